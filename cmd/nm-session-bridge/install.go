@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// jobTimeout bounds a job of the user manager that install waits for. The
+// service is ready within moments; a target stops when its units have.
+const jobTimeout = 2 * time.Minute
+
+// places are the directories that install writes to.
+type places struct {
+	home, data string
+}
+
+func userPlaces() (places, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return places{}, err
+	}
+	data := os.Getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(data) { // the XDG base directory specification has relative ones ignored
+		data = filepath.Join(home, ".local/share")
+	}
+	return places{home, data}, nil
+}
+
+func (p places) program() string { return filepath.Join(p.home, ".local/bin/nm-session-bridge") }
+func (p places) units() string   { return filepath.Join(p.data, "systemd/user") }
+func (p places) record() string  { return filepath.Join(p.data, "nm-session-bridge/installed") }
+
+// files are what install writes: this program and the units.
+func (p places) files() ([]systemdctl.File, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	program, err := os.ReadFile(self)
+	if err != nil {
+		return nil, err
+	}
+	files, err := systemdctl.UnitFiles(p.units())
+	if err != nil {
+		return nil, err
+	}
+	return append(files, systemdctl.File{Path: p.program(), Mode: 0o755, Content: program}), nil
+}
+
+// install puts program and units in place and enables the service.
+func install(ctx context.Context, options installOptions, stdout io.Writer) error {
+	p, err := userPlaces()
+	if err != nil {
+		return err
+	}
+	manager, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	files, err := p.files()
+	if err != nil {
+		return err
+	}
+	installation, err := systemdctl.OpenInstallation(p.record())
+	if err != nil {
+		return err
+	}
+	changed, err := installation.Write(files, options.force)
+	if err != nil {
+		return err
+	}
+	for _, path := range changed {
+		fmt.Fprintf(stdout, "wrote %s\n", path)
+	}
+	if len(changed) > 0 {
+		if err := manager.ReloadContext(ctx); err != nil {
+			return fmt.Errorf("reloading the user manager: %w", err)
+		}
+	}
+	_, links, err := manager.EnableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false, false)
+	if err != nil {
+		return fmt.Errorf("enabling %s: %w", systemdctl.ServiceName, err)
+	}
+	if len(links) > 0 {
+		fmt.Fprintf(stdout, "enabled %s\n", systemdctl.ServiceName)
+	}
+	if len(changed)+len(links) == 0 {
+		fmt.Fprintln(stdout, "already installed, nothing changed")
+	}
+	return bringUp(ctx, manager, p, options.now, stdout)
+}
+
+// bringUp starts the service, or restarts one that is older than its files, if
+// it is to, and otherwise says how.
+func bringUp(ctx context.Context, manager *systemd.Conn, p places, now bool, stdout io.Writer) error {
+	running, err := property[string](ctx, manager, "Unit", "ActiveState")
+	if err != nil {
+		return err
+	}
+	outdated, err := isOutdated(ctx, manager, p)
+	if err != nil {
+		return err
+	}
+	ask, verb := manager.StartUnitContext, "start"
+	if running == "active" {
+		if !outdated {
+			return tellPositions(ctx, manager, stdout)
+		}
+		ask, verb = manager.RestartUnitContext, "restart"
+	}
+	if !now {
+		fmt.Fprintf(stdout, "next: systemctl --user %s nm-session-bridge (or at the next login)\n", verb)
+		return nil
+	}
+	if err := finish(ctx, ask, systemdctl.ServiceName); err != nil {
+		return fmt.Errorf("%w; see journalctl --user -u nm-session-bridge", err)
+	}
+	fmt.Fprintf(stdout, "%sed %s\n", verb, systemdctl.ServiceName)
+	return tellPositions(ctx, manager, stdout)
+}
+
+// isOutdated tells whether the service was started before its program or its
+// unit file was last written.
+func isOutdated(ctx context.Context, manager *systemd.Conn, p places) (bool, error) {
+	micros, err := property[uint64](ctx, manager, "Service", "ExecMainStartTimestamp")
+	if err != nil {
+		return false, err
+	}
+	started := time.UnixMicro(int64(micros)) //nolint:gosec // microseconds since 1970 fit for another 292,000 years
+	for _, path := range []string{p.program(), filepath.Join(p.units(), systemdctl.ServiceName)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return false, err
+		}
+		if info.ModTime().After(started) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func tellPositions(ctx context.Context, manager *systemd.Conn, stdout io.Writer) error {
+	positions, err := property[string](ctx, manager, "Service", "StatusText")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "now: %s\n", positions)
+	return nil
+}
+
+// uninstall takes away what install wrote.
+func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) error {
+	p, err := userPlaces()
+	if err != nil {
+		return err
+	}
+	installation, err := systemdctl.OpenInstallation(p.record())
+	if err != nil {
+		return err
+	}
+	if installation.Empty() {
+		fmt.Fprintln(stdout, "nothing is installed")
+		return nil
+	}
+	manager, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	if _, err := manager.DisableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false); err != nil {
+		return fmt.Errorf("disabling %s: %w", systemdctl.ServiceName, err)
+	}
+	targets := targetsOf(observers.Table(observers.Policy{}))
+	for _, unit := range append([]string{systemdctl.ServiceName}, targets...) {
+		if err := finish(ctx, manager.StopUnitContext, unit); err != nil && !isNotLoaded(err) {
+			return err
+		}
+		fmt.Fprintf(stdout, "stopped %s\n", unit)
+	}
+	removed, left, err := installation.Remove(options.force)
+	for _, path := range removed {
+		fmt.Fprintf(stdout, "removed %s\n", path)
+	}
+	for _, path := range left {
+		fmt.Fprintf(stdout, "left %s: it was changed since install wrote it (--force removes it)\n", path)
+	}
+	if err != nil {
+		return err
+	}
+	_ = os.Remove(filepath.Dir(p.record())) // stays where something else is in it
+	if err := manager.ReloadContext(ctx); err != nil {
+		return fmt.Errorf("reloading the user manager: %w", err)
+	}
+	return tellLeftovers(p, targets, stdout)
+}
+
+// tellLeftovers names the user's own links to targets that are gone.
+func tellLeftovers(p places, targets []string, stdout io.Writer) error {
+	config := os.Getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(config) {
+		config = filepath.Join(p.home, ".config")
+	}
+	for _, target := range targets {
+		links, err := filepath.Glob(filepath.Join(config, "systemd/user", target+".wants", "*"))
+		if err != nil {
+			return err
+		}
+		for _, link := range links {
+			fmt.Fprintf(stdout, "left %s: nothing starts it any more (systemctl --user disable %s)\n", link, filepath.Base(link))
+		}
+	}
+	return nil
+}
+
+// connect reaches the user manager over the session bus.
+func connect(ctx context.Context) (*systemd.Conn, error) {
+	address, err := bus.SessionAddress()
+	if err != nil {
+		return nil, err
+	}
+	// go-systemd asks for two connections that it does not share.
+	manager, err := systemd.NewConnection(func() (*dbus.Conn, error) {
+		return dbus.Connect(address, dbus.WithContext(ctx))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a session of the user whose programs it is to start and stop", address, err)
+	}
+	// The ends of jobs are only signalled to a connection that subscribed.
+	if err := manager.Subscribe(); err != nil {
+		manager.Close()
+		return nil, fmt.Errorf("there is no systemd user manager on the session bus: %w; see loginctl user-status", err)
+	}
+	return manager, nil
+}
+
+// finish asks for a job and waits for its end.
+func finish(ctx context.Context, ask func(context.Context, string, string, chan<- string) (int, error), unit string) error {
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	result := make(chan string, 1) // go-systemd sends to it while it holds a lock
+	if _, err := ask(ctx, unit, "replace", result); err != nil {
+		return fmt.Errorf("%s: %w", unit, err)
+	}
+	select {
+	case r := <-result:
+		if r != "done" {
+			return fmt.Errorf("%s: the job ended with result %s", unit, r)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s: waiting for its job: %w", unit, ctx.Err())
+	}
+}
+
+func isNotLoaded(err error) bool {
+	var refusal dbus.Error
+	return errors.As(err, &refusal) && slices.Contains([]string{
+		systemdctl.ManagerName + ".NoSuchUnit",
+		systemdctl.ManagerName + ".UnitMasked",
+	}, refusal.Name)
+}
+
+// property reads a property of the bridge's own service.
+func property[T any](ctx context.Context, manager *systemd.Conn, unitType, name string) (T, error) {
+	var value T
+	p, err := manager.GetUnitTypePropertyContext(ctx, systemdctl.ServiceName, unitType, name)
+	if err == nil {
+		err = p.Value.Store(&value)
+	}
+	if err != nil {
+		return value, fmt.Errorf("reading %s of %s: %w", name, systemdctl.ServiceName, err)
+	}
+	return value, nil
+}

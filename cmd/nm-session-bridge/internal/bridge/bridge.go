@@ -1,0 +1,205 @@
+// Package bridge joins the two sides: it turns the facts of the system bus
+// into positions of switches, and positions into wanted targets.
+package bridge
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// Targets is what the bridge needs of the side that starts and stops targets.
+type Targets interface {
+	// Want says which targets are to be active and which are not.
+	Want(wanted map[string]bool)
+	// Active tells whether a target is active now.
+	Active(target string) bool
+	// Progress tells whether the targets' jobs are on the way, and otherwise
+	// why one of them could not be had.
+	Progress(targets map[string]bool) (pending bool, problem string)
+}
+
+// Bridge owns the position of every switch. Its methods are to be called from
+// one goroutine; none of them blocks.
+type Bridge struct {
+	targets  Targets
+	log      *slog.Logger
+	switches []*aSwitch
+	world    observers.World
+}
+
+// aSwitch is a row of the switch table with its present state.
+type aSwitch struct {
+	observers.Switch
+	damper observers.Damper
+	reason string // of the latest reading
+	moving *transition
+}
+
+// transition is a change of position whose targets are being put right.
+type transition struct {
+	from, to, reason string
+	wanted           map[string]bool
+	began            time.Time
+}
+
+// New returns a bridge for the given switches.
+func New(switches []observers.Switch, targets Targets, log *slog.Logger) *Bridge {
+	b := &Bridge{targets: targets, log: log, world: observers.World{}}
+	for _, s := range switches {
+		b.switches = append(b.switches, &aSwitch{Switch: s})
+	}
+	return b
+}
+
+// Adopt starts from the positions whose targets are active already, so that a
+// restarted bridge knows what a doubtful reading puts in doubt.
+func (b *Bridge) Adopt() {
+	for _, s := range b.switches {
+		if position, found := s.PositionOf(b.targets.Active); found {
+			s.damper.Adopt(position)
+			b.targets.Want(s.Targets(position))
+		}
+	}
+}
+
+// Observe takes new facts and moves the switches that are read from them.
+func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
+	b.world[facts.Service] = facts
+	for _, s := range b.switches {
+		if !s.readsFrom(facts.Service) {
+			continue
+		}
+		reading := s.Read(b.world)
+		s.reason = reading.Reason
+		s.damper.Offer(now, reading)
+		b.move(now, s)
+	}
+}
+
+// Tick moves the switches whose waiting readings are due.
+func (b *Bridge) Tick(now time.Time) {
+	for _, s := range b.switches {
+		b.move(now, s)
+	}
+}
+
+// Due returns when [Bridge.Tick] is next to be called, if it is.
+func (b *Bridge) Due() (due time.Time, waiting bool) {
+	for _, s := range b.switches {
+		d, w := s.damper.Due()
+		if w && (!waiting || d.Before(due)) {
+			due, waiting = d, true
+		}
+	}
+	return due, waiting
+}
+
+// Heard tells whether every service that a switch is read from has been heard.
+func (b *Bridge) Heard() bool {
+	for _, s := range b.switches {
+		for _, source := range s.Sources {
+			if b.world[source.Name].Service == "" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Settle logs the transitions whose targets have got where they are to be.
+func (b *Bridge) Settle(now time.Time) {
+	for _, s := range b.switches {
+		if s.moving == nil {
+			continue
+		}
+		pending, problem := b.targets.Progress(s.moving.wanted)
+		if pending {
+			continue
+		}
+		b.report(now, s, problem)
+	}
+}
+
+// Status says the present positions in words.
+func (b *Bridge) Status() string {
+	words := make([]string, 0, len(b.switches))
+	for _, s := range b.switches {
+		words = append(words, s.status())
+	}
+	return strings.Join(words, ", ")
+}
+
+func (s *aSwitch) status() string {
+	present, _ := s.damper.Present()
+	words := s.Name + " " + inWords(present)
+	switch {
+	case s.damper.Pending() != nil && present != observers.Unknown:
+		words += " (in doubt: " + s.reason + ")"
+	case present == observers.Unknown && s.reason != "":
+		words += " (" + s.reason + ")"
+	}
+	return words
+}
+
+func (s *aSwitch) readsFrom(service string) bool {
+	for _, source := range s.Sources {
+		if source.Name == service {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Bridge) move(now time.Time, s *aSwitch) {
+	from, _ := s.damper.Present()
+	reading, moved := s.damper.Take(now)
+	if !moved {
+		return
+	}
+	if s.moving != nil {
+		b.report(now, s, "superseded")
+	}
+	s.moving = &transition{
+		from: from, to: reading.Position, reason: reading.Reason,
+		wanted: s.Targets(reading.Position), began: now,
+	}
+	b.targets.Want(s.moving.wanted)
+}
+
+// report logs a transition, with the result where its targets did not all get
+// there.
+func (b *Bridge) report(now time.Time, s *aSwitch, result string) {
+	t := s.moving
+	s.moving = nil
+	attributes := []any{
+		"switch", s.Name,
+		"from", inWords(t.from), "to", inWords(t.to),
+		"reason", t.reason,
+		"targets", strings.Join(s.active(t.to), " "),
+		"duration", now.Sub(t.began).Round(10 * time.Microsecond),
+	}
+	if result != "" {
+		attributes = append(attributes, "result", result)
+	}
+	b.log.Info(s.Name+" is "+inWords(t.to), attributes...)
+}
+
+// active returns the targets of a position in the order of the table.
+func (s *aSwitch) active(position string) []string {
+	for _, p := range s.Positions {
+		if p.Name == position {
+			return p.Targets
+		}
+	}
+	return nil
+}
+
+func inWords(position string) string {
+	if position == observers.Unknown {
+		return "unknown"
+	}
+	return position
+}

@@ -1,0 +1,80 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// systemSocket is where the D-Bus specification puts the system bus
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-types-system).
+const systemSocket = "/var/run/dbus/system_bus_socket"
+
+// SystemAddress returns the address of the system bus:
+// $DBUS_SYSTEM_BUS_ADDRESS where it is set, the specification's socket elsewhere.
+func SystemAddress() string {
+	if address := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); address != "" {
+		return address
+	}
+	return "unix:path=" + systemSocket
+}
+
+// SessionAddress returns the address of the session bus:
+// $DBUS_SESSION_BUS_ADDRESS where it is set, otherwise the socket that the
+// user manager keeps in $XDG_RUNTIME_DIR. It never starts a bus. The error
+// says which variables are missing.
+func SessionAddress() (string, error) {
+	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
+		return address, nil
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return "unix:path=" + dbus.EscapeBusAddressValue(dir+"/bus"), nil
+	}
+	return "", errors.New("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; run this in a login session or as a user service")
+}
+
+// sockets returns the socket names that a D-Bus address stands for, in the
+// form that package net takes: a path, or "@" and an abstract name. Only unix
+// sockets are accepted: other transports cannot tell the bus who is calling.
+func sockets(address string) ([]string, error) {
+	var names []string
+	var problem error
+	for _, one := range strings.Split(address, ";") {
+		name, err := socket(one)
+		if err != nil {
+			problem = err
+			continue
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return nil, problem
+	}
+	return names, nil
+}
+
+func socket(address string) (string, error) {
+	transport, options, _ := strings.Cut(address, ":")
+	if transport != "unix" {
+		return "", fmt.Errorf("bus address %q: only unix: addresses are supported", address)
+	}
+	for _, option := range strings.Split(options, ",") {
+		key, escaped, _ := strings.Cut(option, "=")
+		value, err := dbus.UnescapeBusAddressValue(escaped)
+		if err != nil {
+			return "", fmt.Errorf("bus address %q: %w", address, err)
+		}
+		switch key {
+		case "path":
+			return value, nil
+		case "abstract":
+			return "@" + value, nil
+		case "runtime":
+			return os.Getenv("XDG_RUNTIME_DIR") + "/bus", nil
+		}
+	}
+	return "", fmt.Errorf("bus address %q: it names no path= and no abstract= socket", address)
+}

@@ -1,0 +1,108 @@
+// Package bus connects to a message bus in a way that a daemon can trust: no
+// file descriptor is ever accepted from the other side, no handshake and no
+// write hangs, and only signals of followed services' present owners get in.
+package bus
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	// handshakeTimeout bounds authentication and Hello together. A bus answers
+	// in a millisecond; the rest is room for a machine that is booting.
+	handshakeTimeout = 10 * time.Second
+	// writeTimeout bounds one message's way into the socket. It only runs out
+	// when the bus has stopped reading for good.
+	writeTimeout = 5 * time.Second
+)
+
+// Conn is a private connection to a message bus.
+type Conn struct {
+	*dbus.Conn
+	router *router
+}
+
+// Dial connects to the bus at a D-Bus address and says Hello. It fails when no
+// socket of the address answers or the handshake takes longer than ten seconds.
+func Dial(ctx context.Context, address string) (*Conn, error) {
+	names, err := sockets(address)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		var conn *Conn
+		if conn, err = dialSocket(ctx, name); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
+
+func dialSocket(ctx context.Context, name string) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	raw, err := new(net.Dialer).DialContext(ctx, "unix", name)
+	if err != nil {
+		return nil, err
+	}
+	// Ends the handshake, whatever it waits for, when the caller gives up.
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	router := &router{}
+	// dbus.NewConn, unlike dbus.Dial, does not negotiate fd passing: fds that
+	// nobody expected would never be closed.
+	conn, err := dbus.NewConn(&stream{Conn: raw, in: bufio.NewReader(raw)}, dbus.WithSignalHandler(router))
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))})
+	if err == nil {
+		err = conn.Hello()
+	}
+	if !stop() && err == nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("%s: the bus did not complete the handshake: %w", name, err)
+	}
+	return &Conn{Conn: conn, router: router}, nil
+}
+
+// Lost is closed when the connection is gone; it does not come back.
+func (c *Conn) Lost() <-chan struct{} {
+	return c.Context().Done()
+}
+
+// stream buffers what is read, for godbus reads a message in many small
+// pieces, and closes the connection when a write fails: half a message leaves
+// no way to go on.
+type stream struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	return s.in.Read(p)
+}
+
+func (s *stream) Write(p []byte) (int, error) {
+	err := s.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.Conn.Write(p)
+	if err != nil {
+		return n, errors.Join(err, s.Close())
+	}
+	return n, nil
+}

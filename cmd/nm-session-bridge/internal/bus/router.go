@@ -1,0 +1,42 @@
+package bus
+
+import (
+	"sync"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	daemonName       = "org.freedesktop.DBus"
+	nameOwnerChanged = daemonName + ".NameOwnerChanged"
+)
+
+// router hands signals to the services they come from. It runs on the
+// connection's reader goroutine, so it never blocks, spawns or grows.
+type router struct {
+	mu       sync.Mutex
+	services []*Service
+}
+
+// DeliverSignal implements [dbus.SignalHandler].
+//
+// Match rules do not keep forgeries out: any local user may send a signal
+// straight to this connection's unique name. Only the sender, which the bus
+// daemon fills in, can be believed.
+func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.services {
+		if signal.Sender == daemonName {
+			s.ownerChanged(signal)
+		} else {
+			s.deliver(signal)
+		}
+	}
+}
+
+func (r *router) add(s *Service) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.services = append(r.services, s)
+}

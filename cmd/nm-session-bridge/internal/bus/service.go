@@ -1,0 +1,147 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// backlog is how many signals of one service may wait to be handled. The
+// followed objects send a few at a time; past that, reading anew is cheaper
+// than catching up.
+const backlog = 64
+
+// ErrNoOwner is the error of a call to a service that nobody provides now.
+var ErrNoOwner = errors.New("nobody owns the name")
+
+// Service is a well-known bus name whose owner is followed.
+type Service struct {
+	conn    *Conn
+	name    string
+	signals chan *dbus.Signal
+
+	mu        sync.Mutex
+	owner     string // unique name; "" while there is none
+	announced bool   // whether the bus has named an owner yet
+	lost      bool
+}
+
+// Follow begins to follow the owner of a well-known name and asks the bus for
+// the signals that the match rules describe. The first signal to arrive is
+// always a NameOwnerChanged that tells the present owner.
+func (c *Conn) Follow(ctx context.Context, name string, rules ...[]dbus.MatchOption) (*Service, error) {
+	s := &Service{conn: c, name: name, signals: make(chan *dbus.Signal, backlog)}
+	c.router.add(s)
+	rules = append([][]dbus.MatchOption{{
+		dbus.WithMatchSender(daemonName),
+		dbus.WithMatchInterface(daemonName),
+		dbus.WithMatchMember("NameOwnerChanged"),
+		dbus.WithMatchArg(0, name),
+	}}, rules...)
+	for _, rule := range rules {
+		if err := c.AddMatchSignalContext(ctx, rule...); err != nil {
+			return nil, fmt.Errorf("following %s: %w", name, err)
+		}
+	}
+	call := c.BusObject().CallWithContext(ctx, daemonName+".GetNameOwner", 0, name)
+	var owner string
+	err := call.Store(&owner)
+	var refusal dbus.Error
+	if errors.As(err, &refusal) && refusal.Name == daemonName+".Error.NameHasNoOwner" {
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("following %s: %w", name, err)
+	}
+	s.announce(owner, call.ResponseSequence)
+	return s, nil
+}
+
+// announce takes the answer of GetNameOwner, unless the bus has told of a
+// newer owner since.
+func (s *Service) announce(owner string, sequence dbus.Sequence) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.announced {
+		return
+	}
+	s.announced = true
+	s.owner = owner
+	s.push(&dbus.Signal{
+		Sender:   daemonName,
+		Name:     nameOwnerChanged,
+		Body:     []any{s.name, "", owner},
+		Sequence: sequence,
+	})
+}
+
+// ownerChanged takes a signal that the bus daemon itself sent.
+func (s *Service) ownerChanged(signal *dbus.Signal) {
+	if signal.Name != nameOwnerChanged || len(signal.Body) != 3 {
+		return
+	}
+	name, _ := signal.Body[0].(string)
+	owner, ok := signal.Body[2].(string)
+	if name != s.name || !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.announced = true
+	s.owner = owner
+	s.push(signal)
+}
+
+// deliver takes a signal that some client of the bus sent.
+func (s *Service) deliver(signal *dbus.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owner == "" || signal.Sender != s.owner {
+		return
+	}
+	s.push(signal)
+}
+
+func (s *Service) push(signal *dbus.Signal) {
+	select {
+	case s.signals <- signal:
+	default:
+		s.lost = true
+	}
+}
+
+// Signals delivers, in the order of the bus, what the present owner signals
+// and, as the bus daemon's own NameOwnerChanged, each change of owner.
+func (s *Service) Signals() <-chan *dbus.Signal {
+	return s.signals
+}
+
+// Lost tells whether signals had to be dropped since it was last asked; what
+// they said must then be read. After a drop at least one more signal arrives,
+// so asking after each one misses nothing.
+func (s *Service) Lost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := s.lost
+	s.lost = false
+	return lost
+}
+
+// Go sends a method call to the present owner and returns without waiting; the
+// answer arrives on the call's Done channel. Calls reach the owner in the order
+// in which they were made. Where there is no owner the call fails with
+// [ErrNoOwner]; the service is never activated.
+func (s *Service) Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	s.mu.Lock()
+	owner := s.owner
+	s.mu.Unlock()
+	if owner == "" {
+		call := &dbus.Call{Err: ErrNoOwner, Done: make(chan *dbus.Call, 1)}
+		call.Done <- call
+		return call
+	}
+	return s.conn.Object(owner, path).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+const (
+	// A bus that is not there is tried again after firstDial, then after twice
+	// as long each time, up to lastDial, which leaves room for several signs of
+	// life within the service's WatchdogSec=.
+	firstDial = 100 * time.Millisecond
+	lastDial  = 10 * time.Second
+	// followTimeout bounds the subscription to a service.
+	followTimeout = 10 * time.Second
+)
+
+// run observes the system bus and keeps the targets true until the context
+// ends. The targets stay as they are then.
+func run(ctx context.Context, options runOptions, stderr *os.File) error {
+	log := journal.New(stderr)
+	hangup := hangups(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	sessionAddress, err := bus.SessionAddress()
+	if err != nil {
+		return err
+	}
+	session, err := dialPatiently(ctx, "session bus", sessionAddress, log)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	defer session.Close()
+	system, err := dialPatiently(ctx, "system bus", bus.SystemAddress(), log)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	defer system.Close()
+
+	switches := chosen(observers.Table(options.policy), options.switches)
+	targets := targetsOf(switches)
+	manager, err := follow(ctx, session, systemdctl.ManagerName, systemdctl.Matches(targets)...)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	var watchers []*observers.Observer
+	for _, source := range sourcesOf(switches) {
+		service, err := follow(ctx, system, source.Name, source.Matches())
+		if err != nil {
+			return ignoreCanceled(ctx, err)
+		}
+		watchers = append(watchers, observers.New(source, service, log))
+	}
+
+	units := systemdctl.New(ctx, manager, targets, log)
+	loop := &bridge.Loop{
+		Bridge:      bridge.New(switches, units, log),
+		Units:       units,
+		Observers:   watchers,
+		SystemLost:  system.Lost(),
+		SessionLost: session.Lost(),
+		Hangup:      hangup,
+		Watchdog:    watchdog(ctx),
+		Notify:      notify,
+	}
+	err = loop.Run(ctx)
+	if err == nil {
+		notify("STOPPING=1")
+	}
+	return err
+}
+
+// dialPatiently waits for a bus to be there. Giving up would only make the
+// service manager start the next process to wait.
+func dialPatiently(ctx context.Context, what, address string, log *slog.Logger) (*bus.Conn, error) {
+	for pause := firstDial; ; pause = min(2*pause, lastDial) {
+		conn, err := bus.Dial(ctx, address)
+		if err == nil {
+			return conn, nil
+		}
+		if pause == firstDial {
+			log.Warn("cannot reach the "+what+"; waiting for it", "address", address, "error", err)
+		}
+		notify("READY=1\nWATCHDOG=1\nSTATUS=waiting for the " + what + " at " + address)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func follow(ctx context.Context, conn *bus.Conn, name string, rules ...[]dbus.MatchOption) (*bus.Service, error) {
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
+	defer cancel()
+	return conn.Follow(ctx, name, rules...)
+}
+
+// ignoreCanceled makes being told to stop no error.
+func ignoreCanceled(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// hangups turns SIGHUP into requests to read everything anew.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	requests := make(chan struct{})
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case requests <- struct{}{}:
+			}
+		}
+	}()
+	return requests
+}
+
+// watchdog ticks twice in the time within which the service manager wants a
+// sign of life, as sd_watchdog_enabled(3) advises; nil where it wants none.
+func watchdog(ctx context.Context) <-chan time.Time {
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || interval == 0 {
+		return nil
+	}
+	ticker := time.NewTicker(interval / 2)
+	context.AfterFunc(ctx, ticker.Stop)
+	return ticker.C
+}
+
+// notify tells the service manager, where there is one. Its loss is not ours
+// to report: nothing reads what we would say.
+func notify(message string) {
+	_, _ = daemon.SdNotify(false, message)
+}
+
+func chosen(table []observers.Switch, names []string) []observers.Switch {
+	if len(names) == 0 {
+		return table
+	}
+	return slices.DeleteFunc(table, func(s observers.Switch) bool { return !slices.Contains(names, s.Name) })
+}
+
+func targetsOf(switches []observers.Switch) []string {
+	var targets []string
+	for _, s := range switches {
+		for _, p := range s.Positions {
+			for _, target := range p.Targets {
+				if !slices.Contains(targets, target) {
+					targets = append(targets, target)
+				}
+			}
+		}
+	}
+	return targets
+}
+
+func sourcesOf(switches []observers.Switch) []observers.Source {
+	var sources []observers.Source
+	for _, s := range switches {
+		for _, source := range s.Sources {
+			if !slices.ContainsFunc(sources, func(other observers.Source) bool { return other.Name == source.Name }) {
+				sources = append(sources, source)
+			}
+		}
+	}
+	return sources
+}
+

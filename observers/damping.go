@@ -1,0 +1,131 @@
+package observers
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// A reading that is to wait, and is followed by others that are, waits in
+	// all at most this many times as long as it was to.
+	longestWait = 3
+
+	// systemd's start limit leaves a service failed after its sixth start in
+	// ten seconds (DefaultStartLimitBurst= and DefaultStartLimitIntervalSec= in
+	// systemd-user.conf(5)). A switch that flaps faster than stormChanges in
+	// stormWindow is therefore held until it has been still for stormStill, or
+	// has been held for stormLongest.
+	stormChanges = 3
+	stormWindow  = 10 * time.Second
+	stormStill   = 2 * time.Second
+	stormLongest = 10 * time.Second
+)
+
+// Damper decides when the readings of one switch become its position. It has
+// no clock of its own: the caller tells the time. The zero value is a switch
+// that nothing has been said of yet.
+type Damper struct {
+	present string
+	known   bool
+
+	heard   bool        // whether there was a reading
+	latest  string      // position of the latest reading
+	changes []time.Time // when readings changed, within stormWindow
+	storm   time.Time   // since when the switch is held; zero when it is not
+
+	pending *Reading
+	since   time.Time // since when readings wait
+	due     time.Time
+}
+
+// Adopt starts from a position that the machine was found in.
+func (d *Damper) Adopt(position string) {
+	d.present, d.known = position, true
+	d.latest, d.heard = position, true
+}
+
+// Present returns the position that counts, and whether there is one yet.
+func (d *Damper) Present() (position string, known bool) {
+	return d.present, d.known
+}
+
+// Pending returns the reading that waits to be taken, or nil.
+func (d *Damper) Pending() *Reading {
+	return d.pending
+}
+
+// Offer brings a new reading.
+func (d *Damper) Offer(now time.Time, r Reading) {
+	d.note(now, r.Position)
+	if d.known && r.Position == d.present {
+		d.pending = nil
+		return
+	}
+	if d.pending != nil && *d.pending == r {
+		return
+	}
+	if d.pending == nil {
+		d.since = now
+	}
+	wait := r.After
+	if r.Doubts != "" && (!d.known || r.Doubts != d.present) {
+		wait = 0
+	}
+	d.due = earlier(now.Add(wait), d.since.Add(longestWait*wait))
+	if !d.storm.IsZero() {
+		d.due = later(d.due, earlier(now.Add(stormStill), d.storm.Add(stormLongest)))
+	}
+	d.pending = &r
+}
+
+// note keeps count of how often the readings change.
+func (d *Damper) note(now time.Time, position string) {
+	d.changes = slices.DeleteFunc(d.changes, func(t time.Time) bool { return now.Sub(t) > stormWindow })
+	if d.heard && position != d.latest {
+		d.changes = append(d.changes, now)
+		// More than the count that matters need not be remembered.
+		if extra := len(d.changes) - (stormChanges + 1); extra > 0 {
+			d.changes = slices.Delete(d.changes, 0, extra)
+		}
+	}
+	d.latest, d.heard = position, true
+	switch {
+	case len(d.changes) <= stormChanges:
+		d.storm = time.Time{}
+	case d.storm.IsZero(), d.pending == nil && now.Sub(d.storm) >= stormLongest:
+		d.storm = now
+	}
+}
+
+// Due returns when the pending reading is to be taken, if one is.
+func (d *Damper) Due() (time.Time, bool) {
+	return d.due, d.pending != nil
+}
+
+// Take makes the pending reading the present position once it is due.
+func (d *Damper) Take(now time.Time) (Reading, bool) {
+	if d.pending == nil || now.Before(d.due) {
+		return Reading{}, false
+	}
+	taken := *d.pending
+	d.pending = nil
+	d.present, d.known = taken.Position, true
+	if !d.storm.IsZero() {
+		d.storm = now
+	}
+	return taken, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

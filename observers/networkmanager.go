@@ -1,0 +1,74 @@
+package observers
+
+import (
+	"fmt"
+	"strings"
+
+	nm "github.com/Wifx/gonetworkmanager/v2"
+)
+
+const networkManager = "org.freedesktop.NetworkManager"
+
+// NetworkManager is the source of what NetworkManager says of the network. Any
+// user may read it and hears its signals, also without a session.
+func NetworkManager() Source {
+	return Source{
+		Name:      networkManager,
+		Label:     "NetworkManager",
+		Path:      "/org/freedesktop/NetworkManager",
+		Interface: networkManager,
+		Properties: map[string]string{
+			"Connectivity": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMConnectivityState
+			"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
+			"Startup":      "b", // devices known at its start are still being brought up
+		},
+	}
+}
+
+// internet reads the position of the internet switch.
+func internet(policy Policy) func(World) Reading {
+	return func(world World) Reading {
+		facts := world[networkManager]
+		if facts.Problem != "" {
+			// A restarting NetworkManager keeps its links up: no outage yet.
+			return Reading{Position: "offline", Reason: facts.Problem, After: policy.GoneGrace}
+		}
+		c, knowsConnectivity := facts.Uint32("Connectivity")
+		s, knowsState := facts.Uint32("State")
+		if !knowsConnectivity || !knowsState {
+			return Reading{Position: "offline", Reason: "NetworkManager does not tell its Connectivity and State", After: policy.GoneGrace}
+		}
+		startup, _ := facts.Bool("Startup")
+		connectivity, state := nm.NmConnectivity(c), nm.NmState(s)
+		reading := Reading{Position: "offline", Reason: networkReason(connectivity, state, startup)}
+		switch {
+		case state == nm.NmStateAsleep:
+			// Networking is off; Connectivity follows some milliseconds later.
+		case startup && connectivity == nm.NmConnectivityUnknown:
+			reading.After = policy.GoneGrace
+		case connectivity == nm.NmConnectivityFull:
+			reading.Position = "online"
+		case connectivity == nm.NmConnectivityUnknown && state == nm.NmStateConnectedGlobal:
+			// The connectivity check is off and NetworkManager too old to guess.
+			reading.Position = "online"
+		case connectivity == nm.NmConnectivityPortal:
+			reading.Position = "portal"
+		case connectivity == nm.NmConnectivityLimited && policy.OnlineWhen == Limited:
+			reading.Position = "online"
+		case connectivity == nm.NmConnectivityLimited:
+			// One failed probe makes it, and every start passes through it.
+			reading.Doubts, reading.After = "online", policy.LimitedGrace
+		}
+		return reading
+	}
+}
+
+func networkReason(connectivity nm.NmConnectivity, state nm.NmState, startup bool) string {
+	reason := fmt.Sprintf("Connectivity=%s State=%s",
+		strings.TrimPrefix(connectivity.String(), "NmConnectivity"),
+		strings.TrimPrefix(state.String(), "NmState"))
+	if startup {
+		reason += " Startup=true"
+	}
+	return reason
+}

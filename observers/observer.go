@@ -1,0 +1,318 @@
+package observers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	propertiesInterface = "org.freedesktop.DBus.Properties"
+	propertiesChanged   = propertiesInterface + ".PropertiesChanged"
+	introspect          = "org.freedesktop.DBus.Introspectable.Introspect"
+	nameOwnerChanged    = "org.freedesktop.DBus.NameOwnerChanged"
+
+	// readTimeout bounds one reading of a service's properties. Services answer
+	// within milliseconds; one that is still starting may need seconds.
+	readTimeout = 5 * time.Second
+	// A failed reading is tried again after firstRetry, then after twice as
+	// long each time, up to lastRetry.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
+// Service is the followed D-Bus service that an [Observer] reads.
+type Service interface {
+	// Signals delivers in order what the present owner signals, and each
+	// change of owner as a NameOwnerChanged signal; the first to arrive is one.
+	Signals() <-chan *dbus.Signal
+	// Lost tells whether signals were dropped since it was last asked.
+	Lost() bool
+	// Go sends a method call to the present owner without waiting for the answer.
+	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
+}
+
+// Observer keeps the facts of one source. It reads them when the service gets
+// an owner, when it is told to, and when a signal made no sense; in between it
+// believes the service's signals.
+type Observer struct {
+	source  Source
+	service Service
+	log     *slog.Logger
+	reread  chan struct{}
+
+	values  map[string]value
+	checked bool       // whether source.CheckSignals is done for this owner
+	silent  []string   // properties that this owner does not signal
+	read    *dbus.Call // the reading that is under way, or nil
+	cancel  context.CancelFunc
+	retry   *time.Timer
+	backoff time.Duration
+	sent    Facts
+}
+
+// value is a property with the place in the stream of messages where it was
+// heard: an answer may be handled after a signal that is newer.
+type value struct {
+	content  any
+	sequence dbus.Sequence
+}
+
+// New returns an observer of a source. It does nothing until [Observer.Run].
+func New(source Source, service Service, log *slog.Logger) *Observer {
+	return &Observer{
+		source:  source,
+		service: service,
+		log:     log,
+		reread:  make(chan struct{}, 1),
+		values:  map[string]value{},
+		cancel:  func() {},
+		backoff: firstRetry,
+	}
+}
+
+// Reread makes a running observer read its properties anew. It does not wait.
+func (o *Observer) Reread() {
+	select {
+	case o.reread <- struct{}{}:
+	default:
+	}
+}
+
+// Run sends the source's facts whenever they have changed, until the context
+// ends. The first facts are sent as soon as the service has answered, has
+// failed to, or turned out not to run.
+func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
+	o.retry = time.NewTimer(0)
+	o.retry.Stop()
+	defer func() { o.retry.Stop(); o.cancel() }()
+	for {
+		var facts Facts
+		var news bool
+		select {
+		case <-ctx.Done():
+			return
+		case signal := <-o.service.Signals():
+			facts, news = o.signal(ctx, signal)
+		case call := <-o.answer():
+			facts, news = o.answered(ctx, call)
+		case <-o.retry.C:
+			o.startReading(ctx)
+		case <-o.reread:
+			o.startReading(ctx)
+		}
+		if !news || facts.equal(o.sent) {
+			continue
+		}
+		select {
+		case out <- facts:
+			o.sent = facts
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
+	if o.service.Lost() {
+		o.startReading(ctx)
+	}
+	switch signal.Name {
+	case nameOwnerChanged:
+		return o.ownerChanged(ctx, signal)
+	case propertiesChanged:
+		if signal.Path != o.source.Path {
+			return Facts{}, false
+		}
+		return o.propertiesChanged(ctx, signal)
+	}
+	return Facts{}, false
+}
+
+func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
+	o.stopReading()
+	o.backoff = firstRetry
+	o.checked = !o.source.CheckSignals
+	o.silent = nil
+	clear(o.values)
+	if owner, _ := signal.Body[2].(string); owner != "" {
+		o.startReading(ctx)
+		return Facts{}, false
+	}
+	return o.trouble("is not running"), true
+}
+
+// propertiesChanged takes the news in. It waits with passing them on while the
+// other properties have not been read yet.
+func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
+	changed, err := o.decode(signal.Body)
+	if err != nil {
+		o.log.Warn("reading "+o.source.Label+" anew: its PropertiesChanged signal made no sense", "error", err)
+		o.startReading(ctx)
+		return Facts{}, false
+	}
+	for name, content := range changed {
+		o.set(name, content, signal.Sequence)
+	}
+	return o.facts(), len(changed) > 0 && o.sent.Problem == "" && o.sent.Service != ""
+}
+
+// decode returns the properties of interest in a PropertiesChanged body, which
+// is interface, changed properties, names of invalidated ones
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
+func (o *Observer) decode(body []any) (map[string]any, error) {
+	var iface string
+	var changed map[string]dbus.Variant
+	var invalidated []string
+	if err := dbus.Store(body, &iface, &changed, &invalidated); err != nil {
+		return nil, err
+	}
+	if iface != o.source.Interface {
+		return nil, nil
+	}
+	for _, name := range invalidated {
+		if _, ours := o.source.Properties[name]; ours {
+			return nil, fmt.Errorf("%s is invalidated", name)
+		}
+	}
+	return o.pick(changed)
+}
+
+// pick returns the properties of interest among all, with their types checked.
+func (o *Observer) pick(all map[string]dbus.Variant) (map[string]any, error) {
+	picked := map[string]any{}
+	for name, signature := range o.source.Properties {
+		v, ok := all[name]
+		if !ok {
+			continue
+		}
+		if got := v.Signature().String(); got != signature {
+			return nil, fmt.Errorf("%s has type %s, not %s", name, got, signature)
+		}
+		picked[name] = v.Value()
+	}
+	return picked, nil
+}
+
+func (o *Observer) set(name string, content any, sequence dbus.Sequence) {
+	if known, ok := o.values[name]; ok && known.sequence > sequence {
+		return
+	}
+	o.values[name] = value{content, sequence}
+}
+
+func (o *Observer) startReading(ctx context.Context) {
+	o.stopReading()
+	ctx, o.cancel = context.WithTimeout(ctx, readTimeout)
+	if o.checked {
+		o.read = o.service.Go(ctx, o.source.Path, propertiesInterface+".GetAll", o.source.Interface)
+	} else {
+		o.read = o.service.Go(ctx, o.source.Path, introspect)
+	}
+}
+
+func (o *Observer) stopReading() {
+	o.retry.Stop()
+	o.cancel()
+	o.read = nil
+}
+
+// answer is the channel of the reading that is under way; nil blocks for ever.
+func (o *Observer) answer() <-chan *dbus.Call {
+	if o.read == nil {
+		return nil
+	}
+	return o.read.Done
+}
+
+func (o *Observer) answered(ctx context.Context, call *dbus.Call) (Facts, bool) {
+	o.stopReading()
+	if !o.checked {
+		return o.introspected(ctx, call)
+	}
+	var all map[string]dbus.Variant
+	err := call.Store(&all)
+	var picked map[string]any
+	if err == nil {
+		picked, err = o.pick(all)
+	}
+	if err == nil && len(picked) == 0 {
+		err = errors.New("it has none of the properties")
+	}
+	if err != nil {
+		return o.readingFailed(err)
+	}
+	o.backoff = firstRetry
+	for name, content := range picked {
+		o.set(name, content, call.ResponseSequence)
+	}
+	return o.facts(), true
+}
+
+// introspected finds out which properties the service signals, then reads them.
+func (o *Observer) introspected(ctx context.Context, call *dbus.Call) (Facts, bool) {
+	var data string
+	err := call.Store(&data)
+	var emits map[string]string
+	if err == nil {
+		emits, err = emitsChangedSignal(data, o.source.Interface)
+	}
+	if err != nil {
+		return o.readingFailed(err)
+	}
+	o.silent = nil
+	for name := range o.source.Properties {
+		if emits[name] != "true" {
+			o.silent = append(o.silent, name)
+		}
+	}
+	slices.Sort(o.silent)
+	o.checked = true
+	o.startReading(ctx)
+	return Facts{}, false
+}
+
+// readingFailed tries again later. NetworkManager before 1.44 owns its name
+// before its objects exist, so the first failure of that kind is no news.
+func (o *Observer) readingFailed(err error) (Facts, bool) {
+	early := o.backoff == firstRetry && isUnknown(err)
+	o.retry.Reset(o.backoff)
+	o.backoff = min(2*o.backoff, lastRetry)
+	if early {
+		return Facts{}, false
+	}
+	facts := o.trouble("does not answer")
+	if !facts.equal(o.sent) {
+		o.log.Warn(o.source.Label+" does not answer; trying again", "error", err)
+	}
+	return facts, len(o.values) == 0
+}
+
+func isUnknown(err error) bool {
+	var refusal dbus.Error
+	return errors.As(err, &refusal) && slices.Contains([]string{
+		"org.freedesktop.DBus.Error.UnknownMethod",
+		"org.freedesktop.DBus.Error.UnknownObject",
+		"org.freedesktop.DBus.Error.UnknownInterface",
+	}, refusal.Name)
+}
+
+func (o *Observer) facts() Facts {
+	values := make(map[string]any, len(o.values))
+	for name, v := range o.values {
+		values[name] = v.content
+	}
+	for _, name := range o.silent {
+		values[name] = unsignalled{}
+	}
+	return Facts{Service: o.source.Name, values: values}
+}
+
+func (o *Observer) trouble(what string) Facts {
+	return Facts{Service: o.source.Name, Problem: o.source.Label + " " + what}
+}

@@ -1,0 +1,118 @@
+package observers
+
+import (
+	"time"
+)
+
+// Unknown is the position of a switch about which nothing can be said.
+const Unknown = ""
+
+// Switch is one aspect of the machine. It is in exactly one of its positions,
+// or in [Unknown].
+type Switch struct {
+	// Name is what people call the switch: a flag's value, a word in the log.
+	Name      string
+	Positions []Position
+	// Sources are those whose facts the switch is read from.
+	Sources []Source
+	// Read says in which position the facts put the switch.
+	Read func(World) Reading
+}
+
+// Position is a value of a switch and the user targets that are active exactly
+// while the switch has it.
+type Position struct {
+	Name    string
+	Targets []string
+}
+
+// Reading is what facts say of a switch at one moment.
+type Reading struct {
+	// Position is a position's name or [Unknown].
+	Position string
+	// Reason gives the service's raw values by name.
+	Reason string
+	// After is how long the switch keeps its position in spite of the reading;
+	// zero for a reading that counts at once.
+	After time.Duration
+	// Doubts, where set, names the only position that After protects.
+	Doubts string
+}
+
+// Bar says what connectivity is enough to be called online.
+type Bar string
+
+const (
+	// Full asks for NetworkManager's check to have reached the internet.
+	Full Bar = "full"
+	// Limited is content with a network, for people behind one that blocks
+	// the check.
+	Limited Bar = "limited"
+)
+
+// Policy holds the user's choices of how facts are read.
+type Policy struct {
+	OnlineWhen Bar
+	// LimitedGrace is how long limited connectivity may last before an online
+	// switch goes offline.
+	LimitedGrace time.Duration
+	// GoneGrace is how long switches keep their positions while the service
+	// that they are read from is away.
+	GoneGrace time.Duration
+}
+
+// Table returns every switch there is, read by a policy.
+func Table(policy Policy) []Switch {
+	return []Switch{
+		{
+			Name: "internet",
+			Positions: []Position{
+				{"online", []string{"internet-online.target"}},
+				{"offline", []string{"internet-offline.target"}},
+				{"portal", []string{"internet-offline.target", "internet-portal.target"}},
+			},
+			Sources: []Source{NetworkManager()},
+			Read:    internet(policy),
+		},
+		{
+			Name: "lid",
+			Positions: []Position{
+				{"open", []string{"lid-open.target"}},
+				{"closed", []string{"lid-closed.target"}},
+			},
+			Sources: []Source{Logind()},
+			Read:    lid(policy),
+		},
+	}
+}
+
+// Targets returns, for each target of the switch, whether it is to be active
+// in a position. In [Unknown] none is.
+func (s Switch) Targets(position string) map[string]bool {
+	wanted := map[string]bool{}
+	for _, p := range s.Positions {
+		for _, target := range p.Targets {
+			wanted[target] = wanted[target] || p.Name == position
+		}
+	}
+	return wanted
+}
+
+// PositionOf returns the position whose targets are exactly the active ones.
+func (s Switch) PositionOf(active func(target string) bool) (position string, found bool) {
+	for _, p := range s.Positions {
+		if matches(s.Targets(p.Name), active) {
+			return p.Name, true
+		}
+	}
+	return Unknown, false
+}
+
+func matches(wanted map[string]bool, active func(string) bool) bool {
+	for target, want := range wanted {
+		if active(target) != want {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,266 @@
+package systemdctl
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ServiceName is the user service that runs the bridge.
+const ServiceName = "nm-session-bridge.service"
+
+//go:embed units
+var units embed.FS
+
+// File is a file to install.
+type File struct {
+	Path    string
+	Mode    fs.FileMode
+	Content []byte
+}
+
+// UnitFiles returns the service and all targets, as files of a directory.
+func UnitFiles(dir string) ([]File, error) {
+	entries, err := units.ReadDir("units")
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	for _, entry := range entries {
+		content, err := units.ReadFile("units/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, File{filepath.Join(dir, entry.Name()), 0o644, content})
+	}
+	return files, nil
+}
+
+// Installation is the set of files that install wrote, kept in a record of
+// their checksums, so that a file that the user has changed since is known.
+type Installation struct {
+	record string            // path of the record
+	sums   map[string]string // path → SHA-256 as install wrote it
+}
+
+// ChangedError names files that are not as install wrote them.
+type ChangedError struct{ Paths []string }
+
+func (e *ChangedError) Error() string {
+	return strings.Join(e.Paths, ", ") + ": not as install wrote it, so it was left alone and nothing was installed; " +
+		"keep your change with systemctl --user edit and remove the file, or repeat with --force, which keeps a copy"
+}
+
+// OpenInstallation reads the record of an installation, which has the format of
+// sha256sum(1) and need not exist.
+func OpenInstallation(record string) (*Installation, error) {
+	i := &Installation{record: record, sums: map[string]string{}}
+	content, err := os.ReadFile(record)
+	if errors.Is(err, fs.ErrNotExist) {
+		return i, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(content)) {
+		sum, path, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		if !ok {
+			return nil, fmt.Errorf("%s: %q is not a line of sha256sum; remove the file and install with --force", record, line)
+		}
+		i.sums[path] = sum
+	}
+	return i, nil
+}
+
+// Empty tells whether nothing is installed.
+func (i *Installation) Empty() bool {
+	return len(i.sums) == 0
+}
+
+// Write installs the files and takes away those of an older version that are
+// not among them. It returns the paths that it changed. A file that the user
+// has changed, or put there, makes it fail with a [ChangedError] before it has
+// written anything; with force it is replaced and kept with a ~ behind its name.
+func (i *Installation) Write(files []File, force bool) (changed []string, err error) {
+	var replaced []string
+	var foreign ChangedError
+	for _, file := range files {
+		state, err := i.inspect(file)
+		if err != nil {
+			return nil, err
+		}
+		switch state {
+		case asWanted:
+		case foreignContent:
+			foreign.Paths = append(foreign.Paths, file.Path)
+			replaced = append(replaced, file.Path)
+		case missing, ownContent:
+			changed = append(changed, file.Path)
+		}
+	}
+	if len(foreign.Paths) > 0 && !force {
+		return nil, &foreign
+	}
+	for _, path := range replaced {
+		if err := os.Rename(path, path+"~"); err != nil {
+			return nil, err
+		}
+	}
+	changed = append(changed, replaced...)
+	for _, file := range files {
+		if slices.Contains(changed, file.Path) {
+			if err := writeAtomically(file); err != nil {
+				return nil, err
+			}
+		}
+	}
+	dropped, err := i.drop(files)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		i.sums[file.Path] = checksum(file.Content)
+	}
+	return append(changed, dropped...), i.save()
+}
+
+// drop removes what an older version installed and this one does not.
+func (i *Installation) drop(files []File) (dropped []string, err error) {
+	for path := range i.sums {
+		if slices.ContainsFunc(files, func(f File) bool { return f.Path == path }) {
+			continue
+		}
+		gone, err := i.removeIfOwn(path, false)
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			dropped = append(dropped, path)
+		}
+		delete(i.sums, path)
+	}
+	return dropped, nil
+}
+
+// Remove takes away what install wrote. It returns the paths that it removed
+// and those that it left because they were changed; with force it leaves none.
+func (i *Installation) Remove(force bool) (removed, left []string, err error) {
+	paths := make([]string, 0, len(i.sums))
+	for path := range i.sums {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		gone, err := i.removeIfOwn(path, force)
+		if err != nil {
+			return removed, left, err
+		}
+		if gone {
+			removed = append(removed, path)
+		} else {
+			left = append(left, path)
+		}
+	}
+	err = os.Remove(i.record)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return removed, left, err
+}
+
+// removeIfOwn removes a file that is as install wrote it, and tells whether it
+// is gone.
+func (i *Installation) removeIfOwn(path string, force bool) (bool, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if checksum(content) != i.sums[path] && !force {
+		return false, nil
+	}
+	return true, os.Remove(path)
+}
+
+// fileState says how a file compares with what is to be there.
+type fileState int
+
+const (
+	missing fileState = iota
+	asWanted
+	ownContent     // of another version, as install wrote it
+	foreignContent // changed or put there by the user
+)
+
+func (i *Installation) inspect(file File) (fileState, error) {
+	content, err := os.ReadFile(file.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return missing, nil
+	}
+	if err != nil {
+		return missing, err
+	}
+	switch {
+	case bytes.Equal(content, file.Content):
+		return asWanted, nil
+	case checksum(content) == i.sums[file.Path]:
+		return ownContent, nil
+	}
+	return foreignContent, nil
+}
+
+func (i *Installation) save() error {
+	var lines []string
+	for path, sum := range i.sums {
+		lines = append(lines, sum+"  "+path+"\n")
+	}
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[len(checksum(nil)):], b[len(checksum(nil)):]) })
+	content := []byte(strings.Join(lines, ""))
+	if old, err := os.ReadFile(i.record); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	return writeAtomically(File{i.record, 0o644, content})
+}
+
+func checksum(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// writeAtomically puts the whole file in place at once: a running program's
+// file cannot be written into, and half a unit must never be loaded.
+func writeAtomically(file File) error {
+	dir := filepath.Dir(file.Path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(dir, "."+filepath.Base(file.Path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(file.Content)
+	if err == nil {
+		err = temporary.Chmod(file.Mode)
+	}
+	if err == nil {
+		err = temporary.Sync()
+	}
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), file.Path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return nil
+}

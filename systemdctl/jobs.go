@@ -1,0 +1,171 @@
+package systemdctl
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	start = "start"
+	stop  = "stop"
+
+	// jobMode replaces a job that is still queued for the unit, so that a flip
+	// back cancels the way there (org.freedesktop.systemd1(5), StartUnit).
+	jobMode = "replace"
+
+	// callTimeout bounds one answer of the manager. Jobs take longer: their
+	// end is signalled, not answered.
+	callTimeout = 25 * time.Second
+)
+
+// job is a job that we asked for.
+type job struct {
+	verb string
+	path dbus.ObjectPath // "" until the manager has answered
+	// ended holds jobs that ended before the answer told which one is ours.
+	ended map[dbus.ObjectPath]string
+}
+
+// ask asks the manager for a job; its end arrives as a signal.
+func (r *Reconciler) ask(u *unit, verb string) {
+	method := managerInterface + ".StartUnit"
+	if verb == stop {
+		method = managerInterface + ".StopUnit"
+	}
+	j := &job{verb: verb, ended: map[dbus.ObjectPath]string{}}
+	u.job = j
+	r.call(method, func(call *dbus.Call) {
+		if u.job == j {
+			r.asked(u, call)
+		}
+	}, u.name, jobMode)
+}
+
+// asked takes the answer to a job that was asked for.
+func (r *Reconciler) asked(u *unit, call *dbus.Call) {
+	var path dbus.ObjectPath
+	if err := call.Store(&path); err != nil {
+		r.refuse(u, err)
+		return
+	}
+	u.job.path = path
+	if result, ended := u.job.ended[path]; ended {
+		r.ended(u, result)
+	}
+}
+
+// refuse takes an error in place of a job.
+func (r *Reconciler) refuse(u *unit, err error) {
+	verb := u.job.verb
+	u.job = nil
+	var refusal dbus.Error
+	if !errors.As(err, &refusal) || refusal.Name == "org.freedesktop.DBus.Error.NoReply" {
+		// The manager is going, restarting or hanging; its state tells what
+		// became of the call.
+		r.log.Warn("the user manager did not answer; reading the targets anew", "target", u.name, "error", err)
+		r.listLater()
+		return
+	}
+	switch refusal.Name {
+	case ManagerName + ".TransactionIsDestructive":
+		// A running exit.target does not let itself be undone.
+		r.leaving = true
+		r.log.Info("the user manager is shutting down; leaving the targets to it")
+		return
+	case ManagerName + ".NoSuchUnit":
+		u.refused = "not found"
+	case ManagerName + ".UnitMasked":
+		u.refused = "masked"
+	default:
+		u.refused = err.Error()
+	}
+	if verb == stop && !u.isActive() {
+		return
+	}
+	r.log.Warn("cannot "+verb+" "+u.name+": "+err.Error(), "target", u.name, "next", remedy(u))
+}
+
+// jobRemoved takes the end of any job of a managed target
+// (JobRemoved(u id, o job, s unit, s result), org.freedesktop.systemd1(5)).
+func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
+	var id uint32
+	var path dbus.ObjectPath
+	var name, result string
+	if err := dbus.Store(signal.Body, &id, &path, &name, &result); err != nil {
+		r.log.Warn("reading the targets anew: a JobRemoved signal made no sense", "error", err)
+		r.list()
+		return
+	}
+	u := r.unit(name)
+	if u == nil {
+		return
+	}
+	if u.queued == path {
+		u.queued = ""
+	}
+	if u.job == nil {
+		r.reconcile()
+		return
+	}
+	switch u.job.path {
+	case path:
+		r.ended(u, result)
+	case "":
+		u.job.ended[path] = result
+	}
+}
+
+// ended takes the result of our job for a target.
+func (r *Reconciler) ended(u *unit, result string) {
+	verb := u.job.verb
+	u.job = nil
+	switch {
+	case result == "canceled":
+		// Someone asked for the opposite. What is so now is compared below.
+	case result != "done":
+		u.refused = "job result " + result
+		r.log.Warn("the "+verb+" job of "+u.name+" ended with result "+result, "target", u.name, "result", result, "next", remedy(u))
+	case verb == start && !u.isActive() && !u.isQueued():
+		// systemd also calls a start done that a condition has skipped.
+		u.refused = "skipped by a condition"
+		r.log.Warn("the start job of "+u.name+" is done but the target is "+u.active, "target", u.name, "result", result, "next", remedy(u))
+	}
+	r.reconcile()
+}
+
+// remedy is what the user may do about a target that does not start or stop.
+func remedy(u *unit) string {
+	switch u.refused {
+	case "not found":
+		return "nm-session-bridge install"
+	case "masked":
+		return "systemctl --user unmask " + u.name
+	}
+	return "systemctl --user status " + u.name
+}
+
+// call sends a method call to the manager and has its answer passed to take on
+// the owner's goroutine.
+func (r *Reconciler) call(method string, take func(*dbus.Call), args ...any) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	call := r.manager.Go(ctx, ManagerPath, method, args...)
+	go func() {
+		defer cancel()
+		select {
+		case <-call.Done:
+			r.post(func() { take(call) })
+		case <-r.done:
+		}
+	}()
+}
+
+// post has a function called on the owner's goroutine.
+func (r *Reconciler) post(f func()) {
+	select {
+	case r.replies <- f:
+	case <-r.done:
+	}
+}

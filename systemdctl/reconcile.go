@@ -1,0 +1,224 @@
+// Package systemdctl makes the user manager's targets equal the wanted ones,
+// and installs the units that this takes.
+package systemdctl
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	// ManagerName is the user manager's name on the session bus, ManagerPath
+	// its object (https://www.freedesktop.org/wiki/Software/systemd/dbus).
+	ManagerName = "org.freedesktop.systemd1"
+	ManagerPath = dbus.ObjectPath("/org/freedesktop/systemd1")
+
+	managerInterface    = ManagerName + ".Manager"
+	unitInterface       = ManagerName + ".Unit"
+	propertiesInterface = "org.freedesktop.DBus.Properties"
+
+	// Something else may start or stop a target this often within
+	// fightWindow, and is put right; then it is let be until the facts change.
+	fightCorrections = 5
+	fightWindow      = 10 * time.Second
+)
+
+// Manager is the followed user manager, handed in by main.
+type Manager interface {
+	// Signals delivers in order what the manager signals, and each change of
+	// owner as a NameOwnerChanged signal; the first to arrive is one.
+	Signals() <-chan *dbus.Signal
+	// Lost tells whether signals were dropped since it was last asked.
+	Lost() bool
+	// Go sends a method call without waiting for the answer; calls arrive in
+	// the order in which they were made.
+	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
+}
+
+// Reconciler keeps the managed targets equal to the wanted ones. It has no
+// goroutine of its own: whoever owns it passes it the manager's signals and
+// replies, and no method blocks.
+type Reconciler struct {
+	manager Manager
+	log     *slog.Logger
+	replies chan func()
+	done    <-chan struct{}
+
+	units     []*unit // in the order in which they are put right
+	present   bool    // whether the manager has an owner
+	listed    bool    // whether the units' states have been read since it has
+	listing   int     // number of the latest reading; answers to older ones are void
+	backoff   time.Duration
+	leaving   bool // whether the manager has begun to exit
+	announced bool // whether its absence has been logged
+}
+
+// unit is what is known of one managed target.
+type unit struct {
+	name string
+	path dbus.ObjectPath
+
+	load, active string
+	queued       dbus.ObjectPath // the manager's job for it, anyone's; "" where there is none
+	sequence     dbus.Sequence   // of the message that said so
+
+	managed bool // whether it is known whether the target is wanted
+	wanted  bool
+	settled bool        // whether it has been as wanted since it last became so
+	job     *job        // ours, until its end is known
+	refused string      // why starting or stopping it is not tried again
+	fixes   []time.Time // when it was put right after something else moved it
+	truce   bool        // whether that happened too often
+}
+
+// New returns a reconciler of the named targets. It does nothing until its
+// owner passes it the manager's first signal. Calls end with the context.
+func New(ctx context.Context, manager Manager, targets []string, log *slog.Logger) *Reconciler {
+	r := &Reconciler{manager: manager, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
+	for _, name := range targets {
+		r.units = append(r.units, &unit{name: name, path: unitPath(name)})
+	}
+	return r
+}
+
+// Signals is where the manager's signals arrive; each is to be passed to
+// [Reconciler.Signal].
+func (r *Reconciler) Signals() <-chan *dbus.Signal {
+	return r.manager.Signals()
+}
+
+// Replies is where the manager's answers arrive; calling one takes it in.
+func (r *Reconciler) Replies() <-chan func() {
+	return r.replies
+}
+
+// Listed tells whether the states of the targets are known, or cannot be
+// because there is no user manager.
+func (r *Reconciler) Listed() bool {
+	return r.listed || r.announced
+}
+
+// Active tells whether a managed target is active.
+func (r *Reconciler) Active(target string) bool {
+	u := r.unit(target)
+	return u != nil && u.isActive()
+}
+
+// Want says which targets are to be active and which are not; those it does
+// not name keep what was last said of them. Differences become jobs at once.
+func (r *Reconciler) Want(wanted map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		u := r.unit(name)
+		if u == nil {
+			continue
+		}
+		if !u.managed || u.wanted != wanted[name] {
+			u.managed, u.wanted = true, wanted[name]
+			u.settled, u.truce, u.refused = false, false, ""
+		}
+	}
+	r.reconcile()
+}
+
+// Progress tells of a set of targets whether their jobs are still on the way,
+// and otherwise why one of them could not be had.
+func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem string) {
+	if r.leaving || r.announced {
+		return false, ""
+	}
+	for _, u := range r.units {
+		want, asked := targets[u.name]
+		if !asked || u.wanted != want {
+			continue
+		}
+		switch {
+		case u.refused != "":
+			problem = u.name + ": " + u.refused
+		case u.truce:
+			problem = u.name + ": something else keeps moving it"
+		case !r.listed || u.job != nil || u.isQueued() || u.isActive() != want:
+			pending = true
+		}
+	}
+	return pending, problem
+}
+
+// Reread reads the states of all targets anew.
+func (r *Reconciler) Reread() {
+	if r.present {
+		r.list()
+	}
+}
+
+func (u *unit) isActive() bool { return u.active == "active" }
+
+func (u *unit) isQueued() bool { return u.queued != "" }
+
+func (r *Reconciler) unit(name string) *unit {
+	for _, u := range r.units {
+		if u.name == name {
+			return u
+		}
+	}
+	return nil
+}
+
+// reconcile asks for the jobs that are missing. What must not be active is
+// stopped first, in case two targets do not carry the Conflicts= they should.
+func (r *Reconciler) reconcile() {
+	if !r.listed || r.leaving {
+		return
+	}
+	for _, u := range r.units {
+		if u.managed && !u.wanted && (u.isActive() || u.isQueued()) {
+			r.putRight(u, stop)
+		}
+	}
+	for _, u := range r.units {
+		// An inactive target with a job is on its way up, held back by what it
+		// wants: asking again would run that again.
+		if u.managed && u.wanted && !u.isActive() && !u.isQueued() {
+			r.putRight(u, start)
+		}
+	}
+	for _, u := range r.units {
+		if u.managed && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
+			u.settled = true
+		}
+	}
+}
+
+func (r *Reconciler) putRight(u *unit, verb string) {
+	if u.truce || u.refused != "" || (u.job != nil && u.job.verb == verb) {
+		return
+	}
+	if u.settled && !r.correct(u) {
+		return
+	}
+	r.ask(u, verb)
+}
+
+// correct notes that something else has moved a settled target, and tells
+// whether to move it back.
+func (r *Reconciler) correct(u *unit) bool {
+	moved, now := "started", time.Now()
+	if u.wanted {
+		moved = "stopped"
+	}
+	u.fixes = slices.DeleteFunc(u.fixes, func(t time.Time) bool { return now.Sub(t) > fightWindow })
+	if len(u.fixes) >= fightCorrections {
+		u.truce = true
+		r.log.Warn("something else keeps moving "+u.name+"; leaving it alone until the next change of fact",
+			"target", u.name, "corrections", len(u.fixes), "next", "systemctl --user list-dependencies --reverse "+u.name)
+		return false
+	}
+	u.fixes = append(u.fixes, now)
+	u.settled = false
+	r.log.Info("something else has "+moved+" "+u.name+"; putting it right", "target", u.name)
+	return true
+}

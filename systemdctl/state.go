@@ -1,0 +1,249 @@
+package systemdctl
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	// A failed reading of the targets is tried again after firstRetry, then
+	// after twice as long each time, up to lastRetry.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
+// Matches returns the match rules for what the user manager says of the
+// targets: their states, the ends of their jobs, and reloads.
+func Matches(targets []string) [][]dbus.MatchOption {
+	rules := [][]dbus.MatchOption{{
+		dbus.WithMatchSender(ManagerName),
+		dbus.WithMatchObjectPath(ManagerPath),
+		dbus.WithMatchInterface(managerInterface),
+		dbus.WithMatchMember("Reloading"),
+	}}
+	for _, name := range targets {
+		rules = append(rules, []dbus.MatchOption{
+			dbus.WithMatchSender(ManagerName),
+			dbus.WithMatchObjectPath(unitPath(name)),
+			dbus.WithMatchInterface(propertiesInterface),
+			dbus.WithMatchMember("PropertiesChanged"),
+			dbus.WithMatchArg(0, unitInterface),
+		}, []dbus.MatchOption{
+			dbus.WithMatchSender(ManagerName),
+			dbus.WithMatchObjectPath(ManagerPath),
+			dbus.WithMatchInterface(managerInterface),
+			dbus.WithMatchMember("JobRemoved"),
+			dbus.WithMatchArg(2, name),
+		})
+	}
+	return rules
+}
+
+// unitPath returns a unit's object path: every byte of its name but letters
+// and digits is written as _ and two hexadecimal digits
+// (https://www.freedesktop.org/wiki/Software/systemd/dbus, "escaping").
+func unitPath(name string) dbus.ObjectPath {
+	var path strings.Builder
+	path.WriteString(string(ManagerPath) + "/unit/")
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', i > 0 && c >= '0' && c <= '9':
+			path.WriteByte(c)
+		default:
+			fmt.Fprintf(&path, "_%02x", c)
+		}
+	}
+	return dbus.ObjectPath(path.String())
+}
+
+// Signal takes one signal of the manager.
+func (r *Reconciler) Signal(signal *dbus.Signal) {
+	if r.manager.Lost() {
+		r.list()
+	}
+	switch signal.Name {
+	case "org.freedesktop.DBus.NameOwnerChanged":
+		owner, _ := signal.Body[2].(string)
+		r.ownerChanged(owner)
+	case managerInterface + ".Reloading":
+		r.reloading(signal)
+	case managerInterface + ".JobRemoved":
+		r.jobRemoved(signal)
+	case propertiesInterface + ".PropertiesChanged":
+		r.propertiesChanged(signal)
+	}
+}
+
+// ownerChanged starts afresh with a new manager. A manager that re-executes
+// itself changes its unique name, and calls in flight are never answered.
+func (r *Reconciler) ownerChanged(owner string) {
+	r.present, r.listed, r.leaving = owner != "", false, false
+	r.listing++
+	for _, u := range r.units {
+		u.job, u.refused = nil, ""
+	}
+	if !r.present {
+		r.announced = true
+		r.log.Warn("there is no systemd user manager on the session bus; waiting for one", "next", "loginctl user-status")
+		return
+	}
+	if r.announced {
+		r.announced = false
+		r.log.Info("the systemd user manager is there")
+	}
+	r.backoff = firstRetry
+	// Without a subscriber the manager does not signal the states of units. An
+	// error says that we are one already, or that the manager has gone again.
+	r.call(managerInterface+".Subscribe", func(*dbus.Call) {})
+	r.list()
+}
+
+// reloading takes the end of a reload: units may have come, gone or been
+// mended. Those that could not be loaded are only tried again once they can
+// (Reloading(b active), org.freedesktop.systemd1(5)).
+func (r *Reconciler) reloading(signal *dbus.Signal) {
+	var active bool
+	if err := dbus.Store(signal.Body, &active); err != nil || active {
+		return
+	}
+	for _, u := range r.units {
+		if u.load == "loaded" {
+			u.refused = ""
+		}
+	}
+	r.list()
+}
+
+// list reads the states of all managed targets.
+func (r *Reconciler) list() {
+	r.listing++
+	listing := r.listing
+	names := make([]string, len(r.units))
+	for i, u := range r.units {
+		names[i] = u.name
+	}
+	r.call(managerInterface+".ListUnitsByNames", func(call *dbus.Call) {
+		if listing == r.listing {
+			r.takeList(call)
+		}
+	}, names)
+}
+
+// listLater reads the states anew after a pause that grows with each failure.
+func (r *Reconciler) listLater() {
+	r.listing++
+	listing := r.listing
+	time.AfterFunc(r.backoff, func() {
+		r.post(func() {
+			if listing == r.listing && r.present {
+				r.list()
+			}
+		})
+	})
+	r.backoff = min(2*r.backoff, lastRetry)
+}
+
+// listedUnit is an element of ListUnitsByNames' answer
+// (org.freedesktop.systemd1(5), ListUnits).
+type listedUnit struct {
+	Name, Description string
+	Load, Active, Sub string
+	Following         string
+	Path              dbus.ObjectPath
+	JobID             uint32
+	JobType           string
+	JobPath           dbus.ObjectPath
+}
+
+func (r *Reconciler) takeList(call *dbus.Call) {
+	var listed []listedUnit
+	if err := call.Store(&listed); err != nil {
+		r.log.Warn("the user manager did not list its targets; trying again", "error", err)
+		r.listLater()
+		return
+	}
+	r.backoff = firstRetry
+	r.listed = true
+	for _, l := range listed {
+		u := r.unit(l.Name)
+		if u == nil || u.sequence > call.ResponseSequence {
+			continue
+		}
+		u.sequence = call.ResponseSequence
+		u.active, u.queued = l.Active, ""
+		if l.JobID != 0 {
+			u.queued = l.JobPath
+		}
+		r.loaded(u, l.Load)
+	}
+	r.reconcile()
+}
+
+// loaded takes a target's LoadState; once that has changed, what was refused is
+// worth another try.
+func (r *Reconciler) loaded(u *unit, load string) {
+	if load == u.load {
+		return
+	}
+	u.load = load
+	u.refused = ""
+}
+
+// propertiesChanged takes a target's new state. Targets also signal changes
+// that say nothing of interest.
+func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
+	u := r.unitAt(signal.Path)
+	if u == nil {
+		return
+	}
+	var iface string
+	var changed map[string]dbus.Variant
+	var invalidated []string
+	err := dbus.Store(signal.Body, &iface, &changed, &invalidated)
+	if err == nil && iface == unitInterface {
+		err = u.take(changed)
+	}
+	if err != nil {
+		r.log.Warn("reading the targets anew: a PropertiesChanged signal made no sense", "target", u.name, "error", err)
+		r.list()
+		return
+	}
+	u.sequence = signal.Sequence
+	r.reconcile()
+}
+
+func (r *Reconciler) unitAt(path dbus.ObjectPath) *unit {
+	for _, u := range r.units {
+		if u.path == path {
+			return u
+		}
+	}
+	return nil
+}
+
+// take takes a unit's changed properties: ActiveState (s) and Job (uo: its id,
+// 0 where there is none, and path).
+func (u *unit) take(changed map[string]dbus.Variant) error {
+	if v, ok := changed["ActiveState"]; ok {
+		if err := v.Store(&u.active); err != nil {
+			return fmt.Errorf("ActiveState: %w", err)
+		}
+	}
+	if v, ok := changed["Job"]; ok {
+		var queued struct {
+			ID   uint32
+			Path dbus.ObjectPath
+		}
+		if err := v.Store(&queued); err != nil {
+			return fmt.Errorf("Job: %w", err)
+		}
+		u.queued = ""
+		if queued.ID != 0 {
+			u.queued = queued.Path
+		}
+	}
+	return nil
+}
