@@ -3,11 +3,16 @@ package observers
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	nm "github.com/Wifx/gonetworkmanager/v2"
 )
 
 const networkManager = "org.freedesktop.NetworkManager"
+
+// leavingGrace is how long to wait for NetworkManager's name to go once it looks
+// as it does when it stops. It was seen to go within 40 ms.
+const leavingGrace = time.Second
 
 // NetworkManager is the source of what NetworkManager says of the network. Any
 // user may read it and hears its signals, also without a session.
@@ -44,8 +49,6 @@ func internet(policy Policy) func(World) Reading {
 		switch {
 		case state == nm.NmStateAsleep:
 			// Networking is off; Connectivity follows some milliseconds later.
-		case startup && connectivity == nm.NmConnectivityUnknown:
-			reading.After = policy.GoneGrace
 		case connectivity == nm.NmConnectivityFull:
 			reading.Position = "online"
 		case connectivity == nm.NmConnectivityUnknown && state == nm.NmStateConnectedGlobal:
@@ -55,9 +58,16 @@ func internet(policy Policy) func(World) Reading {
 			reading.Position = "portal"
 		case connectivity == nm.NmConnectivityLimited && policy.OnlineWhen == Limited:
 			reading.Position = "online"
+		case startup:
+			// A restarted NetworkManager passes through Unknown and None, also
+			// with a link that never went away.
+			reading.After = policy.GoneGrace
 		case connectivity == nm.NmConnectivityLimited:
 			// One failed probe makes it, and every start passes through it.
 			reading.Doubts, reading.After = "online", policy.LimitedGrace
+		case connectivity == nm.NmConnectivityUnknown, state == nm.NmStateConnecting:
+			// So NetworkManager looks for a moment when it is told to stop.
+			reading.Doubts, reading.After = "online", leavingGrace
 		}
 		return reading
 	}

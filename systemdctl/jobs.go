@@ -151,7 +151,7 @@ func remedy(u *unit) string {
 // the owner's goroutine.
 func (r *Reconciler) call(method string, take func(*dbus.Call), args ...any) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	call := r.manager.Go(ctx, ManagerPath, method, args...)
+	call := r.manager.Go(ctx, managerPath, method, args...)
 	go func() {
 		defer cancel()
 		select {

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// ManagerName is the user manager's name on the session bus, ManagerPath
-	// its object (https://www.freedesktop.org/wiki/Software/systemd/dbus).
+	// ManagerName is the user manager's name on the session bus
+	// (https://www.freedesktop.org/wiki/Software/systemd/dbus).
 	ManagerName = "org.freedesktop.systemd1"
-	ManagerPath = dbus.ObjectPath("/org/freedesktop/systemd1")
 
+	managerPath         = dbus.ObjectPath("/org/freedesktop/systemd1")
 	managerInterface    = ManagerName + ".Manager"
 	unitInterface       = ManagerName + ".Unit"
 	propertiesInterface = "org.freedesktop.DBus.Properties"
@@ -52,7 +52,7 @@ type Reconciler struct {
 	units     []*unit // in the order in which they are put right
 	present   bool    // whether the manager has an owner
 	listed    bool    // whether the units' states have been read since it has
-	listing   int     // number of the latest reading; answers to older ones are void
+	listing   int     // number of the latest reading; older ones are void
 	backoff   time.Duration
 	leaving   bool // whether the manager has begun to exit
 	announced bool // whether its absence has been logged

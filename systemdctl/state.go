@@ -13,6 +13,9 @@ const (
 	// after twice as long each time, up to lastRetry.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
+
+	// patience is how long the absence of a user manager is no news.
+	patience = 5 * time.Second
 )
 
 // Matches returns the match rules for what the user manager says of the
@@ -20,7 +23,7 @@ const (
 func Matches(targets []string) [][]dbus.MatchOption {
 	rules := [][]dbus.MatchOption{{
 		dbus.WithMatchSender(ManagerName),
-		dbus.WithMatchObjectPath(ManagerPath),
+		dbus.WithMatchObjectPath(managerPath),
 		dbus.WithMatchInterface(managerInterface),
 		dbus.WithMatchMember("Reloading"),
 	}}
@@ -33,7 +36,7 @@ func Matches(targets []string) [][]dbus.MatchOption {
 			dbus.WithMatchArg(0, unitInterface),
 		}, []dbus.MatchOption{
 			dbus.WithMatchSender(ManagerName),
-			dbus.WithMatchObjectPath(ManagerPath),
+			dbus.WithMatchObjectPath(managerPath),
 			dbus.WithMatchInterface(managerInterface),
 			dbus.WithMatchMember("JobRemoved"),
 			dbus.WithMatchArg(2, name),
@@ -47,7 +50,7 @@ func Matches(targets []string) [][]dbus.MatchOption {
 // (https://www.freedesktop.org/wiki/Software/systemd/dbus, "escaping").
 func unitPath(name string) dbus.ObjectPath {
 	var path strings.Builder
-	path.WriteString(string(ManagerPath) + "/unit/")
+	path.WriteString(string(managerPath) + "/unit/")
 	for i := range len(name) {
 		switch c := name[i]; {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', i > 0 && c >= '0' && c <= '9':
@@ -86,8 +89,7 @@ func (r *Reconciler) ownerChanged(owner string) {
 		u.job, u.refused = nil, ""
 	}
 	if !r.present {
-		r.announced = true
-		r.log.Warn("there is no systemd user manager on the session bus; waiting for one", "next", "loginctl user-status")
+		r.later(patience, r.announceAbsence)
 		return
 	}
 	if r.announced {
@@ -99,6 +101,13 @@ func (r *Reconciler) ownerChanged(owner string) {
 	// error says that we are one already, or that the manager has gone again.
 	r.call(managerInterface+".Subscribe", func(*dbus.Call) {})
 	r.list()
+}
+
+// announceAbsence says that there is no user manager. At a login the first
+// client of the session bus is there before the manager itself.
+func (r *Reconciler) announceAbsence() {
+	r.announced = true
+	r.log.Warn("there is no systemd user manager on the session bus; waiting for one", "next", "loginctl user-status")
 }
 
 // reloading takes the end of a reload: units may have come, gone or been
@@ -134,16 +143,22 @@ func (r *Reconciler) list() {
 
 // listLater reads the states anew after a pause that grows with each failure.
 func (r *Reconciler) listLater() {
+	r.later(r.backoff, r.list)
+	r.backoff = min(2*r.backoff, lastRetry)
+}
+
+// later does something on the owner's goroutine after a pause, unless the
+// states are read, or the manager changes, before.
+func (r *Reconciler) later(pause time.Duration, do func()) {
 	r.listing++
 	listing := r.listing
-	time.AfterFunc(r.backoff, func() {
+	time.AfterFunc(pause, func() {
 		r.post(func() {
-			if listing == r.listing && r.present {
-				r.list()
+			if listing == r.listing {
+				do()
 			}
 		})
 	})
-	r.backoff = min(2*r.backoff, lastRetry)
 }
 
 // listedUnit is an element of ListUnitsByNames' answer
@@ -229,7 +244,7 @@ func (r *Reconciler) unitAt(path dbus.ObjectPath) *unit {
 func (u *unit) take(changed map[string]dbus.Variant) error {
 	if v, ok := changed["ActiveState"]; ok {
 		if err := v.Store(&u.active); err != nil {
-			return fmt.Errorf("ActiveState: %w", err)
+			return fmt.Errorf("property ActiveState: %w", err)
 		}
 	}
 	if v, ok := changed["Job"]; ok {
@@ -238,7 +253,7 @@ func (u *unit) take(changed map[string]dbus.Variant) error {
 			Path dbus.ObjectPath
 		}
 		if err := v.Store(&queued); err != nil {
-			return fmt.Errorf("Job: %w", err)
+			return fmt.Errorf("property Job: %w", err)
 		}
 		u.queued = ""
 		if queued.ID != 0 {

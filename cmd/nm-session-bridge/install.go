@@ -140,7 +140,7 @@ func isOutdated(ctx context.Context, manager *systemd.Conn, p places) (bool, err
 	if err != nil {
 		return false, err
 	}
-	started := time.UnixMicro(int64(micros)) //nolint:gosec // microseconds since 1970 fit for another 292,000 years
+	started := time.UnixMicro(int64(micros))
 	for _, path := range []string{p.program(), filepath.Join(p.units(), systemdctl.ServiceName)} {
 		info, err := os.Stat(path)
 		if err != nil {

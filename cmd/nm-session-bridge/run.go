@@ -192,4 +192,3 @@ func sourcesOf(switches []observers.Switch) []observers.Source {
 	}
 	return sources
 }
-

@@ -88,15 +88,13 @@ func (l *Loop) reread() {
 // tell keeps the service manager's view of the service true: ready once every
 // service has been heard, and the positions in words.
 func (l *Loop) tell() {
-	if !l.ready && !(l.adopted && l.Bridge.Heard()) {
-		return
-	}
 	status := l.Bridge.Status()
 	switch {
-	case !l.ready:
+	case !l.ready && l.adopted && l.Bridge.Heard():
+		l.ready = true
 		l.Notify("READY=1\nSTATUS=" + status)
 	case status != l.status:
 		l.Notify("STATUS=" + status)
 	}
-	l.ready, l.status = true, status
+	l.status = status
 }

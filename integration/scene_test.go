@@ -1,0 +1,222 @@
+package integration
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// sceneTimeout bounds one test. It is no measure of speed: the machine may be
+// shared and slow.
+const sceneTimeout = 3 * time.Minute
+
+// scene is a sandbox with what a test asks of it and says about it.
+type scene struct {
+	*testing.T
+	*sandbox.Sandbox
+	ctx      context.Context
+	timeline *sandbox.Timeline
+}
+
+// begin brings up a sandbox for one test.
+func begin(t *testing.T, options sandbox.Options) *scene {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), sceneTimeout)
+	t.Cleanup(cancel)
+	sb, err := sandbox.Up(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sb.Down(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &scene{T: t, Sandbox: sb, ctx: ctx}
+	s.record()
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.tell()
+		}
+	})
+	return s
+}
+
+// record starts the timeline anew: what was before no longer counts.
+func (s *scene) record() {
+	s.Helper()
+	if s.timeline != nil {
+		_ = s.timeline.Close()
+	}
+	timeline, err := s.Timeline(s.ctx)
+	s.must(err)
+	s.timeline = timeline
+}
+
+// tell prints what happened, for a test that failed.
+func (s *scene) tell() {
+	for _, event := range s.timeline.Events() {
+		s.Log(event)
+	}
+	journal, err := s.Journal(context.Background(), "-o", "short-precise", "--no-hostname")
+	s.Log(journal, err)
+}
+
+func (s *scene) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// user runs a command line of the user and returns what it printed.
+func (s *scene) user(line string) string {
+	s.Helper()
+	out, err := s.Command("/bin/sh", "-c", line).CombinedOutput()
+	if err != nil {
+		s.Fatalf("%s: %v: %s", line, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// install installs the bridge as a user would, from a program somewhere else.
+func (s *scene) install() {
+	s.Helper()
+	s.Log(s.user(program + " install --now"))
+}
+
+// write writes one of the user's files, a unit where the name has no slash.
+func (s *scene) write(name, content string) {
+	s.Helper()
+	mode := os.FileMode(0o644)
+	if strings.HasPrefix(content, "#!") {
+		mode = 0o755
+	}
+	if !strings.Contains(name, "/") {
+		name = ".config/systemd/user/" + name
+	}
+	s.must(s.WriteFile(name, []byte(content), mode))
+}
+
+// enable writes a unit, makes the user manager know it and enables it.
+func (s *scene) enable(name, content string) {
+	s.Helper()
+	s.write(name, content)
+	s.systemctl("daemon-reload")
+	s.systemctl("enable", name)
+}
+
+func (s *scene) systemctl(args ...string) string {
+	s.Helper()
+	out, err := s.Systemctl(args...)
+	s.must(err)
+	return out
+}
+
+// expect waits until units are in a state.
+func (s *scene) expect(state string, units ...string) {
+	s.Helper()
+	for _, unit := range units {
+		s.must(s.timeline.Wait(s.ctx, unit, state))
+	}
+}
+
+// settle waits until nothing is left to do for the user manager.
+func (s *scene) settle() {
+	s.Helper()
+	s.must(s.timeline.Settle(s.ctx))
+}
+
+// started checks how often a unit was started, once everything has settled.
+func (s *scene) started(unit string, want int) {
+	s.Helper()
+	s.must(s.timeline.WaitStarts(s.ctx, unit, want))
+	s.settle()
+	if got := s.timeline.Starts(unit); got != want {
+		s.Errorf("%s was started %d times, not %d", unit, got, want)
+	}
+}
+
+// online, offline and portal wait for a position of the internet switch.
+func (s *scene) online() {
+	s.Helper()
+	s.expect("active", "internet-online.target")
+	s.expect("inactive", "internet-offline.target", "internet-portal.target")
+}
+
+func (s *scene) offline() {
+	s.Helper()
+	s.expect("active", "internet-offline.target")
+	s.expect("inactive", "internet-online.target", "internet-portal.target")
+}
+
+func (s *scene) portal() {
+	s.Helper()
+	s.expect("active", "internet-offline.target", "internet-portal.target")
+	s.expect("inactive", "internet-online.target")
+}
+
+// flags gives the bridge's service flags, as systemctl --user edit would.
+func (s *scene) flags(flags string) {
+	s.Helper()
+	s.write(".config/systemd/user/nm-session-bridge.service.d/override.conf",
+		"[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run "+flags+"\n")
+}
+
+// check changes the answers of the connectivity check and has NetworkManager
+// ask at once.
+func (s *scene) check(mode sandbox.CheckMode) {
+	s.Helper()
+	s.must(s.Check.Set(mode))
+	_, err := s.NM.CheckNow(s.ctx)
+	s.must(err)
+}
+
+func (s *scene) nmcli(args ...string) {
+	s.Helper()
+	_, err := s.NM.Nmcli(s.ctx, args...)
+	s.must(err)
+}
+
+// status waits until the service's status text contains some words.
+func (s *scene) status(words string) {
+	s.Helper()
+	for {
+		text := s.systemctl("show", "-P", "StatusText", "nm-session-bridge.service")
+		if strings.Contains(text, words) {
+			return
+		}
+		select {
+		case <-s.ctx.Done():
+			s.Fatalf("the status does not come to say %q but is %q", words, text)
+		case <-time.After(20 * time.Millisecond): // the user manager does not signal StatusText
+		}
+	}
+}
+
+// log returns what the bridge has logged.
+func (s *scene) log() string {
+	s.Helper()
+	log, err := s.Journal(s.ctx, "--user-unit", "nm-session-bridge", "-o", "cat")
+	s.must(err)
+	return log
+}
+
+// neverBoth checks in the user manager's own stream of events that two targets
+// were never active together.
+func (s *scene) neverBoth(one, other string) {
+	s.Helper()
+	active := map[string]bool{}
+	for _, event := range s.timeline.Events() {
+		if event.Kind == sandbox.UnitChanged {
+			active[event.Unit] = event.Active == "active"
+		}
+		if active[one] && active[other] {
+			s.Fatalf("%s and %s are both active: %s", one, other, event)
+		}
+	}
+}

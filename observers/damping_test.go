@@ -1,0 +1,130 @@
+package observers
+
+import (
+	"testing"
+	"time"
+)
+
+// step is one moment of a damped switch's life: a reading that arrives, or
+// none, and the position that counts once everything due has been taken.
+type step struct {
+	at      time.Duration
+	reading *Reading
+	want    string
+}
+
+func at(t time.Duration, position string, want string) step {
+	return step{t, &Reading{Position: position}, want}
+}
+
+func hold(t time.Duration, after time.Duration, position, doubts, want string) step {
+	return step{t, &Reading{Position: position, After: after, Doubts: doubts, Reason: t.String()}, want}
+}
+
+func idle(t time.Duration, want string) step { return step{t, nil, want} }
+
+func TestDamper(t *testing.T) {
+	const ms, s = time.Millisecond, time.Second
+	for _, test := range []struct {
+		name  string
+		adopt string
+		steps []step
+	}{
+		{"the first reading counts at once", "", []step{at(0, "online", "online")}},
+		{"changes count at once", "", []step{
+			at(0, "online", "online"), at(1*s, "offline", "offline"), at(2*s, "online", "online"),
+		}},
+		{"a doubt ends with its grace", "", []step{
+			at(0, "online", "online"),
+			hold(1*s, 5*s, "offline", "online", "online"), idle(5999*ms, "online"), idle(6*s, "offline"),
+		}},
+		{"a doubt that is dispelled leaves no trace", "", []step{
+			at(0, "online", "online"),
+			hold(1*s, 5*s, "offline", "online", "online"), at(5*s, "online", "online"), idle(20*s, "online"),
+		}},
+		{"a doubt protects only the position that it names", "", []step{
+			at(0, "portal", "portal"), hold(1*s, 5*s, "offline", "online", "offline"),
+		}},
+		{"a doubt before anything is known counts at once", "", []step{
+			hold(0, 5*s, "offline", "online", "offline"),
+		}},
+		{"a doubt puts an adopted position in doubt", "online", []step{
+			hold(0, 5*s, "offline", "online", "online"), idle(5*s, "offline"),
+		}},
+		{"a fact ends a doubt", "", []step{
+			at(0, "online", "online"), hold(1*s, 5*s, "offline", "online", "online"), at(2*s, "offline", "offline"),
+		}},
+		{"each doubt waits anew, but not for ever", "", []step{
+			at(0, "online", "online"),
+			hold(1*s, 4*s, "offline", "online", "online"),
+			hold(4*s, 4*s, "offline", "online", "online"),
+			hold(7*s, 4*s, "offline", "online", "online"),
+			hold(10*s, 4*s, "offline", "online", "online"),
+			idle(12900*ms, "online"), idle(13*s, "offline"), // three times four seconds after the first
+		}},
+		{"a service that is gone at the start says nothing at once", "", []step{
+			hold(0, 10*s, "offline", "", Unknown), idle(9*s, Unknown), idle(10*s, "offline"),
+		}},
+		{"a storm is held until it is still", "", []step{
+			at(0, "a", "a"), at(100*ms, "b", "b"), at(200*ms, "a", "a"), at(300*ms, "b", "b"),
+			at(400*ms, "a", "b"), at(500*ms, "c", "b"), idle(2499*ms, "b"), idle(2500*ms, "c"),
+		}},
+		{"a storm that does not end is let through every ten seconds", "", stormSteps()},
+		{"after a storm changes count at once again", "", []step{
+			at(0, "a", "a"), at(100*ms, "b", "b"), at(200*ms, "a", "a"), at(300*ms, "b", "b"), at(400*ms, "a", "b"),
+			idle(2400*ms, "a"), at(20*s, "b", "b"),
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var d Damper
+			if test.adopt != "" {
+				d.Adopt(test.adopt)
+			}
+			start := time.Now()
+			for _, step := range test.steps {
+				now := start.Add(step.at)
+				if step.reading != nil {
+					d.Offer(now, *step.reading)
+				}
+				d.Take(now)
+				if got, _ := d.Present(); got != step.want {
+					t.Fatalf("at %v: position %q, want %q", step.at, got, step.want)
+				}
+			}
+		})
+	}
+}
+
+// stormSteps flaps every 0.4 s. The fourth change, at 1.6 s, is held; what the
+// switch reads ten seconds later is let through.
+func stormSteps() []step {
+	steps := []step{at(0, "a", "a")}
+	for i := 1; i <= 28; i++ {
+		position, want := "a", "b"
+		if i%2 == 1 {
+			position = "b"
+		}
+		if i <= 3 {
+			want = position
+		}
+		steps = append(steps, at(time.Duration(i)*400*time.Millisecond, position, want))
+	}
+	return append(steps, idle(11500*time.Millisecond, "b"), idle(11600*time.Millisecond, "a"))
+}
+
+func TestDamperTellsWhenItIsDue(t *testing.T) {
+	var d Damper
+	now := time.Now()
+	if _, waiting := d.Due(); waiting {
+		t.Error("nothing was said, yet something is due")
+	}
+	d.Offer(now, Reading{Position: "offline", After: time.Second})
+	due, waiting := d.Due()
+	if !waiting || !due.Equal(now.Add(time.Second)) {
+		t.Errorf("due at %v (%t), want one second after the reading", due.Sub(now), waiting)
+	}
+	d.Take(due)
+	if _, waiting := d.Due(); waiting {
+		t.Error("still due after it was taken")
+	}
+}

@@ -1,0 +1,122 @@
+package observers
+
+import (
+	"testing"
+	"time"
+
+	nm "github.com/Wifx/gonetworkmanager/v2"
+)
+
+func policy() Policy {
+	return Policy{OnlineWhen: Full, LimitedGrace: 5 * time.Second, GoneGrace: 10 * time.Second}
+}
+
+func network(c nm.NmConnectivity, s nm.NmState, startup bool) Facts {
+	return Facts{Service: networkManager, values: map[string]any{
+		"Connectivity": uint32(c), "State": uint32(s), "Startup": startup,
+	}}
+}
+
+func TestInternet(t *testing.T) {
+	const (
+		unknown = nm.NmConnectivityUnknown
+		none    = nm.NmConnectivityNone
+		portal  = nm.NmConnectivityPortal
+		limited = nm.NmConnectivityLimited
+		full    = nm.NmConnectivityFull
+
+		asleep       = nm.NmStateAsleep
+		disconnected = nm.NmStateDisconnected
+		connecting   = nm.NmStateConnecting
+		site         = nm.NmStateConnectedSite
+		global       = nm.NmStateConnectedGlobal
+	)
+	grace, gone := policy().LimitedGrace, policy().GoneGrace
+	lenient := policy()
+	lenient.OnlineWhen = Limited
+	for _, test := range []struct {
+		name     string
+		policy   Policy
+		facts    Facts
+		position string
+		after    time.Duration
+	}{
+		{"full", policy(), network(full, global, false), "online", 0},
+		{"full while still connecting", policy(), network(full, connecting, false), "online", 0},
+		{"full while disconnected", policy(), network(full, disconnected, false), "online", 0},
+		{"full while networking is off", policy(), network(full, asleep, false), "offline", 0},
+		{"portal while networking is off", policy(), network(portal, asleep, false), "offline", 0},
+		{"cable pulled, state still global", policy(), network(none, global, false), "offline", 0},
+		{"disconnected", policy(), network(none, disconnected, false), "offline", 0},
+		{"portal", policy(), network(portal, site, false), "portal", 0},
+		{"limited", policy(), network(limited, site, false), "offline", grace},
+		{"limited is enough", lenient, network(limited, site, false), "online", 0},
+		{"limited is enough, none is not", lenient, network(none, disconnected, false), "offline", 0},
+		{"check off in an old NetworkManager", policy(), network(unknown, global, false), "online", 0},
+		{"check off and no network", policy(), network(unknown, disconnected, false), "offline", leavingGrace},
+		{"stopping with a wire", policy(), network(unknown, site, false), "offline", leavingGrace},
+		{"stopping with Wi-Fi", policy(), network(none, connecting, false), "offline", leavingGrace},
+		{"starting up", policy(), network(unknown, connecting, true), "offline", gone},
+		{"starting up, the link not found yet", policy(), network(none, disconnected, true), "offline", gone},
+		{"starting up, check done", policy(), network(full, global, true), "online", 0},
+		{"away", policy(), Facts{Service: networkManager, Problem: "NetworkManager is not running"}, "offline", gone},
+		{"says nothing", policy(), Facts{Service: networkManager}, "offline", gone},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := internet(test.policy)(World{networkManager: test.facts})
+			if got.Position != test.position || got.After != test.after {
+				t.Errorf("got %q after %v (%s), want %q after %v", got.Position, got.After, got.Reason, test.position, test.after)
+			}
+		})
+	}
+}
+
+func TestInternetGivesNetworkManagersOwnNames(t *testing.T) {
+	got := internet(policy())(World{networkManager: network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, true)})
+	if want := "Connectivity=Limited State=ConnectedSite Startup=true"; got.Reason != want {
+		t.Errorf("reason %q, want %q", got.Reason, want)
+	}
+}
+
+func TestLid(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		facts    Facts
+		position string
+	}{
+		{"closed", Facts{values: map[string]any{"LidClosed": true}}, "closed"},
+		{"open", Facts{values: map[string]any{"LidClosed": false}}, "open"},
+		{"not signalled", Facts{values: map[string]any{"LidClosed": unsignalled{}}}, Unknown},
+		{"away", Facts{Problem: "logind is not running"}, Unknown},
+		{"says nothing", Facts{}, Unknown},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := lid(policy())(World{logind: test.facts}); got.Position != test.position {
+				t.Errorf("got %q (%s), want %q", got.Position, got.Reason, test.position)
+			}
+		})
+	}
+}
+
+func TestTargetsOfAPosition(t *testing.T) {
+	internet := Table(policy())[0]
+	for _, test := range []struct {
+		position                string
+		online, offline, portal bool
+	}{
+		{"online", true, false, false},
+		{"offline", false, true, false},
+		{"portal", false, true, true},
+		{Unknown, false, false, false},
+	} {
+		got := internet.Targets(test.position)
+		if len(got) != 3 || got["internet-online.target"] != test.online ||
+			got["internet-offline.target"] != test.offline || got["internet-portal.target"] != test.portal {
+			t.Errorf("%q: %v", test.position, got)
+		}
+		found, ok := internet.PositionOf(func(target string) bool { return got[target] })
+		if ok != (test.position != Unknown) || found != test.position {
+			t.Errorf("the targets of %q were found to be those of %q (%t)", test.position, found, ok)
+		}
+	}
+}
