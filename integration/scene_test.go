@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bufio"
 	"context"
 	"os"
 	"strings"
@@ -204,6 +205,28 @@ func (s *scene) log() string {
 	log, err := s.Journal(s.ctx, "--user-unit", "nm-session-bridge", "-o", "cat")
 	s.must(err)
 	return log
+}
+
+// waitLog follows the bridge's log until it contains some words.
+func (s *scene) waitLog(words string) {
+	s.Helper()
+	follow := s.Command("journalctl", "--user", "--user-unit", "nm-session-bridge", "--follow", "--lines=all", "--output=cat")
+	out, err := follow.StdoutPipe()
+	s.must(err)
+	s.must(follow.Start())
+	stop := context.AfterFunc(s.ctx, func() { _ = follow.Process.Kill() })
+	defer func() {
+		stop()
+		_ = follow.Process.Kill()
+		_ = follow.Wait() // killed
+	}()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), words) {
+			return
+		}
+	}
+	s.Fatalf("the log does not come to say %q", words)
 }
 
 // neverBoth checks in the user manager's own stream of events that two targets

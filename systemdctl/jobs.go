@@ -69,19 +69,13 @@ func (r *Reconciler) refuse(u *unit, err error) {
 		r.listLater()
 		return
 	}
-	switch refusal.Name {
-	case ManagerName + ".TransactionIsDestructive":
+	if refusal.Name == ManagerName+".TransactionIsDestructive" {
 		// A running exit.target does not let itself be undone.
 		r.leaving = true
 		r.log.Info("the user manager is shutting down; leaving the targets to it")
 		return
-	case ManagerName + ".NoSuchUnit":
-		u.refused = "not found"
-	case ManagerName + ".UnitMasked":
-		u.refused = "masked"
-	default:
-		u.refused = err.Error()
 	}
+	u.refused = err.Error()
 	if verb == stop && !u.isActive() {
 		return
 	}
@@ -138,8 +132,8 @@ func (r *Reconciler) ended(u *unit, result string) {
 
 // remedy is what the user may do about a target that does not start or stop.
 func remedy(u *unit) string {
-	switch u.refused {
-	case "not found":
+	switch u.load {
+	case "not-found":
 		return "nm-session-bridge install"
 	case "masked":
 		return "systemctl --user unmask " + u.name

@@ -1,0 +1,135 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+const bridgeUnit = "nm-session-bridge.service"
+
+// beginOnline brings up a sandbox that is online, with a service, a oneshot and
+// the bridge, all started once.
+func beginOnline(t *testing.T) *scene {
+	t.Helper()
+	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	s.enable("on.service", onceUnit("internet-online.target"))
+	s.enable("open.service", onceUnit("lid-open.target"))
+	s.install()
+	s.online()
+	s.lid("open")
+	s.started("on.service", 1)
+	s.started("open.service", 1)
+	return s
+}
+
+// undisturbed checks that no user service noticed, and that the bridge is still
+// at work.
+func (s *scene) undisturbed() {
+	s.Helper()
+	s.status("internet online, lid open")
+	s.settle()
+	for _, unit := range []string{"sync.service", "on.service", "open.service", "internet-online.target", "lid-open.target"} {
+		s.started(unit, 1)
+	}
+	s.started("internet-offline.target", 0)
+	s.must(s.Uplink.Unplug(s.ctx))
+	s.offline()
+	s.expect("inactive", "sync.service")
+}
+
+// newBridge waits until the bridge runs in another process.
+func (s *scene) newBridge(starts int) {
+	s.Helper()
+	s.must(s.timeline.WaitStarts(s.ctx, bridgeUnit, starts))
+	s.expect("active", bridgeUnit)
+}
+
+func TestBridgeKilled(t *testing.T) {
+	s := beginOnline(t)
+	s.systemctl("kill", "-s", "KILL", bridgeUnit)
+	s.newBridge(2)
+	s.undisturbed()
+}
+
+func TestBridgeRestarted(t *testing.T) {
+	s := beginOnline(t)
+	s.systemctl("restart", bridgeUnit)
+	s.newBridge(2)
+	s.undisturbed()
+}
+
+func TestBridgeStoppedLeavesTheTargets(t *testing.T) {
+	s := beginOnline(t)
+	s.systemctl("stop", bridgeUnit)
+	s.expect("inactive", bridgeUnit)
+	if result := s.systemctl("show", "-P", "Result", "-P", "ExecMainStatus", bridgeUnit); result != "success\n0" && result != "0\nsuccess" {
+		t.Errorf("the stopped bridge ended with %q", result)
+	}
+	s.online()
+	s.systemctl("start", bridgeUnit)
+	s.undisturbed()
+}
+
+func TestBridgeRestartedInDoubtKeepsThePosition(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	s.flags("--limited-grace=1h --gone-grace=1h")
+	s.install()
+	s.online()
+	s.check(sandbox.LimitedRefuse)
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityLimited))
+	s.systemctl("restart", bridgeUnit)
+	s.status("internet online (in doubt: Connectivity=Limited")
+	s.must(s.NM.Kill(s.ctx))
+	s.systemctl("restart", bridgeUnit)
+	s.status("internet online (in doubt: NetworkManager is not running)")
+	s.started("sync.service", 1)
+	s.started("internet-offline.target", 0)
+}
+
+func TestBridgeUpgraded(t *testing.T) {
+	s := beginOnline(t)
+	// Trailing bytes make another program of the same behaviour.
+	content, err := os.ReadFile(program)
+	s.must(err)
+	newer := program + "-newer"
+	s.must(os.WriteFile(newer, append(content, "newer"...), 0o755))
+	out := s.user(newer + " install --now")
+	if !strings.Contains(out, "restarted "+bridgeUnit) || strings.Contains(out, ".target") {
+		t.Errorf("the upgrade said:\n%s", out)
+	}
+	s.newBridge(2)
+	s.undisturbed()
+}
+
+func TestHangupReadsEverythingAnew(t *testing.T) {
+	s := beginOnline(t)
+	s.systemctl("reload", bridgeUnit)
+	s.undisturbed()
+	s.started(bridgeUnit, 1)
+}
+
+func TestUserManagerReloadsAndReexecutes(t *testing.T) {
+	s := beginOnline(t)
+	s.must(s.User.DaemonReload())
+	s.must(s.User.DaemonReexec())
+	s.undisturbed()
+	s.must(s.Uplink.Plug(s.ctx))
+	s.online()
+	s.started(bridgeUnit, 1)
+}
+
+func TestLogoutIsNoFailure(t *testing.T) {
+	s := beginOnline(t)
+	s.must(s.User.Stop(s.ctx))
+	log := s.log()
+	for _, word := range []string{"error", "cannot", "Failed", "lost"} {
+		if strings.Contains(log, word) {
+			t.Errorf("a logout made the bridge say %q:\n%s", word, log)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+func TestNoSystemBus(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.must(s.SystemBus.Kill(s.ctx))
+	s.user(program + " install --now")
+	s.status("waiting for the system bus at unix:path=")
+	s.says("cannot reach the system bus; waiting for it")
+	s.must(s.SystemBus.Start(s.ctx))
+	s.status("internet unknown (NetworkManager is not running)")
+	s.started(bridgeUnit, 1)
+}
+
+func TestSystemBusLost(t *testing.T) {
+	s := beginOnline(t)
+	s.must(s.SystemBus.Kill(s.ctx))
+	s.says("lost the system bus")
+	s.newBridge(2)
+	s.must(s.SystemBus.Start(s.ctx))
+	s.must(s.NM.Restart(s.ctx))
+	s.must(s.Login1.Appear(s.ctx))
+	s.undisturbed()
+	s.started(bridgeUnit, 2)
+}
+
+func TestNoSessionBus(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	out := s.fails(1, "unset DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR; "+program)
+	if want := "nm-session-bridge: no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; run this in a login session or as a user service"; out != want {
+		t.Errorf("without a session bus it says %q", out)
+	}
+	out = s.fails(1, "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere "+program+" install")
+	if !strings.Contains(out, "unix:path=/nowhere") || strings.Contains(out, "\n") {
+		t.Errorf("without a session bus install says %q", out)
+	}
+	if _, err := os.Stat(sandbox.Home + "/.local/bin"); err == nil {
+		t.Error("without a session bus install wrote files all the same")
+	}
+}
+
+func TestNoUserManager(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	const address = "unix:path=" + sandbox.Home + "/lonely"
+	bus := s.Command("dbus-daemon", "--session", "--nofork", "--print-address=1", "--address="+address)
+	printed, err := bus.StdoutPipe()
+	s.must(err)
+	s.must(bus.Start())
+	_, err = printed.Read(make([]byte, 1))
+	s.must(err)
+	bridge := s.Command(program)
+	bridge.Env = append(bridge.Env, "DBUS_SESSION_BUS_ADDRESS="+address)
+	log, err := bridge.StderrPipe()
+	s.must(err)
+	s.must(bridge.Start())
+	line := make([]byte, 512)
+	n, err := log.Read(line)
+	s.must(err)
+	if said := string(line[:n]); !strings.Contains(said, "there is no systemd user manager on the session bus; waiting for one") {
+		t.Errorf("without a user manager it says %q", said)
+	}
+	s.must(bridge.Process.Signal(syscall.SIGTERM))
+	if err := bridge.Wait(); err != nil {
+		t.Errorf("SIGTERM ends it with %v", err)
+	}
+	s.must(bus.Process.Kill())
+	_ = bus.Wait() // killed
+}
+
+func TestWrongUsage(t *testing.T) {
+	s := begin(t, sandbox.Options{NoNetworkManager: true})
+	for line, words := range map[string][]string{
+		"--frobnicate":          {"-frobnicate", "--switches", "--online-when", "--limited-grace", "--gone-grace"},
+		"--online-when=maybe":   {`"maybe"`, "full, limited"},
+		"--switches=internet,x": {`"x"`, "internet, lid"},
+		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},
+		"--gone-grace=-1s":      {`"-1s"`, "500ms, 5s or 1m"},
+		"run now":               {`"now"`},
+		"fly":                   {`"fly"`, "run, install, uninstall, help"},
+		"install --later":       {"-later", "--now", "--force"},
+	} {
+		out := s.fails(2, program+" "+line)
+		for _, word := range words {
+			if !strings.Contains(out, word) || strings.Contains(out, "\n") {
+				t.Errorf("%s: %q is not one line with %s", line, out, word)
+			}
+		}
+	}
+	if help := s.user(program + " --help"); !strings.HasPrefix(help, "Usage: ") {
+		t.Errorf("--help says %q", help)
+	}
+}

@@ -1,0 +1,118 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// fails runs a command line of the user that is to fail with a status, and
+// returns what it printed.
+func (s *scene) fails(status int, line string) string {
+	s.Helper()
+	cmd := s.Command("/bin/sh", "-c", line)
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != status {
+		s.Fatalf("%s: %v instead of exit status %d: %s", line, err, status, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func TestInstallTwiceChangesNothing(t *testing.T) {
+	s := beginOnline(t)
+	before := s.files()
+	out := s.user(program + " install --now")
+	if want := "already installed, nothing changed\nnow: internet online, lid open"; out != want {
+		t.Errorf("the second install said %q, not %q", out, want)
+	}
+	if after := s.files(); after != before {
+		t.Errorf("the second install changed files:\n%s\nwere:\n%s", after, before)
+	}
+	s.undisturbed()
+	s.started(bridgeUnit, 1)
+}
+
+// files lists the user's files with their times of change.
+func (s *scene) files() string {
+	s.Helper()
+	return s.user("find . -type f -o -type l | sort | xargs stat -c '%n %z'")
+}
+
+func TestInstallWithoutNowStartsNothing(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	out := s.user(program + " install")
+	if !strings.Contains(out, "next: systemctl --user start nm-session-bridge") {
+		t.Errorf("install does not say how to start the service: %s", out)
+	}
+	if state := s.systemctl("is-enabled", "nm-session-bridge"); state != "enabled" {
+		t.Errorf("the service is %s", state)
+	}
+	s.started(bridgeUnit, 0)
+	s.systemctl("disable", "nm-session-bridge")
+	s.systemctl("enable", "nm-session-bridge")
+	s.systemctl("start", "nm-session-bridge")
+	s.online()
+}
+
+func TestInstallLeavesAChangedFileAlone(t *testing.T) {
+	s := beginOnline(t)
+	changed := installedUnits + "lid-open.target"
+	s.write(changed, "[Unit]\nDescription=mine\n")
+	before := s.files()
+	out := s.fails(1, program+" install --now")
+	if !strings.Contains(out, changed) || !strings.Contains(out, "--force") || strings.Contains(out, "\n") {
+		t.Errorf("the message names not the file or not the way out, or is not one line: %s", out)
+	}
+	if after := s.files(); after != before {
+		t.Errorf("files changed all the same:\n%s\nwere:\n%s", after, before)
+	}
+	s.user(program + " install --now --force")
+	if kept := s.user("cat " + changed + "~"); !strings.Contains(kept, "Description=mine") {
+		t.Errorf("the changed file was lost: %s", kept)
+	}
+	if now := s.user("cat " + changed); strings.Contains(now, "Description=mine") {
+		t.Errorf("the changed file was not replaced: %s", now)
+	}
+}
+
+func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	list := "find . | sort"
+	before := s.user(list)
+	s.install()
+	s.online()
+	s.expect("active", "sync.service")
+	out := s.user(".local/bin/nm-session-bridge uninstall")
+	s.Log(out)
+	s.expect("inactive", "sync.service", "internet-online.target", "lid-open.target", bridgeUnit)
+	if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/internet-online.target.wants/sync.service") {
+		t.Errorf("uninstall does not name the link that it leaves: %s", out)
+	}
+	left := s.user("find . -type f -o -type l | sort")
+	had := s.user("find . -type f -o -type l | sort")
+	if left != had || strings.Contains(left, "nm-session-bridge") {
+		t.Errorf("left:\n%s\nbefore:\n%s", left, before)
+	}
+	if out := s.user(program + " uninstall"); out != "nothing is installed" {
+		t.Errorf("a second uninstall said: %s", out)
+	}
+}
+
+func TestUninstallLeavesAChangedFile(t *testing.T) {
+	s := beginOnline(t)
+	changed := installedUnits + "lid-open.target"
+	s.write(changed, "[Unit]\nDescription=mine\n")
+	out := s.user(program + " uninstall")
+	if !strings.Contains(out, "left "+changed) {
+		t.Errorf("uninstall does not say what it left: %s", out)
+	}
+	entries, err := os.ReadDir(filepath.Dir(changed))
+	s.must(err)
+	if len(entries) != 1 || entries[0].Name() != "lid-open.target" {
+		t.Errorf("left %v", entries)
+	}
+}

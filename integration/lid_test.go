@@ -1,0 +1,67 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// lid waits for a position of the lid switch.
+func (s *scene) lid(position string) {
+	s.Helper()
+	other := map[string]string{"open": "closed", "closed": "open"}[position]
+	s.expect("active", "lid-"+position+".target")
+	s.expect("inactive", "lid-"+other+".target")
+}
+
+func TestLidClosedBeforeTheBridgeStarts(t *testing.T) {
+	s := begin(t, sandbox.Options{LidClosed: true})
+	s.install()
+	s.lid("closed")
+	s.started("lid-open.target", 0)
+	s.must(s.Login1.SetLid(false))
+	s.lid("open")
+}
+
+func TestLidSignalRepeated(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("closed.service", onceUnit("lid-closed.target"))
+	s.install()
+	s.lid("open")
+	for range 3 {
+		// A real logind repeats itself at its start, once for each button.
+		s.must(s.Login1.SetLid(true))
+	}
+	s.lid("closed")
+	s.must(s.Login1.SetLid(false))
+	s.lid("open")
+	s.started("closed.service", 1)
+	s.started("lid-closed.target", 1)
+	s.started("lid-open.target", 2)
+}
+
+func TestLogindRestarts(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.lid("open")
+	s.must(s.Login1.Vanish())
+	s.status("lid open (in doubt: logind is not running)")
+	s.must(s.Login1.SetLid(true))
+	s.must(s.Login1.Appear(s.ctx))
+	s.lid("closed")
+	s.started("lid-open.target", 1)
+}
+
+func TestALogindThatDoesNotSignalTheLidIsNotBelieved(t *testing.T) {
+	s := begin(t, sandbox.Options{Login1: fakes.Logind252})
+	s.install()
+	s.status("lid unknown (this logind does not signal LidClosed")
+	s.settle()
+	s.started("lid-open.target", 0)
+	s.started("lid-closed.target", 0)
+	if log := s.log(); strings.Count(log, "does not signal LidClosed") != 1 {
+		t.Errorf("the log does not say once that there is no lid:\n%s", log)
+	}
+}
