@@ -188,7 +188,7 @@ func TestNetworkManagerRestartsWithinTheGrace(t *testing.T) {
 			s.install()
 			s.online()
 			s.must(test.end(s))
-			s.status("NetworkManager is not running")
+			s.status("internet online (in doubt: NetworkManager is not running)")
 			s.must(s.NM.Start(s.ctx))
 			s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
 			s.status("internet online, ")
@@ -198,6 +198,23 @@ func TestNetworkManagerRestartsWithinTheGrace(t *testing.T) {
 			s.started("internet-offline.target", 0)
 		})
 	}
+}
+
+func TestNetworkManagerRestartsBehindASlowCheck(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	s.flags("--gone-grace=1h --limited-grace=1h")
+	s.install()
+	s.online()
+	// NetworkManager ends its startup without waiting for the check.
+	s.must(s.Check.Set(sandbox.Hang))
+	s.must(s.NM.Restart(s.ctx))
+	s.status("internet online (in doubt: Connectivity=None State=ConnectedSite)")
+	s.check(sandbox.Full)
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.status("internet online, ")
+	s.started("sync.service", 1)
+	s.started("internet-offline.target", 0)
 }
 
 func TestNetworkManagerStaysAway(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 type Facts struct {
 	// Service is the well-known bus name that the facts come from.
 	Service string
+	// Owner is the unique name of the one who said so.
+	Owner string
 	// Problem says in words why there are no values; it is empty when there are.
 	Problem string
 
@@ -48,7 +50,7 @@ func (f Facts) Unsignalled(property string) bool {
 type unsignalled struct{}
 
 func (f Facts) equal(g Facts) bool {
-	return f.Service == g.Service && f.Problem == g.Problem && maps.Equal(f.values, g.values)
+	return f.Service == g.Service && f.Owner == g.Owner && f.Problem == g.Problem && maps.Equal(f.values, g.values)
 }
 
 // Source names the object that an [Observer] watches, and what it takes from it.
@@ -63,16 +65,36 @@ type Source struct {
 	// introspection data does not promise to signal: it would only ever be as
 	// true as it was when it was read.
 	CheckSignals bool
+	// Farewell, where the service has one, announces that it is about to go.
+	Farewell Farewell
 }
 
-// Matches returns the match rule for the source's PropertiesChanged signal. It
-// names path and interface so that nothing else of the service wakes us.
-func (s Source) Matches() []dbus.MatchOption {
-	return []dbus.MatchOption{
+// Farewell is a signal of the source's interface with an object path for its
+// argument. What the service says after it is about its own end, not about the
+// machine.
+type Farewell struct {
+	Member string
+	Path   dbus.ObjectPath
+}
+
+// Matches returns the match rules for the source's signals. They name path and
+// interface so that nothing else of the service wakes us.
+func (s Source) Matches() [][]dbus.MatchOption {
+	rules := [][]dbus.MatchOption{{
 		dbus.WithMatchSender(s.Name),
 		dbus.WithMatchObjectPath(s.Path),
 		dbus.WithMatchInterface(propertiesInterface),
 		dbus.WithMatchMember("PropertiesChanged"),
 		dbus.WithMatchArg(0, s.Interface),
+	}}
+	if s.Farewell.Member != "" {
+		rules = append(rules, []dbus.MatchOption{
+			dbus.WithMatchSender(s.Name),
+			dbus.WithMatchObjectPath(s.Path),
+			dbus.WithMatchInterface(s.Interface),
+			dbus.WithMatchMember(s.Farewell.Member),
+			dbus.WithMatchArgPath(0, string(s.Farewell.Path)),
+		})
 	}
+	return rules
 }

@@ -10,8 +10,9 @@ import (
 
 const networkManager = "org.freedesktop.NetworkManager"
 
-// leavingGrace is how long to wait for NetworkManager's name to go once it looks
-// as it does when it stops. It was seen to go within 40 ms.
+// leavingGrace is how long to wait for NetworkManager's name to go once its
+// Connectivity has become Unknown, which it does on its way out. The name was
+// seen to go within 200 ms.
 const leavingGrace = time.Second
 
 // NetworkManager is the source of what NetworkManager says of the network. Any
@@ -27,11 +28,16 @@ func NetworkManager() Source {
 			"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
 			"Startup":      "b", // devices known at its start are still being brought up
 		},
+		// The first object is the loopback device, which only goes when
+		// NetworkManager itself does: first of all, before it calls a Wi-Fi
+		// disconnected that it takes down for its restart.
+		Farewell: Farewell{Member: "DeviceRemoved", Path: "/org/freedesktop/NetworkManager/Devices/1"},
 	}
 }
 
 // internet reads the position of the internet switch.
 func internet(policy Policy) func(World) Reading {
+	var first firstCheck
 	return func(world World) Reading {
 		facts := world[networkManager]
 		if facts.Problem != "" {
@@ -45,6 +51,7 @@ func internet(policy Policy) func(World) Reading {
 		}
 		startup, _ := facts.Bool("Startup")
 		connectivity, state := nm.NmConnectivity(c), nm.NmState(s)
+		first.note(facts.Owner, connectivity)
 		reading := Reading{Position: "offline", Reason: networkReason(connectivity, state, startup)}
 		switch {
 		case state == nm.NmStateAsleep:
@@ -59,18 +66,34 @@ func internet(policy Policy) func(World) Reading {
 		case connectivity == nm.NmConnectivityLimited && policy.OnlineWhen == Limited:
 			reading.Position = "online"
 		case startup:
-			// A restarted NetworkManager passes through Unknown and None, also
-			// with a link that never went away.
+			// A restarted NetworkManager passes through Unknown, None and
+			// Limited, also with a link that never went away.
 			reading.After = policy.GoneGrace
-		case connectivity == nm.NmConnectivityLimited:
+		case connectivity == nm.NmConnectivityNone && state >= nm.NmStateConnectedLocal && !first.done:
+			// Startup does not wait for the outcome of the first check.
+			reading.After = policy.LimitedGrace
+		case connectivity == nm.NmConnectivityLimited && state > nm.NmStateDisconnecting:
 			// One failed probe makes it, and every start passes through it.
 			reading.Doubts, reading.After = "online", policy.LimitedGrace
-		case connectivity == nm.NmConnectivityUnknown, state == nm.NmStateConnecting:
-			// So NetworkManager looks for a moment when it is told to stop.
+		case connectivity == nm.NmConnectivityUnknown:
 			reading.Doubts, reading.After = "online", leavingGrace
 		}
 		return reading
 	}
+}
+
+// firstCheck remembers whether a NetworkManager has finished a connectivity
+// check since it was started.
+type firstCheck struct {
+	owner string
+	done  bool
+}
+
+func (f *firstCheck) note(owner string, connectivity nm.NmConnectivity) {
+	if owner != f.owner {
+		*f = firstCheck{owner: owner}
+	}
+	f.done = f.done || connectivity == nm.NmConnectivityFull || connectivity == nm.NmConnectivityPortal
 }
 
 func networkReason(connectivity nm.NmConnectivity, state nm.NmState, startup bool) string {

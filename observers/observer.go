@@ -24,6 +24,8 @@ const (
 	// long each time, up to lastRetry.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
+	// A service that has said farewell is gone well within this time.
+	farewellTime = 5 * time.Second
 )
 
 // Service is the followed D-Bus service that an [Observer] reads.
@@ -46,6 +48,8 @@ type Observer struct {
 	log     *slog.Logger
 	reread  chan struct{}
 
+	owner   string
+	leaving bool // whether this owner has said farewell
 	values  map[string]value
 	checked bool       // whether source.CheckSignals is done for this owner
 	silent  []string   // properties that this owner does not signal
@@ -122,14 +126,17 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool
 	if o.service.Lost() {
 		o.startReading(ctx)
 	}
-	switch signal.Name {
-	case nameOwnerChanged:
+	if signal.Name == nameOwnerChanged {
 		return o.ownerChanged(ctx, signal)
+	}
+	if signal.Path != o.source.Path {
+		return Facts{}, false
+	}
+	switch signal.Name {
 	case propertiesChanged:
-		if signal.Path != o.source.Path {
-			return Facts{}, false
-		}
 		return o.propertiesChanged(ctx, signal)
+	case o.source.Interface + "." + o.source.Farewell.Member:
+		return o.farewell(signal)
 	}
 	return Facts{}, false
 }
@@ -139,12 +146,26 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	o.backoff = firstRetry
 	o.checked = !o.source.CheckSignals
 	o.silent = nil
+	o.leaving = false
 	clear(o.values)
-	if owner, _ := signal.Body[2].(string); owner != "" {
+	o.owner, _ = signal.Body[2].(string)
+	if o.owner != "" {
 		o.startReading(ctx)
 		return Facts{}, false
 	}
 	return o.trouble("is not running"), true
+}
+
+// farewell stops believing what this owner signals. It is asked once more in
+// case it stays after all.
+func (o *Observer) farewell(signal *dbus.Signal) (Facts, bool) {
+	if len(signal.Body) != 1 || signal.Body[0] != o.source.Farewell.Path {
+		return Facts{}, false
+	}
+	o.stopReading()
+	o.leaving = true
+	o.retry.Reset(farewellTime)
+	return o.trouble("is stopping"), true
 }
 
 // propertiesChanged takes the news in. It waits with passing them on while the
@@ -159,13 +180,17 @@ func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (
 	for name, content := range changed {
 		o.set(name, content, signal.Sequence)
 	}
-	return o.facts(), len(changed) > 0 && o.sent.Problem == "" && o.sent.Service != ""
+	return o.facts(), len(changed) > 0 && !o.leaving && o.sent.Problem == "" && o.sent.Service != ""
 }
 
 // decode returns the properties of interest in a PropertiesChanged body, which
 // is interface, changed properties, names of invalidated ones
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
 func (o *Observer) decode(body []any) (map[string]any, error) {
+	// dbus.Store alone would turn a number into a string.
+	if got := dbus.SignatureOf(body...).String(); got != "sa{sv}as" {
+		return nil, fmt.Errorf("its signature is %s", got)
+	}
 	var iface string
 	var changed map[string]dbus.Variant
 	var invalidated []string
@@ -248,6 +273,7 @@ func (o *Observer) answered(ctx context.Context, call *dbus.Call) (Facts, bool) 
 		return o.readingFailed(err)
 	}
 	o.backoff = firstRetry
+	o.leaving = false
 	for name, content := range picked {
 		o.set(name, content, call.ResponseSequence)
 	}
@@ -310,7 +336,7 @@ func (o *Observer) facts() Facts {
 	for _, name := range o.silent {
 		values[name] = unsignalled{}
 	}
-	return Facts{Service: o.source.Name, values: values}
+	return Facts{Service: o.source.Name, Owner: o.owner, values: values}
 }
 
 func (o *Observer) trouble(what string) Facts {

@@ -46,7 +46,6 @@ func TestInternet(t *testing.T) {
 		{"full while disconnected", policy(), network(full, disconnected, false), "online", 0},
 		{"full while networking is off", policy(), network(full, asleep, false), "offline", 0},
 		{"portal while networking is off", policy(), network(portal, asleep, false), "offline", 0},
-		{"cable pulled, state still global", policy(), network(none, global, false), "offline", 0},
 		{"disconnected", policy(), network(none, disconnected, false), "offline", 0},
 		{"portal", policy(), network(portal, site, false), "portal", 0},
 		{"limited", policy(), network(limited, site, false), "offline", grace},
@@ -54,10 +53,13 @@ func TestInternet(t *testing.T) {
 		{"limited is enough, none is not", lenient, network(none, disconnected, false), "offline", 0},
 		{"check off in an old NetworkManager", policy(), network(unknown, global, false), "online", 0},
 		{"check off and no network", policy(), network(unknown, disconnected, false), "offline", leavingGrace},
-		{"stopping with a wire", policy(), network(unknown, site, false), "offline", leavingGrace},
-		{"stopping with Wi-Fi", policy(), network(none, connecting, false), "offline", leavingGrace},
+		{"stopping", policy(), network(unknown, site, false), "offline", leavingGrace},
 		{"starting up", policy(), network(unknown, connecting, true), "offline", gone},
 		{"starting up, the link not found yet", policy(), network(none, disconnected, true), "offline", gone},
+		{"starting up, no check has come through", policy(), network(limited, connecting, true), "offline", gone},
+		{"started up, first check under way", policy(), network(none, site, false), "offline", grace},
+		{"started up, nothing to check", policy(), network(none, disconnected, false), "offline", 0},
+		{"limited on the way down", policy(), network(limited, disconnected, false), "offline", 0},
 		{"starting up, check done", policy(), network(full, global, true), "online", 0},
 		{"away", policy(), Facts{Service: networkManager, Problem: "NetworkManager is not running"}, "offline", gone},
 		{"says nothing", policy(), Facts{Service: networkManager}, "offline", gone},
@@ -68,6 +70,19 @@ func TestInternet(t *testing.T) {
 				t.Errorf("got %q after %v (%s), want %q after %v", got.Position, got.After, got.Reason, test.position, test.after)
 			}
 		})
+	}
+}
+
+func TestACablePulledCountsAtOnceUnlessNothingWasCheckedYet(t *testing.T) {
+	read := internet(policy())
+	pulled := network(nm.NmConnectivityNone, nm.NmStateConnectedGlobal, false)
+	read(World{networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
+	if got := read(World{networkManager: pulled}); got.After != 0 || got.Position != "offline" {
+		t.Errorf("after a check: %+v", got)
+	}
+	pulled.Owner = ":1.2" // a NetworkManager that has just been started
+	if got := read(World{networkManager: pulled}); got.After != policy().LimitedGrace {
+		t.Errorf("before the first check: %+v", got)
 	}
 }
 

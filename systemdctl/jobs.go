@@ -88,8 +88,9 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 	var id uint32
 	var path dbus.ObjectPath
 	var name, result string
-	if err := dbus.Store(signal.Body, &id, &path, &name, &result); err != nil {
-		r.log.Warn("reading the targets anew: a JobRemoved signal made no sense", "error", err)
+	got := dbus.SignatureOf(signal.Body...).String()
+	if got != "uoss" || dbus.Store(signal.Body, &id, &path, &name, &result) != nil {
+		r.log.Warn("reading the targets anew: a JobRemoved signal made no sense", "signature", got)
 		r.list()
 		return
 	}

@@ -159,6 +159,16 @@ func (u *unit) isActive() bool { return u.active == "active" }
 
 func (u *unit) isQueued() bool { return u.queued != "" }
 
+// mayBecomeActive tells whether a unit is active or on its way to be. An
+// inactive target with a job is on its way up, held back by what it wants:
+// asking again for it would run that again.
+func (u *unit) mayBecomeActive() bool {
+	if u.job != nil {
+		return u.job.verb == start
+	}
+	return u.isActive() || u.isQueued()
+}
+
 func (r *Reconciler) unit(name string) *unit {
 	for _, u := range r.units {
 		if u.name == name {
@@ -175,14 +185,12 @@ func (r *Reconciler) reconcile() {
 		return
 	}
 	for _, u := range r.units {
-		if u.managed && !u.wanted && (u.isActive() || u.isQueued()) {
+		if u.managed && !u.wanted && u.mayBecomeActive() {
 			r.putRight(u, stop)
 		}
 	}
 	for _, u := range r.units {
-		// An inactive target with a job is on its way up, held back by what it
-		// wants: asking again would run that again.
-		if u.managed && u.wanted && !u.isActive() && !u.isQueued() {
+		if u.managed && u.wanted && !u.mayBecomeActive() {
 			r.putRight(u, start)
 		}
 	}
@@ -194,7 +202,7 @@ func (r *Reconciler) reconcile() {
 }
 
 func (r *Reconciler) putRight(u *unit, verb string) {
-	if u.truce || u.refused != "" || (u.job != nil && u.job.verb == verb) {
+	if u.truce || u.refused != "" {
 		return
 	}
 	if u.settled && !r.correct(u) {

@@ -214,11 +214,8 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	if u == nil {
 		return
 	}
-	var iface string
-	var changed map[string]dbus.Variant
-	var invalidated []string
-	err := dbus.Store(signal.Body, &iface, &changed, &invalidated)
-	if err == nil && iface == unitInterface {
+	changed, err := changedProperties(signal.Body)
+	if err == nil {
 		err = u.take(changed)
 	}
 	if err != nil {
@@ -239,18 +236,43 @@ func (r *Reconciler) unitAt(path dbus.ObjectPath) *unit {
 	return nil
 }
 
+// changedProperties returns the changed properties of the Unit interface in a
+// PropertiesChanged body, which is interface, changed properties, names of
+// invalidated ones.
+func changedProperties(body []any) (map[string]dbus.Variant, error) {
+	// dbus.Store alone would turn a number into a string.
+	if got := dbus.SignatureOf(body...).String(); got != "sa{sv}as" {
+		return nil, fmt.Errorf("its signature is %s", got)
+	}
+	var iface string
+	var changed map[string]dbus.Variant
+	var invalidated []string
+	if err := dbus.Store(body, &iface, &changed, &invalidated); err != nil {
+		return nil, err
+	}
+	if iface != unitInterface {
+		return nil, nil
+	}
+	return changed, nil
+}
+
 // take takes a unit's changed properties: ActiveState (s) and Job (uo: its id,
 // 0 where there is none, and path).
 func (u *unit) take(changed map[string]dbus.Variant) error {
 	if v, ok := changed["ActiveState"]; ok {
-		if err := v.Store(&u.active); err != nil {
-			return fmt.Errorf("property ActiveState: %w", err)
+		active, ok := v.Value().(string)
+		if !ok {
+			return fmt.Errorf("property ActiveState has type %s", v.Signature())
 		}
+		u.active = active
 	}
 	if v, ok := changed["Job"]; ok {
 		var queued struct {
 			ID   uint32
 			Path dbus.ObjectPath
+		}
+		if got := v.Signature().String(); got != "(uo)" {
+			return fmt.Errorf("property Job has type %s", got)
 		}
 		if err := v.Store(&queued); err != nil {
 			return fmt.Errorf("property Job: %w", err)

@@ -60,7 +60,7 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	}
 	var watchers []*observers.Observer
 	for _, source := range sourcesOf(switches) {
-		service, err := follow(ctx, system, source.Name, source.Matches())
+		service, err := follow(ctx, system, source.Name, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}

@@ -1,0 +1,310 @@
+package bus
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	name  = "org.example.Service"
+	path  = dbus.ObjectPath("/org/example/Service")
+	iface = "org.example.Service"
+)
+
+// startBus starts a real dbus-daemon and returns its address.
+func startBus(t *testing.T) string {
+	t.Helper()
+	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
+	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address", "--address="+address)
+	out, err := daemon.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Start(); err != nil {
+		t.Fatalf("%v (Debian's package is dbus-daemon)", err)
+	}
+	t.Cleanup(func() {
+		_ = daemon.Process.Kill()
+		_ = daemon.Wait() // killed
+	})
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func patient(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func dial(t *testing.T, address string) *Conn {
+	t.Helper()
+	conn, err := Dial(patient(t), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// provide makes a connection that owns the name.
+func provide(t *testing.T, address string) *Conn {
+	t.Helper()
+	conn := dial(t, address)
+	reply, err := conn.RequestName(name, dbus.NameFlagReplaceExisting|dbus.NameFlagAllowReplacement)
+	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		t.Fatal(reply, err)
+	}
+	return conn
+}
+
+func emit(t *testing.T, conn *Conn, member string, values ...any) {
+	t.Helper()
+	if err := conn.Emit(path, iface+"."+member, values...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// emitTo sends a signal to one connection alone, past all match rules.
+func emitTo(t *testing.T, from, to *Conn, member string, values ...any) {
+	t.Helper()
+	message := &dbus.Message{
+		Type: dbus.TypeSignal,
+		Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldPath:        dbus.MakeVariant(path),
+			dbus.FieldInterface:   dbus.MakeVariant(iface),
+			dbus.FieldMember:      dbus.MakeVariant(member),
+			dbus.FieldDestination: dbus.MakeVariant(to.Names()[0]),
+			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf(values...)),
+		},
+		Body: values,
+	}
+	if call := from.Send(message, nil); call.Err != nil {
+		t.Fatal(call.Err)
+	}
+}
+
+func follow(t *testing.T, conn *Conn) *Service {
+	t.Helper()
+	service, err := conn.Follow(patient(t), name, []dbus.MatchOption{dbus.WithMatchSender(name), dbus.WithMatchObjectPath(path)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service
+}
+
+func next(t *testing.T, service *Service) *dbus.Signal {
+	t.Helper()
+	select {
+	case signal := <-service.Signals():
+		return signal
+	case <-patient(t).Done():
+		t.Fatal("no signal arrived")
+		return nil
+	}
+}
+
+func wantOwner(t *testing.T, signal *dbus.Signal, owner string) {
+	t.Helper()
+	if signal.Name != nameOwnerChanged || signal.Body[2] != owner {
+		t.Fatalf("got %s %v, want the owner to be %q", signal.Name, signal.Body, owner)
+	}
+}
+
+func wantMember(t *testing.T, signal *dbus.Signal, member string) {
+	t.Helper()
+	if signal.Name != iface+"."+member {
+		t.Fatalf("got %s %v, want %s", signal.Name, signal.Body, member)
+	}
+}
+
+func TestOwnersAreFollowed(t *testing.T) {
+	address := startBus(t)
+	service := follow(t, dial(t, address))
+	wantOwner(t, next(t, service), "")
+	first := provide(t, address)
+	wantOwner(t, next(t, service), first.Names()[0])
+	emit(t, first, "One")
+	wantMember(t, next(t, service), "One")
+	second := provide(t, address)
+	wantOwner(t, next(t, service), second.Names()[0])
+	emit(t, first, "Late")
+	emit(t, second, "Two")
+	wantMember(t, next(t, service), "Two")
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A replaced owner waits in the queue and gets the name back.
+	wantOwner(t, next(t, service), first.Names()[0])
+}
+
+func TestThePresentOwnerIsToldFirst(t *testing.T) {
+	address := startBus(t)
+	owner := provide(t, address)
+	wantOwner(t, next(t, follow(t, dial(t, address))), owner.Names()[0])
+}
+
+func TestForgedSignalsDoNotGetIn(t *testing.T) {
+	address := startBus(t)
+	owner, forger, conn := provide(t, address), dial(t, address), dial(t, address)
+	service := follow(t, conn)
+	wantOwner(t, next(t, service), owner.Names()[0])
+	emit(t, forger, "Forged")
+	emitTo(t, forger, conn, "Forged")
+	forged := &dbus.Message{
+		Type: dbus.TypeSignal,
+		Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldPath:        dbus.MakeVariant(dbus.ObjectPath("/org/freedesktop/DBus")),
+			dbus.FieldInterface:   dbus.MakeVariant(daemonName),
+			dbus.FieldMember:      dbus.MakeVariant("NameOwnerChanged"),
+			dbus.FieldDestination: dbus.MakeVariant(conn.Names()[0]),
+			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf("", "", "")),
+		},
+		Body: []any{name, owner.Names()[0], forger.Names()[0]},
+	}
+	if call := forger.Send(forged, nil); call.Err != nil {
+		t.Fatal(call.Err)
+	}
+	// The bus keeps one sender's order only; a round trip puts the forger's behind.
+	if err := forger.BusObject().CallWithContext(patient(t), daemonName+".GetId", 0).Err; err != nil {
+		t.Fatal(err)
+	}
+	emit(t, owner, "True")
+	wantMember(t, next(t, service), "True")
+}
+
+func TestAFloodIsNoticedAndNeverBlocks(t *testing.T) {
+	address := startBus(t)
+	owner, conn := provide(t, address), dial(t, address)
+	service := follow(t, conn)
+	wantOwner(t, next(t, service), owner.Names()[0])
+	for range 3 * backlog {
+		emit(t, owner, "Flood")
+	}
+	// The owner's signals and its answer to a call keep their order.
+	if err := (<-service.Go(patient(t), path, "org.freedesktop.DBus.Peer.Ping").Done).Err; err != nil {
+		t.Fatal(err)
+	}
+	for range backlog {
+		wantMember(t, next(t, service), "Flood")
+	}
+	if !service.Lost() {
+		t.Error("signals were dropped and nobody said so")
+	}
+	if service.Lost() {
+		t.Error("the drop was told twice")
+	}
+	emit(t, owner, "After")
+	wantMember(t, next(t, service), "After")
+}
+
+func TestCallWithoutAnOwnerFailsAtOnce(t *testing.T) {
+	service := follow(t, dial(t, startBus(t)))
+	if call := <-service.Go(patient(t), path, iface+".Method").Done; call.Err != ErrNoOwner { //nolint:errorlint // the very value
+		t.Errorf("got %v", call.Err)
+	}
+}
+
+func TestALostBusIsTold(t *testing.T) {
+	address := startBus(t)
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "proxy"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	proxied := make(chan net.Conn, 1)
+	go func() {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		names, err := sockets(address)
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("unix", names[0])
+		if err != nil {
+			return
+		}
+		proxied <- server
+		go func() { _, _ = bufio.NewReader(client).WriteTo(server) }()
+		_, _ = bufio.NewReader(server).WriteTo(client)
+		_ = client.Close()
+	}()
+	conn := dial(t, "unix:path="+listener.Addr().String())
+	if err := (<-proxied).Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-conn.Lost():
+	case <-patient(t).Done():
+		t.Error("the loss was not noticed")
+	}
+}
+
+func TestABusThatDoesNotAnswerIsGivenUp(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "silent")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		if _, err := client.Read(make([]byte, 1)); err == nil {
+			cancel()
+		}
+	}()
+	if _, err := Dial(ctx, "unix:path="+socket); err == nil || !strings.Contains(err.Error(), "did not complete the handshake") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", "/run/user/7")
+	for address, want := range map[string]string{
+		"unix:path=/run/bus":                     "/run/bus",
+		"unix:abstract=/tmp/x,guid=00":           "@/tmp/x",
+		"unix:path=/a%20b":                       "/a b",
+		"unix:runtime=yes":                       "/run/user/7/bus",
+		"tcp:host=localhost;unix:path=/fallback": "/fallback",
+	} {
+		if got, err := sockets(address); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q, %v", address, got, err)
+		}
+	}
+	for _, address := range []string{"", "tcp:host=localhost", "unix:guid=00", "unix:path=%zz"} {
+		if got, err := sockets(address); err == nil || !strings.Contains(err.Error(), address) {
+			t.Errorf("%s: %q, %v", address, got, err)
+		}
+	}
+}
+
+func TestSessionAddress(t *testing.T) {
+	for _, test := range []struct{ address, runtime, want string }{
+		{"unix:path=/a", "/run/user/7", "unix:path=/a"},
+		{"", "/run/user/7", "unix:path=/run/user/7/bus"},
+		{"autolaunch:", "/run/user/7", "unix:path=/run/user/7/bus"},
+		{"", "", ""},
+	} {
+		t.Setenv("DBUS_SESSION_BUS_ADDRESS", test.address)
+		t.Setenv("XDG_RUNTIME_DIR", test.runtime)
+		if got, err := SessionAddress(); got != test.want || (err == nil) != (test.want != "") {
+			t.Errorf("%+v: %q, %v", test, got, err)
+		}
+	}
+}

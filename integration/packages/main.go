@@ -1,0 +1,88 @@
+// Packages installs what the demo and the tests need and the machine lacks. On
+// Debian and its kin it names the packages and installs them; elsewhere it
+// prints the command that does and exits 2.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	if len(args) != 1 || args[0] != "demo" && args[0] != "test" {
+		fmt.Fprintln(os.Stderr, "usage: packages demo|test")
+		return 2
+	}
+	missing := append(sandbox.Missing(), missingOf(more(args[0]))...)
+	if len(missing) == 0 {
+		return 0
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		manager := "dnf"
+		if _, err := exec.LookPath("pacman"); err == nil {
+			manager = "pacman"
+		}
+		fmt.Fprintln(os.Stderr, "packages are missing; install them as root with:", sandbox.InstallCommand(manager, missing))
+		return 2
+	}
+	if err := install(missing); err != nil {
+		fmt.Fprintln(os.Stderr, "packages:", err)
+		return 1
+	}
+	return 0
+}
+
+// tool is a package that is known by a program of it.
+type tool struct {
+	sandbox.Requirement
+	program string
+}
+
+// more lists what is needed besides the sandbox's own packages.
+func more(purpose string) []tool {
+	tools := []tool{{sandbox.Requirement{Apt: "python3", Dnf: "python3", Pacman: "python"}, "python3"}}
+	if purpose == "test" {
+		// The race detector needs cgo.
+		tools = append(tools,
+			tool{sandbox.Requirement{Apt: "gcc libc6-dev", Dnf: "gcc glibc-devel", Pacman: "gcc"}, "gcc"},
+			tool{sandbox.Requirement{Apt: "mandoc", Dnf: "mandoc", Pacman: "mandoc"}, "mandoc"})
+	}
+	return tools
+}
+
+func missingOf(tools []tool) []sandbox.Requirement {
+	var missing []sandbox.Requirement
+	for _, t := range tools {
+		if _, err := exec.LookPath(t.program); err != nil {
+			missing = append(missing, t.Requirement)
+		}
+	}
+	return missing
+}
+
+// install installs packages with apt-get, through sudo where that is needed.
+func install(missing []sandbox.Requirement) error {
+	command := sandbox.InstallCommand("apt-get", missing)
+	fmt.Println("installing what is missing:", command)
+	for _, line := range []string{"apt-get -q update", command + " -q -y --no-install-recommends"} {
+		words := strings.Fields(line)
+		if os.Geteuid() != 0 {
+			words = append([]string{"sudo"}, words...)
+		}
+		cmd := exec.Command(words[0], words[1:]...)
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(words, " "), err)
+		}
+	}
+	return nil
+}

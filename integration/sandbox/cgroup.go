@@ -1,0 +1,137 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroup is the directory of a version 2 control group.
+type cgroup string
+
+// cgroupRoot is where the sandbox's own hierarchy is mounted inside.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// newOuterCgroup makes the cgroup that will be the root of the sandbox's cgroup namespace.
+func newOuterCgroup() (cgroup, error) {
+	root, err := outerCgroupRoot()
+	if err != nil {
+		return "", err
+	}
+	group := cgroup(filepath.Join(root, "nm-session-bridge-sandbox-"+strconv.Itoa(os.Getpid())))
+	if err := os.Mkdir(string(group), 0o755); err != nil {
+		return "", fmt.Errorf("make a cgroup: %w", err)
+	}
+	return group, nil
+}
+
+// outerCgroupRoot finds the version 2 hierarchy, which systemd's hybrid layout mounts beside version 1.
+func outerCgroupRoot() (string, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	for _, line := range strings.Split(string(mounts), "\n") {
+		// proc(5): the fifth field is the mount point, the first one after " - " the type.
+		mount, kind, ok := strings.Cut(line, " - ")
+		fields := strings.Fields(mount)
+		if ok && len(fields) > 4 && strings.HasPrefix(kind, "cgroup2 ") {
+			return fields[4], nil
+		}
+	}
+	return "", errors.New("no cgroup version 2 hierarchy is mounted")
+}
+
+// makeCgroup makes a cgroup inside, such as "system.slice/dbus.service".
+func makeCgroup(name string) (cgroup, error) {
+	group := cgroup(filepath.Join(cgroupRoot, name))
+	if err := os.MkdirAll(string(group), 0o755); err != nil {
+		return "", fmt.Errorf("make cgroup %s: %w", name, err)
+	}
+	return group, nil
+}
+
+// open returns the directory for SysProcAttr.CgroupFD.
+func (g cgroup) open() (*os.File, error) {
+	return os.Open(string(g))
+}
+
+// delegate gives a cgroup to a user as systemd's Delegate= does.
+func (g cgroup) delegate(uid, gid int) error {
+	for _, name := range []string{".", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"} {
+		if err := os.Chown(filepath.Join(string(g), name), uid, gid); err != nil {
+			return fmt.Errorf("delegate a cgroup: %w", err)
+		}
+	}
+	return nil
+}
+
+// kill ends every process in the cgroup and below, and returns when none is left. No cgroup is no error.
+func (g cgroup) kill() error {
+	err := os.WriteFile(filepath.Join(string(g), "cgroup.kill"), []byte("1"), 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("kill a cgroup: %w", err)
+	}
+	return g.waitEmpty()
+}
+
+// waitEmpty waits for cgroup.events to say that no process lives in the cgroup or below.
+func (g cgroup) waitEmpty() error {
+	const limit = 30 * time.Second // a process can only outlive SIGKILL so long in a broken kernel
+	events, err := os.Open(filepath.Join(string(g), "cgroup.events"))
+	if err != nil {
+		return err
+	}
+	defer events.Close()
+	content := make([]byte, 256)
+	for {
+		n, err := events.ReadAt(content, 0)
+		if n == 0 {
+			return fmt.Errorf("read %s: %w", events.Name(), err)
+		}
+		if strings.Contains(string(content[:n]), "populated 0") {
+			return nil
+		}
+		wait := []unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}
+		n, err = unix.Poll(wait, int(limit.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return fmt.Errorf("wait for %s: %w", events.Name(), err)
+		case n == 0:
+			return fmt.Errorf("processes in %s outlive SIGKILL", g)
+		}
+	}
+}
+
+// remove removes the cgroup and those below. No cgroup is no error.
+func (g cgroup) remove() error {
+	entries, err := os.ReadDir(string(g))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := cgroup(filepath.Join(string(g), entry.Name())).remove(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Rmdir(string(g)); err != nil {
+		return fmt.Errorf("remove cgroup %s: %w", g, err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+// Sandbox brings up the session bridge's proving ground, runs a command in it as its user, and takes it down.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stderr))
+}
+
+// run returns the command's status: 1 if the sandbox failed, 2 for wrong usage.
+func run(args []string, stderr io.Writer) int {
+	options, command, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return 2
+	}
+	if err := sandbox.Enter(); err != nil {
+		fmt.Fprintln(stderr, "sandbox:", err)
+		return 1
+	}
+	status, err := play(options, command, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "sandbox:", err)
+		return 1
+	}
+	return status
+}
+
+// parse reads the command line and reports what is wrong with it.
+func parse(args []string, stderr io.Writer) (sandbox.Options, []string, error) {
+	var options sandbox.Options
+	var check, login1 string
+	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: sandbox [flags] [-- command args…]   (default: a shell)")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&check, "check", string(sandbox.Full), "how the connectivity check is answered: "+modes())
+	flags.StringVar(&login1, "login1", string(fakes.Logind257), "the logind to imitate: 257, 252 or none")
+	flags.BoolVar(&options.NoNetworkManager, "no-nm", false, "do not start NetworkManager")
+	flags.BoolVar(&options.Unplugged, "unplugged", false, "start without the cable")
+	flags.BoolVar(&options.NoDHCP, "no-dhcp", false, "start without a DHCP server")
+	flags.BoolVar(&options.LidClosed, "lid-closed", false, "start with the lid closed")
+	flags.StringVar(&options.LogDir, "logs", "", "a `directory` for what the daemons print")
+	if err := flags.Parse(args); err != nil {
+		return options, nil, err
+	}
+	options.Check = sandbox.CheckMode(check)
+	if !slices.Contains(sandbox.CheckModes(), options.Check) {
+		return options, nil, complain(stderr, fmt.Errorf("-check is %q, not one of: %s", check, modes()))
+	}
+	switch login1 {
+	case "none":
+		options.NoLogin1 = true
+	case string(fakes.Logind257), string(fakes.Logind252):
+		options.Login1 = fakes.Generation(login1)
+	default:
+		return options, nil, complain(stderr, fmt.Errorf("-login1 is %q, not one of: 257, 252, none", login1))
+	}
+	command := flags.Args()
+	if len(command) == 0 {
+		command = []string{"bash", "-l"}
+	}
+	return options, command, nil
+}
+
+func complain(stderr io.Writer, err error) error {
+	fmt.Fprintln(stderr, "sandbox:", err)
+	return err
+}
+
+func modes() string {
+	var names []string
+	for _, mode := range sandbox.CheckModes() {
+		names = append(names, string(mode))
+	}
+	return strings.Join(names, ", ")
+}
+
+// play brings the sandbox up, runs the command and takes the sandbox down.
+func play(options sandbox.Options, command []string, stderr io.Writer) (status int, err error) {
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer cancel()
+	begin := time.Now()
+	sb, err := sandbox.Up(ctx, options)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, sb.Down()) }()
+	if online := !options.NoNetworkManager && !options.Unplugged && !options.NoDHCP; online && options.Check == sandbox.Full {
+		if err := sb.NM.WaitConnectivity(ctx, sandbox.ConnectivityFull); err != nil {
+			return 0, err
+		}
+	}
+	fmt.Fprintf(stderr, "up in %s: user %s (%d), system bus, NetworkManager on %s, logind %s, check answers %s\n",
+		time.Since(begin).Round(time.Millisecond), sandbox.User, sandbox.UID, sandbox.Interface, options.Login1, options.Check)
+
+	cmd := sb.Command(command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	hangUp := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	defer hangUp()
+	err = cmd.Wait()
+	var exited *exec.ExitError
+	if errors.As(err, &exited) {
+		return max(exited.ExitCode(), 1), nil
+	}
+	return 0, err
+}

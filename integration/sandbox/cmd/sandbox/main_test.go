@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// playVariable makes the test binary be the program.
+const playVariable = "SANDBOX_TEST_PLAY"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(playVariable) != "" {
+		os.Exit(run(os.Args[1:], os.Stderr))
+	}
+	if os.Geteuid() != 0 {
+		sandbox.TellLeftOut("the tests of what a sandbox leaves behind, in integration/sandbox/cmd/sandbox")
+	}
+	os.Exit(m.Run())
+}
+
+func program(args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), playVariable+"=1")
+	return cmd
+}
+
+func TestStatus(t *testing.T) {
+	needsRoot := os.Geteuid() != 0
+	for _, test := range []struct {
+		args []string
+		want int
+		root bool
+	}{
+		{[]string{"-help"}, 0, false},
+		{[]string{"-check", "maybe"}, 2, false},
+		{[]string{"-login1", "251"}, 2, false},
+		{[]string{"-no-such-flag"}, 2, false},
+		{[]string{"-no-nm", "--", "true"}, 0, true},
+		{[]string{"-no-nm", "--", "sh", "-c", "exit 7"}, 7, true},
+		{[]string{"-no-nm", "--", "no-such-command"}, 1, true},
+	} {
+		if test.root && needsRoot {
+			continue
+		}
+		cmd := program(test.args...)
+		out, err := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != test.want {
+			t.Errorf("%q: status %d (%v), want %d: %s", test.args, got, err, test.want, out)
+		}
+	}
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("LEFT OUT: ", sandbox.ErrNotRoot)
+	}
+	for name, end := range map[string]func(*exec.Cmd) error{
+		"SIGKILL": func(cmd *exec.Cmd) error { return cmd.Process.Kill() },
+		"SIGTERM": func(cmd *exec.Cmd) error { return cmd.Process.Signal(syscall.SIGTERM) },
+		// To the whole group, as Ctrl-C on a terminal.
+		"SIGINT": func(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := observe(t)
+			// The argument tells this sandbox's processes from others of the machine.
+			marker := fmt.Sprintf("%d.%s", os.Getpid(), name)
+			cmd := program("--", "sh", "-c", "echo ready; sleep 1d; : "+marker)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			line, err := bufio.NewReader(stdout).ReadString('\n')
+			if err != nil {
+				t.Fatal(err, errors.Join(cmd.Wait()), stderr.String())
+			}
+			if line != "ready\n" || len(cgroups(t, cmd)) != 1 || len(processes(t, marker)) == 0 {
+				t.Errorf("not up: %q, cgroups %v, processes %v", line, cgroups(t, cmd), processes(t, marker))
+			}
+			if err := end(cmd); err != nil {
+				t.Error(err)
+			}
+			// Returns when no process of the sandbox has our pipes any more, its janitor included.
+			if err := cmd.Wait(); err == nil {
+				t.Error("a killed sandbox reports success")
+			}
+			if left := append(cgroups(t, cmd), processes(t, marker)...); len(left) > 0 {
+				t.Errorf("left: %q; %s", left, stderr.String())
+			}
+			if after := observe(t); !slices.Equal(before, after) {
+				t.Errorf("before:\n%s\nafter:\n%s", strings.Join(before, "\n"), strings.Join(after, "\n"))
+			}
+		})
+	}
+}
+
+// cgroups lists the cgroups of a sandbox. All its processes but the outer one are in there.
+func cgroups(t *testing.T, cmd *exec.Cmd) []string {
+	t.Helper()
+	var found []string
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		groups, err := filepath.Glob(fmt.Sprintf("%s/*sandbox-%d", root, cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, groups...)
+	}
+	return found
+}
+
+// processes lists the processes with the marker in their arguments.
+func processes(t *testing.T, marker string) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, file := range files {
+		// Others of the machine's processes come and go meanwhile.
+		if arguments, err := os.ReadFile(file); err == nil && bytes.Contains(arguments, []byte(marker)) {
+			found = append(found, file)
+		}
+	}
+	return found
+}
+
+// observe lists the machine's mounts, network namespaces, homes and runtime files.
+func observe(t *testing.T) []string {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := strings.Split(string(mounts), "\n")
+	for _, pattern := range []string{"/run/*", "/run/netns/*", "/run/systemd/*", "/run/user/*", "/home/*", "/var/log/journal/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, files...)
+	}
+	return found
+}

@@ -1,0 +1,93 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// journalConf keeps journald off the machine's kernel log and console, and lets it lose nothing.
+const journalConf = `[Journal]
+Storage=persistent
+SyncIntervalSec=0
+ReadKMsg=no
+Audit=no
+RateLimitBurst=0
+ForwardToSyslog=no
+ForwardToWall=no
+`
+
+// startJournal starts the real systemd-journald. Its files lie on the sandbox's own /var/log, so that
+// journalctl --user finds the user's, which exist in persistent storage only.
+func (sb *Sandbox) startJournal(ctx context.Context) error {
+	for _, dir := range []string{"/run/systemd/journal", "/run/systemd/journald.conf.d", "/var/log/journal"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	files := map[string]string{
+		"/run/systemd/journald.conf.d/sandbox.conf": journalConf,
+		"/run/systemd/journal/flushed":              "", // what journalctl --flush leaves: /var is there
+	}
+	for name, content := range files {
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	notify, err := newNotifySocket("journald")
+	if err != nil {
+		return err
+	}
+	defer notify.close()
+	cmd := exec.Command(systemdProgram("systemd-journald"))
+	cmd.Env = []string{notify.environment()}
+	sb.journald, err = sb.start("journald", "system.slice/systemd-journald.service", cmd)
+	if err != nil {
+		return err
+	}
+	return sb.journald.await(ctx, notify.ready)
+}
+
+// Journal runs journalctl --user as the user, with everything logged so far written, and returns what it
+// printed, trimmed.
+func (sb *Sandbox) Journal(ctx context.Context, args ...string) (string, error) {
+	if _, err := output(exec.CommandContext(ctx, "journalctl", "--sync")); err != nil {
+		return "", err
+	}
+	return output(sb.Command("journalctl", append([]string{"--user", "--no-pager"}, args...)...))
+}
+
+// saveJournal writes the whole journal to the log directory, if one is wanted and there is one.
+func (sb *Sandbox) saveJournal() error {
+	if !sb.keepLog || !sb.journald.running() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if _, err := output(exec.CommandContext(ctx, "journalctl", "--sync")); err != nil {
+		return err
+	}
+	file, err := os.Create(filepath.Join(sb.logDir, "journal.log"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	cmd := exec.CommandContext(ctx, "journalctl", "--no-pager", "--output=short-precise")
+	cmd.Stdout, cmd.Stderr = file, file
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("save the journal: %w", err)
+	}
+	return nil
+}
+
+// systemdProgram finds a program of systemd that is in no PATH.
+func systemdProgram(name string) string {
+	path := "/usr/lib/systemd/" + name
+	if _, err := os.Stat(path); err != nil {
+		return "/lib/systemd/" + name
+	}
+	return path
+}

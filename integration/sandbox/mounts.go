@@ -1,0 +1,172 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// furnish mounts what the namespaces need and hides the machine's own state. It runs once, in init.
+func furnish() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	kernel := []struct {
+		kind, target string
+		flags        uintptr
+	}{
+		{"proc", "/proc", safe},
+		// Read-only: that is how NetworkManager knows a container and does not wait for udev.
+		{"sysfs", "/sys", safe | unix.MS_RDONLY},
+		{"cgroup2", cgroupRoot, safe},
+	}
+	for _, m := range kernel {
+		if err := unix.Mount(m.kind, m.target, m.kind, m.flags, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", m.target, err)
+		}
+	}
+	if err := mountTmpfs("/run", "mode=755"); err != nil {
+		return err
+	}
+	if err := mountTmpfs("/dev/shm", "mode=1777"); err != nil {
+		return err
+	}
+	// Only what the sandbox itself starts may answer on its system bus.
+	for _, services := range []string{
+		"/usr/share/dbus-1/system-services",
+		"/usr/local/share/dbus-1/system-services",
+		"/lib/dbus-1/system-services",
+	} {
+		if err := mountTmpfs(services, "mode=755"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := furnishHome(); err != nil {
+		return err
+	}
+	return furnishEtc()
+}
+
+func mountTmpfs(target, options string) error {
+	if err := unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		return fmt.Errorf("mount a tmpfs on %s: %w", target, err)
+	}
+	return nil
+}
+
+// furnishHome puts the user's empty home beside the real ones, which stay because the repository, the Go
+// caches or the program itself may lie there. Their permissions keep the sandbox's user out.
+func furnishHome() error {
+	const stage = "/run/home"
+	if err := os.Mkdir(stage, 0o755); err != nil {
+		return err
+	}
+	if err := mountTmpfs(stage, "mode=755"); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir("/home")
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		from, to := filepath.Join("/home", entry.Name()), filepath.Join(stage, entry.Name())
+		if entry.Name() == User || !entry.IsDir() {
+			continue
+		}
+		if err := os.Mkdir(to, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("bind %s: %w", from, err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(stage, User), 0o700); err != nil {
+		return err
+	}
+	if err := unix.Mount(stage, "/home", "", unix.MS_MOVE, ""); err != nil {
+		return fmt.Errorf("mount /home: %w", err)
+	}
+	return nil
+}
+
+// furnishEtc lays a writable layer over /etc and changes there what must differ.
+func furnishEtc() error {
+	for _, layer := range []string{"/run/etc/upper", "/run/etc/work"} {
+		if err := os.MkdirAll(layer, 0o755); err != nil {
+			return err
+		}
+	}
+	layers := "lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work"
+	if err := unix.Mount("overlay", "/etc", "overlay", 0, layers); err != nil {
+		return fmt.Errorf("lay a writable layer over /etc: %w", err)
+	}
+	if err := addUser(); err != nil {
+		return err
+	}
+	// Ours, so that journalctl and NetworkManager find no state of the real machine.
+	if err := os.WriteFile("/etc/machine-id", []byte("6e6d2d73657373696f6e2d6272696467\n"), 0o444); err != nil {
+		return err
+	}
+	if err := os.WriteFile("/etc/hostname", []byte(hostname+"\n"), 0o644); err != nil {
+		return err
+	}
+	return dropEnabledUserUnits()
+}
+
+// dropEnabledUserUnits forgets what the administrator enabled for every user: it is not the sandbox's, and
+// much of a desktop would start. Which bus implementation is dbus.service is decided there too, and stays.
+func dropEnabledUserUnits() error {
+	const units = "/etc/systemd/user"
+	entries, err := os.ReadDir(units)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), "dbus") {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(units, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mountState gives one sandbox its own fresh state on top of what furnish left; unmountState undoes it.
+func mountState() error {
+	for _, m := range stateMounts() {
+		if err := mountTmpfs(m.target, m.options); err != nil {
+			return join(err, unmountState())
+		}
+	}
+	return nil
+}
+
+func unmountState() error {
+	var failed []error
+	for _, m := range stateMounts() {
+		// Lazily: the caller may stand in one of them. A mount that was never made is EINVAL.
+		err := unix.Unmount(m.target, unix.MNT_DETACH)
+		if err != nil && !errors.Is(err, unix.EINVAL) {
+			failed = append(failed, fmt.Errorf("unmount %s: %w", m.target, err))
+		}
+	}
+	return join(failed...)
+}
+
+type stateMount struct{ target, options string }
+
+func stateMounts() []stateMount {
+	return []stateMount{
+		{"/run", "mode=755"},
+		{"/var/log", "mode=755"},
+		{"/var/lib/NetworkManager", "mode=700"},
+		{Home, fmt.Sprintf("mode=700,uid=%d,gid=%d", UID, UID)},
+	}
+}

@@ -1,0 +1,198 @@
+// Package sandbox brings up, in namespaces that leave the machine alone and nothing behind, what a session
+// bridge lives between: the distribution's own dbus-daemon, NetworkManager with a network it can lose,
+// systemd --user with its session bus, systemd-journald, and a stand-in for logind. It needs root, Linux
+// 5.14 and the packages of Requirements.
+//
+// Call Enter first in main or TestMain, then Up as often as wanted, one after the other.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+)
+
+// Options choose how a sandbox starts. The zero value is a machine that is plugged in, gets an address and
+// reaches the internet, with a logind 257 and its lid open.
+type Options struct {
+	// NoNetworkManager leaves NetworkManager to NM.Start.
+	NoNetworkManager bool
+	// Unplugged leaves the cable to Uplink.Plug.
+	Unplugged bool
+	// NoDHCP leaves the DHCP server to Uplink.StartDHCP.
+	NoDHCP bool
+	// Check is how the connectivity check's server answers; empty means Full.
+	Check CheckMode
+	// Login1 is the logind that is imitated; empty means fakes.Logind257.
+	Login1 fakes.Generation
+	// NoLogin1 leaves the fake off the bus until Login1.Appear.
+	NoLogin1 bool
+	// LidClosed starts with a closed lid.
+	LidClosed bool
+	// LogDir is a directory for what the daemons print and, at the end, the journal. Empty: none is kept.
+	LogDir string
+}
+
+// Sandbox is a running sandbox.
+type Sandbox struct {
+	SystemBus *SystemBus
+	NM        *NetworkManager
+	Uplink    *Uplink
+	Check     *Check
+	Login1    *fakes.Login1
+	User      *UserManager
+
+	logDir   string
+	keepLog  bool
+	journald *daemon
+	session  *os.File // the cgroup of the user's login session
+}
+
+// stateDir holds the sandbox's own files, and marks that one is up.
+const stateDir = "/run/sandbox"
+
+// ErrBusy is returned by Up while another sandbox is up.
+var ErrBusy = errors.New("another sandbox is up in this process's namespaces")
+
+// Up brings up a sandbox. It returns when every daemon is ready; NetworkManager may still be connecting,
+// see NM.WaitConnectivity. The context bounds the start only. On an error everything is down again.
+func Up(ctx context.Context, options Options) (*Sandbox, error) {
+	if os.Getenv(stageVariable) != stageInside {
+		return nil, errors.New("bring up a sandbox: not inside, call Enter first")
+	}
+	if missing := Missing(); len(missing) > 0 {
+		return nil, fmt.Errorf("bring up a sandbox: %w", &MissingError{missing})
+	}
+	if _, err := os.Stat(stateDir); err == nil {
+		return nil, fmt.Errorf("bring up a sandbox: %w", ErrBusy)
+	}
+	if err := mountState(); err != nil {
+		return nil, fmt.Errorf("bring up a sandbox: %w", err)
+	}
+	sb := &Sandbox{}
+	if err := sb.up(ctx, options); err != nil {
+		return nil, fmt.Errorf("bring up a sandbox: %w", join(err, sb.Down()))
+	}
+	return sb, nil
+}
+
+func (sb *Sandbox) up(ctx context.Context, options Options) error {
+	if err := sb.prepare(options); err != nil {
+		return err
+	}
+	if err := sb.startJournal(ctx); err != nil {
+		return err
+	}
+	sb.SystemBus = &SystemBus{sb: sb}
+	if err := sb.SystemBus.Start(ctx); err != nil {
+		return err
+	}
+	if err := sb.startLogin1(ctx, options); err != nil {
+		return err
+	}
+	if err := sb.startUplink(ctx, options); err != nil {
+		return err
+	}
+	sb.NM = &NetworkManager{sb: sb}
+	sb.User = &UserManager{sb: sb}
+	user := make(chan error, 1)
+	go func() { user <- sb.User.Start(ctx) }()
+	var err error
+	if !options.NoNetworkManager {
+		err = sb.NM.Start(ctx)
+	}
+	return join(err, <-user)
+}
+
+// prepare makes the directories and cgroups that the parts below share.
+func (sb *Sandbox) prepare(options Options) error {
+	sb.logDir, sb.keepLog = options.LogDir, options.LogDir != ""
+	if !sb.keepLog {
+		sb.logDir = stateDir + "/log"
+	}
+	// The first makes systemd's tools believe that systemd runs the machine.
+	for _, dir := range []string{"/run/systemd/system", "/run/lock", "/run/user", stateDir, sb.logDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	group, err := makeCgroup(sessionScope)
+	if err != nil {
+		return err
+	}
+	sb.session, err = group.open()
+	return err
+}
+
+func (sb *Sandbox) startLogin1(ctx context.Context, options Options) error {
+	generation := options.Login1
+	if generation == "" {
+		generation = fakes.Logind257
+	}
+	var err error
+	sb.Login1, err = fakes.NewLogin1(SystemBusAddress, generation)
+	if err != nil {
+		return err
+	}
+	if err := sb.Login1.SetLid(options.LidClosed); err != nil {
+		return err
+	}
+	if options.NoLogin1 {
+		return nil
+	}
+	return sb.Login1.Appear(ctx)
+}
+
+func (sb *Sandbox) startUplink(ctx context.Context, options Options) error {
+	var err error
+	sb.Uplink, err = newUplink(ctx, sb)
+	if err != nil {
+		return err
+	}
+	mode := options.Check
+	if mode == "" {
+		mode = Full
+	}
+	sb.Check, err = newCheck(sb.Uplink, mode)
+	if err != nil {
+		return err
+	}
+	if !options.NoDHCP {
+		if err := sb.Uplink.StartDHCP(ctx); err != nil {
+			return err
+		}
+	}
+	if options.Unplugged {
+		return nil
+	}
+	return sb.Uplink.Plug(ctx)
+}
+
+// Down ends every process of the sandbox, commands of the user included, and takes its network, cgroups and
+// files away.
+func (sb *Sandbox) Down() error {
+	failed := []error{sb.saveJournal()}
+	if sb.Login1 != nil {
+		failed = append(failed, sb.Login1.Vanish())
+	}
+	for _, group := range []cgroup{cgroupRoot + "/user.slice", cgroupRoot + "/system.slice"} {
+		failed = append(failed, group.kill(), group.remove())
+	}
+	if sb.session != nil {
+		failed = append(failed, sb.session.Close())
+	}
+	if sb.Check != nil {
+		failed = append(failed, sb.Check.Set(LimitedRefuse))
+	}
+	if sb.Uplink != nil {
+		failed = append(failed, sb.Uplink.close())
+	}
+	failed = append(failed, unmountState())
+	if err := join(failed...); err != nil {
+		return fmt.Errorf("take the sandbox down: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// EventKind says what an Event reports.
+type EventKind string
+
+const (
+	// UnitChanged says that a unit has another ActiveState or SubState, or was started anew.
+	UnitChanged EventKind = "unit"
+	// JobQueued says that the user manager took a job for a unit.
+	JobQueued EventKind = "job-queued"
+	// JobRemoved says that a job ended, with a Result such as "done", "failed" or "canceled".
+	JobRemoved EventKind = "job-removed"
+	// Interrupted says that the user manager got another name on the bus, as by daemon-reexec. What it sent
+	// meanwhile is lost; what the units came to be follows as events.
+	Interrupted EventKind = "interrupted"
+)
+
+// Event is one thing that the user manager told.
+type Event struct {
+	Time time.Time // of its arrival
+	Kind EventKind
+	Unit string
+	// Active and Sub are the unit's ActiveState and SubState, of UnitChanged.
+	Active, Sub string
+	// Started marks the first UnitChanged of a new start.
+	Started bool
+	// Job is the job's number and Result its end.
+	Job    uint32
+	Result string
+}
+
+// String is one line for logs and failed tests.
+func (e Event) String() string {
+	at := e.Time.Format("15:04:05.000")
+	switch e.Kind {
+	case UnitChanged:
+		start := ""
+		if e.Started {
+			start = ", started"
+		}
+		return fmt.Sprintf("%s %s %s (%s%s)", at, e.Unit, e.Active, e.Sub, start)
+	case JobQueued, JobRemoved:
+		return strings.TrimSpace(fmt.Sprintf("%s %s %s %d %s", at, e.Unit, e.Kind, e.Job, e.Result))
+	}
+	return fmt.Sprintf("%s %s", at, e.Kind)
+}
+
+// Timeline records what the user manager tells about its units, from the moment it was made. It is safe for
+// concurrent use.
+//
+// A start is told by a new InvocationID, so a oneshot that runs again, an automatic restart and a start that
+// fails at once all count.
+type Timeline struct {
+	conn *dbus.Conn
+
+	mu      sync.Mutex
+	events  []Event
+	units   map[string]unitState
+	starts  map[string]int
+	known   map[string]bool // every InvocationID seen
+	change  chan struct{}   // closed at the next event and at the end
+	err     error           // why no more events come
+	reading bool            // the units are being read; signals wait in backlog
+	backlog []*dbus.Signal
+}
+
+type unitState struct{ active, sub string }
+
+// ErrTimelineEnded is in the error of every wait on a Timeline that has ended.
+var ErrTimelineEnded = errors.New("the timeline has ended")
+
+// Timeline starts recording. It ends with the session bus or at Close; a user manager that executes itself
+// again is followed.
+func (sb *Sandbox) Timeline(ctx context.Context) (*Timeline, error) {
+	t := &Timeline{
+		units:   map[string]unitState{},
+		starts:  map[string]int{},
+		known:   map[string]bool{},
+		change:  make(chan struct{}),
+		reading: true,
+	}
+	conn, err := connectAsUser(ctx, SessionBus, t)
+	if err != nil {
+		return nil, fmt.Errorf("record a timeline: %w", err)
+	}
+	t.conn = conn
+	err = join(
+		conn.AddMatchSignalContext(ctx, ownerMatch(systemdName)...),
+		conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(systemdName), dbus.WithMatchPathNamespace(systemdPath)),
+	)
+	if err == nil {
+		err = t.read(ctx)
+	}
+	if err != nil {
+		return nil, join(fmt.Errorf("record a timeline: %w", err), conn.Close())
+	}
+	return t, nil
+}
+
+// Close ends the recording. What was recorded can still be asked for.
+func (t *Timeline) Close() error { return t.conn.Close() }
+
+// Err returns nil while the recording goes on, and else why it ended.
+func (t *Timeline) Err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
+}
+
+// Events returns what was recorded so far, in order.
+func (t *Timeline) Events() []Event {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return append([]Event(nil), t.events...)
+}
+
+// Event returns the event of the given index, waiting for it if it has not happened yet.
+func (t *Timeline) Event(ctx context.Context, index int) (Event, error) {
+	if err := t.waitUntil(ctx, fmt.Sprintf("event %d", index), func() bool { return index < len(t.events) }); err != nil {
+		return Event{}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.events[index], nil
+}
+
+// State returns a unit's ActiveState: "inactive" for one that is not loaded.
+func (t *Timeline) State(unit string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state(unit)
+}
+
+// Starts returns how often a unit was started since the timeline was made. The count holds only if there
+// were no Interruptions.
+func (t *Timeline) Starts(unit string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.starts[unit]
+}
+
+// Interruptions returns the times at which events may have been missed.
+func (t *Timeline) Interruptions() []time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var times []time.Time
+	for _, event := range t.events {
+		if event.Kind == Interrupted {
+			times = append(times, event.Time)
+		}
+	}
+	return times
+}
+
+// Wait waits until a unit's ActiveState is the given one.
+func (t *Timeline) Wait(ctx context.Context, unit, state string) error {
+	return t.waitUntil(ctx, unit+" to be "+state, func() bool { return t.state(unit) == state })
+}
+
+// WaitStarts waits until a unit was started so often since the timeline was made.
+func (t *Timeline) WaitStarts(ctx context.Context, unit string, starts int) error {
+	return t.waitUntil(ctx, fmt.Sprintf("start %d of %s", starts, unit), func() bool { return t.starts[unit] >= starts })
+}
+
+// Settle waits until the user manager has no job left and all it has told is recorded. After it, the absence
+// of an event means that it did not happen.
+func (t *Timeline) Settle(ctx context.Context) error {
+	for {
+		t.mu.Lock()
+		change, reading, ended := t.change, t.reading, t.err
+		t.mu.Unlock()
+		if ended != nil {
+			return ended
+		}
+		jobs, err := t.jobs(ctx)
+		if err == nil && len(jobs) == 0 && !reading {
+			// What was told before this answer came before it, and is recorded: the bus keeps the order.
+			return nil
+		}
+		// A call that failed came while the user manager executed itself again: its return is an event.
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the user manager to end its jobs %v: %w", jobs, join(err, ctx.Err()))
+		}
+	}
+}
+
+// jobs returns the units that have a job.
+func (t *Timeline) jobs(ctx context.Context) ([]string, error) {
+	var jobs [][]any
+	manager := t.conn.Object(systemdName, systemdPath)
+	if err := manager.CallWithContext(ctx, systemdManager+".ListJobs", dbus.FlagNoAutoStart).Store(&jobs); err != nil {
+		return nil, err
+	}
+	var units []string
+	for _, job := range jobs {
+		units = append(units, fmt.Sprint(job[1]))
+	}
+	return units, nil
+}
+
+// state is called with mu held.
+func (t *Timeline) state(unit string) string {
+	if state, ok := t.units[unit]; ok {
+		return state.active
+	}
+	return "inactive"
+}
+
+// waitUntil waits for a condition, which is asked with mu held.
+func (t *Timeline) waitUntil(ctx context.Context, what string, condition func() bool) error {
+	for {
+		t.mu.Lock()
+		met, change, err := condition(), t.change, t.err
+		t.mu.Unlock()
+		if met {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("wait for %s: %w", what, err)
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w", what, ctx.Err())
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Interface is the network interface that NetworkManager manages.
+const Interface = "eth0"
+
+// The other end of the cable: one host that is router, DHCP and DNS server and the whole internet. The
+// addresses are TEST-NET-1 of RFC 5737.
+const (
+	uplinkAddress   = "192.0.2.1"
+	uplinkPrefix    = uplinkAddress + "/24"
+	uplinkInterface = "uplink"
+	uplinkLeases    = "192.0.2.100,192.0.2.199,1h"
+)
+
+// The sandbox's own network namespace is known by init, not by us: our threads come and go.
+const (
+	homeProcess   = "1"
+	homeNamespace = "/proc/" + homeProcess + "/ns/net"
+)
+
+// Uplink is the network that Interface is plugged into. It lives in a network namespace of its own.
+type Uplink struct {
+	sb        *Sandbox
+	namespace *os.File
+	dnsmasq   *daemon
+}
+
+// newUplink makes the namespace and the cable, with the far end unplugged.
+func newUplink(ctx context.Context, sb *Sandbox) (*Uplink, error) {
+	namespace, err := newNetworkNamespace()
+	if err != nil {
+		return nil, fmt.Errorf("make the uplink's network namespace: %w", err)
+	}
+	u := &Uplink{sb: sb, namespace: namespace}
+	err = join(
+		ip(ctx, "link set lo up"),
+		u.ip(ctx, "link set lo up"),
+		u.ip(ctx, "link add "+uplinkInterface+" type veth peer name "+Interface+" netns "+homeProcess),
+		u.ip(ctx, "address add "+uplinkPrefix+" dev "+uplinkInterface),
+		// Up before NetworkManager comes, or else the kernel may still drop the first DHCP offer on its way
+		// to an interface that just came up. No address, or else NetworkManager takes it for somebody's.
+		ip(ctx, "link set "+Interface+" addrgenmode none"),
+		ip(ctx, "link set "+Interface+" up"),
+	)
+	if err != nil {
+		return nil, join(err, u.close())
+	}
+	return u, nil
+}
+
+// close removes the cable and the namespace.
+func (u *Uplink) close() error {
+	// The kernel would remove it some time after the namespace; the next sandbox wants the name now.
+	return join(u.ip(context.Background(), "link delete "+uplinkInterface), u.namespace.Close())
+}
+
+// Plug gives Interface a carrier.
+func (u *Uplink) Plug(ctx context.Context) error {
+	return u.ip(ctx, "link set "+uplinkInterface+" up")
+}
+
+// Unplug takes the carrier of Interface away.
+func (u *Uplink) Unplug(ctx context.Context) error {
+	return u.ip(ctx, "link set "+uplinkInterface+" down")
+}
+
+// StartDHCP starts the DHCP and DNS server. A client that asked before gets its answer when it asks again.
+func (u *Uplink) StartDHCP(ctx context.Context) error {
+	if u.dnsmasq.running() {
+		return nil
+	}
+	listening := newPhrase("started, version") // said once the sockets are bound
+	cmd := exec.Command("dnsmasq",
+		"--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
+		"--log-facility=-", "--log-dhcp",
+		"--interface="+uplinkInterface, "--bind-dynamic",
+		"--no-resolv", "--no-hosts", "--address=/#/"+uplinkAddress,
+		"--dhcp-range="+uplinkLeases, "--dhcp-leasefile=/run/sandbox/leases", "--dhcp-authoritative",
+		"--no-ping", // else it looks for the offered address for three seconds
+	)
+	cmd.Stderr = listening
+	err := u.do(func() error {
+		var err error
+		u.dnsmasq, err = u.sb.start("dnsmasq", "system.slice/uplink.service", cmd)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return u.dnsmasq.await(ctx, listening.seen)
+}
+
+// StopDHCP ends the DHCP and DNS server: requests are no longer answered, leases stay.
+func (u *Uplink) StopDHCP(ctx context.Context) error {
+	return u.dnsmasq.stop(ctx, syscall.SIGTERM)
+}
+
+// do runs a function in the uplink's namespace. Sockets and processes made there stay there.
+func (u *Uplink) do(f func() error) error {
+	return onOwnThread(func() error {
+		if err := unix.Setns(int(u.namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("join the uplink's network namespace: %w", err)
+		}
+		return f()
+	})
+}
+
+// ip runs ip(8) at the uplink.
+func (u *Uplink) ip(ctx context.Context, words string) error {
+	return u.do(func() error { return ip(ctx, words) })
+}
+
+func ip(ctx context.Context, words string) error {
+	_, err := output(exec.CommandContext(ctx, "ip", strings.Fields(words)...))
+	return err
+}
+
+func newNetworkNamespace() (*os.File, error) {
+	var namespace *os.File
+	err := onOwnThread(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		var err error
+		namespace, err = os.Open("/proc/thread-self/ns/net")
+		return err
+	})
+	return namespace, err
+}
+
+// onOwnThread runs a function that moves its thread into another network namespace, and moves it back.
+func onOwnThread(f func() error) error {
+	home, err := os.Open(homeNamespace)
+	if err != nil {
+		return err
+	}
+	defer home.Close()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		err := f()
+		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+			// The thread stays locked, and so ends with this goroutine.
+			done <- join(err, fmt.Errorf("leave a network namespace: %w", back))
+			return
+		}
+		runtime.UnlockOSThread()
+		done <- err
+	}()
+	return <-done
+}

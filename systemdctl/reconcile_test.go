@@ -1,0 +1,348 @@
+package systemdctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// fakeManager is a user manager whose every answer and signal the test says,
+// in orders that a real one seldom has.
+type fakeManager struct {
+	t        *testing.T
+	signals  chan *dbus.Signal
+	lost     bool
+	calls    []*dbus.Call
+	sequence dbus.Sequence
+	r        *Reconciler
+	log      strings.Builder
+}
+
+const online, offline = "internet-online.target", "internet-offline.target"
+
+func newManager(t *testing.T) *fakeManager {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	m := &fakeManager{t: t, signals: make(chan *dbus.Signal)}
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
+	m.r = New(ctx, m, []string{online, offline}, log)
+	return m
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(line []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(line)))
+	return len(line), nil
+}
+
+func (m *fakeManager) Signals() <-chan *dbus.Signal { return m.signals }
+
+func (m *fakeManager) Lost() bool {
+	lost := m.lost
+	m.lost = false
+	return lost
+}
+
+func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	call := &dbus.Call{Path: path, Method: strings.TrimPrefix(method, managerInterface+"."), Args: args, Done: make(chan *dbus.Call, 1)}
+	m.calls = append(m.calls, call)
+	return call
+}
+
+// asked takes the calls that were made since, as words.
+func (m *fakeManager) asked() (calls []*dbus.Call, words string) {
+	calls, m.calls = m.calls, nil
+	said := make([]string, 0, len(calls))
+	for _, call := range calls {
+		word := call.Method
+		if len(call.Args) > 0 && word != "ListUnitsByNames" {
+			word += fmt.Sprint(" ", call.Args[0])
+		}
+		said = append(said, word)
+	}
+	return calls, strings.Join(said, ", ")
+}
+
+// wants checks what was asked for, and returns the calls.
+func (m *fakeManager) wants(words string) []*dbus.Call {
+	m.t.Helper()
+	calls, got := m.asked()
+	if got != words {
+		m.t.Fatalf("asked for %q, not %q", got, words)
+	}
+	return calls
+}
+
+func (m *fakeManager) answer(call *dbus.Call, err error, body ...any) {
+	m.t.Helper()
+	m.sequence++
+	call.Err, call.Body, call.ResponseSequence = err, body, m.sequence
+	call.Done <- call
+	m.takeReply()
+}
+
+func (m *fakeManager) takeReply() {
+	m.t.Helper()
+	select {
+	case take := <-m.r.Replies():
+		take()
+	case <-time.After(time.Minute):
+		m.t.Fatal("no reply was passed on")
+	}
+}
+
+func (m *fakeManager) signal(path dbus.ObjectPath, name string, body ...any) {
+	m.sequence++
+	m.r.Signal(&dbus.Signal{Path: path, Name: name, Body: body, Sequence: m.sequence})
+}
+
+func (m *fakeManager) owner(name string) {
+	m.signal("/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged", ManagerName, "", name)
+}
+
+// is signals a unit's state; an empty job path is none.
+func (m *fakeManager) is(unit, active string, job dbus.ObjectPath) {
+	id := uint32(0)
+	if job == "" {
+		job = "/"
+	} else {
+		id = 1
+	}
+	m.signal(unitPath(unit), propertiesInterface+".PropertiesChanged", unitInterface, map[string]dbus.Variant{
+		"ActiveState": dbus.MakeVariant(active),
+		"Job": dbus.MakeVariant(struct {
+			ID   uint32
+			Path dbus.ObjectPath
+		}{id, job}),
+	}, []string{})
+}
+
+func (m *fakeManager) removed(unit string, job dbus.ObjectPath, result string) {
+	m.signal(managerPath, managerInterface+".JobRemoved", uint32(1), job, unit, result)
+}
+
+func (m *fakeManager) list(call *dbus.Call, states map[string]string) {
+	m.t.Helper()
+	var units []listedUnit
+	for _, name := range []string{online, offline} {
+		u := listedUnit{Name: name, Load: "loaded", Active: states[name], Path: unitPath(name), JobPath: "/"}
+		if u.Active == "queued" {
+			u.Active, u.JobID, u.JobPath = "inactive", 7, "/job/7"
+		}
+		units = append(units, u)
+	}
+	m.answer(call, nil, units)
+}
+
+// begin brings the reconciler to where it knows the states.
+func (m *fakeManager) begin(states map[string]string) {
+	m.t.Helper()
+	m.owner(":1.1")
+	calls := m.wants("Subscribe, ListUnitsByNames")
+	m.answer(calls[0], nil)
+	m.list(calls[1], states)
+}
+
+var (
+	allDown  = map[string]string{online: "inactive", offline: "inactive"}
+	isOnline = map[string]string{online: "active", offline: "inactive"}
+
+	wantOnline  = map[string]bool{online: true, offline: false}
+	wantOffline = map[string]bool{online: false, offline: true}
+)
+
+func TestOnlyDifferencesBecomeJobs(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.wants("")
+	m.r.Want(wantOffline)
+	m.wants("StopUnit " + online + ", StartUnit " + offline)
+}
+
+func TestNothingIsAskedBeforeTheStatesAreKnown(t *testing.T) {
+	m := newManager(t)
+	m.r.Want(wantOnline)
+	m.wants("")
+	m.begin(allDown)
+	m.wants("StartUnit " + online)
+}
+
+func TestAJobMayEndBeforeItIsAnswered(t *testing.T) {
+	m := newManager(t)
+	m.begin(allDown)
+	m.r.Want(wantOnline)
+	call := m.wants("StartUnit " + online)[0]
+	m.removed(online, "/job/3", "failed") // another's
+	m.is(online, "active", "/job/4")
+	m.removed(online, "/job/4", "done")
+	if pending, _ := m.r.Progress(wantOnline); !pending {
+		t.Error("reached before the job was known to be ours")
+	}
+	m.answer(call, nil, dbus.ObjectPath("/job/4"))
+	if pending, problem := m.r.Progress(wantOnline); pending || problem != "" {
+		t.Errorf("pending %t, problem %q", pending, problem)
+	}
+	m.wants("")
+}
+
+func TestATargetOnItsWayIsNotAskedForAgain(t *testing.T) {
+	m := newManager(t)
+	m.begin(map[string]string{online: "queued", offline: "inactive"})
+	m.r.Want(wantOnline)
+	m.wants("")
+	m.is(online, "active", "")
+	m.wants("")
+	if pending, problem := m.r.Progress(wantOnline); pending || problem != "" {
+		t.Errorf("pending %t, problem %q", pending, problem)
+	}
+}
+
+func TestAFlipBackCancelsTheWayThere(t *testing.T) {
+	m := newManager(t)
+	m.begin(allDown)
+	m.r.Want(wantOnline)
+	start := m.wants("StartUnit " + online)[0]
+	m.answer(start, nil, dbus.ObjectPath("/job/1"))
+	m.is(online, "inactive", "/job/1")
+	m.r.Want(wantOffline)
+	m.wants("StopUnit " + online + ", StartUnit " + offline)
+	m.removed(online, "/job/1", "canceled")
+	m.wants("")
+	if strings.Contains(m.log.String(), "WARN") {
+		t.Error("a cancelled job of ours is no problem")
+	}
+}
+
+func TestASignalThatIsNewerThanTheListWins(t *testing.T) {
+	m := newManager(t)
+	m.owner(":1.1")
+	calls := m.wants("Subscribe, ListUnitsByNames")
+	// The answer was sent first but is taken second.
+	m.sequence += 10
+	m.is(online, "active", "")
+	m.sequence -= 10
+	m.list(calls[1], allDown)
+	m.r.Want(wantOnline)
+	m.wants("")
+}
+
+func TestAnotherManagerIsReadAnew(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOffline)
+	calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
+	m.owner(":1.2") // daemon-reexec; the calls in flight get no answer but this
+	fresh := m.wants("Subscribe, ListUnitsByNames")
+	for _, call := range calls {
+		m.answer(call, dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"})
+	}
+	m.wants("")
+	m.list(fresh[1], isOnline)
+	m.wants("StopUnit " + online + ", StartUnit " + offline)
+}
+
+func TestAManagerThatDoesNotAnswerIsReadAnew(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOffline)
+	calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
+	m.answer(calls[0], context.DeadlineExceeded)
+	m.answer(calls[1], errors.New("dbus: connection closed by user"))
+	for len(m.calls) == 0 {
+		m.takeReply() // a pause is over
+	}
+	m.wants("ListUnitsByNames")
+}
+
+func TestNonsenseIsReadAnew(t *testing.T) {
+	for name, nonsense := range map[string]func(*fakeManager){
+		"JobRemoved":        func(m *fakeManager) { m.signal(managerPath, managerInterface+".JobRemoved", "nonsense") },
+		"PropertiesChanged": func(m *fakeManager) { m.signal(unitPath(online), propertiesInterface+".PropertiesChanged", 1) },
+		"ActiveState": func(m *fakeManager) {
+			m.signal(unitPath(online), propertiesInterface+".PropertiesChanged", unitInterface,
+				map[string]dbus.Variant{"ActiveState": dbus.MakeVariant(uint32(1))}, []string{})
+		},
+		"lost signals": func(m *fakeManager) {
+			m.lost = true
+			m.signal(managerPath, "org.example.Any")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.begin(isOnline)
+			m.r.Want(wantOnline)
+			nonsense(m)
+			m.list(m.wants("ListUnitsByNames")[0], allDown)
+			m.wants("StartUnit " + online)
+		})
+	}
+}
+
+func TestAManagerOnItsWayOutIsLeftInPeace(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.is(online, "inactive", "")
+	call := m.wants("StartUnit " + online)[0]
+	m.answer(call, dbus.Error{Name: ManagerName + ".TransactionIsDestructive"})
+	m.is(offline, "active", "")
+	m.r.Want(wantOffline)
+	m.wants("")
+	if strings.Contains(m.log.String(), "WARN") {
+		t.Error("a logout is no problem")
+	}
+}
+
+func TestAFightIsEndedAndTakenUpWithTheNextFact(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	for i := range fightCorrections + 1 {
+		m.is(online, "inactive", "")
+		if i == fightCorrections {
+			break
+		}
+		call := m.wants("StartUnit " + online)[0]
+		m.answer(call, nil, dbus.ObjectPath("/job/1"))
+		m.is(online, "active", "")
+		m.removed(online, "/job/1", "done")
+	}
+	m.wants("")
+	if said := strings.Count(m.log.String(), "something else keeps moving"); said != 1 {
+		t.Errorf("the truce was told %d times", said)
+	}
+	m.r.Want(wantOffline)
+	m.wants("StartUnit " + offline)
+	m.r.Want(wantOnline)
+	m.wants("StopUnit " + offline + ", StartUnit " + online)
+}
+
+func TestUnitPath(t *testing.T) {
+	for name, want := range map[string]string{
+		"internet-online.target":          "internet_2donline_2etarget",
+		"connection@Caf\\xc3\\xa9.target": "connection_40Caf_5cxc3_5cxa9_2etarget",
+		"9lives.target":                   "_39lives_2etarget",
+	} {
+		if got := strings.TrimPrefix(string(unitPath(name)), "/org/freedesktop/systemd1/unit/"); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestEachTargetIsMatchedByPathAndName(t *testing.T) {
+	rules := Matches([]string{online, offline})
+	if len(rules) != 5 || slices.ContainsFunc(rules, func(rule []dbus.MatchOption) bool { return len(rule) < 4 }) {
+		t.Errorf("%v", rules)
+	}
+}
