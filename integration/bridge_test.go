@@ -41,24 +41,24 @@ func (s *scene) undisturbed() {
 	s.expect("inactive", "sync.service")
 }
 
-// newBridge waits until the bridge runs in another process.
-func (s *scene) newBridge(starts int) {
+// secondBridge waits until the bridge runs in another process than at first.
+func (s *scene) secondBridge() {
 	s.Helper()
-	s.must(s.timeline.WaitStarts(s.ctx, bridgeUnit, starts))
+	s.must(s.timeline.WaitStarts(s.ctx, bridgeUnit, 2))
 	s.expect("active", bridgeUnit)
 }
 
 func TestBridgeKilled(t *testing.T) {
 	s := beginOnline(t)
 	s.systemctl("kill", "-s", "KILL", bridgeUnit)
-	s.newBridge(2)
+	s.secondBridge()
 	s.undisturbed()
 }
 
 func TestBridgeRestarted(t *testing.T) {
 	s := beginOnline(t)
 	s.systemctl("restart", bridgeUnit)
-	s.newBridge(2)
+	s.secondBridge()
 	s.undisturbed()
 }
 
@@ -102,15 +102,21 @@ func TestBridgeUpgraded(t *testing.T) {
 	if !strings.Contains(out, "restarted "+bridgeUnit) || strings.Contains(out, ".target") {
 		t.Errorf("the upgrade said:\n%s", out)
 	}
-	s.newBridge(2)
+	s.secondBridge()
 	s.undisturbed()
 }
 
 func TestHangupReadsEverythingAnew(t *testing.T) {
 	s := beginOnline(t)
+	s.Login1.MoveLidUnseen(true)
 	s.systemctl("reload", bridgeUnit)
-	s.undisturbed()
+	s.lid("closed")
+	s.Login1.MoveLidUnseen(false)
+	s.systemctl("reload", bridgeUnit)
+	s.lid("open")
 	s.started(bridgeUnit, 1)
+	s.started("sync.service", 1)
+	s.started("on.service", 1)
 }
 
 func TestUserManagerReloadsAndReexecutes(t *testing.T) {

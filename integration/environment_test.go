@@ -24,7 +24,7 @@ func TestSystemBusLost(t *testing.T) {
 	s := beginOnline(t)
 	s.must(s.SystemBus.Kill(s.ctx))
 	s.says("lost the system bus")
-	s.newBridge(2)
+	s.secondBridge()
 	s.must(s.SystemBus.Start(s.ctx))
 	s.must(s.NM.Restart(s.ctx))
 	s.must(s.Login1.Appear(s.ctx))
@@ -73,28 +73,4 @@ func TestNoUserManager(t *testing.T) {
 	}
 	s.must(bus.Process.Kill())
 	_ = bus.Wait() // killed
-}
-
-func TestWrongUsage(t *testing.T) {
-	s := begin(t, sandbox.Options{NoNetworkManager: true})
-	for line, words := range map[string][]string{
-		"--frobnicate":          {"-frobnicate", "--switches", "--online-when", "--limited-grace", "--gone-grace"},
-		"--online-when=maybe":   {`"maybe"`, "full, limited"},
-		"--switches=internet,x": {`"x"`, "internet, lid"},
-		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},
-		"--gone-grace=-1s":      {`"-1s"`, "500ms, 5s or 1m"},
-		"run now":               {`"now"`},
-		"fly":                   {`"fly"`, "run, install, uninstall, help"},
-		"install --later":       {"-later", "--now", "--force"},
-	} {
-		out := s.fails(2, program+" "+line)
-		for _, word := range words {
-			if !strings.Contains(out, word) || strings.Contains(out, "\n") {
-				t.Errorf("%s: %q is not one line with %s", line, out, word)
-			}
-		}
-	}
-	if help := s.user(program + " --help"); !strings.HasPrefix(help, "Usage: ") {
-		t.Errorf("--help says %q", help)
-	}
 }

@@ -23,12 +23,6 @@ func onceUnit(target string) string {
 	return "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=" + target + "\n"
 }
 
-// NetworkManager's NMState, as in its D-Bus API.
-const (
-	stateDisconnected uint32 = 20
-	stateGlobal       uint32 = 70
-)
-
 func TestThePatternStartsAndStopsWithTheInternet(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	s.enable("sync.service", syncUnit)

@@ -42,6 +42,16 @@ func TestLidSignalRepeated(t *testing.T) {
 	s.started("lid-open.target", 2)
 }
 
+func TestASignalThatMakesNoSenseIsReadAnew(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.lid("open")
+	s.Login1.MoveLidUnseen(true)
+	s.must(s.Login1.Babble())
+	s.lid("closed")
+	s.says("reading logind anew: its PropertiesChanged signal made no sense")
+}
+
 func TestLogindRestarts(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed" // the man page
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
+
+//go:embed dist/nm-session-bridge.1
+var manPage []byte
 
 // jobTimeout bounds a job of the user manager that install waits for. The
 // service is ready within moments; a target stops when its units have.
@@ -43,7 +47,9 @@ func (p places) program() string { return filepath.Join(p.home, ".local/bin/nm-s
 func (p places) units() string   { return filepath.Join(p.data, "systemd/user") }
 func (p places) record() string  { return filepath.Join(p.data, "nm-session-bridge/installed") }
 
-// files are what install writes: this program and the units.
+func (p places) man() string { return filepath.Join(p.data, "man/man1/nm-session-bridge.1") }
+
+// files are what install writes: this program, its man page and the units.
 func (p places) files() ([]systemdctl.File, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -57,7 +63,10 @@ func (p places) files() ([]systemdctl.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(files, systemdctl.File{Path: p.program(), Mode: 0o755, Content: program}), nil
+	return append(files,
+		systemdctl.File{Path: p.man(), Mode: 0o644, Content: manPage},
+		systemdctl.File{Path: p.program(), Mode: 0o755, Content: program},
+	), nil
 }
 
 // install puts program and units in place and enables the service.

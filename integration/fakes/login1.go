@@ -183,6 +183,25 @@ func (l *Login1) SetLid(closed bool) error {
 	return l.set("LidClosed", dbus.MakeVariant(closed))
 }
 
+// MoveLidUnseen puts the lid switch into a position and signals nothing, as no real logind of the newer
+// generation does.
+func (l *Login1) MoveLidUnseen(closed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.properties["LidClosed"] = dbus.MakeVariant(closed)
+}
+
+// Babble signals a change of LidClosed to something that is no position.
+func (l *Login1) Babble() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.present() {
+		return ErrVanished
+	}
+	return l.conn.Emit(login1Path, propertiesIfc+".PropertiesChanged",
+		login1Manager, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant("ajar")}, []string{})
+}
+
 // PrepareForSleep sends the signal of that name and sets the property PreparingForSleep before it.
 func (l *Login1) PrepareForSleep(start bool) error {
 	if err := l.set("PreparingForSleep", dbus.MakeVariant(start)); err != nil {
