@@ -3,6 +3,7 @@ package systemdctl
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -88,10 +89,13 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 	var id uint32
 	var path dbus.ObjectPath
 	var name, result string
-	got := dbus.SignatureOf(signal.Body...).String()
-	if got != "uoss" || dbus.Store(signal.Body, &id, &path, &name, &result) != nil {
-		r.log.Warn("reading the targets anew: a JobRemoved signal made no sense", "signature", got)
-		r.list()
+	// dbus.Store alone would turn a number into a string.
+	if got := dbus.SignatureOf(signal.Body...).String(); got != "uoss" {
+		r.nonsense(signal, fmt.Errorf("its signature is %s", got))
+		return
+	}
+	if err := dbus.Store(signal.Body, &id, &path, &name, &result); err != nil {
+		r.nonsense(signal, err)
 		return
 	}
 	u := r.unit(name)

@@ -49,13 +49,14 @@ type Reconciler struct {
 	replies chan func()
 	done    <-chan struct{}
 
-	units     []*unit // in the order in which they are put right
-	present   bool    // whether the manager has an owner
-	listed    bool    // whether the units' states have been read since it has
-	listing   int     // number of the latest reading; older ones are void
-	backoff   time.Duration
-	leaving   bool // whether the manager has begun to exit
-	announced bool // whether its absence has been logged
+	units      []*unit // in the order in which they are put right
+	present    bool    // whether the manager has an owner
+	listed     bool    // whether the units' states have been read since it has
+	listing    int     // number of the latest reading; older ones are void
+	backoff    time.Duration
+	leaving    bool // whether the manager has begun to exit
+	announced  bool // whether its absence has been logged
+	complained bool // whether a signal of it that made no sense has been logged
 }
 
 // unit is what is known of one managed target.

@@ -120,10 +120,7 @@ func (m *fakeManager) is(unit, active string, job dbus.ObjectPath) {
 	}
 	m.signal(unitPath(unit), propertiesInterface+".PropertiesChanged", unitInterface, map[string]dbus.Variant{
 		"ActiveState": dbus.MakeVariant(active),
-		"Job": dbus.MakeVariant(struct {
-			ID   uint32
-			Path dbus.ObjectPath
-		}{id, job}),
+		"Job":         dbus.MakeVariant([]any{id, job}), // so godbus decodes a structure
 	}, []string{})
 }
 
@@ -272,6 +269,10 @@ func TestNonsenseIsReadAnew(t *testing.T) {
 		"ActiveState": func(m *fakeManager) {
 			m.signal(unitPath(online), propertiesInterface+".PropertiesChanged", unitInterface,
 				map[string]dbus.Variant{"ActiveState": dbus.MakeVariant(uint32(1))}, []string{})
+		},
+		"Job": func(m *fakeManager) {
+			m.signal(unitPath(online), propertiesInterface+".PropertiesChanged", unitInterface,
+				map[string]dbus.Variant{"Job": dbus.MakeVariant([]any{"one", "two"})}, []string{})
 		},
 		"lost signals": func(m *fakeManager) {
 			m.lost = true

@@ -83,7 +83,7 @@ func (r *Reconciler) Signal(signal *dbus.Signal) {
 // ownerChanged starts afresh with a new manager. A manager that re-executes
 // itself changes its unique name, and calls in flight are never answered.
 func (r *Reconciler) ownerChanged(owner string) {
-	r.present, r.listed, r.leaving = owner != "", false, false
+	r.present, r.listed, r.leaving, r.complained = owner != "", false, false, false
 	r.listing++
 	for _, u := range r.units {
 		u.job, u.refused = nil, ""
@@ -219,12 +219,21 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 		err = u.take(changed)
 	}
 	if err != nil {
-		r.log.Warn("reading the targets anew: a PropertiesChanged signal made no sense", "target", u.name, "error", err)
-		r.list()
+		r.nonsense(signal, err)
 		return
 	}
 	u.sequence = signal.Sequence
 	r.reconcile()
+}
+
+// nonsense reads the states anew after a signal that cannot be understood. The
+// log is told once of each manager: one that talks nonsense does so often.
+func (r *Reconciler) nonsense(signal *dbus.Signal, err error) {
+	if !r.complained {
+		r.complained = true
+		r.log.Warn("reading the targets anew: a signal of the user manager made no sense", "signal", signal.Name, "path", signal.Path, "error", err)
+	}
+	r.list()
 }
 
 func (r *Reconciler) unitAt(path dbus.ObjectPath) *unit {
@@ -267,20 +276,25 @@ func (u *unit) take(changed map[string]dbus.Variant) error {
 		u.active = active
 	}
 	if v, ok := changed["Job"]; ok {
-		var queued struct {
-			ID   uint32
-			Path dbus.ObjectPath
-		}
-		if got := v.Signature().String(); got != "(uo)" {
-			return fmt.Errorf("property Job has type %s", got)
-		}
-		if err := v.Store(&queued); err != nil {
-			return fmt.Errorf("property Job: %w", err)
+		id, path, ok := idAndPath(v.Value())
+		if !ok {
+			return fmt.Errorf("property Job is %s", v)
 		}
 		u.queued = ""
-		if queued.ID != 0 {
-			u.queued = queued.Path
+		if id != 0 {
+			u.queued = path
 		}
 	}
 	return nil
+}
+
+// idAndPath takes a D-Bus structure (uo) apart, which godbus decodes as a slice.
+func idAndPath(structure any) (id uint32, path dbus.ObjectPath, ok bool) {
+	fields, ok := structure.([]any)
+	if !ok || len(fields) != 2 {
+		return 0, "", false
+	}
+	id, isID := fields[0].(uint32)
+	path, isPath := fields[1].(dbus.ObjectPath)
+	return id, path, isID && isPath
 }
