@@ -53,15 +53,21 @@ func TestASignalThatMakesNoSenseIsReadAnew(t *testing.T) {
 }
 
 func TestLogindRestarts(t *testing.T) {
-	s := begin(t, sandbox.Options{})
+	s := begin(t, sandbox.Options{LidClosed: true})
 	s.install()
-	s.lid("open")
-	s.must(s.Login1.Vanish())
-	s.status("lid open (in doubt: logind is not running)")
-	s.must(s.Login1.SetLid(true))
-	s.must(s.Login1.Appear(s.ctx))
 	s.lid("closed")
+	s.must(s.Login1.Vanish())
+	s.status("lid closed (in doubt: logind is not running)")
+	// As it starts it signals for a moment that the closed lid is open.
+	s.must(s.Login1.Appear(s.ctx))
+	s.status("internet online, lid closed")
+	s.must(s.Login1.Vanish())
+	s.status("lid closed (in doubt: logind is not running)")
+	s.must(s.Login1.SetLid(false))
+	s.must(s.Login1.Appear(s.ctx))
+	s.lid("open")
 	s.started("lid-open.target", 1)
+	s.started("lid-closed.target", 1)
 }
 
 func TestALogindThatDoesNotSignalTheLidIsNotBelieved(t *testing.T) {

@@ -7,6 +7,7 @@ package observers
 
 import (
 	"maps"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -65,6 +66,9 @@ type Source struct {
 	// introspection data does not promise to signal: it would only ever be as
 	// true as it was when it was read.
 	CheckSignals bool
+	// Settling is how long after the start of its service a source is left
+	// alone, because until then it says what is not so.
+	Settling time.Duration
 	// Farewell, where the service has one, announces that it is about to go.
 	Farewell Farewell
 }

@@ -1,6 +1,9 @@
 package observers
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 const logind = "org.freedesktop.login1"
 
@@ -17,6 +20,9 @@ func Logind() Source {
 		Interface:    "org.freedesktop.login1.Manager",
 		Properties:   map[string]string{"LidClosed": "b"},
 		CheckSignals: true,
+		// With the lid closed, logind 257 first signals LidClosed=false and true
+		// only 14 ms later, some 100 ms after its start.
+		Settling: 500 * time.Millisecond,
 	}
 }
 

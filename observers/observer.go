@@ -149,11 +149,16 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	o.leaving = false
 	clear(o.values)
 	o.owner, _ = signal.Body[2].(string)
-	if o.owner != "" {
+	switch {
+	case o.owner == "":
+		return o.trouble("is not running"), true
+	case o.sent.Service == "":
+		// It ran before we did.
 		o.startReading(ctx)
 		return Facts{}, false
 	}
-	return o.trouble("is not running"), true
+	o.retry.Reset(o.source.Settling)
+	return o.trouble("is starting"), true
 }
 
 // farewell stops believing what this owner signals. It is asked once more in

@@ -155,10 +155,26 @@ func (l *Login1) Appear(ctx context.Context) error {
 	select {
 	case <-owned:
 		l.conn = conn
-		return nil
+		return l.signalButtons()
 	case <-ctx.Done():
 		return errors.Join(fmt.Errorf("login1: own %s: %w", login1Name, ctx.Err()), conn.Close())
 	}
+}
+
+// signalButtons sends what a starting logind of a generation that signals LidClosed sends for its power
+// button, its keyboard and its lid: a real 257 was seen to say false first, with the lid closed all the time.
+// It is called with mu held.
+func (l *Login1) signalButtons() error {
+	if !l.emits["LidClosed"] {
+		return nil
+	}
+	position := l.properties["LidClosed"]
+	for _, value := range []dbus.Variant{dbus.MakeVariant(false), position, position} {
+		if err := l.signal("LidClosed", value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Vanish leaves the bus as a stopped logind does. The properties are kept for the next Appear.
@@ -239,6 +255,11 @@ func (l *Login1) set(name string, value dbus.Variant) error {
 	if !l.present() || !l.emits[name] {
 		return nil
 	}
+	return l.signal(name, value)
+}
+
+// signal sends PropertiesChanged. It is called with mu held.
+func (l *Login1) signal(name string, value dbus.Variant) error {
 	err := l.conn.Emit(login1Path, propertiesIfc+".PropertiesChanged",
 		login1Manager, map[string]dbus.Variant{name: value}, []string{})
 	if err != nil {
