@@ -63,6 +63,16 @@ func TestTargetStoppedByHand(t *testing.T) {
 	s.started("internet-online.target", 2)
 }
 
+func TestTargetStoppedByHandWithNobodyElseListening(t *testing.T) {
+	s := beginOnline(t)
+	// The user manager tells of its units only where a client has asked for it.
+	s.must(s.timeline.Close())
+	s.systemctl("stop", "internet-online.target")
+	s.waitLog("something else has stopped internet-online.target; putting it right")
+	s.record()
+	s.online()
+}
+
 func TestSomethingElseNeverGivesUp(t *testing.T) {
 	s := beginOnline(t)
 	s.write("fighter.service", "[Service]\nExecStart=/bin/sh -c 'while :; do systemctl --user start internet-offline.target; done'\n")

@@ -123,6 +123,11 @@ func (b *Bridge) Settle(now time.Time) {
 	}
 }
 
+// Announce logs the positions that a new bridge begins with.
+func (b *Bridge) Announce() {
+	b.log.Info("observing", "positions", b.Status())
+}
+
 // Status says the present positions in words.
 func (b *Bridge) Status() string {
 	words := make([]string, 0, len(b.switches))

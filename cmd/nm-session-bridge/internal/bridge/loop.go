@@ -92,6 +92,7 @@ func (l *Loop) tell() {
 	switch {
 	case !l.ready && l.adopted && l.Bridge.Heard():
 		l.ready = true
+		l.Bridge.Announce()
 		l.Notify("READY=1\nSTATUS=" + status)
 	case status != l.status:
 		l.Notify("STATUS=" + status)

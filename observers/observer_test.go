@@ -1,0 +1,254 @@
+package observers
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// fakeService is a service whose every answer and signal the test says, in
+// orders that a real one seldom has.
+type fakeService struct {
+	signals chan *dbus.Signal
+	calls   chan *dbus.Call
+
+	mu   sync.Mutex
+	lost bool
+}
+
+func (s *fakeService) Signals() <-chan *dbus.Signal { return s.signals }
+
+func (s *fakeService) Lost() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := s.lost
+	s.lost = false
+	return lost
+}
+
+func (s *fakeService) Go(_ context.Context, _ dbus.ObjectPath, method string, _ ...any) *dbus.Call {
+	call := &dbus.Call{Method: method[strings.LastIndex(method, ".")+1:], Done: make(chan *dbus.Call, 1)}
+	s.calls <- call
+	return call
+}
+
+// watch is a running observer of NetworkManager or logind.
+type watch struct {
+	*testing.T
+	source   Source
+	service  *fakeService
+	facts    chan Facts
+	log      *strings.Builder
+	observer *Observer
+}
+
+func observe(t *testing.T, source Source) *watch {
+	t.Helper()
+	w := &watch{
+		T: t, source: source,
+		service: &fakeService{signals: make(chan *dbus.Signal), calls: make(chan *dbus.Call, 16)},
+		facts:   make(chan Facts),
+		log:     &strings.Builder{},
+	}
+	w.observer = New(source, w.service, slog.New(slog.NewTextHandler(io.Writer(w.log), nil)))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.observer.Run(ctx, w.facts)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return w
+}
+
+func (w *watch) owner(name string) {
+	w.signal(&dbus.Signal{Name: nameOwnerChanged, Body: []any{w.source.Name, "", name}})
+}
+
+func (w *watch) signal(signal *dbus.Signal) {
+	w.Helper()
+	select {
+	case w.service.signals <- signal:
+	case <-time.After(time.Minute):
+		w.Fatalf("%s was not taken", signal.Name)
+	}
+}
+
+func (w *watch) changed(sequence dbus.Sequence, values map[string]dbus.Variant) {
+	w.Helper()
+	w.signal(&dbus.Signal{
+		Path: w.source.Path, Name: propertiesChanged, Sequence: sequence,
+		Body: []any{w.source.Interface, values, []string{}},
+	})
+}
+
+// called waits for a call and returns it.
+func (w *watch) called(method string) *dbus.Call {
+	w.Helper()
+	select {
+	case call := <-w.service.calls:
+		if call.Method != method {
+			w.Fatalf("called %s, not %s", call.Method, method)
+		}
+		return call
+	case <-time.After(time.Minute):
+		w.Fatalf("%s was not called", method)
+		return nil
+	}
+}
+
+func answer(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) {
+	call.Body, call.Err, call.ResponseSequence = body, err, sequence
+	call.Done <- call
+}
+
+// hears waits for facts.
+func (w *watch) hears() Facts {
+	w.Helper()
+	select {
+	case facts := <-w.facts:
+		return facts
+	case <-time.After(time.Minute):
+		w.Fatal("no facts were sent")
+		return Facts{}
+	}
+}
+
+func (w *watch) hearsProblem(words string) {
+	w.Helper()
+	if facts := w.hears(); facts.Problem != words {
+		w.Fatalf("heard %+v, want the problem %q", facts, words)
+	}
+}
+
+func (w *watch) hearsConnectivity(want uint32) {
+	w.Helper()
+	if facts := w.hears(); facts.Problem != "" || facts.values["Connectivity"] != want {
+		w.Fatalf("heard %+v, want connectivity %d", facts, want)
+	}
+}
+
+func all(connectivity, state uint32) map[string]dbus.Variant {
+	return map[string]dbus.Variant{
+		"Connectivity": dbus.MakeVariant(connectivity),
+		"State":        dbus.MakeVariant(state),
+		"Startup":      dbus.MakeVariant(false),
+		"Version":      dbus.MakeVariant("1.52"),
+	}
+}
+
+// online brings a NetworkManager to where it is known.
+func (w *watch) online() {
+	w.Helper()
+	w.owner(":1.1")
+	answer(w.called("GetAll"), 1, nil, all(4, 70))
+	w.hearsConnectivity(4)
+}
+
+func TestASignalThatIsNewerThanTheAnswerWins(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.owner(":1.1")
+	call := w.called("GetAll")
+	w.changed(9, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1))})
+	answer(call, 8, nil, all(4, 70))
+	w.hearsConnectivity(1)
+}
+
+func TestWhatANetworkManagerSaysAfterItsFarewellIsNotBelieved(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.online()
+	farewell := &dbus.Signal{
+		Path: w.source.Path, Name: w.source.Interface + ".DeviceRemoved",
+		Body: []any{dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/7")},
+	}
+	w.signal(farewell) // another device is none
+	w.changed(2, map[string]dbus.Variant{"State": dbus.MakeVariant(uint32(60))})
+	w.hearsConnectivity(4)
+	farewell.Body = []any{dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/1")}
+	w.signal(farewell)
+	w.hearsProblem("NetworkManager is stopping")
+	w.changed(3, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1))})
+	w.owner("")
+	w.hearsProblem("NetworkManager is not running")
+	w.owner(":1.2")
+	w.hearsProblem("NetworkManager is starting")
+	answer(w.called("GetAll"), 5, nil, all(1, 20))
+	w.hearsConnectivity(1)
+}
+
+func TestAnOwnerWithoutObjectsIsAskedAgain(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.owner(":1.1")
+	answer(w.called("GetAll"), 1, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownMethod"})
+	answer(w.called("GetAll"), 2, nil, all(4, 70))
+	w.hearsConnectivity(4)
+	if w.log.Len() > 0 {
+		t.Errorf("logged %s", w.log)
+	}
+}
+
+func TestAServiceThatDoesNotAnswerIsAskedAgain(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.owner(":1.1")
+	answer(w.called("GetAll"), 1, context.DeadlineExceeded)
+	w.hearsProblem("NetworkManager does not answer")
+	answer(w.called("GetAll"), 2, context.DeadlineExceeded)
+	answer(w.called("GetAll"), 3, nil, all(4, 70))
+	w.hearsConnectivity(4)
+}
+
+func TestNonsenseIsReadAnew(t *testing.T) {
+	for name, body := range map[string][]any{
+		"wrong type":     {networkManager, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant("four")}, []string{}},
+		"invalidated":    {networkManager, map[string]dbus.Variant{}, []string{"State"}},
+		"no body":        {},
+		"a number first": {uint32(1), map[string]dbus.Variant{}, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := observe(t, NetworkManager())
+			w.online()
+			w.signal(&dbus.Signal{Path: w.source.Path, Name: propertiesChanged, Body: body, Sequence: 2})
+			answer(w.called("GetAll"), 3, nil, all(2, 60))
+			w.hearsConnectivity(2)
+		})
+	}
+}
+
+func TestLostSignalsAreReadAnew(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.online()
+	w.service.mu.Lock()
+	w.service.lost = true
+	w.service.mu.Unlock()
+	w.changed(2, map[string]dbus.Variant{})
+	answer(w.called("GetAll"), 3, nil, all(2, 60))
+	w.hearsConnectivity(2)
+}
+
+func TestAnotherOwnerIsReadAnew(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.owner(":1.1")
+	old := w.called("GetAll")
+	w.owner(":1.2")
+	answer(w.called("GetAll"), 2, nil, all(2, 60))
+	answer(old, 3, nil, all(4, 70)) // of an owner that is gone
+	w.hearsConnectivity(2)
+}
+
+func TestALogindIsAskedWhatItSignals(t *testing.T) {
+	const xml = `<node><interface name="org.freedesktop.login1.Manager"><property name="LidClosed">
+<annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/></property></interface></node>`
+	w := observe(t, Logind())
+	w.owner(":1.1")
+	answer(w.called("Introspect"), 1, nil, xml)
+	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(true)})
+	if facts := w.hears(); !facts.Unsignalled("LidClosed") {
+		t.Errorf("heard %+v", facts)
+	}
+}
