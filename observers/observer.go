@@ -48,16 +48,17 @@ type Observer struct {
 	log     *slog.Logger
 	reread  chan struct{}
 
-	owner   string
-	leaving bool // whether this owner has said farewell
-	values  map[string]value
-	checked bool       // whether source.CheckSignals is done for this owner
-	silent  []string   // properties that this owner does not signal
-	read    *dbus.Call // the reading that is under way, or nil
-	cancel  context.CancelFunc
-	retry   *time.Timer
-	backoff time.Duration
-	sent    Facts
+	owner      string
+	leaving    bool // whether this owner has said farewell
+	complained bool // whether nonsense of this owner has been logged
+	values     map[string]value
+	checked    bool       // whether source.CheckSignals is done for this owner
+	silent     []string   // properties that this owner does not signal
+	read       *dbus.Call // the reading that is under way, or nil
+	cancel     context.CancelFunc
+	retry      *time.Timer
+	backoff    time.Duration
+	sent       Facts
 }
 
 // value is a property with the place in the stream of messages where it was
@@ -146,7 +147,7 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	o.backoff = firstRetry
 	o.checked = !o.source.CheckSignals
 	o.silent = nil
-	o.leaving = false
+	o.leaving, o.complained = false, false
 	clear(o.values)
 	o.owner, _ = signal.Body[2].(string)
 	switch {
@@ -178,7 +179,10 @@ func (o *Observer) farewell(signal *dbus.Signal) (Facts, bool) {
 func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
 	changed, err := o.decode(signal.Body)
 	if err != nil {
-		o.log.Warn("reading "+o.source.Label+" anew: its PropertiesChanged signal made no sense", "error", err)
+		if !o.complained { // one that talks nonsense does so often
+			o.complained = true
+			o.log.Warn("reading "+o.source.Label+" anew: its PropertiesChanged signal made no sense", "error", err)
+		}
 		o.startReading(ctx)
 		return Facts{}, false
 	}
@@ -237,6 +241,9 @@ func (o *Observer) set(name string, content any, sequence dbus.Sequence) {
 }
 
 func (o *Observer) startReading(ctx context.Context) {
+	if o.owner == "" {
+		return
+	}
 	o.stopReading()
 	ctx, o.cancel = context.WithTimeout(ctx, readTimeout)
 	if o.checked {

@@ -231,6 +231,22 @@ func TestLostSignalsAreReadAnew(t *testing.T) {
 	w.hearsConnectivity(2)
 }
 
+func TestAServiceThatDoesNotRunIsNotRead(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.owner("")
+	w.hearsProblem("NetworkManager is not running")
+	w.observer.Reread()
+	w.signal(&dbus.Signal{Path: "/another"}) // two more, and the loop has come round
+	w.signal(&dbus.Signal{Path: "/another"})
+	select {
+	case call := <-w.service.calls:
+		t.Errorf("called %s", call.Method)
+	case facts := <-w.facts:
+		t.Errorf("heard %+v", facts)
+	default:
+	}
+}
+
 func TestAnotherOwnerIsReadAnew(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.owner(":1.1")
