@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// A reading that is to wait, and is followed by others that are, waits in
-	// all at most this many times as long as it was to.
-	longestWait = 3
+	// A doubt that is followed by others lasts in all at most this many times
+	// as long as the first was to. A service that is away has one chance.
+	longestDoubt = 3
 
 	// systemd's start limit leaves a service failed after its sixth start in
 	// ten seconds (DefaultStartLimitBurst= and DefaultStartLimitIntervalSec= in
@@ -29,8 +29,8 @@ type Damper struct {
 	known   bool
 
 	heard   bool        // whether there was a reading
-	latest  string      // position of the latest reading
-	changes []time.Time // when readings changed, within stormWindow
+	latest  string      // position of the latest reading that did not have to wait
+	changes []time.Time // when that changed, within stormWindow
 	storm   time.Time   // since when the switch is held; zero when it is not
 
 	pending *Reading
@@ -56,7 +56,13 @@ func (d *Damper) Pending() *Reading {
 
 // Offer brings a new reading.
 func (d *Damper) Offer(now time.Time, r Reading) {
-	d.note(now, r.Position)
+	wait := r.After
+	if r.Doubts != "" && (!d.known || r.Doubts != d.present) {
+		wait = 0
+	}
+	if wait == 0 || r.Position == d.present {
+		d.note(now, r.Position)
+	}
 	if d.known && r.Position == d.present {
 		d.pending = nil
 		return
@@ -67,11 +73,11 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 	if d.pending == nil {
 		d.since = now
 	}
-	wait := r.After
-	if r.Doubts != "" && (!d.known || r.Doubts != d.present) {
-		wait = 0
+	longest := wait
+	if r.Doubts != "" {
+		longest = longestDoubt * wait
 	}
-	d.due = earlier(now.Add(wait), d.since.Add(longestWait*wait))
+	d.due = earlier(now.Add(wait), d.since.Add(longest))
 	if !d.storm.IsZero() {
 		d.due = later(d.due, earlier(now.Add(stormStill), d.storm.Add(stormLongest)))
 	}
@@ -109,6 +115,7 @@ func (d *Damper) Take(now time.Time) (Reading, bool) {
 	}
 	taken := *d.pending
 	d.pending = nil
+	d.note(now, taken.Position)
 	d.present, d.known = taken.Position, true
 	if !d.storm.IsZero() {
 		d.storm = now

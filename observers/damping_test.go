@@ -62,6 +62,18 @@ func TestDamper(t *testing.T) {
 			hold(10*s, 4*s, "offline", "online", "online"),
 			idle(12900*ms, "online"), idle(13*s, "offline"), // three times four seconds after the first
 		}},
+		{"a service that is away waits once, whatever it tells meanwhile", "", []step{
+			at(0, "online", "online"),
+			hold(1*s, 10*s, "offline", "", "online"), hold(4*s, 10*s, "offline", "", "online"),
+			hold(9*s, 10*s, "offline", "", "online"), idle(10900*ms, "online"), idle(11*s, "offline"),
+		}},
+		{"doubts that come to nothing make no storm", "", []step{
+			at(0, "online", "online"),
+			hold(1*s, 5*s, "offline", "online", "online"), at(2*s, "online", "online"),
+			hold(3*s, 5*s, "offline", "online", "online"), at(4*s, "online", "online"),
+			hold(5*s, 5*s, "offline", "online", "online"), at(6*s, "online", "online"),
+			at(7*s, "offline", "offline"),
+		}},
 		{"a service that is gone at the start says nothing at once", "", []step{
 			hold(0, 10*s, "offline", "", Unknown), idle(9*s, Unknown), idle(10*s, "offline"),
 		}},

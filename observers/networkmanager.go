@@ -51,7 +51,7 @@ func internet(policy Policy) func(World) Reading {
 		}
 		startup, _ := facts.Bool("Startup")
 		connectivity, state := nm.NmConnectivity(c), nm.NmState(s)
-		first.note(facts.Owner, connectivity)
+		first.note(facts.Owner, connectivity, startup)
 		reading := Reading{Position: "offline", Reason: networkReason(connectivity, state, startup)}
 		switch {
 		case state == nm.NmStateAsleep:
@@ -63,7 +63,7 @@ func internet(policy Policy) func(World) Reading {
 			reading.Position = "online"
 		case connectivity == nm.NmConnectivityPortal:
 			reading.Position = "portal"
-		case connectivity == nm.NmConnectivityLimited && policy.OnlineWhen == Limited:
+		case connectivity == nm.NmConnectivityLimited && state >= nm.NmStateConnectedLocal && policy.OnlineWhen == Limited:
 			reading.Position = "online"
 		case startup:
 			// A restarted NetworkManager passes through Unknown, None and
@@ -89,11 +89,16 @@ type firstCheck struct {
 	done  bool
 }
 
-func (f *firstCheck) note(owner string, connectivity nm.NmConnectivity) {
+func (f *firstCheck) note(owner string, connectivity nm.NmConnectivity, startup bool) {
 	if owner != f.owner {
 		*f = firstCheck{owner: owner}
 	}
-	f.done = f.done || connectivity == nm.NmConnectivityFull || connectivity == nm.NmConnectivityPortal
+	switch connectivity {
+	case nm.NmConnectivityFull, nm.NmConnectivityPortal:
+		f.done = true
+	case nm.NmConnectivityLimited:
+		f.done = f.done || !startup // during startup it says nothing
+	}
 }
 
 func networkReason(connectivity nm.NmConnectivity, state nm.NmState, startup bool) string {

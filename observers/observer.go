@@ -24,6 +24,9 @@ const (
 	// long each time, up to lastRetry.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
+	// With the pause before the fourth retry a service has had 1.5 s to bring
+	// its objects about; NetworkManager 1.42 was seen to need 0.4 s.
+	stillEarly = 8 * firstRetry
 	// A service that has said farewell is gone well within this time.
 	farewellTime = 5 * time.Second
 )
@@ -32,9 +35,8 @@ const (
 type Service interface {
 	// Signals delivers in order what the present owner signals, and each
 	// change of owner as a NameOwnerChanged signal; the first to arrive is one.
+	// One that names the present owner again says that signals were lost.
 	Signals() <-chan *dbus.Signal
-	// Lost tells whether signals were dropped since it was last asked.
-	Lost() bool
 	// Go sends a method call to the present owner without waiting for the answer.
 	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
 }
@@ -124,9 +126,6 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 }
 
 func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
-	if o.service.Lost() {
-		o.startReading(ctx)
-	}
 	if signal.Name == nameOwnerChanged {
 		return o.ownerChanged(ctx, signal)
 	}
@@ -143,15 +142,20 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool
 }
 
 func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
+	owner, _ := signal.Body[2].(string)
+	if owner == o.owner && owner != "" {
+		o.startReading(ctx) // signals were lost
+		return Facts{}, false
+	}
 	o.stopReading()
 	o.backoff = firstRetry
 	o.checked = !o.source.CheckSignals
 	o.silent = nil
 	o.leaving, o.complained = false, false
 	clear(o.values)
-	o.owner, _ = signal.Body[2].(string)
+	o.owner = owner
 	switch {
-	case o.owner == "":
+	case owner == "":
 		return o.trouble("is not running"), true
 	case o.sent.Service == "":
 		// It ran before we did.
@@ -188,6 +192,9 @@ func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (
 	}
 	for name, content := range changed {
 		o.set(name, content, signal.Sequence)
+	}
+	if o.backoff > firstRetry && o.read == nil {
+		o.startReading(ctx) // it did not answer, but now it lives
 	}
 	return o.facts(), len(changed) > 0 && !o.leaving && o.sent.Problem == "" && o.sent.Service != ""
 }
@@ -316,9 +323,9 @@ func (o *Observer) introspected(ctx context.Context, call *dbus.Call) (Facts, bo
 }
 
 // readingFailed tries again later. NetworkManager before 1.44 owns its name
-// before its objects exist, so the first failure of that kind is no news.
+// before its objects exist, so failures of that kind are no news at first.
 func (o *Observer) readingFailed(err error) (Facts, bool) {
-	early := o.backoff == firstRetry && isUnknown(err)
+	early := o.backoff <= stillEarly && isUnknown(err)
 	o.retry.Reset(o.backoff)
 	o.backoff = min(2*o.backoff, lastRetry)
 	if early {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,20 +16,9 @@ import (
 type fakeService struct {
 	signals chan *dbus.Signal
 	calls   chan *dbus.Call
-
-	mu   sync.Mutex
-	lost bool
 }
 
 func (s *fakeService) Signals() <-chan *dbus.Signal { return s.signals }
-
-func (s *fakeService) Lost() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lost := s.lost
-	s.lost = false
-	return lost
-}
 
 func (s *fakeService) Go(_ context.Context, _ dbus.ObjectPath, method string, _ ...any) *dbus.Call {
 	call := &dbus.Call{Method: method[strings.LastIndex(method, ".")+1:], Done: make(chan *dbus.Call, 1)}
@@ -223,10 +211,7 @@ func TestNonsenseIsReadAnew(t *testing.T) {
 func TestLostSignalsAreReadAnew(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.online()
-	w.service.mu.Lock()
-	w.service.lost = true
-	w.service.mu.Unlock()
-	w.changed(2, map[string]dbus.Variant{})
+	w.owner(":1.1") // named once more
 	answer(w.called("GetAll"), 3, nil, all(2, 60))
 	w.hearsConnectivity(2)
 }

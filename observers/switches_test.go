@@ -50,6 +50,7 @@ func TestInternet(t *testing.T) {
 		{"portal", policy(), network(portal, site, false), "portal", 0},
 		{"limited", policy(), network(limited, site, false), "offline", grace},
 		{"limited is enough", lenient, network(limited, site, false), "online", 0},
+		{"limited is enough, but not without an address", lenient, network(limited, connecting, false), "offline", grace},
 		{"limited is enough, none is not", lenient, network(none, disconnected, false), "offline", 0},
 		{"check off in an old NetworkManager", policy(), network(unknown, global, false), "online", 0},
 		{"check off and no network", policy(), network(unknown, disconnected, false), "offline", leavingGrace},

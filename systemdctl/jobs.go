@@ -20,14 +20,25 @@ const (
 	// callTimeout bounds one answer of the manager. Jobs take longer: their
 	// end is signalled, not answered.
 	callTimeout = 25 * time.Second
+
+	// leavingPause is how long a user manager that shuts down is left alone.
+	// It is gone before that, if it is.
+	leavingPause = 5 * time.Second
 )
 
 // job is a job that we asked for.
 type job struct {
 	verb string
 	path dbus.ObjectPath // "" until the manager has answered
+	// answered is the place of the answer in the stream of messages.
+	answered dbus.Sequence
 	// ended holds jobs that ended before the answer told which one is ours.
-	ended map[dbus.ObjectPath]string
+	ended map[dbus.ObjectPath]ending
+}
+
+// ending is how a job ended and what its target was at that moment.
+type ending struct {
+	result, active string
 }
 
 // ask asks the manager for a job; its end arrives as a signal.
@@ -36,7 +47,7 @@ func (r *Reconciler) ask(u *unit, verb string) {
 	if verb == stop {
 		method = managerInterface + ".StopUnit"
 	}
-	j := &job{verb: verb, ended: map[dbus.ObjectPath]string{}}
+	j := &job{verb: verb, ended: map[dbus.ObjectPath]ending{}}
 	u.job = j
 	r.call(method, func(call *dbus.Call) {
 		if u.job == j {
@@ -52,9 +63,9 @@ func (r *Reconciler) asked(u *unit, call *dbus.Call) {
 		r.refuse(u, err)
 		return
 	}
-	u.job.path = path
-	if result, ended := u.job.ended[path]; ended {
-		r.ended(u, result)
+	u.job.path, u.job.answered = path, call.ResponseSequence
+	if end, ended := u.job.ended[path]; ended {
+		r.ended(u, end)
 	}
 }
 
@@ -71,15 +82,17 @@ func (r *Reconciler) refuse(u *unit, err error) {
 		return
 	}
 	if refusal.Name == ManagerName+".TransactionIsDestructive" {
-		// A running exit.target does not let itself be undone.
-		r.leaving = true
+		// A running exit.target does not let itself be undone, and nobody
+		// minds. It is seldom anything else; then trying again later helps.
 		r.log.Info("the user manager is shutting down; leaving the targets to it")
+		r.leaving = true
+		r.later(leavingPause, r.list)
 		return
+	}
+	if verb == stop && !u.isActive() {
+		return // gone already
 	}
 	u.refused = err.Error()
-	if verb == stop && !u.isActive() {
-		return
-	}
 	r.log.Warn("cannot "+verb+" "+u.name+": "+err.Error(), "target", u.name, "next", remedy(u))
 }
 
@@ -111,26 +124,28 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 	}
 	switch u.job.path {
 	case path:
-		r.ended(u, result)
+		r.ended(u, ending{result, u.active})
 	case "":
-		u.job.ended[path] = result
+		u.job.ended[path] = ending{result, u.active}
 	}
 }
 
-// ended takes the result of our job for a target.
-func (r *Reconciler) ended(u *unit, result string) {
+// ended takes the end of our job for a target.
+func (r *Reconciler) ended(u *unit, end ending) {
 	verb := u.job.verb
 	u.job = nil
 	switch {
-	case result == "canceled":
-		// Someone asked for the opposite. What is so now is compared below.
-	case result != "done":
-		u.refused = "job result " + result
-		r.log.Warn("the "+verb+" job of "+u.name+" ended with result "+result, "target", u.name, "result", result, "next", remedy(u))
-	case verb == start && !u.isActive() && !u.isQueued():
+	case end.result == "canceled":
+		// Not by us: a job that replaces ours has taken its place here.
+		r.log.Info("something else has canceled the "+verb+" job of "+u.name, "target", u.name, "result", end.result, "next", remedy(u))
+		u.settled = true
+	case end.result != "done":
+		u.refused = "job result " + end.result
+		r.log.Warn("the "+verb+" job of "+u.name+" ended with result "+end.result, "target", u.name, "result", end.result, "next", remedy(u))
+	case verb == start && end.active != "active":
 		// systemd also calls a start done that a condition has skipped.
 		u.refused = "skipped by a condition"
-		r.log.Warn("the start job of "+u.name+" is done but the target is "+u.active, "target", u.name, "result", result, "next", remedy(u))
+		r.log.Warn("the start job of "+u.name+" is done but the target is "+end.active, "target", u.name, "result", end.result, "next", remedy(u))
 	}
 	r.reconcile()
 }

@@ -31,10 +31,9 @@ const (
 // Manager is the followed user manager, handed in by main.
 type Manager interface {
 	// Signals delivers in order what the manager signals, and each change of
-	// owner as a NameOwnerChanged signal; the first to arrive is one.
+	// owner as a NameOwnerChanged signal; the first to arrive is one. One that
+	// names the present owner again says that signals were lost.
 	Signals() <-chan *dbus.Signal
-	// Lost tells whether signals were dropped since it was last asked.
-	Lost() bool
 	// Go sends a method call without waiting for the answer; calls arrive in
 	// the order in which they were made.
 	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
@@ -50,7 +49,7 @@ type Reconciler struct {
 	done    <-chan struct{}
 
 	units      []*unit // in the order in which they are put right
-	present    bool    // whether the manager has an owner
+	owner      string  // the manager's unique name; "" while there is none
 	listed     bool    // whether the units' states have been read since it has
 	listing    int     // number of the latest reading; older ones are void
 	backoff    time.Duration
@@ -78,7 +77,8 @@ type unit struct {
 }
 
 // New returns a reconciler of the named targets. It does nothing until its
-// owner passes it the manager's first signal. Calls end with the context.
+// owner passes it the manager's first signal. Answers are passed on until the
+// context ends.
 func New(ctx context.Context, manager Manager, targets []string, log *slog.Logger) *Reconciler {
 	r := &Reconciler{manager: manager, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
 	for _, name := range targets {
@@ -119,9 +119,9 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 			continue
 		}
 		if !u.managed || u.wanted != wanted[name] {
-			u.managed, u.wanted = true, wanted[name]
-			u.settled, u.truce, u.refused = false, false, ""
+			u.managed, u.wanted, u.settled = true, wanted[name], false
 		}
+		u.giveAnotherChance()
 	}
 	r.reconcile()
 }
@@ -129,8 +129,11 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 // Progress tells of a set of targets whether their jobs are still on the way,
 // and otherwise why one of them could not be had.
 func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem string) {
-	if r.leaving || r.announced {
-		return false, ""
+	switch {
+	case r.leaving:
+		return false, "the user manager does not let its jobs be replaced"
+	case r.announced:
+		return false, "there is no user manager"
 	}
 	for _, u := range r.units {
 		want, asked := targets[u.name]
@@ -149,11 +152,19 @@ func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem st
 	return pending, problem
 }
 
-// Reread reads the states of all targets anew.
+// Reread reads the states of all targets anew, and tries again what was given
+// up.
 func (r *Reconciler) Reread() {
-	if r.present {
+	for _, u := range r.units {
+		u.giveAnotherChance()
+	}
+	if r.owner != "" {
 		r.list()
 	}
+}
+
+func (u *unit) giveAnotherChance() {
+	u.refused, u.truce, u.fixes = "", false, nil
 }
 
 func (u *unit) isActive() bool { return u.active == "active" }
@@ -186,7 +197,8 @@ func (r *Reconciler) reconcile() {
 		return
 	}
 	for _, u := range r.units {
-		if u.managed && !u.wanted && u.mayBecomeActive() {
+		// A job that something else has for a settled target may be a stop.
+		if u.managed && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) {
 			r.putRight(u, stop)
 		}
 	}

@@ -19,7 +19,6 @@ import (
 type fakeManager struct {
 	t        *testing.T
 	signals  chan *dbus.Signal
-	lost     bool
 	calls    []*dbus.Call
 	sequence dbus.Sequence
 	r        *Reconciler
@@ -46,12 +45,6 @@ func (w testWriter) Write(line []byte) (int, error) {
 }
 
 func (m *fakeManager) Signals() <-chan *dbus.Signal { return m.signals }
-
-func (m *fakeManager) Lost() bool {
-	lost := m.lost
-	m.lost = false
-	return lost
-}
 
 func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
 	call := &dbus.Call{Path: path, Method: strings.TrimPrefix(method, managerInterface+"."), Args: args, Done: make(chan *dbus.Call, 1)}
@@ -275,8 +268,7 @@ func TestNonsenseIsReadAnew(t *testing.T) {
 				map[string]dbus.Variant{"Job": dbus.MakeVariant([]any{"one", "two"})}, []string{})
 		},
 		"lost signals": func(m *fakeManager) {
-			m.lost = true
-			m.signal(managerPath, "org.example.Any")
+			m.owner(":1.1") // named once more
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -345,5 +337,112 @@ func TestEachTargetIsMatchedByPathAndName(t *testing.T) {
 	rules := Matches([]string{online, offline})
 	if len(rules) != 5 || slices.ContainsFunc(rules, func(rule []dbus.MatchOption) bool { return len(rule) < 4 }) {
 		t.Errorf("%v", rules)
+	}
+}
+
+func TestAJobWhoseEndWasNotHeardIsOver(t *testing.T) {
+	m := newManager(t)
+	m.begin(allDown)
+	m.r.Want(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/1"))
+	m.signal(managerPath, managerInterface+".JobRemoved", "nonsense")
+	m.list(m.wants("ListUnitsByNames")[0], allDown)
+	m.wants("StartUnit " + online)
+}
+
+func TestATargetThatIsMovedRightAfterItsStartIsNoSkippedOne(t *testing.T) {
+	m := newManager(t)
+	m.begin(allDown)
+	m.r.Want(wantOnline)
+	call := m.wants("StartUnit " + online)[0]
+	m.is(online, "active", "/job/1")
+	m.removed(online, "/job/1", "done")
+	m.is(online, "inactive", "")
+	m.answer(call, nil, dbus.ObjectPath("/job/1")) // taken last
+	m.wants("StartUnit " + online)
+	if strings.Contains(m.log.String(), "WARN") {
+		t.Error("it was not skipped by a condition")
+	}
+}
+
+func TestAStopOfWhatIsGoneIsNoRefusal(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOffline)
+	calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
+	m.is(online, "inactive", "")
+	m.answer(calls[0], dbus.Error{Name: ManagerName + ".NoSuchUnit"})
+	m.is(offline, "active", "/job/2")
+	m.removed(offline, "/job/2", "done")
+	m.answer(calls[1], nil, dbus.ObjectPath("/job/2"))
+	if pending, problem := m.r.Progress(wantOffline); pending || problem != "" {
+		t.Errorf("pending %t, problem %q", pending, problem)
+	}
+	m.is(online, "active", "")
+	m.wants("StopUnit " + online)
+}
+
+func TestWhatWasGivenUpIsTriedAgain(t *testing.T) {
+	for name, again := range map[string]func(*fakeManager){
+		"on request":            func(m *fakeManager) { m.r.Reread() },
+		"at the next position":  func(m *fakeManager) { m.r.Want(map[string]bool{offline: true}) },
+		"after a daemon-reload": func(m *fakeManager) { m.signal(managerPath, managerInterface+".Reloading", false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.begin(allDown)
+			m.r.Want(wantOffline)
+			m.answer(m.wants("StartUnit " + offline)[0], nil, dbus.ObjectPath("/job/1"))
+			m.removed(offline, "/job/1", "dependency")
+			m.is(offline, "inactive", "")
+			m.wants("")
+			again(m)
+			calls, words := m.asked()
+			if words == "ListUnitsByNames" {
+				m.list(calls[0], allDown)
+				_, words = m.asked()
+			}
+			if words != "StartUnit "+offline {
+				t.Errorf("asked for %q", words)
+			}
+		})
+	}
+}
+
+func TestACanceledJobCountsAsACorrection(t *testing.T) {
+	m := newManager(t)
+	m.begin(allDown)
+	m.r.Want(wantOnline)
+	for range fightCorrections + 1 {
+		m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/1"))
+		m.removed(online, "/job/1", "canceled")
+	}
+	m.wants("")
+	if !strings.Contains(m.log.String(), "result=canceled") || !strings.Contains(m.log.String(), "something else keeps moving") {
+		t.Error("the log does not tell")
+	}
+}
+
+func TestAManagerThatStaysAfterAllIsAskedAgain(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.is(online, "inactive", "")
+	m.answer(m.wants("StartUnit " + online)[0], dbus.Error{Name: ManagerName + ".TransactionIsDestructive"})
+	m.r.Reread()
+	m.list(m.wants("ListUnitsByNames")[0], allDown)
+	m.wants("StartUnit " + online)
+}
+
+func TestAForeignJobForASettledTargetIsWaitedFor(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.is(offline, "inactive", "/job/9") // a stop by hand of what is stopped
+	m.wants("")
+	m.is(offline, "inactive", "")
+	m.wants("")
+	if m.log.Len() > 0 {
+		t.Error("nothing was moved")
 	}
 }

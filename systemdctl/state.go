@@ -64,9 +64,6 @@ func unitPath(name string) dbus.ObjectPath {
 
 // Signal takes one signal of the manager.
 func (r *Reconciler) Signal(signal *dbus.Signal) {
-	if r.manager.Lost() {
-		r.list()
-	}
 	switch signal.Name {
 	case "org.freedesktop.DBus.NameOwnerChanged":
 		owner, _ := signal.Body[2].(string)
@@ -83,12 +80,16 @@ func (r *Reconciler) Signal(signal *dbus.Signal) {
 // ownerChanged starts afresh with a new manager. A manager that re-executes
 // itself changes its unique name, and calls in flight are never answered.
 func (r *Reconciler) ownerChanged(owner string) {
-	r.present, r.listed, r.leaving, r.complained = owner != "", false, false, false
+	if owner == r.owner && owner != "" {
+		r.list() // signals were lost
+		return
+	}
+	r.owner, r.listed, r.leaving, r.complained = owner, false, false, false
 	r.listing++
 	for _, u := range r.units {
 		u.job, u.refused = nil, ""
 	}
-	if !r.present {
+	if owner == "" {
 		r.later(patience, r.announceAbsence)
 		return
 	}
@@ -129,6 +130,7 @@ func (r *Reconciler) reloading(signal *dbus.Signal) {
 // list reads the states of all managed targets.
 func (r *Reconciler) list() {
 	r.listing++
+	r.leaving = false
 	listing := r.listing
 	names := make([]string, len(r.units))
 	for i, u := range r.units {
@@ -183,28 +185,31 @@ func (r *Reconciler) takeList(call *dbus.Call) {
 	r.backoff = firstRetry
 	r.listed = true
 	for _, l := range listed {
-		u := r.unit(l.Name)
-		if u == nil || u.sequence > call.ResponseSequence {
-			continue
+		if u := r.unit(l.Name); u != nil {
+			u.takeListed(l, call.ResponseSequence)
 		}
-		u.sequence = call.ResponseSequence
-		u.active, u.queued = l.Active, ""
-		if l.JobID != 0 {
-			u.queued = l.JobPath
-		}
-		r.loaded(u, l.Load)
 	}
 	r.reconcile()
 }
 
-// loaded takes a target's LoadState; once that has changed, what was refused is
-// worth another try.
-func (r *Reconciler) loaded(u *unit, load string) {
-	if load == u.load {
+// takeListed takes what a list says of a target, unless a signal that came
+// after it has been taken already.
+func (u *unit) takeListed(l listedUnit, sequence dbus.Sequence) {
+	if l.Load != u.load {
+		// What was refused is worth another try.
+		u.load, u.refused = l.Load, ""
+	}
+	if u.sequence > sequence {
 		return
 	}
-	u.load = load
-	u.refused = ""
+	u.sequence = sequence
+	u.active, u.queued = l.Active, ""
+	if l.JobID != 0 {
+		u.queued = l.JobPath
+	}
+	if u.job != nil && u.job.path != "" && u.job.path != u.queued && u.job.answered < sequence {
+		u.job = nil // its end was not heard
+	}
 }
 
 // propertiesChanged takes a target's new state. Targets also signal changes

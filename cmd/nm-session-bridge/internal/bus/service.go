@@ -26,7 +26,6 @@ type Service struct {
 	mu        sync.Mutex
 	owner     string // unique name; "" while there is none
 	announced bool   // whether the bus has named an owner yet
-	lost      bool
 }
 
 // Follow begins to follow the owner of a well-known name and asks the bus for
@@ -70,12 +69,17 @@ func (s *Service) announce(owner string, sequence dbus.Sequence) {
 	}
 	s.announced = true
 	s.owner = owner
-	s.push(&dbus.Signal{
+	s.push(s.announcement(sequence))
+}
+
+// announcement tells the present owner in the bus daemon's own words.
+func (s *Service) announcement(sequence dbus.Sequence) *dbus.Signal {
+	return &dbus.Signal{
 		Sender:   daemonName,
 		Name:     nameOwnerChanged,
-		Body:     []any{s.name, "", owner},
+		Body:     []any{s.name, "", s.owner},
 		Sequence: sequence,
-	})
+	}
 }
 
 // ownerChanged takes a signal that the bus daemon itself sent.
@@ -105,29 +109,29 @@ func (s *Service) deliver(signal *dbus.Signal) {
 	s.push(signal)
 }
 
+// push queues a signal. Where there is no room, all that wait are dropped for
+// one that tells the present owner once more, whose state must then be read.
 func (s *Service) push(signal *dbus.Signal) {
 	select {
 	case s.signals <- signal:
+		return
 	default:
-		s.lost = true
 	}
+	for len(s.signals) > 0 {
+		select {
+		case <-s.signals:
+		default: // taken in the meantime
+		}
+	}
+	// Only this goroutine puts signals in, so there is room.
+	s.signals <- s.announcement(signal.Sequence)
 }
 
 // Signals delivers, in the order of the bus, what the present owner signals
-// and, as the bus daemon's own NameOwnerChanged, each change of owner.
+// and, as the bus daemon's own NameOwnerChanged, each change of owner. One that
+// names the present owner again says that signals were lost.
 func (s *Service) Signals() <-chan *dbus.Signal {
 	return s.signals
-}
-
-// Lost tells whether signals had to be dropped since it was last asked; what
-// they said must then be read. After a drop at least one more signal arrives,
-// so asking after each one misses nothing.
-func (s *Service) Lost() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lost := s.lost
-	s.lost = false
-	return lost
 }
 
 // Go sends a method call to the present owner and returns without waiting; the
