@@ -18,6 +18,7 @@ func beginOnline(t *testing.T) *scene {
 	s.enable("sync.service", syncUnit)
 	s.enable("on.service", onceUnit("internet-online.target"))
 	s.enable("open.service", onceUnit("lid-open.target"))
+	s.flags("--gone-grace=1h")
 	s.install()
 	s.online()
 	s.lid("open")
@@ -53,6 +54,46 @@ func TestBridgeKilled(t *testing.T) {
 	s.systemctl("kill", "-s", "KILL", bridgeUnit)
 	s.secondBridge()
 	s.undisturbed()
+}
+
+func TestBridgeAborted(t *testing.T) {
+	s := beginOnline(t)
+	// As the watchdog ends it, and as a panic does.
+	s.systemctl("kill", "-s", "ABRT", bridgeUnit)
+	s.secondBridge()
+	s.undisturbed()
+}
+
+func TestBridgeHanging(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	s.write(".config/systemd/user/"+bridgeUnit+".d/watchdog.conf", "[Service]\nWatchdogSec=2s\n")
+	s.install()
+	s.online()
+	s.systemctl("kill", "-s", "STOP", bridgeUnit)
+	s.secondBridge()
+	s.online()
+	s.started("sync.service", 1)
+}
+
+func TestBridgeWithWrongFlagsIsNotStartedAgainAndAgain(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.flags("--frobnicate")
+	s.fails(1, program+" install --now")
+	s.expect("failed", bridgeUnit)
+	s.says("flag provided but not defined: -frobnicate")
+	s.started(bridgeUnit, 1)
+}
+
+func TestBridgeOfOneSwitchKeepsItsHandsOffTheOthers(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.flags("--switches=lid")
+	s.install()
+	s.lid("open")
+	s.systemctl("start", "internet-offline.target")
+	s.settle()
+	s.expect("active", "internet-offline.target")
+	s.started("internet-online.target", 0)
 }
 
 func TestBridgeRestarted(t *testing.T) {
@@ -133,6 +174,9 @@ func TestLogoutIsNoFailure(t *testing.T) {
 	s := beginOnline(t)
 	s.must(s.User.Stop(s.ctx))
 	log := s.log()
+	if !strings.Contains(log, "msg=observing") {
+		t.Errorf("the log is not there:\n%s", log)
+	}
 	for _, word := range []string{"error", "cannot", "Failed", "lost"} {
 		if strings.Contains(log, word) {
 			t.Errorf("a logout made the bridge say %q:\n%s", word, log)

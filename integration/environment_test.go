@@ -12,7 +12,8 @@ import (
 func TestNoSystemBus(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.must(s.SystemBus.Kill(s.ctx))
-	s.user(program + " install --now")
+	s.flags("--gone-grace=1h")
+	s.install()
 	s.status("waiting for the system bus at unix:path=")
 	s.says("cannot reach the system bus; waiting for it")
 	s.must(s.SystemBus.Start(s.ctx))

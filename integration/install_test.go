@@ -73,6 +73,13 @@ func TestInstallLeavesAChangedFileAlone(t *testing.T) {
 	if kept := s.user("cat " + changed + "~"); !strings.Contains(kept, "Description=mine") {
 		t.Errorf("the changed file was lost: %s", kept)
 	}
+	s.write(changed, "[Unit]\nDescription=mine again\n")
+	if out := s.user(program + " install --force"); !strings.Contains(out, "kept your "+changed+" as "+changed+"~2") {
+		t.Errorf("install does not say what became of the file: %s", out)
+	}
+	if kept := s.user("cat " + changed + "~"); !strings.Contains(kept, "Description=mine\n") && !strings.HasSuffix(kept, "Description=mine") {
+		t.Errorf("the first copy was lost: %s", kept)
+	}
 	if now := s.user("cat " + changed); strings.Contains(now, "Description=mine") {
 		t.Errorf("the changed file was not replaced: %s", now)
 	}

@@ -10,9 +10,13 @@ prepare() {
 		echo "Go is missing: install Go 1.24 or newer (https://go.dev/doc/install, or your distribution's package)" >&2
 		exit 2
 	fi
-	set -- "$1" "$(mktemp -d)"
-	status=0
-	go build -o "$2/packages" ./integration/packages && "$2/packages" "$1" || status=$?
-	rm -rf "$2"
-	[ "$status" = 0 ] || exit "$status"
+	case $(go env GOVERSION) in
+	go1.[0-9] | go1.[0-9].* | go1.1[0-9] | go1.1[0-9].* | go1.2[0-3] | go1.2[0-3].*)
+		echo "$(go env GOVERSION) is too old: install Go 1.24 or newer (https://go.dev/doc/install)" >&2
+		exit 2
+		;;
+	esac
+	if ! go run ./integration/packages "$1"; then
+		exit 2
+	fi
 }

@@ -3,10 +3,14 @@ package integration
 import (
 	"bufio"
 	"context"
+	"io"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
@@ -85,9 +89,11 @@ func (s *scene) user(line string) string {
 }
 
 // install installs the bridge as a user would, from a program somewhere else.
-func (s *scene) install() {
+func (s *scene) install() string {
 	s.Helper()
-	s.Log(s.user(program + " install --now"))
+	out := s.user(program + " install --now")
+	s.Log(out)
+	return out
 }
 
 // write writes one of the user's files, a unit where the name has no slash.
@@ -183,18 +189,32 @@ func (s *scene) nmcli(args ...string) {
 	s.must(err)
 }
 
-// status waits until the service's status text contains some words.
+// status waits until the service's status text contains some words. A user
+// manager that executes itself again is asked again.
 func (s *scene) status(words string) {
 	s.Helper()
+	conn, err := s.ConnectSessionBus(s.ctx)
+	s.must(err)
+	defer conn.Close()
+	signals := make(chan *dbus.Signal, 1024)
+	conn.Signal(signals)
+	const (
+		name    = "org.freedesktop.systemd1"
+		path    = "/org/freedesktop/systemd1/unit/nm_2dsession_2dbridge_2eservice"
+		service = name + ".Service"
+	)
+	s.must(conn.AddMatchSignalContext(s.ctx, dbus.WithMatchSender(name), dbus.WithMatchObjectPath(path)))
+	s.must(conn.AddMatchSignalContext(s.ctx, dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name)))
 	for {
-		text := s.systemctl("show", "-P", "StatusText", "nm-session-bridge.service")
-		if strings.Contains(text, words) {
+		var text string
+		err := conn.Object(name, path).CallWithContext(s.ctx, "org.freedesktop.DBus.Properties.Get", 0, service, "StatusText").Store(&text)
+		if err == nil && strings.Contains(text, words) {
 			return
 		}
 		select {
 		case <-s.ctx.Done():
-			s.Fatalf("the status does not come to say %q but is %q", words, text)
-		case <-time.After(20 * time.Millisecond): // the user manager does not signal StatusText
+			s.Fatalf("the status does not come to say %q but is %q (%v)", words, text, err)
+		case <-signals:
 		}
 	}
 }
@@ -213,12 +233,18 @@ func (s *scene) waitLog(words string) {
 	follow := s.Command("journalctl", "--user", "--user-unit", "nm-session-bridge", "--follow", "--lines=all", "--output=cat")
 	out, err := follow.StdoutPipe()
 	s.must(err)
-	s.must(follow.Start())
-	stop := context.AfterFunc(s.ctx, func() { _ = follow.Process.Kill() })
+	s.follow(follow, out, words)
+}
+
+// follow runs a command until a line of its output contains some words.
+func (s *scene) follow(cmd *exec.Cmd, out io.Reader, words string) {
+	s.Helper()
+	s.must(cmd.Start())
+	stop := context.AfterFunc(s.ctx, func() { _ = cmd.Process.Kill() })
 	defer func() {
 		stop()
-		_ = follow.Process.Kill()
-		_ = follow.Wait() // killed
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed
 	}()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -226,7 +252,7 @@ func (s *scene) waitLog(words string) {
 			return
 		}
 	}
-	s.Fatalf("the log does not come to say %q", words)
+	s.Fatalf("%s does not come to say %q", cmd.Args[0], words)
 }
 
 // neverBoth checks in the user manager's own stream of events that two targets

@@ -41,7 +41,7 @@ WantedBy=internet-online.target
 `
 )
 
-// The post does not show its scripts; these do what it says of them.
+// The post does not show its scripts: these do what it says of them.
 const (
 	routetest = `#!/usr/bin/python3
 import subprocess, time
@@ -97,6 +97,15 @@ func (s *scene) calls() string {
 	}
 	s.must(err)
 	return strings.TrimSpace(string(content))
+}
+
+// alert waits until the window manager's last alert contains some words.
+func (s *scene) alert(words string) {
+	s.Helper()
+	tail := s.Command("tail", "--follow", "--lines=1", sandbox.Home+"/calls")
+	out, err := tail.StdoutPipe()
+	s.must(err)
+	s.follow(tail, out, words)
 }
 
 func TestTheSeedWithTheBridgeInPlaceOfItsScript(t *testing.T) {
@@ -156,12 +165,15 @@ func TestTheSeedsScriptCanStay(t *testing.T) {
 	s.systemctl("enable", "--now", "watch-networking.service")
 	s.expect("active", "watch-mailbox.service")
 	s.install()
-	s.must(s.Uplink.Unplug(s.ctx))
+	s.nmcli("networking", "off") // takes the default route away at once
 	s.offline()
+	s.alert("routetest internet-offline.target")
 	s.expect("inactive", "watch-mailbox.service")
-	s.must(s.Uplink.Plug(s.ctx))
+	s.nmcli("networking", "on")
 	s.online()
-	s.expect("active", "watch-mailbox.service")
+	s.alert("routetest internet-online.target")
+	s.settle()
+	s.online()
 	s.started("watch-mailbox.service", 2)
 	s.started("watch-networking.service", 1)
 }

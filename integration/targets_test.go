@@ -55,6 +55,29 @@ func TestTargetOfTheOtherPositionStartedByHand(t *testing.T) {
 	s.expect("active", "sync.service")
 }
 
+func TestTargetThatIsDownStoppedByHand(t *testing.T) {
+	s := beginOnline(t)
+	s.systemctl("stop", "internet-offline.target")
+	s.settle()
+	s.online()
+	if log := s.log(); strings.Contains(log, "something else") {
+		t.Errorf("nothing was moved:\n%s", log)
+	}
+	s.started("internet-online.target", 1)
+}
+
+func TestJobOfATargetCanceledByHand(t *testing.T) {
+	s := beginOnline(t)
+	s.enable("slow.service", "[Unit]\nAfter=first.service\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=internet-offline.target\n")
+	s.must(s.Uplink.Unplug(s.ctx))
+	s.expect("activating", "slow.service")
+	s.systemctl("cancel", s.user("systemctl --user list-jobs --no-legend | awk '$2 == \"internet-offline.target\" { print $1 }'"))
+	s.waitLog("something else has canceled the start job of internet-offline.target")
+	s.systemctl("disable", "slow.service")
+	s.systemctl("stop", "slow.service")
+	s.offline()
+}
+
 func TestTargetStoppedByHand(t *testing.T) {
 	s := beginOnline(t)
 	s.systemctl("stop", "internet-online.target")
@@ -109,6 +132,10 @@ func TestTargetThatNeedsAFailingUnit(t *testing.T) {
 	s.must(s.Uplink.Unplug(s.ctx))
 	s.expect("inactive", "internet-online.target", "sync.service")
 	s.says("the start job of internet-offline.target ended with result dependency")
+	// Mended, and the bridge is told.
+	s.write("broken.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+	s.must(s.User.DaemonReload())
+	s.offline()
 	s.must(s.Uplink.Plug(s.ctx))
 	s.online()
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -47,8 +48,8 @@ func UnitFiles(dir string) ([]File, error) {
 // Installation is the set of files that install wrote, kept in a record of
 // their checksums, so that a file that the user has changed since is known.
 type Installation struct {
-	record string            // path of the record
-	sums   map[string]string // path → SHA-256 as install wrote it
+	record string              // path of the record
+	sums   map[string][]string // path → SHA-256 as install wrote it, two of them while it writes
 }
 
 // ChangedError names files that are not as install wrote them.
@@ -62,7 +63,7 @@ func (e *ChangedError) Error() string {
 // OpenInstallation reads the record of an installation, which has the format of
 // sha256sum(1) and need not exist.
 func OpenInstallation(record string) (*Installation, error) {
-	i := &Installation{record: record, sums: map[string]string{}}
+	i := &Installation{record: record, sums: map[string][]string{}}
 	content, err := os.ReadFile(record)
 	if errors.Is(err, fs.ErrNotExist) {
 		return i, nil
@@ -75,7 +76,7 @@ func OpenInstallation(record string) (*Installation, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s: %q is not a line of sha256sum; remove the file and install with --force", record, line)
 		}
-		i.sums[path] = sum
+		i.sums[path] = append(i.sums[path], sum)
 	}
 	return i, nil
 }
@@ -85,51 +86,79 @@ func (i *Installation) Empty() bool {
 	return len(i.sums) == 0
 }
 
+// Written is what [Installation.Write] did.
+type Written struct {
+	// Files and Dropped are the paths that were written and removed.
+	Files, Dropped []string
+	// Kept maps the path of each replaced file of the user to its copy.
+	Kept map[string]string
+}
+
 // Write installs the files and takes away those of an older version that are
-// not among them. It returns the paths that it changed. A file that the user
-// has changed, or put there, makes it fail with a [ChangedError] before it has
-// written anything; with force it is replaced and kept with a ~ behind its name.
-func (i *Installation) Write(files []File, force bool) (changed []string, err error) {
-	var replaced []string
+// not among them. A file that the user has changed, or put there, makes it fail
+// with a [ChangedError] before it has written anything; with force it is
+// replaced and kept under a name with a ~ behind it.
+func (i *Installation) Write(files []File, force bool) (written Written, err error) {
+	written.Kept = map[string]string{}
+	var changed []File
 	var foreign ChangedError
 	for _, file := range files {
 		state, err := i.inspect(file)
 		if err != nil {
-			return nil, err
+			return written, err
 		}
-		switch state {
-		case asWanted:
-		case foreignContent:
+		if state == foreignContent {
 			foreign.Paths = append(foreign.Paths, file.Path)
-			replaced = append(replaced, file.Path)
-		case missing, ownContent:
-			changed = append(changed, file.Path)
+		}
+		if state != asWanted {
+			changed = append(changed, file)
 		}
 	}
 	if len(foreign.Paths) > 0 && !force {
-		return nil, &foreign
+		return written, &foreign
 	}
-	for _, path := range replaced {
-		if err := os.Rename(path, path+"~"); err != nil {
-			return nil, err
+	// Recorded before they are written: what a broken-off install leaves is ours.
+	for _, file := range files {
+		if !slices.Contains(i.sums[file.Path], checksum(file.Content)) {
+			i.sums[file.Path] = append(i.sums[file.Path], checksum(file.Content))
 		}
 	}
-	changed = append(changed, replaced...)
-	for _, file := range files {
-		if slices.Contains(changed, file.Path) {
-			if err := writeAtomically(file); err != nil {
-				return nil, err
+	if err := i.save(); err != nil {
+		return written, err
+	}
+	for _, file := range changed {
+		if slices.Contains(foreign.Paths, file.Path) {
+			if written.Kept[file.Path], err = keep(file.Path); err != nil {
+				return written, err
 			}
 		}
+		if err := writeAtomically(file); err != nil {
+			return written, err
+		}
+		written.Files = append(written.Files, file.Path)
 	}
-	dropped, err := i.drop(files)
-	if err != nil {
-		return nil, err
+	if written.Dropped, err = i.drop(files); err != nil {
+		return written, err
 	}
 	for _, file := range files {
-		i.sums[file.Path] = checksum(file.Content)
+		i.sums[file.Path] = []string{checksum(file.Content)}
 	}
-	return append(changed, dropped...), i.save()
+	return written, i.save()
+}
+
+// keep gives a file another name that is free, and returns it.
+func keep(path string) (string, error) {
+	for n := 1; ; n++ {
+		name := path + "~"
+		if n > 1 {
+			name += strconv.Itoa(n)
+		}
+		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			return name, os.Rename(path, name)
+		} else if err != nil {
+			return "", err
+		}
+	}
 }
 
 // drop removes what an older version installed and this one does not.
@@ -186,7 +215,7 @@ func (i *Installation) removeIfOwn(path string, force bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if checksum(content) != i.sums[path] && !force {
+	if !slices.Contains(i.sums[path], checksum(content)) && !force {
 		return false, nil
 	}
 	return true, os.Remove(path)
@@ -213,7 +242,7 @@ func (i *Installation) inspect(file File) (fileState, error) {
 	switch {
 	case bytes.Equal(content, file.Content):
 		return asWanted, nil
-	case checksum(content) == i.sums[file.Path]:
+	case slices.Contains(i.sums[file.Path], checksum(content)):
 		return ownContent, nil
 	}
 	return foreignContent, nil
@@ -221,8 +250,10 @@ func (i *Installation) inspect(file File) (fileState, error) {
 
 func (i *Installation) save() error {
 	var lines []string
-	for path, sum := range i.sums {
-		lines = append(lines, sum+"  "+path+"\n")
+	for path, sums := range i.sums {
+		for _, sum := range sums {
+			lines = append(lines, sum+"  "+path+"\n")
+		}
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[len(checksum(nil)):], b[len(checksum(nil)):]) })
 	content := []byte(strings.Join(lines, ""))

@@ -69,7 +69,11 @@ func newFlags(command string) *flag.FlagSet {
 
 // parse returns a usage error that names what is accepted.
 func parse(flags *flag.FlagSet, args []string) error {
-	if err := flags.Parse(args); err != nil {
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	if err != nil {
 		var accepted []string
 		flags.VisitAll(func(f *flag.Flag) { accepted = append(accepted, "--"+f.Name) })
 		if strings.Contains(err.Error(), "not defined") {

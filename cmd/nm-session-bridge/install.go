@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
@@ -35,6 +36,13 @@ func userPlaces() (places, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return places{}, err
+	}
+	info, err := os.Stat(home)
+	if err != nil {
+		return places{}, err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return places{}, fmt.Errorf("%s is not the home of user %d: run this as the user it is for, without sudo", home, os.Geteuid())
 	}
 	data := os.Getenv("XDG_DATA_HOME")
 	if !filepath.IsAbs(data) { // the XDG base directory specification has relative ones ignored
@@ -88,17 +96,22 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	changed, err := installation.Write(files, options.force)
+	written, err := installation.Write(files, options.force)
+	for path, copied := range written.Kept {
+		fmt.Fprintf(stdout, "kept your %s as %s\n", path, copied)
+	}
+	for _, path := range written.Files {
+		fmt.Fprintf(stdout, "wrote %s\n", path)
+	}
+	for _, path := range written.Dropped {
+		fmt.Fprintf(stdout, "removed %s\n", path)
+	}
 	if err != nil {
 		return err
 	}
-	for _, path := range changed {
-		fmt.Fprintf(stdout, "wrote %s\n", path)
-	}
-	if len(changed) > 0 {
-		if err := manager.ReloadContext(ctx); err != nil {
-			return fmt.Errorf("reloading the user manager: %w", err)
-		}
+	// Also where nothing was written now: an install that was broken off did not get here.
+	if err := manager.ReloadContext(ctx); err != nil {
+		return fmt.Errorf("reloading the user manager: %w", err)
 	}
 	_, links, err := manager.EnableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false, false)
 	if err != nil {
@@ -107,7 +120,7 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 	if len(links) > 0 {
 		fmt.Fprintf(stdout, "enabled %s\n", systemdctl.ServiceName)
 	}
-	if len(changed)+len(links) == 0 {
+	if len(written.Files)+len(written.Dropped)+len(links) == 0 {
 		fmt.Fprintln(stdout, "already installed, nothing changed")
 	}
 	return bringUp(ctx, manager, p, options.now, stdout)
@@ -190,15 +203,9 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 		return err
 	}
 	defer manager.Close()
-	if _, err := manager.DisableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false); err != nil {
-		return fmt.Errorf("disabling %s: %w", systemdctl.ServiceName, err)
-	}
-	targets := targetsOf(observers.Table(observers.Policy{}))
-	for _, unit := range append([]string{systemdctl.ServiceName}, targets...) {
-		if err := finish(ctx, manager.StopUnitContext, unit); err != nil && !isNotLoaded(err) {
-			return err
-		}
-		fmt.Fprintf(stdout, "stopped %s\n", unit)
+	units := append([]string{systemdctl.ServiceName}, targetsOf(observers.Table(observers.Policy{}))...)
+	if err := takeDown(ctx, manager, units, stdout); err != nil {
+		return err
 	}
 	removed, left, err := installation.Remove(options.force)
 	for _, path := range removed {
@@ -214,22 +221,51 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 	if err := manager.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading the user manager: %w", err)
 	}
-	return tellLeftovers(p, targets, stdout)
+	return tellLeftovers(p, units, stdout)
 }
 
-// tellLeftovers names the user's own links to targets that are gone.
-func tellLeftovers(p places, targets []string, stdout io.Writer) error {
+// takeDown disables the service and stops the units that are active.
+func takeDown(ctx context.Context, manager *systemd.Conn, units []string, stdout io.Writer) error {
+	_, err := manager.DisableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false)
+	var refusal dbus.Error
+	if errors.As(err, &refusal) {
+		err = nil // there is nothing to disable any more
+	}
+	if err != nil {
+		return fmt.Errorf("disabling %s: %w", systemdctl.ServiceName, err)
+	}
+	states, err := manager.ListUnitsByNamesContext(ctx, units)
+	if err != nil {
+		return fmt.Errorf("reading the states of the units: %w", err)
+	}
+	for _, state := range states {
+		if state.ActiveState == "inactive" || state.ActiveState == "failed" {
+			continue
+		}
+		if err := finish(ctx, manager.StopUnitContext, state.Name); err != nil && !isNotLoaded(err) {
+			return err
+		}
+		fmt.Fprintf(stdout, "stopped %s\n", state.Name)
+	}
+	return nil
+}
+
+// tellLeftovers names what the user has of the units that are gone: links of
+// enabled units, drop-ins, units of the same name.
+func tellLeftovers(p places, units []string, stdout io.Writer) error {
 	config := os.Getenv("XDG_CONFIG_HOME")
 	if !filepath.IsAbs(config) {
 		config = filepath.Join(p.home, ".config")
 	}
-	for _, target := range targets {
-		links, err := filepath.Glob(filepath.Join(config, "systemd/user", target+".wants", "*"))
-		if err != nil {
-			return err
-		}
-		for _, link := range links {
-			fmt.Fprintf(stdout, "left %s: nothing starts it any more (systemctl --user disable %s)\n", link, filepath.Base(link))
+	for _, unit := range units {
+		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*"} {
+			paths, err := filepath.Glob(filepath.Join(config, "systemd/user", pattern))
+			if err != nil {
+				return err
+			}
+			for _, path := range paths {
+				fmt.Fprintf(stdout, "left %s: it is yours, and of no use without the bridge\n", path)
+			}
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -70,13 +71,22 @@ func main() {
 // usageError is an error in how the program was called.
 type usageError struct{ error }
 
+// loggedError is an error that the log tells of already.
+type loggedError struct{ error }
+
 // execute runs the command that the arguments name and returns the exit status.
 func execute(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) int {
 	err := dispatch(ctx, args, stdout, stderr)
 	var wrong usageError
+	var told loggedError
 	switch {
 	case err == nil:
 		return success
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = io.WriteString(stdout, usage)
+		return success
+	case errors.As(err, &told):
+		return failure
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "nm-session-bridge: %v; see nm-session-bridge help\n", err)
 		return wrongUsage
@@ -90,11 +100,9 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, stderr *os.F
 	if len(args) > 0 && (len(args[0]) == 0 || args[0][0] != '-') {
 		command, args = args[0], args[1:]
 	}
-	if isHelp(command) || len(args) > 0 && isHelp(args[0]) {
-		_, err := io.WriteString(stdout, usage)
-		return err
-	}
 	switch command {
+	case "help":
+		return flag.ErrHelp
 	case "run":
 		options, err := parseRun(args)
 		if err != nil {
@@ -115,8 +123,4 @@ func dispatch(ctx context.Context, args []string, stdout io.Writer, stderr *os.F
 		return uninstall(ctx, options, stdout)
 	}
 	return usageError{fmt.Errorf("unknown command %q: commands are run, install, uninstall, help", command)}
-}
-
-func isHelp(arg string) bool {
-	return arg == "help" || arg == "--help" || arg == "-help" || arg == "-h"
 }

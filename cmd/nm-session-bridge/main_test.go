@@ -55,7 +55,7 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, line := range []string{"help", "--help", "-h", "run --help", "install -h"} {
+	for _, line := range []string{"help", "--help", "-h", "run --help", "run --switches=lid --help", "install --now -h"} {
 		if status, stdout, _ := call(t, line); status != success || stdout != usage {
 			t.Errorf("%s: exit status %d, printed %q", line, status, stdout)
 		}

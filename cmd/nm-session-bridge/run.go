@@ -78,11 +78,12 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 		Watchdog:    watchdog(ctx),
 		Notify:      notify,
 	}
-	err = loop.Run(ctx)
-	if err == nil {
-		notify("STOPPING=1")
+	if err := loop.Run(ctx); err != nil {
+		log.Error(err.Error())
+		return loggedError{err}
 	}
-	return err
+	notify("STOPPING=1")
+	return nil
 }
 
 // dialPatiently waits for a bus to be there. Giving up would only make the

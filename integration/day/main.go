@@ -1,4 +1,5 @@
-// Day plays a day of the seed's palmtop in a sandbox: real NetworkManager, real
+// Day plays a day of the palmtop of the blog post "Session management with
+// systemd", from which the bridge grew, in a sandbox: real NetworkManager, real
 // user manager, the bridge installed as a user would. It prints a timeline and
 // succeeds only if every expected state was reached.
 package main

@@ -121,8 +121,9 @@ func day(sb *sandbox.Sandbox, program string) []scene {
 	}
 }
 
-// files are the user's: the two targets and the mailbox service as the seed has
-// them, word for word, and oneshots of its kind.
+// files are the user's: the units of the blog post, word for word, and oneshots
+// of their kind. Its script that watched the route is not enabled: the bridge
+// takes its place.
 func files() map[string]string {
 	const units = ".config/systemd/user/"
 	oneshot := func(target, commandLine string) string {
@@ -152,6 +153,16 @@ ExecStart=/home/gemini/bin/emailsync.py
 [Install]
 WantedBy=internet-online.target
 `,
+		units + "watch-networking.service": `[Unit]
+Description=Notify when network online /offline
+
+[Service]
+Type=simple
+ExecStart=/home/gemini/bin/routetest.py
+
+[Install]
+WantedBy=default.target
+`,
 		units + "alert-online.service":  oneshot("internet-online.target", "/home/gemini/bin/ratpoison -c 'echo online'"),
 		units + "alert-offline.service": oneshot("internet-offline.target", "/home/gemini/bin/ratpoison -c 'echo offline'"),
 		units + "alert-portal.service":  oneshot("internet-portal.target", "/home/gemini/bin/ratpoison -c 'echo sign in'"),
@@ -173,7 +184,7 @@ func furnish(sb *sandbox.Sandbox) error {
 		if err := sb.WriteFile(name, []byte(content), mode); err != nil {
 			return err
 		}
-		if filepath.Ext(name) == ".service" {
+		if filepath.Ext(name) == ".service" && filepath.Base(name) != "watch-networking.service" {
 			enable = append(enable, filepath.Base(name))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"github.com/godbus/dbus/v5/introspect"
@@ -61,6 +62,7 @@ type Login1 struct {
 	emits    map[string]bool
 
 	mu         sync.Mutex
+	restarted  bool // whether the next Appear is not the first
 	properties map[string]dbus.Variant
 	conn       *dbus.Conn
 	inhibitors map[*os.File]Inhibitor
@@ -155,26 +157,33 @@ func (l *Login1) Appear(ctx context.Context) error {
 	select {
 	case <-owned:
 		l.conn = conn
-		return l.signalButtons()
+		if l.restarted {
+			time.AfterFunc(buttonsAfter, l.signalButtons)
+		}
+		l.restarted = true
+		return nil
 	case <-ctx.Done():
 		return errors.Join(fmt.Errorf("login1: own %s: %w", login1Name, ctx.Err()), conn.Close())
 	}
 }
 
-// signalButtons sends what a starting logind of a generation that signals LidClosed sends for its power
+// buttonsAfter is how long after its start a real logind was seen to look at its buttons.
+const buttonsAfter = 100 * time.Millisecond
+
+// signalButtons sends what a restarted logind of a generation that signals LidClosed sends for its power
 // button, its keyboard and its lid: a real 257 was seen to say false first, with the lid closed all the time.
-// It is called with mu held.
-func (l *Login1) signalButtons() error {
-	if !l.emits["LidClosed"] {
-		return nil
+func (l *Login1) signalButtons() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.present() || !l.emits["LidClosed"] {
+		return
 	}
 	position := l.properties["LidClosed"]
 	for _, value := range []dbus.Variant{dbus.MakeVariant(false), position, position} {
-		if err := l.signal("LidClosed", value); err != nil {
-			return err
+		if l.signal("LidClosed", value) != nil {
+			return // the bus has gone
 		}
 	}
-	return nil
 }
 
 // Vanish leaves the bus as a stopped logind does. The properties are kept for the next Appear.

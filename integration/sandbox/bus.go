@@ -70,20 +70,20 @@ func (b *SystemBus) Connect(ctx context.Context) (*dbus.Conn, error) {
 
 // ConnectSystemBusAsUser returns a connection of the user to the system bus. The caller closes it.
 func (sb *Sandbox) ConnectSystemBusAsUser(ctx context.Context) (*dbus.Conn, error) {
-	return connectAsUser(ctx, systemBusPath, dbus.NewSequentialSignalHandler())
+	return connectAs(ctx, UID, systemBusPath, dbus.NewSequentialSignalHandler())
 }
 
 // ConnectSessionBus returns a connection of the user to the session bus. The caller closes it.
 func (sb *Sandbox) ConnectSessionBus(ctx context.Context) (*dbus.Conn, error) {
-	return connectAsUser(ctx, SessionBus, dbus.NewSequentialSignalHandler())
+	return connectAs(ctx, UID, SessionBus, dbus.NewSequentialSignalHandler())
 }
 
-func connectAsUser(ctx context.Context, path string, signals dbus.SignalHandler) (*dbus.Conn, error) {
-	socket, err := dialAsUser(path)
+func connectAs(ctx context.Context, uid int, path string, signals dbus.SignalHandler) (*dbus.Conn, error) {
+	socket, err := dialAs(uid, path)
 	if err != nil {
-		return nil, fmt.Errorf("connect as %s: %w", User, err)
+		return nil, fmt.Errorf("connect as user %d: %w", uid, err)
 	}
-	return greet(ctx, socket, UID, signals)
+	return greet(ctx, socket, uid, signals)
 }
 
 // greet authenticates and says Hello. The context bounds the greeting only.

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostname is the seed's machine.
+// hostname is the blog post's machine.
 const hostname = "kanonji"
 
 // runInit is pid 1 of the sandbox: it furnishes the namespaces, runs the program proper, reaps what is

@@ -80,9 +80,14 @@ type unitState struct{ active, sub string }
 // ErrTimelineEnded is in the error of every wait on a Timeline that has ended.
 var ErrTimelineEnded = errors.New("the timeline has ended")
 
-// Timeline starts recording. It ends with the session bus or at Close; a user manager that executes itself
-// again is followed.
+// Timeline starts recording the user's manager.
 func (sb *Sandbox) Timeline(ctx context.Context) (*Timeline, error) {
+	return Record(ctx, UID, SessionBus)
+}
+
+// Record starts recording the user manager on the session bus at a path, as the user that it belongs to. It
+// ends with the session bus or at Close; a user manager that executes itself again is followed.
+func Record(ctx context.Context, uid int, sessionBus string) (*Timeline, error) {
 	t := &Timeline{
 		units:   map[string]unitState{},
 		starts:  map[string]int{},
@@ -90,7 +95,7 @@ func (sb *Sandbox) Timeline(ctx context.Context) (*Timeline, error) {
 		change:  make(chan struct{}),
 		reading: true,
 	}
-	conn, err := connectAsUser(ctx, SessionBus, t)
+	conn, err := connectAs(ctx, uid, sessionBus, t)
 	if err != nil {
 		return nil, fmt.Errorf("record a timeline: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The unprivileged user of the sandbox, as in the seed. The number is none that a distribution gives to a
+// The unprivileged user of the sandbox, as in the blog post that the bridge grew out of. The number is none that a distribution gives to a
 // person, so that no file of the real machine belongs to it.
 const (
 	User = "gemini"
@@ -149,15 +149,15 @@ func lookPath(name string) string {
 	return name
 }
 
-// dialAsUser connects to a Unix socket with the user's credentials. A bus takes a client for who it was
-// when it connected.
-func dialAsUser(path string) (net.Conn, error) {
+// dialAs connects to a Unix socket with a user's credentials. A bus takes a client for who it was when it
+// connected.
+func dialAs(uid int, path string) (net.Conn, error) {
 	runtime.LockOSThread()
 	// The system call, unlike syscall.Setreuid, changes this thread alone.
 	const keep = ^uintptr(0)
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, keep, UID, keep); errno != 0 {
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, keep, uintptr(uid), keep); errno != 0 {
 		runtime.UnlockOSThread()
-		return nil, os.NewSyscallError("setresuid "+strconv.Itoa(UID), errno)
+		return nil, os.NewSyscallError("setresuid "+strconv.Itoa(uid), errno)
 	}
 	conn, err := net.Dial("unix", path)
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, keep, 0, keep); errno != 0 {

@@ -10,6 +10,10 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
+// patience is how long a transition may take before the log tells of it all the
+// same: a target waits for every oneshot that it wants.
+const patience = time.Minute
+
 // Targets is what the bridge needs of the side that starts and stops targets.
 type Targets interface {
 	// Want says which targets are to be active and which are not.
@@ -26,12 +30,12 @@ type Targets interface {
 type Bridge struct {
 	targets  Targets
 	log      *slog.Logger
-	switches []*aSwitch
+	switches []*switchState
 	world    observers.World
 }
 
-// aSwitch is a row of the switch table with its present state.
-type aSwitch struct {
+// switchState is a row of the switch table with its present state.
+type switchState struct {
 	observers.Switch
 	damper observers.Damper
 	reason string // of the latest reading
@@ -49,7 +53,7 @@ type transition struct {
 func New(switches []observers.Switch, targets Targets, log *slog.Logger) *Bridge {
 	b := &Bridge{targets: targets, log: log, world: observers.World{}}
 	for _, s := range switches {
-		b.switches = append(b.switches, &aSwitch{Switch: s})
+		b.switches = append(b.switches, &switchState{Switch: s})
 	}
 	return b
 }
@@ -88,10 +92,17 @@ func (b *Bridge) Tick(now time.Time) {
 
 // Due returns when [Bridge.Tick] is next to be called, if it is.
 func (b *Bridge) Due() (due time.Time, waiting bool) {
+	sooner := func(t time.Time) {
+		if !waiting || t.Before(due) {
+			due, waiting = t, true
+		}
+	}
 	for _, s := range b.switches {
-		d, w := s.damper.Due()
-		if w && (!waiting || d.Before(due)) {
-			due, waiting = d, true
+		if t, pending := s.damper.Due(); pending {
+			sooner(t)
+		}
+		if s.moving != nil {
+			sooner(s.moving.began.Add(patience))
 		}
 	}
 	return due, waiting
@@ -109,23 +120,32 @@ func (b *Bridge) Heard() bool {
 	return true
 }
 
-// Settle logs the transitions whose targets have got where they are to be.
+// Settle logs the transitions whose targets have got where they are to be, and
+// those that take too long.
 func (b *Bridge) Settle(now time.Time) {
 	for _, s := range b.switches {
 		if s.moving == nil {
 			continue
 		}
-		pending, problem := b.targets.Progress(s.moving.wanted)
-		if pending {
+		pending, result := b.targets.Progress(s.moving.wanted)
+		if pending && now.Before(s.moving.began.Add(patience)) {
 			continue
 		}
-		b.report(now, s, problem)
+		if pending {
+			result = "still waiting for what the targets want; see systemctl --user list-jobs"
+		}
+		b.report(now, s, result)
 	}
 }
 
 // Announce logs the positions that a new bridge begins with.
 func (b *Bridge) Announce() {
-	b.log.Info("observing", "positions", b.Status())
+	positions := make([]any, 0, 2*len(b.switches))
+	for _, s := range b.switches {
+		present, _ := s.damper.Present()
+		positions = append(positions, s.Name, inWords(present))
+	}
+	b.log.Info("observing", positions...)
 }
 
 // Status says the present positions in words.
@@ -137,7 +157,7 @@ func (b *Bridge) Status() string {
 	return strings.Join(words, ", ")
 }
 
-func (s *aSwitch) status() string {
+func (s *switchState) status() string {
 	present, _ := s.damper.Present()
 	words := s.Name + " " + inWords(present)
 	switch {
@@ -149,7 +169,7 @@ func (s *aSwitch) status() string {
 	return words
 }
 
-func (s *aSwitch) readsFrom(service string) bool {
+func (s *switchState) readsFrom(service string) bool {
 	for _, source := range s.Sources {
 		if source.Name == service {
 			return true
@@ -158,7 +178,7 @@ func (s *aSwitch) readsFrom(service string) bool {
 	return false
 }
 
-func (b *Bridge) move(now time.Time, s *aSwitch) {
+func (b *Bridge) move(now time.Time, s *switchState) {
 	from, _ := s.damper.Present()
 	reading, moved := s.damper.Take(now)
 	if !moved {
@@ -176,7 +196,7 @@ func (b *Bridge) move(now time.Time, s *aSwitch) {
 
 // report logs a transition, with the result where its targets did not all get
 // there.
-func (b *Bridge) report(now time.Time, s *aSwitch, result string) {
+func (b *Bridge) report(now time.Time, s *switchState, result string) {
 	t := s.moving
 	s.moving = nil
 	attributes := []any{
@@ -193,7 +213,7 @@ func (b *Bridge) report(now time.Time, s *aSwitch, result string) {
 }
 
 // active returns the targets of a position in the order of the table.
-func (s *aSwitch) active(position string) []string {
+func (s *switchState) active(position string) []string {
 	for _, p := range s.Positions {
 		if p.Name == position {
 			return p.Targets

@@ -123,7 +123,7 @@ func (s *Service) push(signal *dbus.Signal) {
 		default: // taken in the meantime
 		}
 	}
-	// Only this goroutine puts signals in, so there is room.
+	// Whoever puts signals in holds mu, so there is room.
 	s.signals <- s.announcement(signal.Sequence)
 }
 

@@ -1,0 +1,133 @@
+package bridge
+
+import (
+	"bytes"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// targets remembers what is wanted, and is where the test says it is.
+type targets struct {
+	wanted  map[string]bool
+	active  []string
+	pending bool
+	problem string
+}
+
+func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
+
+func (t *targets) Active(target string) bool { return slices.Contains(t.active, target) }
+
+func (t *targets) Progress(map[string]bool) (bool, string) { return t.pending, t.problem }
+
+// door is a switch that reads what the test puts into reading.
+func door(reading *observers.Reading) observers.Switch {
+	return observers.Switch{
+		Name:      "door",
+		Positions: []observers.Position{{Name: "open", Targets: []string{"open.target"}}, {Name: "shut", Targets: []string{"shut.target"}}},
+		Sources:   []observers.Source{{Name: "org.example.Door"}},
+		Read:      func(observers.World) observers.Reading { return *reading },
+	}
+}
+
+func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer) {
+	t := &targets{wanted: map[string]bool{}}
+	var log bytes.Buffer
+	reading := &observers.Reading{}
+	return New([]observers.Switch{door(reading)}, t, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
+}
+
+var facts = observers.Facts{Service: "org.example.Door"}
+
+func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
+	b, targets, reading, log := begin()
+	if b.Heard() {
+		t.Error("the door was not heard yet")
+	}
+	now := time.Now()
+	*reading = observers.Reading{Position: "open", Reason: "Latch=up"}
+	targets.pending = true
+	b.Observe(now, facts)
+	b.Settle(now)
+	if !b.Heard() || !targets.wanted["open.target"] || targets.wanted["shut.target"] || log.Len() > 0 {
+		t.Errorf("wanted %v, logged %s", targets.wanted, log)
+	}
+	targets.pending = false
+	b.Settle(now.Add(12 * time.Millisecond))
+	b.Settle(now.Add(time.Second))
+	want := `msg="door is open" switch=door from=unknown to=open reason="Latch=up" targets=open.target duration=12ms`
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
+		t.Errorf("logged %s, want once %s", got, want)
+	}
+}
+
+func TestATransitionThatIsOvertakenIsLoggedAsSuch(t *testing.T) {
+	b, targets, reading, log := begin()
+	targets.pending = true
+	for _, position := range []string{"open", "shut"} {
+		*reading = observers.Reading{Position: position}
+		b.Observe(time.Now(), facts)
+		b.Settle(time.Now())
+	}
+	if !strings.Contains(log.String(), "to=open") || !strings.Contains(log.String(), "result=superseded") {
+		t.Errorf("logged %s", log)
+	}
+}
+
+func TestATransitionThatTakesLongIsLoggedMeanwhile(t *testing.T) {
+	b, targets, reading, log := begin()
+	targets.pending = true
+	*reading = observers.Reading{Position: "open"}
+	now := time.Now()
+	b.Observe(now, facts)
+	due, waiting := b.Due()
+	if !waiting {
+		t.Fatal("nothing is due")
+	}
+	b.Settle(due)
+	if !strings.Contains(log.String(), "still waiting") {
+		t.Errorf("logged %s", log)
+	}
+	if _, waiting := b.Due(); waiting {
+		t.Error("still due after it was told")
+	}
+}
+
+func TestAnAdoptedPositionIsKeptInDoubt(t *testing.T) {
+	b, targets, reading, log := begin()
+	targets.active = []string{"shut.target"}
+	b.Adopt()
+	now := time.Now()
+	*reading = observers.Reading{Position: "open", Reason: "Latch=?", After: time.Second, Doubts: "shut"}
+	b.Observe(now, facts)
+	if got, want := b.Status(), "door shut (in doubt: Latch=?)"; got != want {
+		t.Errorf("status %q, want %q", got, want)
+	}
+	due, waiting := b.Due()
+	if !waiting || !due.Equal(now.Add(time.Second)) || !targets.wanted["shut.target"] {
+		t.Errorf("due %v (%t), wanted %v", due.Sub(now), waiting, targets.wanted)
+	}
+	b.Tick(due)
+	b.Settle(due)
+	if !targets.wanted["open.target"] || targets.wanted["shut.target"] || !strings.Contains(log.String(), "from=shut to=open") {
+		t.Errorf("wanted %v, logged %s", targets.wanted, log)
+	}
+}
+
+func TestAnUnknownPositionTellsWhy(t *testing.T) {
+	b, targets, reading, _ := begin()
+	*reading = observers.Reading{Reason: "no latch"}
+	b.Observe(time.Now(), facts)
+	if got, want := b.Status(), "door unknown (no latch)"; got != want {
+		t.Errorf("status %q, want %q", got, want)
+	}
+	if targets.wanted["open.target"] || targets.wanted["shut.target"] || len(targets.wanted) != 2 {
+		t.Errorf("wanted %v", targets.wanted)
+	}
+}
