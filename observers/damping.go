@@ -67,7 +67,7 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 		d.pending = nil
 		return
 	}
-	if d.pending != nil && *d.pending == r {
+	if d.pending != nil && d.pending.same(r) {
 		return
 	}
 	if d.pending == nil {
@@ -78,10 +78,16 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 		longest = longestDoubt * wait
 	}
 	d.due = earlier(now.Add(wait), d.since.Add(longest))
-	if !d.storm.IsZero() {
+	if !d.storm.IsZero() && !r.Urgent {
 		d.due = later(d.due, earlier(now.Add(stormStill), d.storm.Add(stormLongest)))
 	}
 	d.pending = &r
+}
+
+// same tells whether two readings say the same for the same reason.
+func (r Reading) same(other Reading) bool {
+	return r.Position == other.Position && r.Reason == other.Reason && r.After == other.After &&
+		r.Doubts == other.Doubts && r.Urgent == other.Urgent
 }
 
 // note keeps count of how often the readings change.

@@ -1,9 +1,6 @@
 package observers
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 const logind = "org.freedesktop.login1"
 
@@ -14,36 +11,38 @@ const logind = "org.freedesktop.login1"
 // from its introspection data, for distributions patch.
 func Logind() Source {
 	return Source{
-		Name:         logind,
-		Label:        "logind",
-		Path:         "/org/freedesktop/login1",
-		Interface:    "org.freedesktop.login1.Manager",
-		Properties:   map[string]string{"LidClosed": "b"},
-		CheckSignals: true,
+		Name:      logind,
+		Label:     "logind",
+		Path:      "/org/freedesktop/login1",
+		Interface: "org.freedesktop.login1.Manager",
+		Properties: map[string]string{
+			"LidClosed":           "b",
+			"PreparingForSleep":   "b",
+			"InhibitDelayMaxUSec": "t", // microseconds
+		},
+		Doubtful: "LidClosed",
+		// The lid may be the reason for the sleep, and is signalled only later.
+		Turns: "PrepareForSleep",
 		// With the lid closed, logind 257 first signals LidClosed=false and true
 		// only 14 ms later, some 100 ms after its start.
 		Settling: 500 * time.Millisecond,
 	}
 }
 
-// lid reads the position of the lid switch. A machine without a lid counts as
-// open, for logind says so.
-func lid(policy Policy) func(World) Reading {
+// sleep reads the position of the sleep switch. It never waits: the machine
+// does not.
+func sleep(policy Policy) func(World) Reading {
 	return func(world World) Reading {
 		facts := world[logind]
-		closed, known := facts.Bool("LidClosed")
+		preparing, known := facts.Bool("PreparingForSleep")
 		switch {
 		case facts.Problem != "":
-			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
-		case facts.Unsignalled("LidClosed"):
-			return Reading{Reason: "this logind does not signal LidClosed (systemd 256 and newer does)"}
+			return Reading{Position: "awake", Reason: facts.Problem, After: policy.GoneGrace}
 		case !known:
-			return Reading{Reason: "logind does not tell LidClosed", After: policy.GoneGrace}
+			return Reading{Position: "awake", Reason: "logind does not tell PreparingForSleep", After: policy.GoneGrace}
+		case preparing:
+			return Reading{Position: "asleep", Reason: "PreparingForSleep=true", Urgent: true}
 		}
-		reading := Reading{Position: "open", Reason: fmt.Sprintf("LidClosed=%t", closed)}
-		if closed {
-			reading.Position = "closed"
-		}
-		return reading
+		return Reading{Position: "awake", Reason: "PreparingForSleep=false", Urgent: true}
 	}
 }

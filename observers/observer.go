@@ -27,8 +27,14 @@ const (
 	// With the pause before the fourth retry a service has had 1.5 s to bring
 	// its objects about; NetworkManager 1.42 was seen to need 0.4 s.
 	stillEarly = 8 * firstRetry
+	// pollInterval is how often a property without signals is read: seldom
+	// enough to cost nothing one would notice, often enough for a lid.
+	pollInterval = 2 * time.Second
 	// A service that has said farewell is gone well within this time.
 	farewellTime = 5 * time.Second
+	// startTimeout bounds the start of a service, as the bus itself does
+	// (dbus-daemon(1), service_start_timeout).
+	startTimeout = 25 * time.Second
 )
 
 // Service is the followed D-Bus service that an [Observer] reads.
@@ -49,18 +55,32 @@ type Observer struct {
 	service Service
 	log     *slog.Logger
 	reread  chan struct{}
+	needs   chan Need
+	starter Starter
 
+	need       Need
 	owner      string
 	leaving    bool // whether this owner has said farewell
 	complained bool // whether nonsense of this owner has been logged
 	values     map[string]value
-	checked    bool       // whether source.CheckSignals is done for this owner
+	checked    bool       // whether source.Doubtful is known for this owner
 	silent     []string   // properties that this owner does not signal
-	read       *dbus.Call // the reading that is under way, or nil
+	read       *dbus.Call // the call that is under way, or nil
+	take       taker      // takes its answer
 	cancel     context.CancelFunc
 	retry      *time.Timer
+	poll       *time.Ticker
 	backoff    time.Duration
 	sent       Facts
+}
+
+// taker takes the answer of a call and tells whether there are new facts.
+type taker func(context.Context, *dbus.Call) (Facts, bool)
+
+// Starter starts a service that does not run, by D-Bus activation.
+type Starter interface {
+	// Start asks for the service without waiting for the answer.
+	Start(ctx context.Context) *dbus.Call
 }
 
 // value is a property with the place in the stream of messages where it was
@@ -70,17 +90,34 @@ type value struct {
 	sequence dbus.Sequence
 }
 
-// New returns an observer of a source. It does nothing until [Observer.Run].
-func New(source Source, service Service, log *slog.Logger) *Observer {
+// New returns an observer of a source, which starts the service of a source on
+// demand with the starter. It does nothing until [Observer.Run].
+func New(source Source, service Service, starter Starter, log *slog.Logger) *Observer {
 	return &Observer{
 		source:  source,
 		service: service,
+		starter: starter,
 		log:     log,
 		reread:  make(chan struct{}, 1),
+		needs:   make(chan Need, 1),
+		need:    source.Initially(),
 		values:  map[string]value{},
 		cancel:  func() {},
 		backoff: firstRetry,
 	}
+}
+
+// Name returns the bus name of the service that is observed.
+func (o *Observer) Name() string { return o.source.Name }
+
+// Demand tells a running observer how much it is to do from now on. It does not
+// wait, and is to be called from one goroutine.
+func (o *Observer) Demand(need Need) {
+	select {
+	case <-o.needs: // a newer demand takes the place of one not taken yet
+	default:
+	}
+	o.needs <- need
 }
 
 // Reread makes a running observer read its properties anew. It does not wait.
@@ -97,7 +134,9 @@ func (o *Observer) Reread() {
 func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 	o.retry = time.NewTimer(0)
 	o.retry.Stop()
-	defer func() { o.retry.Stop(); o.cancel() }()
+	o.poll = time.NewTicker(pollInterval)
+	o.poll.Stop()
+	defer func() { o.retry.Stop(); o.poll.Stop(); o.cancel() }()
 	for {
 		var facts Facts
 		var news bool
@@ -107,11 +146,16 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 		case signal := <-o.service.Signals():
 			facts, news = o.signal(ctx, signal)
 		case call := <-o.answer():
-			facts, news = o.answered(ctx, call)
+			o.stopReading()
+			facts, news = o.take(ctx, call)
 		case <-o.retry.C:
 			o.startReading(ctx)
 		case <-o.reread:
 			o.startReading(ctx)
+		case need := <-o.needs:
+			facts, news = o.demanded(ctx, need)
+		case <-o.poll.C:
+			o.startPolling(ctx)
 		}
 		if !news || facts.equal(o.sent) {
 			continue
@@ -135,6 +179,8 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool
 	switch signal.Name {
 	case propertiesChanged:
 		return o.propertiesChanged(ctx, signal)
+	case o.source.Interface + "." + o.source.Turns:
+		o.startReading(ctx)
 	case o.source.Interface + "." + o.source.Farewell.Member:
 		return o.farewell(signal)
 	}
@@ -149,12 +195,14 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	}
 	o.stopReading()
 	o.backoff = firstRetry
-	o.checked = !o.source.CheckSignals
+	o.checked = o.source.Doubtful == ""
 	o.silent = nil
 	o.leaving, o.complained = false, false
 	clear(o.values)
 	o.owner = owner
 	switch {
+	case o.need == Dormant:
+		return o.awaited("is not asked"), true
 	case owner == "":
 		return o.trouble("is not running"), true
 	case o.sent.Service == "":
@@ -163,7 +211,7 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 		return Facts{}, false
 	}
 	o.retry.Reset(o.source.Settling)
-	return o.trouble("is starting"), true
+	return o.awaited("is starting"), true
 }
 
 // farewell stops believing what this owner signals. It is asked once more in
@@ -247,17 +295,65 @@ func (o *Observer) set(name string, content any, sequence dbus.Sequence) {
 	o.values[name] = value{content, sequence}
 }
 
+// demanded begins or ends to read the service.
+func (o *Observer) demanded(ctx context.Context, need Need) (Facts, bool) {
+	before := o.need
+	o.need = need
+	o.poll.Stop()
+	if need == Polled {
+		o.poll.Reset(pollInterval)
+	}
+	switch {
+	case need == Dormant:
+		o.stopReading()
+		clear(o.values)
+		return o.awaited("is not asked"), true
+	case before == Dormant && o.owner == "":
+		return o.start(ctx)
+	case before == Dormant:
+		o.startReading(ctx)
+		return Facts{}, false
+	}
+	return o.facts(), len(o.values) > 0 && o.sent.Problem == ""
+}
+
+// start starts the service; its owner is told by a signal.
+func (o *Observer) start(ctx context.Context) (Facts, bool) {
+	ctx, o.cancel = context.WithTimeout(ctx, startTimeout)
+	o.read = o.starter.Start(ctx)
+	o.take = func(_ context.Context, call *dbus.Call) (Facts, bool) {
+		if call.Err != nil {
+			return o.trouble("cannot be started: " + call.Err.Error()), true
+		}
+		return Facts{}, false
+	}
+	return o.awaited("is being started"), true
+}
+
 func (o *Observer) startReading(ctx context.Context) {
-	if o.owner == "" {
+	if o.owner == "" || o.need == Dormant {
 		return
 	}
+	if o.checked {
+		o.ask(ctx, o.takeAll, propertiesInterface+".GetAll", o.source.Interface)
+	} else {
+		o.ask(ctx, o.takeIntrospection, introspect)
+	}
+}
+
+// startPolling reads what is not signalled, unless more is being read already.
+func (o *Observer) startPolling(ctx context.Context) {
+	if o.read == nil && o.checked && len(o.silent) > 0 && o.sent.Problem == "" {
+		o.ask(ctx, o.takePolled, propertiesInterface+".Get", o.source.Interface, o.source.Doubtful)
+	}
+}
+
+// ask calls a method of the object and has the answer taken.
+func (o *Observer) ask(ctx context.Context, take taker, method string, args ...any) {
 	o.stopReading()
 	ctx, o.cancel = context.WithTimeout(ctx, readTimeout)
-	if o.checked {
-		o.read = o.service.Go(ctx, o.source.Path, propertiesInterface+".GetAll", o.source.Interface)
-	} else {
-		o.read = o.service.Go(ctx, o.source.Path, introspect)
-	}
+	o.read = o.service.Go(ctx, o.source.Path, method, args...)
+	o.take = take
 }
 
 func (o *Observer) stopReading() {
@@ -274,11 +370,7 @@ func (o *Observer) answer() <-chan *dbus.Call {
 	return o.read.Done
 }
 
-func (o *Observer) answered(ctx context.Context, call *dbus.Call) (Facts, bool) {
-	o.stopReading()
-	if !o.checked {
-		return o.introspected(ctx, call)
-	}
+func (o *Observer) takeAll(_ context.Context, call *dbus.Call) (Facts, bool) {
 	var all map[string]dbus.Variant
 	err := call.Store(&all)
 	var picked map[string]any
@@ -299,8 +391,23 @@ func (o *Observer) answered(ctx context.Context, call *dbus.Call) (Facts, bool) 
 	return o.facts(), true
 }
 
-// introspected finds out which properties the service signals, then reads them.
-func (o *Observer) introspected(ctx context.Context, call *dbus.Call) (Facts, bool) {
+// takePolled takes a property that is not signalled.
+func (o *Observer) takePolled(_ context.Context, call *dbus.Call) (Facts, bool) {
+	var content dbus.Variant
+	err := call.Store(&content)
+	var picked map[string]any
+	if err == nil {
+		picked, err = o.pick(map[string]dbus.Variant{o.source.Doubtful: content})
+	}
+	if err != nil {
+		return o.readingFailed(err)
+	}
+	o.set(o.source.Doubtful, picked[o.source.Doubtful], call.ResponseSequence)
+	return o.facts(), true
+}
+
+// takeIntrospection finds out what the service signals, then reads everything.
+func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Facts, bool) {
 	var data string
 	err := call.Store(&data)
 	var emits map[string]string
@@ -311,12 +418,9 @@ func (o *Observer) introspected(ctx context.Context, call *dbus.Call) (Facts, bo
 		return o.readingFailed(err)
 	}
 	o.silent = nil
-	for name := range o.source.Properties {
-		if emits[name] != "true" {
-			o.silent = append(o.silent, name)
-		}
+	if emits[o.source.Doubtful] != "true" {
+		o.silent = []string{o.source.Doubtful}
 	}
-	slices.Sort(o.silent)
 	o.checked = true
 	o.startReading(ctx)
 	return Facts{}, false
@@ -352,10 +456,14 @@ func (o *Observer) facts() Facts {
 	for name, v := range o.values {
 		values[name] = v.content
 	}
-	for _, name := range o.silent {
-		values[name] = unsignalled{}
-	}
-	return Facts{Service: o.source.Name, Owner: o.owner, values: values}
+	return Facts{Service: o.source.Name, Owner: o.owner, values: values, silent: o.silent, polled: o.need == Polled}
+}
+
+// awaited is a trouble that is to end soon.
+func (o *Observer) awaited(what string) Facts {
+	facts := o.trouble(what)
+	facts.Awaited = true
+	return facts
 }
 
 func (o *Observer) trouble(what string) Facts {

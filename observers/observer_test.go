@@ -26,6 +26,12 @@ func (s *fakeService) Go(_ context.Context, _ dbus.ObjectPath, method string, _ 
 	return call
 }
 
+func (s *fakeService) Start(context.Context) *dbus.Call {
+	call := &dbus.Call{Method: "Start", Done: make(chan *dbus.Call, 1)}
+	s.calls <- call
+	return call
+}
+
 // watch is a running observer of NetworkManager or logind.
 type watch struct {
 	*testing.T
@@ -44,7 +50,7 @@ func observe(t *testing.T, source Source) *watch {
 		facts:   make(chan Facts),
 		log:     &strings.Builder{},
 	}
-	w.observer = New(source, w.service, slog.New(slog.NewTextHandler(io.Writer(w.log), nil)))
+	w.observer = New(source, w.service, w.service, slog.New(slog.NewTextHandler(io.Writer(w.log), nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -243,13 +249,82 @@ func TestAnotherOwnerIsReadAnew(t *testing.T) {
 }
 
 func TestALogindIsAskedWhatItSignals(t *testing.T) {
-	const xml = `<node><interface name="org.freedesktop.login1.Manager"><property name="LidClosed">
-<annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/></property></interface></node>`
 	w := observe(t, Logind())
 	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, xml)
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(true)})
-	if facts := w.hears(); !facts.Unsignalled("LidClosed") {
+	answer(w.called("Introspect"), 1, nil, silentLid)
+	answer(w.called("GetAll"), 2, nil, lidClosed(true))
+	if facts := w.hears(); facts.Keeps("LidClosed") || facts.Polled() {
+		t.Errorf("heard %+v", facts)
+	}
+}
+
+const silentLid = `<node><interface name="org.freedesktop.login1.Manager"><property name="LidClosed">
+<annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/></property></interface></node>`
+
+func lidClosed(closed bool) map[string]dbus.Variant {
+	return map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(closed), "PreparingForSleep": dbus.MakeVariant(false)}
+}
+
+func TestALogindThatIsPolledIsAskedAgainAndAgain(t *testing.T) {
+	w := observe(t, Logind())
+	w.owner(":1.1")
+	answer(w.called("Introspect"), 1, nil, silentLid)
+	answer(w.called("GetAll"), 2, nil, lidClosed(false))
+	w.hears()
+	w.observer.Demand(Polled)
+	if facts := w.hears(); !facts.Polled() {
+		t.Errorf("heard %+v", facts)
+	}
+	answer(w.called("Get"), 3, nil, dbus.MakeVariant(true))
+	if closed, known := w.hears().Bool("LidClosed"); !known || !closed {
+		t.Errorf("closed %t, known %t", closed, known)
+	}
+}
+
+func TestALogindIsReadAnewWhenTheMachineTurnsToSleep(t *testing.T) {
+	w := observe(t, Logind())
+	w.owner(":1.1")
+	answer(w.called("Introspect"), 1, nil, silentLid)
+	answer(w.called("GetAll"), 2, nil, lidClosed(false))
+	w.hears()
+	w.signal(&dbus.Signal{Path: w.source.Path, Name: w.source.Interface + ".PrepareForSleep", Body: []any{true}})
+	answer(w.called("GetAll"), 3, nil, lidClosed(true))
+	if closed, known := w.hears().Bool("LidClosed"); !known || !closed {
+		t.Errorf("closed %t, known %t", closed, known)
+	}
+}
+
+func TestASourceOnDemandIsLeftAloneUntilItIsAsked(t *testing.T) {
+	w := observe(t, UPower())
+	w.owner("")
+	w.hearsProblem("UPower is not asked")
+	w.observer.Demand(Watched)
+	start := w.called("Start")
+	w.hearsProblem("UPower is being started")
+	start.Done <- start
+	w.owner(":1.1")
+	w.hearsProblem("UPower is starting")
+	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{
+		"LidIsClosed": dbus.MakeVariant(true), "LidIsPresent": dbus.MakeVariant(true),
+	})
+	if closed, known := w.hears().Bool("LidIsClosed"); !known || !closed {
+		t.Errorf("closed %t, known %t", closed, known)
+	}
+	w.observer.Demand(Dormant)
+	w.hearsProblem("UPower is not asked")
+}
+
+func TestASourceThatCannotBeStartedSaysWhy(t *testing.T) {
+	w := observe(t, UPower())
+	w.owner("")
+	w.hearsProblem("UPower is not asked")
+	w.observer.Demand(Watched)
+	start := w.called("Start")
+	w.hearsProblem("UPower is being started")
+	start.Err = dbus.Error{Name: "org.freedesktop.systemd1.UnitMasked", Body: []any{"Unit upower.service is masked."}}
+	start.Done <- start
+	facts := w.hears()
+	if facts.Problem != "UPower cannot be started: Unit upower.service is masked." || facts.Awaited {
 		t.Errorf("heard %+v", facts)
 	}
 }

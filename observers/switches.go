@@ -17,6 +17,9 @@ type Switch struct {
 	Sources []Source
 	// Read says in which position the facts put the switch.
 	Read func(World) Reading
+	// Delays, where set, names the logind operation that is held up in the
+	// position During until what its targets started has finished.
+	Delays, During string
 }
 
 // Position is a value of a switch and the user targets that are active exactly
@@ -37,6 +40,20 @@ type Reading struct {
 	After time.Duration
 	// Doubts, where set, names the only position that After protects.
 	Doubts string
+	// Urgent makes the reading count at once even where the switch flaps.
+	Urgent bool
+	// Origin tells which of several possible sources was read.
+	Origin Origin
+	// Needs says, by bus name, what must be observed for the switch to stay
+	// known, where that is not as the source has it.
+	Needs map[string]Need
+}
+
+// Origin is a source that was chosen among several.
+type Origin struct {
+	// Source says how and where the switch is read, as "from UPower"; Because
+	// says why no better source is.
+	Source, Because string
 }
 
 // Bar says what connectivity is enough to be called online.
@@ -80,8 +97,19 @@ func Table(policy Policy) []Switch {
 				{"open", []string{"lid-open.target"}},
 				{"closed", []string{"lid-closed.target"}},
 			},
-			Sources: []Source{Logind()},
+			Sources: []Source{Logind(), UPower()},
 			Read:    lid(policy),
+		},
+		{
+			Name: "sleep",
+			Positions: []Position{
+				{"awake", nil},
+				{"asleep", []string{"sleep.target"}},
+			},
+			Sources: []Source{Logind()},
+			Read:    sleep(policy),
+			Delays:  "sleep",
+			During:  "asleep",
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -95,22 +96,56 @@ func TestInternetGivesNetworkManagersOwnNames(t *testing.T) {
 }
 
 func TestLid(t *testing.T) {
+	type values map[string]any
+	silent := func(v values) Facts {
+		return Facts{Service: logind, Owner: ":1.1", values: v, silent: []string{"LidClosed"}}
+	}
+	polled := silent(values{"LidClosed": true})
+	polled.polled = true
+	lidOf := func(closed, present bool) Facts {
+		return Facts{Service: upower, values: values{"LidIsClosed": closed, "LidIsPresent": present}}
+	}
+	for _, test := range []struct {
+		name          string
+		logind, power Facts
+		position      string
+		source        string
+		needs         map[string]Need
+	}{
+		{"signalled", Facts{values: values{"LidClosed": true}}, Facts{}, "closed", "from logind", nil},
+		{"signalled, open", Facts{values: values{"LidClosed": false}}, Facts{}, "open", "from logind", nil},
+		{"not signalled, UPower not asked", silent(values{"LidClosed": true}), Facts{Service: upower, Problem: "UPower is not asked", Awaited: true}, Unknown, "", map[string]Need{upower: Watched}},
+		{"not signalled, UPower knows", silent(values{"LidClosed": true}), lidOf(false, true), "open", "from UPower", map[string]Need{upower: Watched}},
+		{"not signalled, UPower cannot be had", silent(values{"LidClosed": true}), Facts{Service: upower, Problem: "UPower cannot be started"}, Unknown, "", map[string]Need{upower: Watched, logind: Polled}},
+		{"polled", polled, Facts{Service: upower, Problem: "UPower cannot be started"}, "closed", "by polling logind every 2s", map[string]Need{upower: Watched, logind: Polled}},
+		{"polled, UPower sees no lid", polled, lidOf(false, false), "closed", "by polling logind every 2s", map[string]Need{upower: Watched, logind: Polled}},
+		{"before sleep logind knows best", silent(values{"LidClosed": true, "PreparingForSleep": true}), lidOf(false, true), "closed", "from UPower", map[string]Need{upower: Watched}},
+		{"away", Facts{Service: logind, Problem: "logind is not running"}, Facts{}, Unknown, "", nil},
+		{"says nothing", Facts{Service: logind}, Facts{}, Unknown, "", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := lid(policy())(World{logind: test.logind, upower: test.power})
+			if got.Position != test.position || got.Origin.Source != test.source || !maps.Equal(got.Needs, test.needs) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestSleep(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		facts    Facts
 		position string
+		urgent   bool
 	}{
-		{"closed", Facts{values: map[string]any{"LidClosed": true}}, "closed"},
-		{"open", Facts{values: map[string]any{"LidClosed": false}}, "open"},
-		{"not signalled", Facts{values: map[string]any{"LidClosed": unsignalled{}}}, Unknown},
-		{"away", Facts{Problem: "logind is not running"}, Unknown},
-		{"says nothing", Facts{}, Unknown},
+		{"awake", Facts{values: map[string]any{"PreparingForSleep": false}}, "awake", true},
+		{"about to sleep", Facts{values: map[string]any{"PreparingForSleep": true}}, "asleep", true},
+		{"away", Facts{Problem: "logind is not running"}, "awake", false},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			if got := lid(policy())(World{logind: test.facts}); got.Position != test.position {
-				t.Errorf("got %q (%s), want %q", got.Position, got.Reason, test.position)
-			}
-		})
+		if got := sleep(policy())(World{logind: test.facts}); got.Position != test.position || got.Urgent != test.urgent {
+			t.Errorf("%s: got %+v", test.name, got)
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ func (r *Reconciler) ask(u *unit, verb string) {
 		if u.job == j {
 			r.asked(u, call)
 		}
+		r.checkWaiting()
 	}, u.name, jobMode)
 }
 
@@ -64,6 +65,7 @@ func (r *Reconciler) asked(u *unit, call *dbus.Call) {
 		return
 	}
 	u.job.path, u.job.answered = path, call.ResponseSequence
+	r.note(path)
 	if end, ended := u.job.ended[path]; ended {
 		r.ended(u, end)
 	}
@@ -111,6 +113,7 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 		r.nonsense(signal, err)
 		return
 	}
+	defer r.checkWaiting()
 	u := r.unit(name)
 	if u == nil {
 		return

@@ -37,6 +37,10 @@ type Manager interface {
 	// Go sends a method call without waiting for the answer; calls arrive in
 	// the order in which they were made.
 	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
+	// Listen asks the bus for the signals that a match rule describes until
+	// stop is called. Calls made after it are answered after the bus has taken
+	// the rule.
+	Listen(rule string) (stop func())
 }
 
 // Reconciler keeps the managed targets equal to the wanted ones. It has no
@@ -53,9 +57,11 @@ type Reconciler struct {
 	listed     bool    // whether the units' states have been read since it has
 	listing    int     // number of the latest reading; older ones are void
 	backoff    time.Duration
-	leaving    bool // whether the manager has begun to exit
-	announced  bool // whether its absence has been logged
-	complained bool // whether a signal of it that made no sense has been logged
+	leaving    bool       // whether the manager has begun to exit
+	announced  bool       // whether its absence has been logged
+	given      []givenJob // the jobs that we were lately given
+	waiting    *waiting   // for jobs to finish, or nil
+	complained bool       // whether a signal of it that made no sense has been logged
 }
 
 // unit is what is known of one managed target.

@@ -22,7 +22,9 @@ type fakeManager struct {
 	calls    []*dbus.Call
 	sequence dbus.Sequence
 	r        *Reconciler
-	log      strings.Builder
+
+	listening int
+	log       strings.Builder
 }
 
 const online, offline = "internet-online.target", "internet-offline.target"
@@ -45,6 +47,11 @@ func (w testWriter) Write(line []byte) (int, error) {
 }
 
 func (m *fakeManager) Signals() <-chan *dbus.Signal { return m.signals }
+
+func (m *fakeManager) Listen(string) (stop func()) {
+	m.listening++
+	return func() { m.listening-- }
+}
 
 func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
 	call := &dbus.Call{Path: path, Method: strings.TrimPrefix(method, managerInterface+"."), Args: args, Done: make(chan *dbus.Call, 1)}

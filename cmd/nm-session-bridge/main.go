@@ -18,6 +18,7 @@ const usage = `Usage: nm-session-bridge [COMMAND] [FLAGS]
 Keeps systemd user targets equal to what NetworkManager and logind say:
   internet-online.target, internet-offline.target, internet-portal.target
   lid-open.target, lid-closed.target
+  sleep.target, before the machine sleeps
 
 Commands:
   run          observe and keep the targets true (the default)
@@ -26,7 +27,8 @@ Commands:
   help         show this text
 
 Flags of run:
-  --switches=internet,lid     which switches to keep (default: all)
+  --switches=internet,lid,sleep
+                              which switches to keep (default: all)
   --online-when=full|limited  what connectivity is called online (default full)
   --limited-grace=5s          how long limited connectivity may last before an
                               online switch goes offline

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/inhibitor"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
@@ -58,20 +61,24 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	var watchers []*observers.Observer
+	watchers := map[string]*observers.Observer{}
 	for _, source := range sourcesOf(switches) {
 		service, err := follow(ctx, system, source.Name, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}
-		watchers = append(watchers, observers.New(source, service, log))
+		watchers[source.Name] = observers.New(source, service, service, log)
 	}
 
 	units := systemdctl.New(ctx, manager, targets, log)
+	demand := func(service string, need observers.Need) { watchers[service].Demand(need) }
+	posted := make(chan func())
 	loop := &bridge.Loop{
-		Bridge:      bridge.New(switches, units, log),
+		Bridge:      bridge.New(switches, units, demand, log),
 		Units:       units,
-		Observers:   watchers,
+		Observers:   slices.Collect(maps.Values(watchers)),
+		Delays:      delays(switches, units, posted, log),
+		Posted:      posted,
 		SystemLost:  system.Lost(),
 		SessionLost: session.Lost(),
 		Hangup:      hangup,
@@ -84,6 +91,21 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	}
 	notify("STOPPING=1")
 	return nil
+}
+
+// delays returns a delay for each operation of logind that a switch wants held
+// up.
+func delays(switches []observers.Switch, units *systemdctl.Reconciler, post chan<- func(), log *slog.Logger) []*bridge.Delay {
+	var all []*bridge.Delay
+	take := func(ctx context.Context, what string) (io.Closer, error) {
+		return inhibitor.Take(ctx, bus.SystemAddress(), what)
+	}
+	for _, s := range switches {
+		if s.Delays != "" {
+			all = append(all, bridge.NewDelay(s.Delays, take, units, post, log))
+		}
+	}
+	return all
 }
 
 // dialPatiently waits for a bus to be there. Giving up would only make the

@@ -216,6 +216,13 @@ func (l *Login1) MoveLidUnseen(closed bool) {
 	l.properties["LidClosed"] = dbus.MakeVariant(closed)
 }
 
+// Wake ends the sleep and signals nothing, as a logind that is not there.
+func (l *Login1) Wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.properties["PreparingForSleep"] = dbus.MakeVariant(false)
+}
+
 // Babble signals a change of LidClosed to something that is no position.
 func (l *Login1) Babble() error {
 	l.mu.Lock()
@@ -362,6 +369,14 @@ func (l *Login1) inhibit(conn *dbus.Conn, msg *dbus.Message, sender string) {
 	lock := Inhibitor{Holder: sender}
 	if err := dbus.Store(msg.Body, &lock.What, &lock.Who, &lock.Why, &lock.Mode); err != nil {
 		fail(conn, msg, "org.freedesktop.DBus.Error.InvalidArgs", err.Error())
+		return
+	}
+	l.mu.Lock()
+	preparing, _ := l.properties["PreparingForSleep"].Value().(bool)
+	l.mu.Unlock()
+	if preparing {
+		fail(conn, msg, "org.freedesktop.login1.OperationInProgress",
+			"The operation inhibition has been requested for is already running")
 		return
 	}
 	ours, theirs, err := os.Pipe()

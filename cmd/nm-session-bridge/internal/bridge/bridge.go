@@ -29,9 +29,12 @@ type Targets interface {
 // one goroutine; none of them blocks.
 type Bridge struct {
 	targets  Targets
+	demand   func(service string, need observers.Need)
 	log      *slog.Logger
 	switches []*switchState
 	world    observers.World
+	demanded map[string]observers.Need
+	stale    bool // whether everything is to be read anew
 }
 
 // switchState is a row of the switch table with its present state.
@@ -39,6 +42,8 @@ type switchState struct {
 	observers.Switch
 	damper observers.Damper
 	reason string // of the latest reading
+	origin observers.Origin
+	needs  map[string]observers.Need
 	moving *transition
 }
 
@@ -49,11 +54,15 @@ type transition struct {
 	began            time.Time
 }
 
-// New returns a bridge for the given switches.
-func New(switches []observers.Switch, targets Targets, log *slog.Logger) *Bridge {
-	b := &Bridge{targets: targets, log: log, world: observers.World{}}
+// New returns a bridge for the given switches. demand is told how much of a
+// service must be observed, whenever that changes.
+func New(switches []observers.Switch, targets Targets, demand func(service string, need observers.Need), log *slog.Logger) *Bridge {
+	b := &Bridge{targets: targets, demand: demand, log: log, world: observers.World{}, demanded: map[string]observers.Need{}}
 	for _, s := range switches {
 		b.switches = append(b.switches, &switchState{Switch: s})
+		for _, source := range s.Sources {
+			b.demanded[source.Name] = source.Initially()
+		}
 	}
 	return b
 }
@@ -77,10 +86,51 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 			continue
 		}
 		reading := s.Read(b.world)
-		s.reason = reading.Reason
+		s.reason, s.needs = reading.Reason, reading.Needs
+		if reading.Origin != s.origin && reading.Origin.Source != "" {
+			s.origin = reading.Origin
+			b.log.Info("the "+s.Name+" is read "+s.origin.Source, "switch", s.Name, "because", s.origin.Because)
+		}
 		s.damper.Offer(now, reading)
 		b.move(now, s)
 	}
+	b.tellDemands()
+}
+
+// tellDemands passes on what the switches need of each service by now.
+func (b *Bridge) tellDemands() {
+	needed := map[string]observers.Need{}
+	for _, s := range b.switches {
+		for _, source := range s.Sources {
+			needed[source.Name] = max(needed[source.Name], source.Initially(), s.needs[source.Name])
+		}
+	}
+	for service, need := range needed {
+		if need != b.demanded[service] {
+			b.demanded[service] = need
+			b.demand(service, need)
+		}
+	}
+}
+
+// Stale tells, once, that everything is to be read anew because an operation is
+// over that may have changed everything.
+func (b *Bridge) Stale() bool {
+	stale := b.stale
+	b.stale = false
+	return stale
+}
+
+// Underway tells whether the operation is on its way that a switch delays, and
+// which logind says so. Without such a switch there is none.
+func (b *Bridge) Underway(what string) (logind observers.Facts, underway bool) {
+	for _, s := range b.switches {
+		if s.Delays == what {
+			present, _ := s.damper.Present()
+			return b.world[s.Sources[0].Name], present == s.During
+		}
+	}
+	return observers.Facts{}, false
 }
 
 // Tick moves the switches whose waiting readings are due.
@@ -186,6 +236,9 @@ func (b *Bridge) move(now time.Time, s *switchState) {
 	}
 	if s.moving != nil {
 		b.report(now, s, "superseded")
+	}
+	if s.Delays != "" && from == s.During {
+		b.stale = true
 	}
 	s.moving = &transition{
 		from: from, to: reading.Position, reason: reading.Reason,

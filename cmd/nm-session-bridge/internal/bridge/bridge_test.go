@@ -40,7 +40,7 @@ func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer) {
 	t := &targets{wanted: map[string]bool{}}
 	var log bytes.Buffer
 	reading := &observers.Reading{}
-	return New([]observers.Switch{door(reading)}, t, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
+	return New([]observers.Switch{door(reading)}, t, func(string, observers.Need) {}, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
 }
 
 var facts = observers.Facts{Service: "org.example.Door"}

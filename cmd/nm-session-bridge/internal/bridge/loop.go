@@ -14,6 +14,10 @@ type Loop struct {
 	Bridge    *Bridge
 	Units     *systemdctl.Reconciler
 	Observers []*observers.Observer
+	// Delays are the operations that are held up until their units have run.
+	Delays []*Delay
+	// Posted is what the delays post.
+	Posted <-chan func()
 	// SystemLost and SessionLost are closed when that bus is gone.
 	SystemLost, SessionLost <-chan struct{}
 	// Hangup asks for everything to be read anew.
@@ -34,6 +38,9 @@ func (l *Loop) Run(ctx context.Context) error {
 	heard := make(chan observers.Facts)
 	for _, o := range l.Observers {
 		go o.Run(ctx, heard)
+	}
+	for _, d := range l.Delays {
+		defer d.Close()
 	}
 	due := time.NewTimer(0)
 	due.Stop()
@@ -58,7 +65,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		case takeReply := <-l.Units.Replies():
 			takeReply()
 		case <-due.C:
-			l.Bridge.Tick(time.Now())
+			l.tick(time.Now())
+		case takeLock := <-l.Posted:
+			takeLock()
 		case <-l.Hangup:
 			l.reread()
 		case <-l.Watchdog:
@@ -68,14 +77,46 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.Bridge.Adopt()
 			l.adopted = true
 		}
+		if l.Bridge.Stale() {
+			l.reread()
+		}
 		l.Bridge.Settle(time.Now())
-		if at, waiting := l.Bridge.Due(); waiting {
+		l.tell()
+		l.follow(ctx)
+		if at, waiting := l.nextDue(); waiting {
 			due.Reset(time.Until(at))
 		} else {
 			due.Stop()
 		}
-		l.tell()
 	}
+}
+
+func (l *Loop) tick(now time.Time) {
+	l.Bridge.Tick(now)
+	for _, d := range l.Delays {
+		d.Tick(now)
+	}
+}
+
+// follow tells each delay whether its operation is on its way.
+func (l *Loop) follow(ctx context.Context) {
+	if !l.ready {
+		return
+	}
+	for _, d := range l.Delays {
+		logind, underway := l.Bridge.Underway(d.What())
+		d.Follow(ctx, time.Now(), logind.Owner, underway, limitOf(logind))
+	}
+}
+
+func (l *Loop) nextDue() (due time.Time, waiting bool) {
+	due, waiting = l.Bridge.Due()
+	for _, d := range l.Delays {
+		if at, also := d.Due(); also && (!waiting || at.Before(due)) {
+			due, waiting = at, true
+		}
+	}
+	return due, waiting
 }
 
 func (l *Loop) reread() {

@@ -149,3 +149,20 @@ func (s *Service) Go(ctx context.Context, path dbus.ObjectPath, method string, a
 	}
 	return s.conn.Object(owner, path).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
 }
+
+// Start asks the bus to start the service by activation, without waiting for
+// the answer. Its owner is told by a signal.
+func (s *Service) Start(ctx context.Context) *dbus.Call {
+	return s.conn.BusObject().GoWithContext(ctx, daemonName+".StartServiceByName", 0, make(chan *dbus.Call, 1), s.name, uint32(0))
+}
+
+// Listen asks the bus for the signals that a match rule describes until stop is
+// called. Neither waits. Calls made after Listen are answered after the bus has
+// taken the rule.
+func (s *Service) Listen(rule string) (stop func()) {
+	tell := func(method string) {
+		s.conn.BusObject().Go(daemonName+"."+method, dbus.FlagNoReplyExpected, nil, rule)
+	}
+	tell("AddMatch")
+	return func() { tell("RemoveMatch") }
+}

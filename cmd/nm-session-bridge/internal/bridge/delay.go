@@ -1,0 +1,192 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+const (
+	// takeTimeout bounds one attempt at taking a lock.
+	takeTimeout = 10 * time.Second
+	// A lock that could not be had is tried again after firstTry, then after
+	// twice as long each time, up to lastTry.
+	firstTry = 500 * time.Millisecond
+	lastTry  = 30 * time.Second
+	// defaultDelay is logind's own InhibitDelayMaxSec= (logind.conf(5)).
+	defaultDelay = 5 * time.Second
+)
+
+// TakeLock takes a delay lock on an operation of logind; closing it lets the
+// operation go on.
+type TakeLock func(ctx context.Context, what string) (io.Closer, error)
+
+// Jobs is what a delay needs of the side that starts and stops targets.
+type Jobs interface {
+	// AwaitJobs calls done once what our latest jobs brought about has finished.
+	AwaitJobs(done func())
+	// StopWaiting ends that wait.
+	StopWaiting()
+	// Unfinished returns the units that are waited for.
+	Unfinished() []string
+}
+
+// Delay holds a delay lock, and gives it back once the units that are to run
+// before the operation have finished, or the time for that is nearly up. There
+// are never two locks. It belongs to the goroutine of the [Loop].
+type Delay struct {
+	what string
+	take TakeLock
+	jobs Jobs
+	log  *slog.Logger
+
+	post     chan<- func()
+	owner    string // the logind that the lock is of
+	lock     io.Closer
+	taking   bool
+	refused  bool // for good, by this logind
+	retry    time.Time
+	pause    time.Duration
+	waiting  bool // whether units are waited for
+	deadline time.Time
+}
+
+// NewDelay returns a delay of an operation such as "sleep". What it posts is to
+// be called on the goroutine that it belongs to.
+func NewDelay(what string, take TakeLock, jobs Jobs, post chan<- func(), log *slog.Logger) *Delay {
+	return &Delay{what: what, take: take, jobs: jobs, post: post, log: log}
+}
+
+// What returns the operation.
+func (d *Delay) What() string { return d.what }
+
+// Follow keeps the lock as it must be: held by the present logind while the
+// operation is not on its way, and given back in time once it is. limit is how
+// long logind waits.
+func (d *Delay) Follow(ctx context.Context, now time.Time, owner string, underway bool, limit time.Duration) {
+	if owner != d.owner {
+		// The lock of a logind that has gone still counts for the next one.
+		d.release()
+		d.owner, d.refused, d.retry, d.pause = owner, false, now, firstTry
+	}
+	switch {
+	case !underway:
+		d.stopWaiting()
+		d.hold(ctx, now)
+	case d.lock != nil && !d.waiting:
+		d.waiting = true
+		// The rest is for what happens between our word and logind's ear.
+		d.deadline = now.Add(limit * 4 / 5)
+		d.jobs.AwaitJobs(func() {
+			d.waiting = false
+			d.release()
+		})
+	}
+}
+
+// Due returns when [Delay.Tick] is next to be called, if it is.
+func (d *Delay) Due() (due time.Time, waiting bool) {
+	switch {
+	case d.waiting:
+		return d.deadline, true
+	case d.owner != "" && d.lock == nil && !d.taking && !d.refused:
+		return d.retry, true
+	}
+	return time.Time{}, false
+}
+
+// Tick gives the lock back when the time is nearly up.
+func (d *Delay) Tick(now time.Time) {
+	if !d.waiting || now.Before(d.deadline) {
+		return
+	}
+	d.log.Warn("the machine goes to "+d.what+" with units unfinished",
+		"unfinished", strings.Join(d.jobs.Unfinished(), " "), "next", "raise InhibitDelayMaxSec= in logind.conf")
+	d.stopWaiting()
+	d.release()
+}
+
+// taken takes the lock of a logind, or why there is none.
+func (d *Delay) taken(owner string, lock io.Closer, err error) {
+	d.taking = false
+	if err == nil {
+		d.lock, d.pause = lock, firstTry
+		if owner != d.owner {
+			d.release()
+		}
+		return
+	}
+	d.retry = time.Now().Add(d.pause)
+	d.pause = min(2*d.pause, lastTry)
+	var refusal dbus.Error
+	_ = errors.As(err, &refusal) // its name stays empty otherwise
+	switch refusal.Name {
+	case "org.freedesktop.login1.OperationInProgress":
+		// The operation has begun without us; there is a lock after it.
+	case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
+		d.refused = true
+		d.log.Warn("logind does not let this user delay "+d.what+"; units for it may only run after waking up",
+			"error", err, "next", "install polkit (Debian: apt install polkitd)")
+	default:
+		d.log.Warn("cannot delay "+d.what+"; trying again", "error", err)
+	}
+}
+
+// Close gives the lock back.
+func (d *Delay) Close() {
+	d.stopWaiting()
+	d.release()
+}
+
+func (d *Delay) hold(parent context.Context, now time.Time) {
+	if d.owner == "" || d.lock != nil || d.taking || d.refused || now.Before(d.retry) {
+		return
+	}
+	d.taking = true
+	owner := d.owner
+	go func() {
+		ctx, cancel := context.WithTimeout(parent, takeTimeout)
+		defer cancel()
+		lock, err := d.take(ctx, d.what)
+		select {
+		case d.post <- func() { d.taken(owner, lock, err) }:
+		case <-parent.Done():
+			if err == nil {
+				_ = lock.Close()
+			}
+		}
+	}()
+}
+
+func (d *Delay) stopWaiting() {
+	if d.waiting {
+		d.waiting = false
+		d.jobs.StopWaiting()
+	}
+}
+
+func (d *Delay) release() {
+	if d.lock == nil {
+		return
+	}
+	if err := d.lock.Close(); err != nil {
+		d.log.Warn("giving back the delay lock on "+d.what, "error", err)
+	}
+	d.lock = nil
+}
+
+// limitOf returns how long logind waits for delay locks.
+func limitOf(facts observers.Facts) time.Duration {
+	micros, known := facts.Uint64("InhibitDelayMaxUSec")
+	if !known || micros > uint64(time.Hour/time.Microsecond) {
+		return defaultDelay
+	}
+	return time.Duration(micros) * time.Microsecond
+}

@@ -1,0 +1,168 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// beginAwake brings up a sandbox with units for the lid and for sleep, each of
+// which leaves a file of its name behind when it has finished.
+func beginAwake(t *testing.T, options sandbox.Options) *scene {
+	t.Helper()
+	s := begin(t, options)
+	s.wake()
+	return s
+}
+
+// wake installs the units and the bridge.
+func (s *scene) wake() {
+	s.Helper()
+	finishes := func(name, unit, target string) {
+		s.enable(name, "[Unit]\n"+unit+"[Service]\nType=oneshot\nExecStart=/bin/sleep 1\nExecStart=/usr/bin/touch "+
+			sandbox.Home+"/"+name+"\n[Install]\nWantedBy="+target+"\n")
+	}
+	finishes("screen-off.service", "", "lid-closed.target")
+	finishes("nap.service", "", "sleep.target")
+	finishes("late.service", "After=sleep.target\n", "sleep.target")
+	s.install()
+	s.online()
+	s.lid("open")
+	s.locks(1)
+}
+
+// locks waits until the bridge holds so many delay locks. NetworkManager has one
+// of its own.
+func (s *scene) locks(count int) {
+	s.Helper()
+	for {
+		all, changed := s.Login1.Inhibitors()
+		held := 0
+		for _, lock := range all {
+			if lock.Who != "nm-session-bridge" {
+				continue
+			}
+			held++
+			if lock.What != "sleep" || lock.Mode != "delay" || lock.Why == "" {
+				s.Fatalf("a lock is %+v", lock)
+			}
+		}
+		if held > 1 {
+			s.Fatalf("%d locks are held", held)
+		}
+		if held == count {
+			return
+		}
+		select {
+		case <-changed:
+		case <-s.ctx.Done():
+			s.Fatalf("%d locks are held, not %d", held, count)
+		}
+	}
+}
+
+// finished checks that units have finished, and forgets it.
+func (s *scene) finished(units ...string) {
+	s.Helper()
+	for _, unit := range units {
+		if err := os.Remove(sandbox.Home + "/" + unit); err != nil {
+			s.Errorf("%s has not finished: %v", unit, err)
+		}
+	}
+}
+
+func TestUnitsFinishBeforeTheMachineSleeps(t *testing.T) {
+	for _, generation := range []fakes.Generation{fakes.Logind257, fakes.Logind252} {
+		t.Run(string(generation), func(t *testing.T) {
+			s := beginAwake(t, sandbox.Options{Login1: generation})
+			for round := 1; round <= 3; round++ {
+				// logind acts on the lid before it tells of it.
+				s.Login1.MoveLidUnseen(true)
+				s.must(s.Login1.PrepareForSleep(true))
+				s.locks(0)
+				s.finished("screen-off.service", "nap.service", "late.service")
+				s.must(s.Login1.SetLid(true))
+				s.must(s.Login1.SetLid(false))
+				s.must(s.Login1.PrepareForSleep(false))
+				s.locks(1)
+				s.lid("open")
+				s.expect("inactive", "sleep.target")
+				s.online() // NetworkManager slept, too
+				for _, unit := range []string{"screen-off.service", "nap.service", "late.service", "sleep.target", "lid-closed.target"} {
+					s.started(unit, round)
+				}
+			}
+		})
+	}
+}
+
+func TestAUnitThatTakesTooLongDoesNotKeepTheMachineAwake(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	s.enable("endless.service", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=sleep.target\n")
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	s.waitLog("the machine goes to sleep with units unfinished")
+	if log := s.log(); !strings.Contains(log, "endless.service") {
+		t.Errorf("the log does not name the unit:\n%s", log)
+	}
+	s.must(s.Login1.PrepareForSleep(false))
+	s.expect("inactive", "sleep.target")
+	s.locks(1)
+}
+
+func TestAnotherUnitsLongJobDoesNotKeepTheMachineAwake(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.write("backup.service", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n")
+	s.must(s.User.DaemonReload())
+	s.systemctl("start", "--no-block", "backup.service")
+	s.expect("activating", "backup.service")
+	s.wake()
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	s.finished("nap.service", "late.service")
+	if log := s.log(); strings.Contains(log, "unfinished") {
+		t.Errorf("the backup was waited for:\n%s", log)
+	}
+}
+
+func TestPrepareForSleepInOddOrders(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	s.must(s.Login1.PrepareForSleep(false)) // nobody slept
+	s.must(s.Login1.PrepareForSleep(true))
+	s.must(s.Login1.PrepareForSleep(true)) // twice
+	s.locks(0)
+	s.finished("nap.service", "late.service")
+	s.must(s.Login1.Vanish()) // and never a word of waking up
+	s.Login1.MoveLidUnseen(false)
+	s.Login1.Wake()
+	s.must(s.Login1.Appear(s.ctx))
+	s.expect("inactive", "sleep.target")
+	s.locks(1)
+	s.started("nap.service", 1)
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	s.finished("nap.service", "late.service")
+}
+
+func TestLogindRestartsWithALockHeld(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	for range 3 {
+		s.must(s.Login1.Vanish())
+		s.must(s.Login1.Appear(s.ctx))
+		s.locks(1)
+	}
+	s.systemctl("stop", bridgeUnit)
+	s.locks(0)
+}
+
+func TestASwitchThatIsOffTakesNoLock(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.flags("--switches=internet,lid")
+	s.install()
+	s.lid("open")
+	s.settle()
+	s.locks(0)
+}

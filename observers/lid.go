@@ -1,0 +1,71 @@
+package observers
+
+import "fmt"
+
+// lid reads the position of the lid switch from the best source there is:
+// logind's signal, otherwise UPower's, otherwise logind asked again and again.
+// A machine without a lid counts as open, for logind says so.
+func lid(policy Policy) func(World) Reading {
+	return func(world World) Reading {
+		facts, power := world[logind], world[upower]
+		closed, known := facts.Bool("LidClosed")
+		preparing, _ := facts.Bool("PreparingForSleep")
+		switch {
+		case facts.Problem != "":
+			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
+		case !known:
+			return Reading{Reason: "logind does not tell LidClosed", After: policy.GoneGrace}
+		case facts.Keeps("LidClosed"):
+			reading := lidReading("LidClosed", closed, Origin{"from logind", "it signals LidClosed"})
+			reading.Urgent = preparing
+			return reading
+		}
+		reading := unsignalledLid(policy, facts, power)
+		if preparing {
+			// logind has just been asked, because it acts on the lid before
+			// anyone else hears of it.
+			now := lidReading("LidClosed", closed, reading.Origin)
+			now.Urgent, now.Needs = true, reading.Needs
+			return now
+		}
+		return reading
+	}
+}
+
+// unsignalledLid reads the lid where logind does not signal it.
+func unsignalledLid(policy Policy, facts, power Facts) Reading {
+	const unsignalled = "this logind does not signal LidClosed"
+	closed, known := power.Bool("LidIsClosed")
+	present, _ := power.Bool("LidIsPresent")
+	if known && present {
+		reading := lidReading("LidIsClosed", closed, Origin{"from UPower", unsignalled})
+		reading.Needs = map[string]Need{upower: Watched}
+		return reading
+	}
+	because := power.Problem
+	switch {
+	case known:
+		because = "UPower knows of no lid"
+	case power.Awaited || power.Service == "" || because == "":
+		return Reading{
+			Reason: unsignalled + "; asking UPower", After: policy.GoneGrace,
+			Needs: map[string]Need{upower: Watched},
+		}
+	}
+	needs := map[string]Need{upower: Watched, logind: Polled}
+	if !facts.Polled() {
+		return Reading{Reason: unsignalled + "; " + because, After: policy.GoneGrace, Needs: needs}
+	}
+	closed, _ = facts.Bool("LidClosed")
+	reading := lidReading("LidClosed", closed, Origin{fmt.Sprintf("by polling logind every %v", pollInterval), unsignalled + " and " + because})
+	reading.Needs = needs
+	return reading
+}
+
+func lidReading(property string, closed bool, origin Origin) Reading {
+	reading := Reading{Position: "open", Reason: fmt.Sprintf("%s=%t", property, closed), Origin: origin}
+	if closed {
+		reading.Position = "closed"
+	}
+	return reading
+}
