@@ -1,0 +1,165 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// lockSmith hands out locks, or the error that the test wants.
+type lockSmith struct {
+	*testing.T
+	delay *Delay
+	log   bytes.Buffer
+	post  chan func()
+
+	err        error
+	held, most int
+	done       func() // of the wait that is on
+}
+
+type lock struct{ smith *lockSmith }
+
+func (l lock) Close() error {
+	l.smith.held--
+	return nil
+}
+
+func (s *lockSmith) AwaitJobs(done func()) { s.done = done }
+func (s *lockSmith) StopWaiting()          { s.done = nil }
+func (s *lockSmith) Unfinished() []string  { return []string{"slow.service"} }
+
+func newSmith(t *testing.T) *lockSmith {
+	t.Helper()
+	s := &lockSmith{T: t, post: make(chan func())}
+	take := func(_ context.Context, what string) (io.Closer, error) {
+		if what != "sleep" {
+			t.Errorf("a lock on %q was asked for", what)
+		}
+		if s.err != nil {
+			return nil, s.err
+		}
+		return lock{s}, nil
+	}
+	s.delay = NewDelay("sleep", take, s, s.post, slog.New(slog.NewTextHandler(&s.log, nil)))
+	return s
+}
+
+const limit = 5 * time.Second
+
+func (s *lockSmith) follow(now time.Time, owner string, underway bool) {
+	s.delay.Follow(context.Background(), now, owner, underway, limit)
+}
+
+// arrives waits for the lock that was asked for, or for the refusal.
+func (s *lockSmith) arrives() {
+	s.Helper()
+	select {
+	case take := <-s.post:
+		if s.err == nil {
+			s.held++
+			s.most = max(s.most, s.held)
+		}
+		take()
+	case <-time.After(time.Minute):
+		s.Fatal("no lock was asked for")
+	}
+}
+
+func (s *lockSmith) wants(held int) {
+	s.Helper()
+	if s.held != held || s.most > 1 {
+		s.Fatalf("%d locks are held, not %d, and there were %d at once", s.held, held, s.most)
+	}
+}
+
+func TestALockIsHeldUntilTheUnitsHaveFinished(t *testing.T) {
+	s, now := newSmith(t), time.Now()
+	for range 3 {
+		s.follow(now, ":1.1", false)
+		s.arrives()
+		s.wants(1)
+		s.follow(now, ":1.1", true)
+		s.follow(now, ":1.1", true) // said twice
+		s.wants(1)
+		s.done()
+		s.wants(0)
+		s.follow(now, ":1.1", true)
+		s.wants(0)
+	}
+	if s.log.Len() > 0 {
+		t.Errorf("logged %s", &s.log)
+	}
+}
+
+func TestALockIsGivenBackInTime(t *testing.T) {
+	s, now := newSmith(t), time.Now()
+	s.follow(now, ":1.1", false)
+	s.arrives()
+	s.follow(now, ":1.1", true)
+	due, waiting := s.delay.Due()
+	if !waiting || !due.After(now) || !due.Before(now.Add(limit)) {
+		t.Fatalf("due after %v (%t)", due.Sub(now), waiting)
+	}
+	s.delay.Tick(due.Add(-time.Millisecond))
+	s.wants(1)
+	s.delay.Tick(due)
+	s.wants(0)
+	if s.done != nil || !strings.Contains(s.log.String(), "unfinished=slow.service") {
+		t.Errorf("logged %s", &s.log)
+	}
+}
+
+func TestALockOfALogindThatHasGoneIsGivenBack(t *testing.T) {
+	s, now := newSmith(t), time.Now()
+	s.follow(now, ":1.1", false)
+	s.follow(now, "", false) // before the lock is there
+	s.arrives()
+	s.wants(0)
+	s.follow(now, ":1.2", false)
+	s.arrives()
+	s.wants(1)
+	s.follow(now, ":1.3", false)
+	s.wants(0)
+	s.arrives()
+	s.wants(1)
+	s.delay.Close()
+	s.wants(0)
+}
+
+func TestARefusalIsToldOnceAndNotTriedAgain(t *testing.T) {
+	s, now := newSmith(t), time.Now()
+	s.err = dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied", Body: []any{"Access denied"}}
+	s.follow(now, ":1.1", false)
+	s.arrives()
+	s.follow(now.Add(time.Hour), ":1.1", false)
+	if _, waiting := s.delay.Due(); waiting || strings.Count(s.log.String(), "\n") != 1 || !strings.Contains(s.log.String(), "polkit") {
+		t.Errorf("logged %s", &s.log)
+	}
+	s.err = nil
+	s.follow(now, ":1.2", false) // another logind may think otherwise
+	s.arrives()
+	s.wants(1)
+}
+
+func TestALockThatIsTooLateIsTriedAgain(t *testing.T) {
+	s, now := newSmith(t), time.Now()
+	s.err = dbus.Error{Name: "org.freedesktop.login1.OperationInProgress"}
+	s.follow(now, ":1.1", false)
+	s.arrives()
+	s.follow(now, ":1.1", false)
+	due, waiting := s.delay.Due()
+	if !waiting || s.log.Len() > 0 {
+		t.Fatalf("waiting %t, logged %s", waiting, &s.log)
+	}
+	s.err = nil
+	s.follow(due, ":1.1", false)
+	s.arrives()
+	s.wants(1)
+}

@@ -1,0 +1,79 @@
+package systemdctl
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// jobs answers the question which jobs there are.
+func (m *fakeManager) jobs(units map[uint32]string) {
+	m.t.Helper()
+	listed := []listedJob{}
+	for id, unit := range units {
+		listed = append(listed, listedJob{ID: id, Unit: unit})
+	}
+	m.answer(m.wants("ListJobs")[0], nil, listed)
+}
+
+func TestJobsAreAwaitedUntilNoneOfOursIsLeft(t *testing.T) {
+	m := newManager(t)
+	m.begin(allDown)
+	m.r.Want(wantOnline)
+	start := m.wants("StartUnit " + online)[0]
+	finished := false
+	m.r.AwaitJobs(func() { finished = true })
+	m.wants("") // it is not known yet which job is ours
+	m.answer(start, nil, dbus.ObjectPath("/org/freedesktop/systemd1/job/20"))
+	m.jobs(map[uint32]string{7: "backup.service", 20: online, 23: "late.service"})
+	if unfinished := m.r.Unfinished(); finished || len(unfinished) != 2 || slices.Contains(unfinished, "backup.service") {
+		t.Fatalf("unfinished: %v", unfinished)
+	}
+	m.is(online, "active", "")
+	m.removed(online, "/org/freedesktop/systemd1/job/20", "done")
+	m.jobs(map[uint32]string{7: "backup.service", 23: "late.service"})
+	m.removed("late.service", "/org/freedesktop/systemd1/job/23", "done")
+	if finished || m.listening != 1 {
+		t.Fatalf("finished %t, listening %d", finished, m.listening)
+	}
+	m.jobs(map[uint32]string{7: "backup.service"})
+	if !finished || m.listening != 0 || m.r.Unfinished() != nil {
+		t.Errorf("finished %t, listening %d", finished, m.listening)
+	}
+}
+
+func TestWithoutJobsThereIsNothingToAwait(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	finished := false
+	m.r.AwaitJobs(func() { finished = true })
+	m.jobs(map[uint32]string{7: "backup.service"})
+	if !finished {
+		t.Error("a job of another's was waited for")
+	}
+}
+
+func TestAManagerThatDoesNotTellItsJobsIsNotWaitedFor(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	finished := false
+	m.r.AwaitJobs(func() { finished = true })
+	m.answer(m.wants("ListJobs")[0], errors.New("no reply"))
+	if !finished || m.listening != 0 {
+		t.Errorf("finished %t, listening %d", finished, m.listening)
+	}
+}
+
+func TestAWaitThatIsOverIsNotHeardOfAgain(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.AwaitJobs(func() { t.Error("it was stopped") })
+	m.r.StopWaiting()
+	m.jobs(nil)
+	if m.listening != 0 {
+		t.Errorf("listening %d", m.listening)
+	}
+}
