@@ -79,5 +79,6 @@ func TestALogindThatDoesNotSignalTheLidIsPolled(t *testing.T) {
 	s.must(s.Login1.SetLid(false))
 	s.lid("open")
 	s.says("the lid is read by polling logind every 2s")
+	s.status("lid open (by polling logind every 2s)")
 	s.started("lid-closed.target", 1)
 }

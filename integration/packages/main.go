@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/nm-session-bridge/nm-session-bridge/integration/laptop"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
@@ -22,6 +23,9 @@ func run(args []string) int {
 		return 2
 	}
 	missing := append(sandbox.Missing(), missingOf(more(args[0]))...)
+	if args[0] == "test" {
+		missing = append(missing, laptop.Missing()...)
+	}
 	if len(missing) == 0 {
 		return 0
 	}

@@ -215,6 +215,8 @@ func (s *switchState) status() string {
 		words += " (in doubt: " + s.reason + ")"
 	case present == observers.Unknown && s.reason != "":
 		words += " (" + s.reason + ")"
+	case s.origin.Source != "":
+		words += " (" + s.origin.Source + ")"
 	}
 	return words
 }
