@@ -120,6 +120,41 @@ func TestAnAdoptedPositionIsKeptInDoubt(t *testing.T) {
 	}
 }
 
+func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
+	b, _, reading, _ := begin()
+	b.switches[0].Delays, b.switches[0].During = "slam", "shut"
+	for _, step := range []struct {
+		position string
+		underway bool
+		stale    bool
+	}{{"open", false, false}, {"shut", true, false}, {"open", false, true}, {"open", false, false}} {
+		*reading = observers.Reading{Position: step.position}
+		b.Observe(time.Now(), facts)
+		if _, underway := b.Underway("slam"); underway != step.underway || b.Stale() != step.stale {
+			t.Errorf("%+v: underway %t", step, underway)
+		}
+	}
+}
+
+func TestAServiceIsDemandedAsLongAsItIsNeeded(t *testing.T) {
+	b, _, reading, log := begin()
+	var demands []observers.Need
+	b.demand = func(_ string, need observers.Need) { demands = append(demands, need) }
+	for _, needs := range []map[string]observers.Need{nil, {"org.example.Door": observers.Polled}, {"org.example.Door": observers.Polled}, nil} {
+		*reading = observers.Reading{Position: "open", Needs: needs, Origin: observers.Origin{Source: "from the latch", Because: "it is there"}}
+		b.Observe(time.Now(), facts)
+	}
+	if !slices.Equal(demands, []observers.Need{observers.Polled, observers.Watched}) {
+		t.Errorf("demanded %v", demands)
+	}
+	if strings.Count(log.String(), "the door is read from the latch") != 1 {
+		t.Errorf("logged %s", log)
+	}
+	if got, want := b.Status(), "door open (from the latch)"; got != want {
+		t.Errorf("status %q, want %q", got, want)
+	}
+}
+
 func TestAnUnknownPositionTellsWhy(t *testing.T) {
 	b, targets, reading, _ := begin()
 	*reading = observers.Reading{Reason: "no latch"}
