@@ -54,6 +54,7 @@ type Delay struct {
 	refused  bool // for good, by this logind
 	retry    time.Time
 	pause    time.Duration
+	underway bool // whether the operation has begun
 	waiting  bool // whether units are waited for
 	deadline time.Time
 }
@@ -76,6 +77,7 @@ func (d *Delay) Follow(ctx context.Context, now time.Time, owner string, underwa
 		d.release()
 		d.owner, d.refused, d.retry, d.pause = owner, false, now, firstTry
 	}
+	d.underway = underway
 	switch {
 	case !underway:
 		d.stopWaiting()
@@ -96,7 +98,7 @@ func (d *Delay) Due() (due time.Time, waiting bool) {
 	switch {
 	case d.waiting:
 		return d.deadline, true
-	case d.owner != "" && d.lock == nil && !d.taking && !d.refused:
+	case d.mayTake():
 		return d.retry, true
 	}
 	return time.Time{}, false
@@ -146,7 +148,7 @@ func (d *Delay) Close() {
 }
 
 func (d *Delay) hold(parent context.Context, now time.Time) {
-	if d.owner == "" || d.lock != nil || d.taking || d.refused || now.Before(d.retry) {
+	if !d.mayTake() || now.Before(d.retry) {
 		return
 	}
 	d.taking = true
@@ -163,6 +165,10 @@ func (d *Delay) hold(parent context.Context, now time.Time) {
 			}
 		}
 	}()
+}
+
+func (d *Delay) mayTake() bool {
+	return d.owner != "" && !d.underway && d.lock == nil && !d.taking && !d.refused
 }
 
 func (d *Delay) stopWaiting() {

@@ -92,6 +92,9 @@ func TestALockIsHeldUntilTheUnitsHaveFinished(t *testing.T) {
 		s.wants(0)
 		s.follow(now, ":1.1", true)
 		s.wants(0)
+		if due, waiting := s.delay.Due(); waiting {
+			t.Fatalf("there is nothing to do, but due is %v", due.Sub(now))
+		}
 	}
 	if s.log.Len() > 0 {
 		t.Errorf("logged %s", &s.log)
