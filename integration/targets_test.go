@@ -28,6 +28,7 @@ func TestTargetMasked(t *testing.T) {
 	s.expect("inactive", "internet-online.target", "sync.service")
 	s.says("cannot start internet-offline.target")
 	s.says("next=\"systemctl --user unmask internet-offline.target\"")
+	s.status("internet offline (internet-offline.target: Unit internet-offline.target is masked.)")
 	s.systemctl("unmask", "internet-offline.target")
 	s.offline()
 	s.must(s.Uplink.Plug(s.ctx))

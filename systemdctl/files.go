@@ -198,6 +198,12 @@ func (i *Installation) Remove(force bool) (removed, left []string, err error) {
 			left = append(left, path)
 		}
 	}
+	for _, path := range removed {
+		delete(i.sums, path)
+	}
+	if len(left) > 0 {
+		return removed, left, i.save() // they can still be removed with force
+	}
 	err = os.Remove(i.record)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

@@ -91,6 +91,22 @@ func TestAnotherVersionTakesAwayWhatItDoesNotHave(t *testing.T) {
 	h.wantsNothingBut("a", "c", "record")
 }
 
+func TestAChangedFileIsLeftUntilForceRemovesIt(t *testing.T) {
+	h := house{t, t.TempDir()}
+	if _, err := h.open().Write(h.files("a", "b"), false); err != nil {
+		t.Fatal(err)
+	}
+	h.write("b", "mine")
+	if _, left, err := h.open().Remove(false); err != nil || !slices.Equal(left, []string{h.path("b")}) {
+		t.Error(left, err)
+	}
+	h.wants("b", "mine")
+	if removed, left, err := h.open().Remove(true); err != nil || len(left) != 0 || !slices.Equal(removed, []string{h.path("b")}) {
+		t.Error(removed, left, err)
+	}
+	h.wantsNothingBut()
+}
+
 func TestAForeignFileStopsEverything(t *testing.T) {
 	h := house{t, t.TempDir()}
 	h.write("b", "mine")

@@ -123,6 +123,9 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 	if len(written.Files)+len(written.Dropped)+len(links) == 0 {
 		fmt.Fprintln(stdout, "already installed, nothing changed")
 	}
+	if dir := filepath.Dir(p.program()); !slices.Contains(filepath.SplitList(os.Getenv("PATH")), dir) {
+		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there\n", dir)
+	}
 	return bringUp(ctx, manager, p, options.now, stdout)
 }
 

@@ -58,6 +58,9 @@ func play(program string) (err error) {
 	failed := 0
 	for _, scene := range day(sb, program) {
 		reached, err := playScene(ctx, scene, show)
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
 		if err != nil {
 			return err
 		}
@@ -96,6 +99,9 @@ func playScene(ctx context.Context, s scene, show *follower) (reached bool, err 
 	missed := <-waited
 	if missed == nil {
 		missed = s.expected.check(show.timeline)
+	}
+	if errors.Is(missed, context.Canceled) {
+		return false, missed
 	}
 	show.screen.verdict(s.expected, missed)
 	return missed == nil, nil

@@ -202,14 +202,17 @@ func (b *Bridge) Announce() {
 func (b *Bridge) Status() string {
 	words := make([]string, 0, len(b.switches))
 	for _, s := range b.switches {
-		words = append(words, s.status())
+		words = append(words, s.status(b.targets))
 	}
 	return strings.Join(words, ", ")
 }
 
-func (s *switchState) status() string {
-	present, _ := s.damper.Present()
+func (s *switchState) status(targets Targets) string {
+	present, known := s.damper.Present()
 	words := s.Name + " " + inWords(present)
+	if _, problem := targets.Progress(s.Targets(present)); known && problem != "" {
+		return words + " (" + problem + ")"
+	}
 	switch {
 	case s.damper.Pending() != nil && present != observers.Unknown:
 		words += " (in doubt: " + s.reason + ")"
