@@ -1,0 +1,34 @@
+// Lab is the one program of our own in the laptop: what in a real one is
+// hardware, and what starts and ends the machine.
+//
+//	/init                    the first process: brings the disk up, starts systemd
+//	lab lid FIFO POSITION    a lid, closed or open, that follows the words written to FIFO
+//	lab check ADDRESS FILE   the server of NetworkManager's connectivity check; FILE says how it answers
+//	lab end STATUS           ends the machine, with a status for those who started it
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case os.Getpid() == 1:
+		return boot()
+	case len(args) == 4 && args[1] == "lid":
+		return lid(args[2], args[3])
+	case len(args) == 4 && args[1] == "check":
+		return check(args[2], args[3])
+	case len(args) == 3 && args[1] == "end":
+		return end(args[2])
+	}
+	return fmt.Errorf("usage: lab lid FIFO POSITION | check ADDRESS FILE | end STATUS")
+}

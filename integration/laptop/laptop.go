@@ -1,0 +1,142 @@
+// Package laptop boots a whole Debian in a virtual machine, with a lid, Wi-Fi
+// and sleep, and plays scenes in it.
+//
+// The machine is QEMU without hardware virtualisation, so that it runs wherever
+// QEMU does. Its lid is an input device that logind opens like any other
+// (recipe/guest, lab), its Wi-Fi is simulated by the kernel with a real access
+// point, and it really sleeps (ACPI S3). The host's network and files are out of
+// its reach, and what it writes is lost with it.
+package laptop
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+const (
+	kernelOptions = "console=ttyS0 quiet net.ifnames=0 mitigations=off nokaslr" +
+		" random.trust_cpu=on tsc=reliable no_timer_check"
+	// exitDevice is what lab end writes 64 plus the status to. QEMU exits with
+	// twice the number plus one.
+	exitDevice = "isa-debug-exit,iobase=0xf4,iosize=0x04"
+	exitStatus = 2*64 + 1
+)
+
+// Result says how a laptop did.
+type Result struct {
+	// Status is the exit status of the scenes.
+	Status int
+	// Boot is the time until the first word of the scenes, Total until the end.
+	Boot, Total time.Duration
+}
+
+// Run boots an image and runs the scenes with the given arguments, which hold no
+// spaces. What they print goes to out as it comes, each line behind the time
+// since the start. The machine ends with them, or with the context, or with the
+// calling process.
+func Run(ctx context.Context, image Image, programs Programs, arguments []string, out io.Writer) (Result, error) {
+	if missing := Missing(); len(missing) > 0 {
+		return Result{}, &sandbox.MissingError{Packages: missing}
+	}
+	dir, err := os.MkdirTemp("", "laptop-")
+	if err != nil {
+		return Result{}, err
+	}
+	defer os.RemoveAll(dir)
+	start, err := initrd(image, programs, arguments)
+	if err != nil {
+		return Result{}, fmt.Errorf("prepare the laptop: %w", err)
+	}
+	initrdPath, console := filepath.Join(dir, "initrd"), filepath.Join(dir, "console")
+	if err := os.WriteFile(initrdPath, start, 0o600); err != nil {
+		return Result{}, err
+	}
+	qemu := exec.CommandContext(ctx, "qemu-system-x86_64",
+		"-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Nehalem", "-smp", "2", "-m", "768",
+		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot",
+		"-kernel", image.kernel(), "-initrd", initrdPath, "-append", kernelOptions,
+		"-drive", "file="+image.disk()+",format=raw,if=virtio,snapshot=on,cache=unsafe",
+		"-device", "virtio-rng-pci", "-device", exitDevice,
+		"-serial", "file:"+console, "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
+		"-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control",
+	)
+	qemu.Env = append(os.Environ(), "TMPDIR="+dir) // for what the laptop writes on its disk
+	result, err := runMachine(qemu, out)
+	if err != nil {
+		last, _ := os.ReadFile(console) // more words, if there are any
+		return result, fmt.Errorf("%w; the console says %q", err, tail(last))
+	}
+	return result, nil
+}
+
+// runMachine runs QEMU, wakes its laptop when it sleeps and passes on what the
+// scenes print.
+func runMachine(qemu *exec.Cmd, out io.Writer) (Result, error) {
+	monitor, theirs, err := monitorPipe()
+	if err != nil {
+		return Result{}, err
+	}
+	qemu.ExtraFiles = []*os.File{theirs}
+	read, write := io.Pipe()
+	var errorOutput bytes.Buffer
+	qemu.Stdout, qemu.Stderr = write, &errorOutput
+
+	began := time.Now()
+	first := make(chan time.Duration, 1)
+	go func() {
+		first <- timestamp(out, read, began)
+	}()
+	watched := make(chan error, 1)
+	go func() {
+		watched <- wake(monitor)
+	}()
+	err = runBound(qemu)
+	theirs.Close()
+	monitor.Close()
+	write.Close()
+	result := Result{Boot: <-first, Total: time.Since(began)}
+	watchErr := <-watched
+
+	var ended *exec.ExitError
+	switch {
+	case errors.As(err, &ended) && ended.ExitCode() >= exitStatus:
+		result.Status = (ended.ExitCode() - exitStatus) >> 1
+		return result, watchErr
+	case err == nil:
+		err = errors.New("it ended before the scenes did")
+	}
+	return result, fmt.Errorf("run the laptop: %w: %s", err, errorOutput.Bytes())
+}
+
+// timestamp passes lines on with the time since the start before each. It
+// returns when the first came.
+func timestamp(to io.Writer, from io.Reader, began time.Time) (first time.Duration) {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		since := time.Since(began)
+		if first == 0 {
+			first = since
+		}
+		fmt.Fprintf(to, "%8.3f %s\n", since.Seconds(), strings.TrimRight(lines.Text(), "\r"))
+	}
+	_, _ = io.Copy(io.Discard, from) // lest the laptop wait
+	return first
+}
+
+// tail returns the last lines of a text.
+func tail(text []byte) string {
+	const size = 2000
+	return string(text[max(0, len(text)-size):])
+}

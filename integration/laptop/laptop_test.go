@@ -1,0 +1,112 @@
+package laptop_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/laptop"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+const (
+	// programsVariable names a directory with programs that were built
+	// beforehand, as [build] does it.
+	programsVariable = "LAPTOP_PROGRAMS"
+	// scenesVariable is a regular expression that chooses among the scenes, for
+	// those who work on one.
+	scenesVariable = "LAPTOP_SCENES"
+	// margin is what is left of a deadline to clean up.
+	margin = 10 * time.Second
+)
+
+// TestLaptop plays the scenes in a laptop of each release. What they print goes
+// to the standard output as it comes.
+func TestLaptop(t *testing.T) {
+	if os.Geteuid() != 0 {
+		sandbox.TellLeftOut("what a whole laptop does, in integration/laptop/")
+		t.Skip("the laptops are made by root")
+	}
+	if missing := laptop.Missing(); len(missing) > 0 {
+		t.Fatal(&sandbox.MissingError{Packages: missing})
+	}
+	ctx := bounded(t)
+	programs := provide(t)
+	for _, release := range []string{
+		"trixie",   // systemd 257, NetworkManager 1.52
+		"bookworm", // systemd 252, NetworkManager 1.42
+	} {
+		t.Run(release, func(t *testing.T) {
+			play(ctx, t, release, programs)
+		})
+	}
+}
+
+func play(ctx context.Context, t *testing.T, release string, programs laptop.Programs) {
+	began := time.Now()
+	image, err := laptop.OpenImage(ctx, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("-- %s: the image is there after %.1f s, the laptop boots\n", release, time.Since(began).Seconds())
+	arguments := []string{"-test.v", "-test.run=" + os.Getenv(scenesVariable)}
+	result, err := laptop.Run(ctx, image, programs, arguments, os.Stdout)
+	fmt.Printf("-- %s: booted in %.1f s, ended after %.1f s with status %d\n",
+		release, result.Boot.Seconds(), result.Total.Seconds(), result.Status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Status != 0 {
+		t.Error("scenes failed; see what they printed")
+	}
+}
+
+// bounded returns a context that ends in time to clean up, and when a person
+// wants the test to.
+func bounded(t *testing.T) context.Context {
+	t.Helper()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(stop)
+	if deadline, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		t.Cleanup(cancel)
+	}
+	return ctx
+}
+
+// provide returns the programs of a laptop, which it builds if nobody has.
+func provide(t *testing.T) laptop.Programs {
+	t.Helper()
+	dir := os.Getenv(programsVariable)
+	if dir == "" {
+		dir = t.TempDir()
+		build(t, dir)
+	}
+	return laptop.Programs{
+		Lab:    filepath.Join(dir, "lab"),
+		Scenes: filepath.Join(dir, "scenes"),
+		Bridge: filepath.Join(dir, "nm-session-bridge"),
+	}
+}
+
+func build(t *testing.T, dir string) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"build", "-o", dir, "./lab", "../../cmd/nm-session-bridge"},
+		{"test", "-c", "-o", filepath.Join(dir, "scenes"), "./scenes"},
+	} {
+		cmd := exec.Command("go", args...)
+		// They run on other releases than this one's: statically linked.
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v: %s", cmd.Args, err, out)
+		}
+	}
+}

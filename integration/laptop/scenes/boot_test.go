@@ -1,0 +1,23 @@
+package scenes
+
+import "testing"
+
+// The name of this file has its scene played before any other moves the lid.
+
+func TestBootWithTheLidClosed(t *testing.T) {
+	s := begin(t)
+	if !s.lidIsClosed() {
+		t.Fatal("the lid is no longer as it was at the boot")
+	}
+	s.user(bridgeProgram + " install")
+	s.login()
+	s.lid(lidClosed)
+	s.internet(online)
+	// The timeline began only after the login.
+	if said := s.root("journalctl --quiet --after-cursor='" + s.cursor + "' USER_UNIT=" + lidOpen); said != "" {
+		t.Errorf("%s was started: %s", lidOpen, said)
+	}
+	s.starts(map[string]int{lidOpen: 0})
+	s.move("open")
+	s.lid(lidOpen)
+}

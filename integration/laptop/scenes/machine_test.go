@@ -1,0 +1,98 @@
+package scenes
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	logindName    = "org.freedesktop.login1"
+	logindPath    = dbus.ObjectPath("/org/freedesktop/login1")
+	logindManager = "org.freedesktop.login1.Manager"
+	logindConfig  = "/run/systemd/logind.conf.d/scene.conf"
+)
+
+// signalsLid tells whether this logind signals the lid: systemd 256 and newer do.
+func (s *scene) signalsLid() bool {
+	s.Helper()
+	fields := strings.Fields(s.root("systemctl --version")) // systemd 257 (…)
+	version, err := strconv.Atoi(fields[1])
+	s.must(err)
+	return version >= 256
+}
+
+// move moves the lid, to "open" or "closed". It returns when logind knows; that
+// it may take a moment to act on it is what some scenes are about.
+func (s *scene) move(position string) {
+	s.Helper()
+	s.touch(position)
+	s.until("logind knows that the lid is "+position, func() bool {
+		return s.lidIsClosed() == (position == "closed")
+	})
+}
+
+// touch moves the lid and waits for nothing.
+func (s *scene) touch(position string) {
+	s.Helper()
+	s.must(os.WriteFile("/run/lid", []byte(position+"\n"), 0o600))
+}
+
+func (s *scene) lidIsClosed() bool {
+	s.Helper()
+	return strings.HasSuffix(s.root("busctl get-property "+logindName+" "+string(logindPath)+" "+logindManager+" LidClosed"), "true")
+}
+
+// suspendWithLid has logind send the laptop to sleep when the lid closes, for
+// the time of the scene, with more lines of its configuration.
+func (s *scene) suspendWithLid(more string) {
+	s.Helper()
+	s.must(os.MkdirAll(filepath.Dir(logindConfig), 0o755))
+	s.must(os.WriteFile(logindConfig, []byte("[Login]\nHandleLidSwitch=suspend\n"+more), 0o644))
+	s.root("systemctl restart systemd-logind")
+	s.afterwards("rm " + logindConfig + " && systemctl restart systemd-logind")
+}
+
+// slept returns how often the laptop has slept.
+func (s *scene) slept() int {
+	s.Helper()
+	content, err := os.ReadFile("/sys/power/suspend_stats/success")
+	s.must(err)
+	count, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	s.must(err)
+	return count
+}
+
+// oneLock waits until the bridge holds a lock that delays sleep, and checks that
+// it is the only one of its.
+func (s *scene) oneLock() {
+	s.Helper()
+	conn, err := dbus.ConnectSystemBus()
+	s.must(err)
+	defer conn.Close()
+	var ours []inhibitor
+	s.until("the bridge holds a lock", func() bool {
+		var all []inhibitor
+		call := conn.Object(logindName, logindPath).CallWithContext(s.ctx, logindManager+".ListInhibitors", 0)
+		s.must(call.Store(&all))
+		ours = nil
+		for _, i := range all {
+			if i.Who == "nm-session-bridge" {
+				ours = append(ours, i)
+			}
+		}
+		return len(ours) > 0
+	})
+	if len(ours) != 1 || ours[0].What != "sleep" || ours[0].Mode != "delay" || ours[0].UID != uid {
+		s.Errorf("the locks of the bridge are %+v", ours)
+	}
+}
+
+// inhibitor is a lock as logind lists it.
+type inhibitor struct {
+	What, Who, Why, Mode string
+	UID, PID             uint32
+}

@@ -1,0 +1,199 @@
+package scenes
+
+import (
+	"bufio"
+	"context"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// sceneTimeout bounds one scene. It is no measure of speed: this laptop is
+// slow, and its host may be busy.
+const sceneTimeout = 5 * time.Minute
+
+const (
+	bridgeUnit = "nm-session-bridge.service"
+	online     = "internet-online.target"
+	offline    = "internet-offline.target"
+	portal     = "internet-portal.target"
+	lidOpen    = "lid-open.target"
+	lidClosed  = "lid-closed.target"
+	sleep      = "sleep.target"
+)
+
+// scene is the laptop with what a test asks of it and says about it.
+type scene struct {
+	*testing.T
+	ctx      context.Context
+	timeline *sandbox.Timeline
+	cursor   string // of the journal's last entry before the scene
+}
+
+// begin gives a scene a user without a past, the lid as it is.
+func begin(t *testing.T) *scene {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), sceneTimeout)
+	t.Cleanup(cancel)
+	s := &scene{T: t, ctx: ctx}
+	s.cursor = strings.TrimPrefix(s.root("journalctl --quiet --lines=0 --show-cursor"), "-- cursor: ")
+	t.Cleanup(func() {
+		if t.Failed() {
+			s.tell()
+		}
+	})
+	s.newUser()
+	return s
+}
+
+// beginOpen is begin with the lid open.
+func beginOpen(t *testing.T) *scene {
+	t.Helper()
+	s := begin(t)
+	s.move("open")
+	return s
+}
+
+// record starts the timeline anew: what was before no longer counts.
+func (s *scene) record() {
+	s.Helper()
+	timeline, err := sandbox.Record(s.ctx, uid, sessionBus)
+	s.must(err)
+	s.follow(timeline)
+}
+
+func (s *scene) follow(timeline *sandbox.Timeline) {
+	if s.timeline != nil {
+		_ = s.timeline.Close()
+	}
+	s.timeline = timeline
+}
+
+// tell prints what happened, for a scene that failed.
+func (s *scene) tell() {
+	if s.timeline != nil {
+		for _, event := range s.timeline.Events() {
+			s.Log(event)
+		}
+	}
+	journal, err := exec.Command("journalctl", "--no-pager", "--no-hostname", "--output=short-precise",
+		"--after-cursor="+s.cursor).CombinedOutput()
+	s.Logf("%s%v", journal, err)
+}
+
+func (s *scene) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// until waits for what nobody signals.
+func (s *scene) until(what string, condition func() bool) {
+	s.Helper()
+	for !condition() {
+		select {
+		case <-s.ctx.Done():
+			s.Fatalf("waited in vain until %s", what)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// expect waits until units are in a state.
+func (s *scene) expect(state string, units ...string) {
+	s.Helper()
+	for _, unit := range units {
+		s.must(s.timeline.Wait(s.ctx, unit, state))
+	}
+}
+
+// starts checks how often units were started, once everything has settled.
+func (s *scene) starts(want map[string]int) {
+	s.Helper()
+	for unit, count := range want {
+		s.must(s.timeline.WaitStarts(s.ctx, unit, count))
+	}
+	s.must(s.timeline.Settle(s.ctx))
+	for unit, count := range want {
+		if got := s.timeline.Starts(unit); got != count {
+			s.Errorf("%s was started %d times, not %d", unit, got, count)
+		}
+	}
+}
+
+// internet waits until of the internet's targets exactly the given ones are active.
+func (s *scene) internet(targets ...string) {
+	s.Helper()
+	s.only([]string{online, offline, portal}, targets)
+}
+
+// lid waits until of the lid's targets exactly the given one is active.
+func (s *scene) lid(target string) {
+	s.Helper()
+	s.only([]string{lidOpen, lidClosed}, []string{target})
+}
+
+func (s *scene) only(among, active []string) {
+	s.Helper()
+	s.expect("active", active...)
+	for _, target := range among {
+		if !strings.Contains(strings.Join(active, " "), target) {
+			s.expect("inactive", target)
+		}
+	}
+}
+
+// sure waits until the bridge's status text contains some words and no doubts.
+func (s *scene) sure(words string) {
+	s.Helper()
+	s.until("the bridge is sure: "+words, func() bool {
+		text := s.systemctl("show", "--value", "--property=StatusText", bridgeUnit)
+		return strings.Contains(text, words) && !strings.Contains(text, "in doubt")
+	})
+}
+
+// waitLog follows the bridge's log of this scene until a line contains all words.
+func (s *scene) waitLog(words ...string) {
+	s.Helper()
+	follow := exec.CommandContext(s.ctx, "journalctl", "--follow", "--no-tail", "--output=cat",
+		"--after-cursor="+s.cursor, "_SYSTEMD_USER_UNIT="+bridgeUnit)
+	out, err := follow.StdoutPipe()
+	s.must(err)
+	s.must(follow.Start())
+	defer func() {
+		_ = follow.Process.Kill()
+		_ = follow.Wait() // killed
+	}()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if containsAll(lines.Text(), words) {
+			return
+		}
+	}
+	s.Fatalf("the log does not come to say %q", words)
+}
+
+func containsAll(text string, words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// once is a oneshot that runs at each arrival at a target.
+func once(target string) string {
+	return "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=" + target + "\n"
+}
+
+// while is a service that runs while a target is active, after the pattern that
+// the README teaches.
+func while(target string) string {
+	return "[Unit]\nAfter=" + target + "\nPartOf=" + target + "\nRequisite=" + target +
+		"\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=" + target + "\n"
+}

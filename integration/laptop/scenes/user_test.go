@@ -1,0 +1,131 @@
+package scenes
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// The user of the laptop. It lingers: its manager runs from the boot on.
+const (
+	user       = "user"
+	uid        = 1000 // also the group's
+	home       = "/home/" + user
+	runtimeDir = "/run/user/1000"
+	sessionBus = runtimeDir + "/bus"
+	manager    = "user@1000.service"
+)
+
+// login ends the user's manager and all that runs under it, and starts it anew.
+func (s *scene) login() {
+	s.Helper()
+	s.logout()
+	s.root("systemctl start " + manager)
+	s.until("the manager is on the session bus", func() bool {
+		timeline, err := sandbox.Record(s.ctx, uid, sessionBus)
+		if err == nil {
+			s.follow(timeline)
+		}
+		return err == nil
+	})
+}
+
+func (s *scene) logout() {
+	s.Helper()
+	s.root("systemctl stop " + manager)
+}
+
+// newUser leaves nothing of what an earlier scene put into the user's home.
+func (s *scene) newUser() {
+	s.Helper()
+	s.logout()
+	s.must(os.RemoveAll(home))
+	s.must(os.Mkdir(home, 0o755))
+	s.must(os.Chown(home, uid, uid))
+	s.login()
+}
+
+// root runs a command line and returns its standard output, trimmed.
+func (s *scene) root(line string) string {
+	s.Helper()
+	return s.output(exec.CommandContext(s.ctx, "/bin/sh", "-c", line))
+}
+
+// afterwards runs a command line as root when the scene is over, however it ends.
+func (s *scene) afterwards(line string) {
+	s.Cleanup(func() {
+		if out, err := exec.Command("/bin/sh", "-c", line).CombinedOutput(); err != nil {
+			s.Errorf("%s: %v: %s", line, err, out)
+		}
+	})
+}
+
+// user runs a command line as the user, as in a session of its.
+func (s *scene) user(line string) string {
+	s.Helper()
+	cmd := exec.CommandContext(s.ctx, "/bin/sh", "-c", line)
+	cmd.Dir = home
+	cmd.Env = []string{
+		"HOME=" + home, "USER=" + user, "LOGNAME=" + user, "SHELL=/bin/sh", "LANG=C.UTF-8",
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+		"XDG_RUNTIME_DIR=" + runtimeDir, "DBUS_SESSION_BUS_ADDRESS=unix:path=" + sessionBus,
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	return s.output(cmd)
+}
+
+func (s *scene) output(cmd *exec.Cmd) string {
+	s.Helper()
+	out, err := cmd.Output()
+	if err != nil {
+		var failed *exec.ExitError
+		if errors.As(err, &failed) {
+			out = append(out, failed.Stderr...)
+		}
+		s.Fatalf("%s: %v: %s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (s *scene) systemctl(args ...string) string {
+	s.Helper()
+	return s.user("systemctl --user " + strings.Join(args, " "))
+}
+
+// install installs the bridge as a user would, from a program somewhere else.
+func (s *scene) install() {
+	s.Helper()
+	s.Log(s.user(bridgeProgram + " install --now"))
+}
+
+// write writes a unit of the user's, or a drop-in of one.
+func (s *scene) write(name, content string) {
+	s.Helper()
+	path := filepath.Join(home, ".config/systemd/user", name)
+	s.user("mkdir -p " + filepath.Dir(path))
+	s.must(os.WriteFile(path, []byte(content), 0o644))
+	s.must(os.Chown(path, uid, uid))
+}
+
+// enable writes units and has them start with their targets.
+func (s *scene) enable(units map[string]string) {
+	s.Helper()
+	args := []string{"enable"} // which makes the manager read what is new
+	for name, content := range units {
+		s.write(name, content)
+		args = append(args, name)
+	}
+	s.systemctl(args...)
+}
+
+// flags gives the bridge's service flags, as systemctl --user edit would.
+func (s *scene) flags(flags string) {
+	s.Helper()
+	s.write("nm-session-bridge.service.d/override.conf",
+		"[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run "+flags+"\n")
+}

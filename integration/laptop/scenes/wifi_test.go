@@ -1,0 +1,77 @@
+package scenes
+
+import "testing"
+
+// beginOnline installs the bridge in a laptop that is online, with a service and
+// two oneshots that have to do with it.
+func beginOnline(t *testing.T) *scene {
+	t.Helper()
+	s := beginOpen(t)
+	s.enable(map[string]string{
+		"sync.service": while(online), "online.service": once(online), "offline.service": once(offline),
+		"browser.service": once(portal),
+	})
+	s.flags("--gone-grace=1h")
+	s.install()
+	s.internet(online)
+	s.record()
+	return s
+}
+
+// back waits for the second time that the laptop is online, and checks that
+// everything was started once more.
+func (s *scene) back() {
+	s.Helper()
+	s.internet(online)
+	s.expect("active", "sync.service")
+	s.starts(map[string]int{
+		online: 1, "sync.service": 1, "online.service": 1, offline: 1, "offline.service": 1,
+	})
+}
+
+func TestAccessPointVanishesAndReturns(t *testing.T) {
+	s := beginOnline(t)
+	s.root("systemctl stop ap-hostapd")
+	s.internet(offline)
+	s.expect("inactive", "sync.service")
+	s.root("systemctl start ap-hostapd")
+	s.back()
+	s.starts(map[string]int{portal: 0})
+}
+
+func TestRadioOffAndOn(t *testing.T) {
+	s := beginOnline(t)
+	s.root("nmcli radio wifi off")
+	s.internet(offline)
+	s.expect("inactive", "sync.service")
+	s.root("nmcli radio wifi on")
+	s.root("systemctl restart ap-hostapd") // its radio is upset too
+	s.back()
+	s.starts(map[string]int{portal: 0})
+}
+
+func TestPortalAndSignIn(t *testing.T) {
+	s := beginOnline(t)
+	s.root("echo portal >/run/check")
+	s.afterwards("rm -f /run/check")
+	s.internet(offline, portal)
+	s.expect("inactive", "sync.service")
+	s.root("rm /run/check")
+	s.back()
+	s.starts(map[string]int{portal: 1, "browser.service": 1})
+}
+
+func TestNetworkManagerRestarts(t *testing.T) {
+	s := beginOnline(t)
+	for range 2 {
+		s.root("systemctl restart NetworkManager")
+		s.until("there is an internet", func() bool {
+			return s.root("nmcli --terse --fields=CONNECTIVITY general") == "full"
+		})
+		s.sure("internet online")
+	}
+	s.starts(map[string]int{
+		online: 0, "sync.service": 0, "online.service": 0, offline: 0, "offline.service": 0, bridgeUnit: 0,
+	})
+	s.oneLock()
+}
