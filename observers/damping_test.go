@@ -84,7 +84,8 @@ func TestDamper(t *testing.T) {
 		{"a storm that does not end is let through every ten seconds", "", stormSteps()},
 		{"what is urgent is not held in a storm", "", []step{
 			at(0, "a", "a"), at(100*ms, "b", "b"), at(200*ms, "a", "a"), at(300*ms, "b", "b"), at(400*ms, "a", "b"),
-			{500 * ms, &Reading{Position: "c", Urgent: true}, "c"}, {600 * ms, &Reading{Position: "a", Urgent: true}, "a"},
+			{500 * ms, &Reading{Position: "c", Urgent: true}, "c"},
+			{600 * ms, &Reading{Position: "a", Urgent: true}, "a"},
 		}},
 		{"after a storm changes count at once again", "", []step{
 			at(0, "a", "a"), at(100*ms, "b", "b"), at(200*ms, "a", "a"), at(300*ms, "b", "b"), at(400*ms, "a", "b"),

@@ -57,11 +57,11 @@ func play(ctx context.Context, t *testing.T, release string, programs laptop.Pro
 	fmt.Printf("-- %s: the image is there after %.1f s, the laptop boots\n", release, time.Since(began).Seconds())
 	arguments := []string{"-test.v", "-test.run=" + os.Getenv(scenesVariable)}
 	result, err := laptop.Run(ctx, image, programs, arguments, os.Stdout)
-	fmt.Printf("-- %s: booted in %.1f s, ended after %.1f s with status %d\n",
-		release, result.Boot.Seconds(), result.Total.Seconds(), result.Status)
 	if err != nil {
 		t.Fatal(err)
 	}
+	fmt.Printf("-- %s: booted in %.1f s, ended after %.1f s with status %d\n",
+		release, result.Boot.Seconds(), result.Total.Seconds(), result.Status)
 	if result.Status != 0 {
 		t.Error("scenes failed; see what they printed")
 	}
