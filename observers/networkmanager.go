@@ -51,7 +51,7 @@ func internet(policy Policy) func(World) Reading {
 		}
 		startup, _ := facts.Bool("Startup")
 		connectivity, state := nm.NmConnectivity(c), nm.NmState(s)
-		first.note(facts.Owner, connectivity, startup)
+		first.note(facts.Owner, connectivity)
 		reading := Reading{Position: "offline", Reason: networkReason(connectivity, state, startup)}
 		switch {
 		case state == nm.NmStateAsleep:
@@ -89,16 +89,12 @@ type firstCheck struct {
 	done  bool
 }
 
-func (f *firstCheck) note(owner string, connectivity nm.NmConnectivity, startup bool) {
+func (f *firstCheck) note(owner string, connectivity nm.NmConnectivity) {
 	if owner != f.owner {
 		*f = firstCheck{owner: owner}
 	}
-	switch connectivity {
-	case nm.NmConnectivityFull, nm.NmConnectivityPortal:
-		f.done = true
-	case nm.NmConnectivityLimited:
-		f.done = f.done || !startup // during startup it says nothing
-	}
+	// Limited is no outcome: on Wi-Fi it also comes and goes before the first.
+	f.done = f.done || connectivity == nm.NmConnectivityFull || connectivity == nm.NmConnectivityPortal
 }
 
 func networkReason(connectivity nm.NmConnectivity, state nm.NmState, startup bool) string {

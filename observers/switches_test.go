@@ -86,6 +86,13 @@ func TestACablePulledCountsAtOnceUnlessNothingWasCheckedYet(t *testing.T) {
 	if got := read(World{networkManager: pulled}); got.After != policy().LimitedGrace {
 		t.Errorf("before the first check: %+v", got)
 	}
+	// So a restart was seen to end on Wi-Fi: Limited, None, and then State before Connectivity.
+	limited := network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, false)
+	limited.Owner = ":1.2"
+	read(World{networkManager: limited})
+	if got := read(World{networkManager: pulled}); got.After != policy().LimitedGrace {
+		t.Errorf("after limited connectivity, before the first check: %+v", got)
+	}
 }
 
 func TestInternetGivesNetworkManagersOwnNames(t *testing.T) {

@@ -15,7 +15,7 @@ const (
 	anyJobRemoved = "type='signal',sender='" + ManagerName + "',path='" + string(managerPath) +
 		"',interface='" + managerInterface + "',member='JobRemoved'"
 
-	// A job that we were given longer ago has nothing to do with what happens now.
+	// A job that we were given longer before a wait has nothing to do with it.
 	recently = 3 * time.Second
 )
 
@@ -31,6 +31,7 @@ type waiting struct {
 	stop       func() // ends the match rule
 	asking     bool   // whether the manager has been asked for its jobs
 	again      bool   // whether it is to be asked once more
+	since      uint32 // the first job that is waited for; 0 while there is none
 	unfinished []string
 }
 
@@ -41,7 +42,19 @@ type waiting struct {
 func (r *Reconciler) AwaitJobs(done func()) {
 	r.StopWaiting()
 	r.waiting = &waiting{done: done, stop: r.manager.Listen(anyJobRemoved)}
+	for _, g := range r.given {
+		if time.Since(g.at) < recently {
+			r.waiting.include(g.id)
+		}
+	}
 	r.checkWaiting()
+}
+
+// include has a job, and all that come after it, waited for.
+func (w *waiting) include(id uint32) {
+	if w.since == 0 || id < w.since {
+		w.since = id
+	}
 }
 
 // StopWaiting ends a wait that [Reconciler.AwaitJobs] began.
@@ -69,6 +82,9 @@ func (r *Reconciler) note(path dbus.ObjectPath) {
 	now := time.Now()
 	r.given = slices.DeleteFunc(r.given, func(g givenJob) bool { return now.Sub(g.at) > recently })
 	r.given = append(r.given, givenJob{uint32(id), now})
+	if r.waiting != nil {
+		r.waiting.include(uint32(id))
+	}
 }
 
 // checkWaiting finds out whether what is waited for has finished.
@@ -110,7 +126,7 @@ func (r *Reconciler) takeJobs(call *dbus.Call) {
 	}
 	w.unfinished = nil
 	for _, job := range jobs {
-		if r.mayBeOurs(job.ID) {
+		if w.since != 0 && job.ID >= w.since {
 			w.unfinished = append(w.unfinished, job.Unit)
 		}
 	}
@@ -120,8 +136,4 @@ func (r *Reconciler) takeJobs(call *dbus.Call) {
 	// A manager that does not tell is not waited for either.
 	r.StopWaiting()
 	w.done()
-}
-
-func (r *Reconciler) mayBeOurs(id uint32) bool {
-	return slices.ContainsFunc(r.given, func(g givenJob) bool { return id >= g.id && time.Since(g.at) < recently })
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -30,6 +31,9 @@ func TestJobsAreAwaitedUntilNoneOfOursIsLeft(t *testing.T) {
 	m.jobs(map[uint32]string{7: "backup.service", 20: online, 23: "late.service"})
 	if unfinished := m.r.Unfinished(); finished || len(unfinished) != 2 || slices.Contains(unfinished, "backup.service") {
 		t.Fatalf("unfinished: %v", unfinished)
+	}
+	for i := range m.r.given {
+		m.r.given[i].at = m.r.given[i].at.Add(-time.Hour) // however long it takes
 	}
 	m.is(online, "active", "")
 	m.removed(online, "/org/freedesktop/systemd1/job/20", "done")

@@ -158,11 +158,13 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 	return due, waiting
 }
 
-// Heard tells whether every service that a switch is read from has been heard.
+// Heard tells whether every service that a switch is read from has been heard,
+// and none that is needed is about to be.
 func (b *Bridge) Heard() bool {
 	for _, s := range b.switches {
 		for _, source := range s.Sources {
-			if b.world[source.Name].Service == "" {
+			facts := b.world[source.Name]
+			if facts.Service == "" || facts.Awaited && b.demanded[source.Name] != observers.Dormant {
 				return false
 			}
 		}
