@@ -60,6 +60,8 @@ func TestLogindRestarts(t *testing.T) {
 	s.status("lid closed (in doubt: logind is not running)")
 	// As it starts it signals for a moment that the closed lid is open.
 	s.must(s.Login1.Appear(s.ctx))
+	<-s.Login1.Looked()
+	s.settle()
 	s.status("internet online, lid closed")
 	s.must(s.Login1.Vanish())
 	s.status("lid closed (in doubt: logind is not running)")

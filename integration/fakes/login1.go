@@ -62,7 +62,8 @@ type Login1 struct {
 	emits    map[string]bool
 
 	mu         sync.Mutex
-	restarted  bool // whether the next Appear is not the first
+	restarted  bool          // whether the next Appear is not the first
+	looked     chan struct{} // closed once the buttons have been looked at
 	properties map[string]dbus.Variant
 	conn       *dbus.Conn
 	inhibitors map[*os.File]Inhibitor
@@ -157,8 +158,15 @@ func (l *Login1) Appear(ctx context.Context) error {
 	select {
 	case <-owned:
 		l.conn = conn
+		l.looked = make(chan struct{})
 		if l.restarted {
-			time.AfterFunc(buttonsAfter, l.signalButtons)
+			looked := l.looked
+			time.AfterFunc(buttonsAfter, func() {
+				l.signalButtons()
+				close(looked)
+			})
+		} else {
+			close(l.looked)
 		}
 		l.restarted = true
 		return nil
@@ -184,6 +192,13 @@ func (l *Login1) signalButtons() {
 			return // the bus has gone
 		}
 	}
+}
+
+// Looked returns a channel that is closed once the logind that appeared last has looked at its buttons.
+func (l *Login1) Looked() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.looked
 }
 
 // Vanish leaves the bus as a stopped logind does. The properties are kept for the next Appear.
