@@ -23,6 +23,11 @@ const (
 	// writeTimeout bounds one message's way into the socket. It only runs out
 	// when the bus has stopped reading for good.
 	writeTimeout = 5 * time.Second
+
+	// endOfAuthentication is the last line of the text protocol that a
+	// connection begins with; binary messages follow
+	// (https://dbus.freedesktop.org/doc/dbus-specification.html#auth-command-begin).
+	endOfAuthentication = "BEGIN\r\n"
 )
 
 // Conn is a private connection to a message bus.
@@ -59,7 +64,7 @@ func dialSocket(ctx context.Context, name string) (*Conn, error) {
 	router := &router{}
 	// dbus.NewConn, unlike dbus.Dial, does not negotiate fd passing: fds that
 	// nobody expected would never be closed.
-	conn, err := dbus.NewConn(&stream{Conn: raw, in: bufio.NewReader(raw)}, dbus.WithSignalHandler(router))
+	conn, err := dbus.NewConn(newStream(raw, router), dbus.WithSignalHandler(router))
 	if err != nil {
 		raw.Close()
 		return nil, err
@@ -83,12 +88,15 @@ func (c *Conn) Lost() <-chan struct{} {
 	return c.Context().Done()
 }
 
-// stream buffers what is read, for godbus reads a message in many small
-// pieces, and closes the connection when a write fails: half a message leaves
-// no way to go on.
+// stream passes on only what is to be decoded, and closes the connection when a
+// write fails: half a message leaves no way to go on.
 type stream struct {
 	net.Conn
-	in *bufio.Reader
+	in *frames
+}
+
+func newStream(raw net.Conn, router *router) *stream {
+	return &stream{Conn: raw, in: &frames{in: bufio.NewReader(raw), believes: router.believes, dropped: router.lost}}
 }
 
 func (s *stream) Read(p []byte) (int, error) {
@@ -96,6 +104,9 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 func (s *stream) Write(p []byte) (int, error) {
+	if string(p) == endOfAuthentication {
+		s.in.begun = true
+	}
 	err := s.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/godbus/dbus/v5"
@@ -32,6 +33,26 @@ func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 		} else {
 			s.deliver(signal)
 		}
+	}
+}
+
+// believes tells whether signals of a sender are to be heard: of the bus daemon
+// and of the followed services' present owners.
+func (r *router) believes(sender string) bool {
+	if sender == daemonName {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.services, func(s *Service) bool { return s.isOwner(sender) })
+}
+
+// lost has the services of a sender told that a signal of theirs was lost.
+func (r *router) lost(sender string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.services {
+		s.lost(sender)
 	}
 }
 

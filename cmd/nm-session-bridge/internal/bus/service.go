@@ -109,6 +109,22 @@ func (s *Service) deliver(signal *dbus.Signal) {
 	s.push(signal)
 }
 
+func (s *Service) isOwner(sender string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owner != "" && sender == s.owner
+}
+
+// lost tells, where the sender is the present owner, that a signal of its was
+// lost.
+func (s *Service) lost(sender string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owner != "" && sender == s.owner {
+		s.push(s.announcement(0))
+	}
+}
+
 // push queues a signal. Where there is no room, all that wait are dropped for
 // one that tells the present owner once more, whose state must then be read.
 func (s *Service) push(signal *dbus.Signal) {
