@@ -167,8 +167,13 @@ func remedy(u *unit) string {
 // call sends a method call to the manager and has its answer passed to take on
 // the owner's goroutine.
 func (r *Reconciler) call(method string, take func(*dbus.Call), args ...any) {
+	r.callAt(managerPath, method, take, args...)
+}
+
+// callAt is call to another object of the manager's.
+func (r *Reconciler) callAt(path dbus.ObjectPath, method string, take func(*dbus.Call), args ...any) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	call := r.manager.Go(ctx, managerPath, method, args...)
+	call := r.manager.Go(ctx, path, method, args...)
 	go func() {
 		defer cancel()
 		select {

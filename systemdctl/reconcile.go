@@ -80,6 +80,8 @@ type unit struct {
 	refused string      // why starting or stopping it is not tried again
 	fixes   []time.Time // when it was put right after something else moved it
 	truce   bool        // whether that happened too often
+
+	activation int // counts how often it has settled
 }
 
 // New returns a reconciler of the named targets. It does nothing until its
@@ -214,8 +216,11 @@ func (r *Reconciler) reconcile() {
 		}
 	}
 	for _, u := range r.units {
-		if u.managed && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
+		if u.managed && !u.settled && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
 			u.settled = true
+			if u.wanted {
+				r.reviveLater(u)
+			}
 		}
 	}
 }

@@ -1,0 +1,69 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// limitedUnit is a service that systemd starts once in a time and not again.
+func limitedUnit(more string) string {
+	return `[Unit]
+After=internet-online.target
+PartOf=internet-online.target
+StartLimitBurst=1
+StartLimitIntervalSec=12s
+[Service]
+` + more + `
+[Install]
+WantedBy=internet-online.target
+`
+}
+
+func TestServicesThatTheStartLimitHitAreStartedOnceMore(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("limited.service", limitedUnit("ExecStart=/bin/sleep infinity"))
+	s.enable("stopped.service", limitedUnit("ExecStart=/bin/sleep infinity"))
+	s.enable("failing.service", limitedUnit("ExecStart=/bin/false"))
+	s.enable("once.service", onceUnit("internet-online.target"))
+	s.install()
+	s.online()
+	s.expect("active", "limited.service", "stopped.service")
+	s.expect("failed", "failing.service")
+	s.check(sandbox.PortalRedirect)
+	s.portal()
+	s.check(sandbox.Full)
+	s.online()
+	s.expect("failed", "limited.service", "stopped.service")
+	s.systemctl("reset-failed", "stopped.service") // which is how a user makes it stopped
+
+	s.says("starting limited.service again")
+	s.expect("active", "limited.service")
+	s.started("limited.service", 2)
+	s.started("stopped.service", 1)
+	s.expect("inactive", "stopped.service")
+	s.started("failing.service", 1)
+	s.expect("failed", "failing.service")
+	s.started("once.service", 2)
+	s.started("internet-online.target", 2)
+}
+
+func TestServicesThatTheStartLimitHitStayStoppedWithTheirTarget(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("limited.service", limitedUnit("ExecStart=/bin/sleep infinity"))
+	s.install()
+	s.online()
+	s.check(sandbox.PortalRedirect)
+	s.portal()
+	s.check(sandbox.Full)
+	s.online()
+	s.expect("failed", "limited.service")
+	s.check(sandbox.PortalRedirect)
+	s.portal()
+	s.check(sandbox.Full)
+	s.online()
+	// The second activation alone has it started again, once.
+	s.says("starting limited.service again")
+	s.expect("active", "limited.service")
+	s.started("limited.service", 2)
+}
