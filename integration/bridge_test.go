@@ -81,7 +81,7 @@ func TestBridgeWithWrongFlagsIsNotStartedAgainAndAgain(t *testing.T) {
 	s.flags("--frobnicate")
 	s.fails(1, program+" install --now")
 	s.expect("failed", bridgeUnit)
-	s.says("flag provided but not defined: -frobnicate")
+	s.says("unknown flag --frobnicate")
 	s.started(bridgeUnit, 1)
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -18,73 +17,23 @@ type runOptions struct {
 	switches []string // names; empty for all
 }
 
-func parseRun(args []string) (runOptions, error) {
-	o := runOptions{policy: observers.Policy{
+func (o *runOptions) declare(flags *flag.FlagSet) {
+	o.policy = observers.Policy{
 		OnlineWhen:   observers.Full,
 		LimitedGrace: 5 * time.Second,
 		GoneGrace:    10 * time.Second,
-	}}
-	flags := newFlags("run")
-	flags.Func("online-when", "", oneOf(&o.policy.OnlineWhen, observers.Full, observers.Limited))
-	flags.Func("limited-grace", "", grace(&o.policy.LimitedGrace))
-	flags.Func("gone-grace", "", grace(&o.policy.GoneGrace))
-	flags.Func("switches", "", func(list string) error {
+	}
+	flags.Func("switches", "which switches to keep, separated by commas: the `LIST` is "+joined(switchNames())+"; all by default", func(list string) error {
 		var err error
-		o.switches, err = switchNames(list)
+		o.switches, err = chosenNames(list)
 		return err
 	})
-	return o, parse(flags, args)
-}
-
-// installOptions are the flags of install.
-type installOptions struct {
-	now, force bool
-}
-
-func parseInstall(args []string) (installOptions, error) {
-	var o installOptions
-	flags := newFlags("install")
-	flags.BoolVar(&o.now, "now", false, "")
-	flags.BoolVar(&o.force, "force", false, "")
-	return o, parse(flags, args)
-}
-
-// uninstallOptions are the flags of uninstall.
-type uninstallOptions struct {
-	force bool
-}
-
-func parseUninstall(args []string) (uninstallOptions, error) {
-	var o uninstallOptions
-	flags := newFlags("uninstall")
-	flags.BoolVar(&o.force, "force", false, "")
-	return o, parse(flags, args)
-}
-
-func newFlags(command string) *flag.FlagSet {
-	flags := flag.NewFlagSet(command, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	return flags
-}
-
-// parse returns a usage error that names what is accepted.
-func parse(flags *flag.FlagSet, args []string) error {
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return err
-	}
-	if err != nil {
-		var accepted []string
-		flags.VisitAll(func(f *flag.Flag) { accepted = append(accepted, "--"+f.Name) })
-		if strings.Contains(err.Error(), "not defined") {
-			err = fmt.Errorf("%w: flags of %s are %s", err, flags.Name(), strings.Join(accepted, ", "))
-		}
-		return usageError{err}
-	}
-	if flags.NArg() > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q: %s takes only flags", flags.Arg(0), flags.Name())}
-	}
-	return nil
+	flags.Func("online-when", "what connectivity is called online: `full` (the default) or limited, for networks that block the check",
+		oneOf(&o.policy.OnlineWhen, observers.Full, observers.Limited))
+	flags.Func("limited-grace", "how long connectivity may be limited before an online switch goes offline: a `DURATION`, 5s by default",
+		grace(&o.policy.LimitedGrace))
+	flags.Func("gone-grace", "how long switches keep their positions while NetworkManager or logind is away: a `DURATION`, 10s by default",
+		grace(&o.policy.GoneGrace))
 }
 
 func oneOf(target *observers.Bar, accepted ...observers.Bar) func(string) error {
@@ -108,12 +57,17 @@ func grace(target *time.Duration) func(string) error {
 	}
 }
 
-func switchNames(list string) ([]string, error) {
-	var accepted []string
+// switchNames returns the names of all switches.
+func switchNames() []string {
+	var names []string
 	for _, s := range observers.Table(observers.Policy{}) {
-		accepted = append(accepted, s.Name)
+		names = append(names, s.Name)
 	}
-	names := strings.Split(list, ",")
+	return names
+}
+
+func chosenNames(list string) ([]string, error) {
+	accepted, names := switchNames(), strings.Split(list, ",")
 	for _, name := range names {
 		if !slices.Contains(accepted, name) {
 			return nil, fmt.Errorf("no switch is called %q; accepted are %s, separated by commas", name, joined(accepted))

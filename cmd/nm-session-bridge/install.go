@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the man page
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,46 @@ var manPage []byte
 // jobTimeout bounds a job of the user manager that install waits for. The
 // service is ready within moments; a target stops when its units have.
 const jobTimeout = 2 * time.Minute
+
+func installCommand() command {
+	return command{
+		name:     "install",
+		summary:  "install program, service and targets for this user",
+		examples: []example{{"install --now", "install, or upgrade, and start the service"}},
+		prepare: func(flags *flag.FlagSet) action {
+			var options installOptions
+			flags.BoolVar(&options.now, "now", false, "start the service, or restart it if it runs an older version")
+			flags.BoolVar(&options.force, "force", false, "replace files that were changed since they were installed; the changed file is kept with a ~ behind its name")
+			return func(ctx context.Context, out output, _ []string) error {
+				return install(ctx, options, out.stdout)
+			}
+		},
+	}
+}
+
+func uninstallCommand() command {
+	return command{
+		name:    "uninstall",
+		summary: "take away what install wrote",
+		prepare: func(flags *flag.FlagSet) action {
+			var options uninstallOptions
+			flags.BoolVar(&options.force, "force", false, "remove installed files even where they were changed")
+			return func(ctx context.Context, out output, _ []string) error {
+				return uninstall(ctx, options, out.stdout)
+			}
+		},
+	}
+}
+
+// installOptions are the flags of install.
+type installOptions struct {
+	now, force bool
+}
+
+// uninstallOptions are the flags of uninstall.
+type uninstallOptions struct {
+	force bool
+}
 
 // places are the directories that install writes to.
 type places struct {

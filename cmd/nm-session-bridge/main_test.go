@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,16 +29,16 @@ func call(t *testing.T, line string) (status int, stdout, stderr string) {
 
 func TestWrongUsage(t *testing.T) {
 	for line, words := range map[string][]string{
-		"--frobnicate":          {"-frobnicate", "--switches", "--online-when", "--limited-grace", "--gone-grace"},
+		"--frobnicate":          {"--frobnicate", "--switches", "--online-when", "--limited-grace", "--gone-grace"},
 		"--online-when=maybe":   {`"maybe"`, "full, limited"},
 		"--switches=internet,x": {`"x"`, "internet, lid, sleep"},
 		"--switches=":           {`""`, "internet, lid"},
 		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},
 		"--gone-grace=-1s":      {`"-1s"`, "500ms, 5s or 1m"},
 		"run now":               {`"now"`},
-		"fly":                   {`"fly"`, "run, install, uninstall, help"},
-		"install --later":       {"-later", "--now", "--force"},
-		"uninstall --now":       {"-now", "--force"},
+		"fly":                   {`"fly"`, "run, install, uninstall", "help"},
+		"install --later":       {"--later", "--now", "--force"},
+		"uninstall --now":       {"--now", "--force"},
 	} {
 		status, stdout, stderr := call(t, line)
 		if status != wrongUsage || stdout != "" {
@@ -55,28 +56,45 @@ func TestWrongUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, line := range []string{"help", "--help", "-h", "run --help", "run --switches=lid --help", "install --now -h"} {
-		if status, stdout, _ := call(t, line); status != success || stdout != usage {
+	for _, line := range []string{"help", "--help", "-h"} {
+		status, stdout, _ := call(t, line)
+		if status != success {
+			t.Errorf("%s: exit status %d", line, status)
+		}
+		for _, c := range commands() {
+			if !strings.Contains(stdout, "\n  "+c.name+" ") {
+				t.Errorf("%s does not name %s", line, c.name)
+			}
+		}
+	}
+	for _, line := range []string{"help install", "install --help", "install --now -h", "install -help"} {
+		if status, stdout, _ := call(t, line); status != success || !strings.HasPrefix(stdout, "Usage: nm-session-bridge install [--force] [--now]\n") {
 			t.Errorf("%s: exit status %d, printed %q", line, status, stdout)
 		}
 	}
 }
 
-// What the help says must be what the man page and the README say.
-func TestHelpManPageAndReadmeNameTheSameFlags(t *testing.T) {
+// Every command must be in the man page and every flag in both.
+func TestTheManPageAndReadmeNameEveryCommandAndFlag(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, flag := range []string{"switches", "online-when", "limited-grace", "gone-grace", "now", "force"} {
-		if !strings.Contains(usage, "--"+flag) {
-			t.Errorf("the help does not mention --%s", flag)
+	for _, c := range commands() {
+		if !strings.Contains(string(manPage), "Cm "+c.name) {
+			t.Errorf("the man page does not mention %s", c.name)
 		}
-		if !strings.Contains(string(manPage), "Fl -"+flag) {
-			t.Errorf("the man page does not mention --%s", flag)
+		if !strings.Contains(string(readme), c.name) {
+			t.Errorf("the README does not mention %s", c.name)
 		}
-		if !strings.Contains(string(readme), "--"+flag) {
-			t.Errorf("the README does not mention --%s", flag)
-		}
+		flags, _ := c.declare()
+		flags.VisitAll(func(f *flag.Flag) {
+			if !strings.Contains(string(manPage), "Fl -"+f.Name) {
+				t.Errorf("the man page does not mention --%s of %s", f.Name, c.name)
+			}
+			if !strings.Contains(string(readme), "--"+f.Name) {
+				t.Errorf("the README does not mention --%s of %s", f.Name, c.name)
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"maps"
@@ -31,6 +32,25 @@ const (
 	// followTimeout bounds the subscription to a service.
 	followTimeout = 10 * time.Second
 )
+
+func runCommand() command {
+	return command{
+		name:    "run",
+		summary: "observe and keep the targets true",
+		notes:   "This is what the user service does. SIGHUP has everything read anew.",
+		examples: []example{
+			{"run --switches=internet,lid", "keep the targets of two switches only"},
+			{"run --limited-grace=30s", "take half a minute of limited connectivity for nothing"},
+		},
+		prepare: func(flags *flag.FlagSet) action {
+			var options runOptions
+			options.declare(flags)
+			return func(ctx context.Context, out output, _ []string) error {
+				return run(ctx, options, out.stderr)
+			}
+		},
+	}
+}
 
 // run observes the system bus and keeps the targets true until the context
 // ends. The targets stay as they are then.

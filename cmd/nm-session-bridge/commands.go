@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// command is something that the program can be told to do.
+type command struct {
+	name string
+	// operands are what follows the flags, as the help shows it; empty for none.
+	operands string
+	// summary is one line for the list of commands.
+	summary string
+	// notes are further lines of the command's own help.
+	notes string
+	// examples are command lines, without the program's name, and what they do.
+	examples []example
+	// prepare declares the flags and returns what runs the command once they
+	// have been read.
+	prepare func(*flag.FlagSet) action
+}
+
+type example struct{ line, effect string }
+
+// action runs a command with its operands.
+type action func(ctx context.Context, out output, operands []string) error
+
+// output is where a command writes to.
+type output struct {
+	stdout io.Writer
+	stderr *os.File
+}
+
+// commands returns every command, in the order of the help.
+func commands() []command {
+	return []command{
+		runCommand(),
+		installCommand(),
+		uninstallCommand(),
+	}
+}
+
+// defaultCommand is what a call without a command means.
+const defaultCommand = "run"
+
+// choose finds the command that the arguments name, and the rest of them.
+func choose(args []string) (command, []string, error) {
+	name := defaultCommand
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
+	}
+	var names []string
+	for _, c := range commands() {
+		if c.name == name {
+			return c, args, nil
+		}
+		names = append(names, c.name)
+	}
+	return command{}, nil, usageError{fmt.Errorf("unknown command %q: commands are %s, help", name, strings.Join(names, ", "))}
+}
+
+// call runs the command with its flags and operands. A call for help is
+// [flag.ErrHelp].
+func (c command) call(ctx context.Context, out output, args []string) error {
+	flags, act := c.declare()
+	operands, err := c.parse(flags, args)
+	if err != nil {
+		return err
+	}
+	return act(ctx, out, operands)
+}
+
+func (c command) declare() (*flag.FlagSet, action) {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	return flags, c.prepare(flags)
+}
+
+// parse reads flags before, between and after the operands. Its errors name
+// what is accepted.
+func (c command) parse(flags *flag.FlagSet, args []string) (operands []string, err error) {
+	for {
+		err := flags.Parse(args)
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		if err != nil {
+			return nil, usageError{errors.New(explain(flags, err.Error()))}
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		operands, args = append(operands, flags.Arg(0)), flags.Args()[1:]
+	}
+	if len(operands) > 0 && c.operands == "" {
+		return nil, usageError{fmt.Errorf("unexpected argument %q: %s takes only flags", operands[0], c.name)}
+	}
+	return operands, nil
+}
+
+// explain puts package flag's words into the form in which the help has them.
+func explain(flags *flag.FlagSet, problem string) string {
+	const unknown, missing = "flag provided but not defined: -", "flag needs an argument: -"
+	name, isUnknown := strings.CutPrefix(problem, unknown)
+	if isUnknown {
+		var accepted []string
+		flags.VisitAll(func(f *flag.Flag) { accepted = append(accepted, "--"+f.Name) })
+		if len(accepted) == 0 {
+			return fmt.Sprintf("unknown flag --%s: %s has no flags", name, flags.Name())
+		}
+		return fmt.Sprintf("unknown flag --%s: flags of %s are %s", name, flags.Name(), strings.Join(accepted, ", "))
+	}
+	if name, isMissing := strings.CutPrefix(problem, missing); isMissing {
+		return fmt.Sprintf("flag --%s needs a value, as in --%s=VALUE", name, name)
+	}
+	return strings.Replace(problem, " flag -", " flag --", 1)
+}
