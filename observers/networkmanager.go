@@ -27,6 +27,12 @@ func NetworkManager() Source {
 			"Connectivity": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMConnectivityState
 			"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
 			"Startup":      "b", // devices known at its start are still being brought up
+			// Only told to people: without the check Connectivity is a guess.
+			"ConnectivityCheckEnabled": "b",
+		},
+		Words: map[string]func(uint32) string{
+			"Connectivity": func(n uint32) string { return connectivityWord(nm.NmConnectivity(n)) },
+			"State":        func(n uint32) string { return stateWord(nm.NmState(n)) },
 		},
 		// The first object is the loopback device, which only goes when
 		// NetworkManager itself does: first of all, before it calls a Wi-Fi
@@ -98,11 +104,17 @@ func (f *firstCheck) note(owner string, connectivity nm.NmConnectivity) {
 }
 
 func networkReason(connectivity nm.NmConnectivity, state nm.NmState, startup bool) string {
-	reason := fmt.Sprintf("Connectivity=%s State=%s",
-		strings.TrimPrefix(connectivity.String(), "NmConnectivity"),
-		strings.TrimPrefix(state.String(), "NmState"))
+	reason := fmt.Sprintf("Connectivity=%s State=%s", connectivityWord(connectivity), stateWord(state))
 	if startup {
 		reason += " Startup=true"
 	}
 	return reason
+}
+
+func connectivityWord(c nm.NmConnectivity) string {
+	return strings.TrimPrefix(c.String(), "NmConnectivity")
+}
+
+func stateWord(s nm.NmState) string {
+	return strings.TrimPrefix(s.String(), "NmState")
 }

@@ -1,6 +1,8 @@
 package observers
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -14,6 +16,8 @@ type Source struct {
 	Interface   string
 	// Properties maps each property of interest to its D-Bus signature, u, t or b.
 	Properties map[string]string
+	// Words, where set, say the values of properties of type u in words.
+	Words map[string]func(uint32) string
 	// Doubtful names a property that some versions of the service signal and
 	// some do not; the service's introspection data tells.
 	Doubtful string
@@ -65,6 +69,24 @@ func (s Source) Matches() [][]dbus.MatchOption {
 		})
 	}
 	return rules
+}
+
+// Describe tells the source's facts in words, by the names that people know:
+// NetworkManager.Connectivity, say. Of a source without values it tells, under
+// its label, why there are none.
+func (s Source) Describe(facts Facts) map[string]string {
+	words := map[string]string{}
+	if facts.Problem != "" {
+		words[s.Label] = strings.TrimPrefix(facts.Problem, s.Label+" ")
+	}
+	for name, value := range facts.values {
+		word := fmt.Sprint(value)
+		if number, ok := value.(uint32); ok && s.Words[name] != nil {
+			word = s.Words[name](number)
+		}
+		words[s.Label+"."+name] = word
+	}
+	return words
 }
 
 // Initially returns how much of the source is observed without being asked to.

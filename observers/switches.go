@@ -1,6 +1,8 @@
 package observers
 
 import (
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -124,6 +126,19 @@ func (s Switch) Targets(position string) map[string]bool {
 		}
 	}
 	return wanted
+}
+
+// Accepts returns nil where the switch has the position, and otherwise an error
+// that names those it has.
+func (s Switch) Accepts(position string) error {
+	var names []string
+	for _, p := range s.Positions {
+		if p.Name == position {
+			return nil
+		}
+		names = append(names, p.Name)
+	}
+	return fmt.Errorf("the %s is never %q; it is one of %s", s.Name, position, strings.Join(names, ", "))
 }
 
 // PositionOf returns the position whose targets are exactly the active ones.

@@ -33,14 +33,16 @@ type action func(ctx context.Context, out output, operands []string) error
 
 // output is where a command writes to.
 type output struct {
-	stdout io.Writer
-	stderr *os.File
+	stdout, stderr *os.File
 }
 
 // commands returns every command, in the order of the help.
 func commands() []command {
 	return []command{
 		runCommand(),
+		statusCommand(),
+		monitorCommand(),
+		setCommand(),
 		installCommand(),
 		uninstallCommand(),
 	}

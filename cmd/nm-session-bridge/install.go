@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	_ "embed" // the man page
+	"embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,8 +22,10 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-//go:embed dist/nm-session-bridge.1
-var manPage []byte
+// manPages are the manual, in mdoc(7).
+//
+//go:embed dist/*.1 dist/*.5 dist/*.7
+var manPages embed.FS
 
 // jobTimeout bounds a job of the user manager that install waits for. The
 // service is ready within moments; a target stops when its units have.
@@ -96,9 +99,12 @@ func (p places) program() string { return filepath.Join(p.home, ".local/bin/nm-s
 func (p places) units() string   { return filepath.Join(p.data, "systemd/user") }
 func (p places) record() string  { return filepath.Join(p.data, "nm-session-bridge/installed") }
 
-func (p places) man() string { return filepath.Join(p.data, "man/man1/nm-session-bridge.1") }
+// man is where a page of the manual goes: into the folder of its section.
+func (p places) man(page string) string {
+	return filepath.Join(p.data, "man", "man"+strings.TrimPrefix(filepath.Ext(page), "."), page)
+}
 
-// files are what install writes: this program, its man page and the units.
+// files are what install writes: this program, its manual and the units.
 func (p places) files() ([]systemdctl.File, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -112,10 +118,18 @@ func (p places) files() ([]systemdctl.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(files,
-		systemdctl.File{Path: p.man(), Mode: 0o644, Content: manPage},
-		systemdctl.File{Path: p.program(), Mode: 0o755, Content: program},
-	), nil
+	pages, err := manPages.ReadDir("dist")
+	if err != nil {
+		return nil, err
+	}
+	for _, page := range pages {
+		content, err := manPages.ReadFile("dist/" + page.Name())
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, systemdctl.File{Path: p.man(page.Name()), Mode: 0o644, Content: content})
+	}
+	return append(files, systemdctl.File{Path: p.program(), Mode: 0o755, Content: program}), nil
 }
 
 // install puts program and units in place and enables the service.

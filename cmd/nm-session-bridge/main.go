@@ -41,7 +41,7 @@ type statusError int
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // execute runs the command that the arguments name and returns the exit status.
-func execute(ctx context.Context, args []string, stdout io.Writer, stderr *os.File) int {
+func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	err := dispatch(ctx, args, output{stdout, stderr})
 	var wrong usageError
 	var told loggedError

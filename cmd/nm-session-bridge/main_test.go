@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"os"
@@ -13,18 +12,25 @@ import (
 // call executes a command line and returns its status and what it printed.
 func call(t *testing.T, line string) (status int, stdout, stderr string) {
 	t.Helper()
-	errors, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
-	if err != nil {
-		t.Fatal(err)
+	var files [2]*os.File
+	for i := range files {
+		file, err := os.Create(filepath.Join(t.TempDir(), "printed"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		files[i] = file
 	}
-	defer errors.Close()
-	var out bytes.Buffer
-	status = execute(context.Background(), strings.Fields(line), &out, errors)
-	said, err := os.ReadFile(errors.Name())
-	if err != nil {
-		t.Fatal(err)
+	status = execute(context.Background(), strings.Fields(line), files[0], files[1])
+	var said [2]string
+	for i, file := range files {
+		content, err := os.ReadFile(file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		said[i] = string(content)
 	}
-	return status, out.String(), string(said)
+	return status, said[0], said[1]
 }
 
 func TestWrongUsage(t *testing.T) {
@@ -36,7 +42,7 @@ func TestWrongUsage(t *testing.T) {
 		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},
 		"--gone-grace=-1s":      {`"-1s"`, "500ms, 5s or 1m"},
 		"run now":               {`"now"`},
-		"fly":                   {`"fly"`, "run, install, uninstall", "help"},
+		"fly":                   {`"fly"`, "run, status", "help"},
 		"install --later":       {"--later", "--now", "--force"},
 		"uninstall --now":       {"--now", "--force"},
 	} {
@@ -77,6 +83,10 @@ func TestHelp(t *testing.T) {
 // Every command must be in the man page and every flag in both.
 func TestTheManPageAndReadmeNameEveryCommandAndFlag(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manPage, err := manPages.ReadFile("dist/nm-session-bridge.1")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	_ "embed" // the description of our bus interface
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -15,10 +17,12 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/inhibitor"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -32,6 +36,9 @@ const (
 	// followTimeout bounds the subscription to a service.
 	followTimeout = 10 * time.Second
 )
+
+//go:embed dist/org.nmsessionbridge.Bridge1.xml
+var introspection string
 
 func runCommand() command {
 	return command{
@@ -93,8 +100,18 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	units := systemdctl.New(ctx, manager, targets, log)
 	demand := func(service string, need observers.Need) { watchers[service].Demand(need) }
 	posted := make(chan func())
+	joint := bridge.New(switches, units, demand, log)
+	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
+	held, err := store.Load()
+	if err != nil {
+		log.Warn(err.Error())
+	}
+	served, err := api.Serve(ctx, session, introspection, switchNames(), keeper{joint, store}, posted)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
 	loop := &bridge.Loop{
-		Bridge:      bridge.New(switches, units, demand, log),
+		Bridge:      joint,
 		Units:       units,
 		Observers:   slices.Collect(maps.Values(watchers)),
 		Delays:      delays(switches, units, posted, log),
@@ -104,12 +121,43 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 		Hangup:      hangup,
 		Watchdog:    watchdog(ctx),
 		Notify:      notify,
+		Publish:     served.Publish,
+		Held:        held,
 	}
 	if err := loop.Run(ctx); err != nil {
 		log.Error(err.Error())
 		return loggedError{err}
 	}
 	notify("STOPPING=1")
+	return nil
+}
+
+// keeper remembers what the bus has the bridge hold.
+type keeper struct {
+	*bridge.Bridge
+	store overrides.Store
+}
+
+// Hold implements [api.Control].
+func (k keeper) Hold(now time.Time, name, position string) error {
+	if err := k.Bridge.Hold(now, name, position); err != nil {
+		return err
+	}
+	return k.save()
+}
+
+// Release implements [api.Control].
+func (k keeper) Release(now time.Time, name string) error {
+	if err := k.Bridge.Release(now, name); err != nil {
+		return err
+	}
+	return k.save()
+}
+
+func (k keeper) save() error {
+	if err := k.store.Save(k.Held()); err != nil {
+		return api.Failure{Err: fmt.Errorf("it is so now, but will not be after a restart of nm-session-bridge: %w", err)}
+	}
 	return nil
 }
 

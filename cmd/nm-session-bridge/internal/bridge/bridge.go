@@ -34,7 +34,9 @@ type Bridge struct {
 	switches []*switchState
 	world    observers.World
 	demanded map[string]observers.Need
+	entered  []Transition
 	stale    bool // whether everything is to be read anew
+	changed  bool // whether [Bridge.View] has, since [Bridge.Changed] was asked
 }
 
 // switchState is a row of the switch table with its present state.
@@ -44,7 +46,13 @@ type switchState struct {
 	reason string // of the latest reading
 	origin observers.Origin
 	needs  map[string]observers.Need
-	moving *transition
+
+	hold     *string // the position that the user holds it in, or nil
+	position string
+	known    bool      // whether it has got a position yet
+	because  string    // why it has this position
+	since    time.Time // when it came into its position; zero if before us
+	moving   *transition
 }
 
 // transition is a change of position whose targets are being put right.
@@ -73,9 +81,11 @@ func (b *Bridge) Adopt() {
 	for _, s := range b.switches {
 		if position, found := s.PositionOf(b.targets.Active); found {
 			s.damper.Adopt(position)
+			s.position, s.known = position, true
 			b.targets.Want(s.Targets(position))
 		}
 	}
+	b.changed = true
 }
 
 // Observe takes new facts and moves the switches that are read from them.
@@ -94,6 +104,7 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 		s.damper.Offer(now, reading)
 		b.move(now, s)
 	}
+	b.changed = true
 	b.tellDemands()
 }
 
@@ -194,8 +205,7 @@ func (b *Bridge) Settle(now time.Time) {
 func (b *Bridge) Announce() {
 	positions := make([]any, 0, 2*len(b.switches))
 	for _, s := range b.switches {
-		present, _ := s.damper.Present()
-		positions = append(positions, s.Name, inWords(present))
+		positions = append(positions, s.Name, inWords(s.position))
 	}
 	b.log.Info("observing", positions...)
 }
@@ -210,20 +220,29 @@ func (b *Bridge) Status() string {
 }
 
 func (s *switchState) status(targets Targets) string {
-	present, known := s.damper.Present()
-	words := s.Name + " " + inWords(present)
-	if _, problem := targets.Progress(s.Targets(present)); known && problem != "" {
+	words := s.Name + " " + inWords(s.position)
+	if _, problem := targets.Progress(s.Targets(s.position)); s.known && problem != "" {
 		return words + " (" + problem + ")"
 	}
-	switch {
-	case s.damper.Pending() != nil && present != observers.Unknown:
-		words += " (in doubt: " + s.reason + ")"
-	case present == observers.Unknown && s.reason != "":
+	switch doubt := s.doubt(); {
+	case s.hold != nil:
+		words += " (" + heldByHand + ")"
+	case doubt != "":
+		words += " (in doubt: " + doubt + ")"
+	case s.position == observers.Unknown && s.reason != "":
 		words += " (" + s.reason + ")"
 	case s.origin.Source != "":
 		words += " (" + s.origin.Source + ")"
 	}
 	return words
+}
+
+// doubt tells why the position may soon be another one, or nothing.
+func (s *switchState) doubt() string {
+	if s.damper.Pending() == nil || s.position == observers.Unknown {
+		return ""
+	}
+	return s.reason
 }
 
 func (s *switchState) readsFrom(service string) bool {
@@ -235,22 +254,33 @@ func (s *switchState) readsFrom(service string) bool {
 	return false
 }
 
+// move takes the reading that is due, if one is.
 func (b *Bridge) move(now time.Time, s *switchState) {
 	from, _ := s.damper.Present()
 	reading, moved := s.damper.Take(now)
 	if !moved {
 		return
 	}
-	if s.moving != nil {
-		b.report(now, s, "superseded")
-	}
 	if s.Delays != "" && from == s.During {
 		b.stale = true
 	}
-	s.moving = &transition{
-		from: from, to: reading.Position, reason: reading.Reason,
-		wanted: s.Targets(reading.Position), began: now,
+	if s.hold == nil {
+		b.enter(now, s, reading.Position, reading.Reason)
 	}
+}
+
+// enter puts a switch into a position.
+func (b *Bridge) enter(now time.Time, s *switchState, position, reason string) {
+	if s.moving != nil {
+		b.report(now, s, "superseded")
+	}
+	s.moving = &transition{
+		from: s.position, to: position, reason: reason,
+		wanted: s.Targets(position), began: now,
+	}
+	s.position, s.known, s.because, s.since = position, true, reason, now
+	b.changed = true
+	b.entered = append(b.entered, Transition{s.Name, inWords(s.moving.from), inWords(position), reason})
 	b.targets.Want(s.moving.wanted)
 }
 

@@ -68,6 +68,17 @@ func NewDelay(what string, take TakeLock, jobs Jobs, post chan<- func(), log *sl
 // What returns the operation.
 func (d *Delay) What() string { return d.what }
 
+// State says in a word whether the lock is held.
+func (d *Delay) State() string {
+	switch {
+	case d.lock != nil:
+		return "held"
+	case d.refused:
+		return "refused"
+	}
+	return "not held"
+}
+
 // Follow keeps the lock as it must be: held by the present logind while the
 // operation is not on its way, and given back in time once it is. limit is how
 // long logind waits.

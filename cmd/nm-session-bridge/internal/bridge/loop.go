@@ -16,7 +16,7 @@ type Loop struct {
 	Observers []*observers.Observer
 	// Delays are the operations that are held up until their units have run.
 	Delays []*Delay
-	// Posted is what the delays post.
+	// Posted is what the delays and the bus post.
 	Posted <-chan func()
 	// SystemLost and SessionLost are closed when that bus is gone.
 	SystemLost, SessionLost <-chan struct{}
@@ -26,10 +26,15 @@ type Loop struct {
 	Watchdog <-chan time.Time
 	// Notify passes a message on to the service manager (sd_notify(3)).
 	Notify func(message string)
+	// Publish passes on what is new of the bridge.
+	Publish func(View, []Transition)
+	// Held are positions that switches are to be held in from the beginning.
+	Held map[string]string
 
 	adopted bool
 	ready   bool
 	status  string
+	locks   string
 }
 
 // Run keeps the targets true until the context ends, which is no error, or a
@@ -66,8 +71,8 @@ func (l *Loop) Run(ctx context.Context) error {
 			takeReply()
 		case <-due.C:
 			l.tick(time.Now())
-		case takeLock := <-l.Posted:
-			takeLock()
+		case do := <-l.Posted:
+			do()
 		case <-l.Hangup:
 			l.reread()
 		case <-l.Watchdog:
@@ -75,6 +80,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		if !l.adopted && l.Units.Listed() {
 			l.Bridge.Adopt()
+			l.Bridge.HoldAll(time.Now(), l.Held)
 			l.adopted = true
 		}
 		if l.Bridge.Stale() {
@@ -83,6 +89,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		l.Bridge.Settle(time.Now())
 		l.tell()
 		l.follow(ctx)
+		l.publish()
 		if at, waiting := l.nextDue(); waiting {
 			due.Reset(time.Until(at))
 		} else {
@@ -139,4 +146,26 @@ func (l *Loop) tell() {
 		l.Notify("STATUS=" + status)
 	}
 	l.status = status
+}
+
+// publish passes the view on where it is new.
+func (l *Loop) publish() {
+	locks := ""
+	for _, d := range l.Delays {
+		locks += d.State() + " "
+	}
+	if !l.adopted || !l.Bridge.Changed() && locks == l.locks {
+		return
+	}
+	l.locks = locks
+	l.Publish(l.view(), l.Bridge.Entered())
+}
+
+// view adds what the delays know to the bridge's view.
+func (l *Loop) view() View {
+	view := l.Bridge.View()
+	for _, d := range l.Delays {
+		view.Facts[d.What()+".lock"] = d.State()
+	}
+	return view
 }

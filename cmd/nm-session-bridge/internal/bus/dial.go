@@ -64,7 +64,7 @@ func dialSocket(ctx context.Context, name string) (*Conn, error) {
 	router := &router{}
 	// dbus.NewConn, unlike dbus.Dial, does not negotiate fd passing: fds that
 	// nobody expected would never be closed.
-	conn, err := dbus.NewConn(newStream(raw, router), dbus.WithSignalHandler(router))
+	conn, err := dbus.NewConn(newStream(raw, router), dbus.WithSignalHandler(router), dbus.WithHandler(router))
 	if err != nil {
 		raw.Close()
 		return nil, err
@@ -81,6 +81,13 @@ func dialSocket(ctx context.Context, name string) (*Conn, error) {
 		return nil, fmt.Errorf("%s: the bus did not complete the handshake: %w", name, err)
 	}
 	return &Conn{Conn: conn, router: router}, nil
+}
+
+// Serve has calls to the connection's objects answered.
+func (c *Conn) Serve(objects dbus.Handler) {
+	c.router.mu.Lock()
+	defer c.router.mu.Unlock()
+	c.router.served = objects
 }
 
 // Lost is closed when the connection is gone; it does not come back.

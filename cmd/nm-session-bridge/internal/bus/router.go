@@ -13,10 +13,23 @@ const (
 )
 
 // router hands signals to the services they come from. It runs on the
-// connection's reader goroutine, so it never blocks, spawns or grows.
+// connection's reader goroutine, so it never blocks, spawns or grows. Calls it
+// hands to what the connection serves.
 type router struct {
 	mu       sync.Mutex
 	services []*Service
+	served   dbus.Handler // nil where nothing is
+}
+
+// LookupObject implements [dbus.Handler].
+func (r *router) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
+	r.mu.Lock()
+	served := r.served
+	r.mu.Unlock()
+	if served == nil {
+		return nil, false
+	}
+	return served.LookupObject(path)
 }
 
 // DeliverSignal implements [dbus.SignalHandler].

@@ -1,0 +1,154 @@
+// Package api is the bridge on the session bus: what it says of itself there,
+// and what it can be told.
+package api
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+)
+
+// The bridge's name, object and interface on the session bus.
+const (
+	Name      = "org.nmsessionbridge.Bridge1"
+	Path      = dbus.ObjectPath("/org/nmsessionbridge/Bridge1")
+	Interface = Name
+)
+
+// Off is the value of the property of a switch that this bridge does not keep.
+const Off = "off"
+
+const (
+	busName             = "org.freedesktop.DBus"
+	propertiesInterface = busName + ".Properties"
+	introspectable      = busName + ".Introspectable"
+
+	// A bridge that has just ended may still hold the name for a moment.
+	nameTries = 5
+	namePause = 100 * time.Millisecond
+)
+
+// Failure is an error of a [Control] that is not the caller's.
+type Failure struct{ Err error }
+
+// Error implements error.
+func (f Failure) Error() string { return f.Err.Error() }
+
+// Control is what the bus can tell the bridge. Its methods are called on the
+// loop's goroutine. Their errors are wrong arguments, but for [Failure].
+type Control interface {
+	Hold(now time.Time, name, position string) error
+	Release(now time.Time, name string) error
+}
+
+// API serves the bridge's object on the session bus.
+type API struct {
+	conn *dbus.Conn
+
+	mu         sync.Mutex
+	properties map[string]dbus.Variant
+}
+
+// PropertyOf returns the name of a switch's property.
+func PropertyOf(name string) string {
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+// Serve takes the bridge's name on the session bus and answers there. The
+// switches are all that there are, also those that this bridge does not keep.
+// What the bus tells the bridge is posted, until the context ends. The error
+// says who holds the name already.
+func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, post chan<- func()) (*API, error) {
+	a := &API{conn: conn.Conn, properties: map[string]dbus.Variant{
+		"Facts":     dbus.MakeVariant(map[string]string{}),
+		"Overrides": dbus.MakeVariant(map[string]string{}),
+	}}
+	for _, name := range switches {
+		a.properties[PropertyOf(name)] = dbus.MakeVariant(Off)
+	}
+	conn.Serve(objects{
+		Interface:           methods{ctx, control, post}.table(),
+		propertiesInterface: properties{a}.table(),
+		introspectable:      {"Introspect": {call: func([]any) ([]any, error) { return []any{introspection}, nil }}},
+	})
+	return a, a.takeName(ctx)
+}
+
+func (a *API) takeName(ctx context.Context) error {
+	for try := 1; ; try++ {
+		var reply uint32
+		call := a.conn.BusObject().CallWithContext(ctx, busName+".RequestName", 0, Name, uint32(dbus.NameFlagDoNotQueue))
+		if err := call.Store(&reply); err != nil {
+			return fmt.Errorf("taking the name %s: %w", Name, err)
+		}
+		switch {
+		case dbus.RequestNameReply(reply) != dbus.RequestNameReplyExists:
+			return nil
+		case try == nameTries:
+			return fmt.Errorf("another nm-session-bridge is at work: %s holds %s on the session bus; stop it first: systemctl --user stop nm-session-bridge", a.holder(ctx), Name)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(namePause):
+		}
+	}
+}
+
+// holder says who holds the name.
+func (a *API) holder(ctx context.Context) string {
+	var owner string
+	if err := a.conn.BusObject().CallWithContext(ctx, busName+".GetNameOwner", 0, Name).Store(&owner); err != nil {
+		return "somebody"
+	}
+	var pid uint32
+	if err := a.conn.BusObject().CallWithContext(ctx, busName+".GetConnectionUnixProcessID", 0, owner).Store(&pid); err != nil {
+		return owner
+	}
+	return fmt.Sprintf("process %d (%s)", pid, owner)
+}
+
+// Publish makes a view what the bus is told, and signals what is new. The
+// targets of a transition are on their way by then. An error of the connection
+// is not ours to report: the loop learns of its loss.
+func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
+	if changed := a.news(view); len(changed) > 0 {
+		_ = a.conn.Emit(Path, propertiesInterface+".PropertiesChanged", Interface, changed, []string{})
+	}
+	for _, t := range transitions {
+		_ = a.conn.Emit(Path, Interface+".Transitioned", t.Switch, t.From, t.To, t.Reason)
+	}
+}
+
+// news takes a view in and returns the properties that have changed.
+func (a *API) news(view bridge.View) map[string]dbus.Variant {
+	now := map[string]dbus.Variant{
+		"Facts":     dbus.MakeVariant(view.Facts),
+		"Overrides": dbus.MakeVariant(view.Held),
+	}
+	for _, s := range view.Switches {
+		now[PropertyOf(s.Name)] = dbus.MakeVariant(s.Position)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(now, func(name string, value dbus.Variant) bool { return same(a.properties[name], value) })
+	maps.Copy(a.properties, now)
+	return now
+}
+
+func same(a, b dbus.Variant) bool {
+	words, isMap := a.Value().(map[string]string)
+	others, _ := b.Value().(map[string]string)
+	if isMap {
+		return maps.Equal(words, others)
+	}
+	return a.Value() == b.Value()
+}

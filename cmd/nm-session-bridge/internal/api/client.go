@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// ErrNotRunning is the error of asking a bridge that is not there.
+var ErrNotRunning = errors.New("nm-session-bridge does not run; start it: systemctl --user start nm-session-bridge")
+
+// State is what a bridge says of itself.
+type State struct {
+	// Positions are the switches' positions by property: Internet is "online".
+	Positions map[string]string
+	Facts     map[string]string
+	Overrides map[string]string
+}
+
+// Client asks a bridge on the session bus.
+type Client struct{ conn *dbus.Conn }
+
+// NewClient returns a client over a connection to the session bus.
+func NewClient(conn *dbus.Conn) Client { return Client{conn} }
+
+// State asks for everything. The error is [ErrNotRunning] where nobody answers
+// to the name.
+func (c Client) State(ctx context.Context) (State, error) {
+	var all map[string]dbus.Variant
+	if err := c.call(ctx, propertiesInterface+".GetAll", Interface).Store(&all); err != nil {
+		return State{}, explain(err)
+	}
+	state := State{Positions: map[string]string{}}
+	return state, state.take(all)
+}
+
+// take takes properties in.
+func (s *State) take(properties map[string]dbus.Variant) error {
+	for name, value := range properties {
+		var err error
+		switch name {
+		case "Facts":
+			s.Facts = nil
+			err = value.Store(&s.Facts)
+		case "Overrides":
+			s.Overrides = nil
+			err = value.Store(&s.Overrides)
+		default:
+			var position string
+			err = value.Store(&position)
+			s.Positions[name] = position
+		}
+		if err != nil {
+			return fmt.Errorf("the property %s of nm-session-bridge: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Hold has a switch held in a position.
+func (c Client) Hold(ctx context.Context, name, position string) error {
+	return explain(c.call(ctx, Interface+".Set", name, position).Err)
+}
+
+// Release has a switch follow what is read again.
+func (c Client) Release(ctx context.Context, name string) error {
+	return explain(c.call(ctx, Interface+".Reset", name).Err)
+}
+
+func (c Client) call(ctx context.Context, method string, args ...any) *dbus.Call {
+	return c.conn.Object(Name, Path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
+}
+
+// RefusedError is the bridge's answer to arguments that it does not accept.
+type RefusedError struct{ words string }
+
+// Error is what the bridge said.
+func (e RefusedError) Error() string { return e.words }
+
+// explain puts an error of the bus into words for people.
+func explain(err error) error {
+	var refusal dbus.Error
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	switch strings.TrimPrefix(refusal.Name, busName+".Error.") {
+	case "ServiceUnknown", "NameHasNoOwner", "NoReply":
+		return ErrNotRunning
+	case "InvalidArgs":
+		return RefusedError{refusal.Error()}
+	}
+	return refusal
+}
+
+// Follow calls news with each change of the bridge's state, and with
+// [ErrNotRunning] when it ends, until the context does. It begins with the
+// present state.
+func (c Client) Follow(ctx context.Context, news func(State, error)) error {
+	signals := make(chan *dbus.Signal, 64)
+	c.conn.Signal(signals)
+	defer c.conn.RemoveSignal(signals)
+	for _, rule := range [][]dbus.MatchOption{
+		{dbus.WithMatchSender(Name), dbus.WithMatchObjectPath(Path), dbus.WithMatchInterface(propertiesInterface)},
+		{dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, Name)},
+	} {
+		if err := c.conn.AddMatchSignalContext(ctx, rule...); err != nil {
+			return fmt.Errorf("following nm-session-bridge: %w", err)
+		}
+	}
+	for {
+		state, err := c.State(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !errors.Is(err, ErrNotRunning) {
+			return err
+		}
+		news(state.clone(), err)
+		if err := c.until(ctx, signals, state, news); err != nil {
+			return err
+		}
+	}
+}
+
+// until passes changes on until the bridge has got another owner, or none.
+func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state State, news func(State, error)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case signal, open := <-signals:
+			if !open {
+				return errors.New("the session bus is gone")
+			}
+			if signal.Name == busName+".NameOwnerChanged" {
+				return nil
+			}
+			var iface string
+			var changed map[string]dbus.Variant
+			var invalidated []string
+			if err := dbus.Store(signal.Body, &iface, &changed, &invalidated); err != nil || state.Positions == nil {
+				continue
+			}
+			if err := state.take(changed); err != nil {
+				return err
+			}
+			news(state.clone(), nil)
+		}
+	}
+}
+
+func (s State) clone() State {
+	return State{maps.Clone(s.Positions), maps.Clone(s.Facts), maps.Clone(s.Overrides)}
+}

@@ -1,0 +1,84 @@
+package bridge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const heldByHand = "held by hand"
+
+// Hold keeps a switch in a position, whatever is read, until [Bridge.Release].
+// The error names what is accepted.
+func (b *Bridge) Hold(now time.Time, name, position string) error {
+	s, err := b.find(name)
+	if err != nil {
+		return err
+	}
+	if err := s.Accepts(position); err != nil {
+		return err
+	}
+	s.hold = &position
+	b.changed = true
+	b.log.Info("the "+name+" is held "+position+" by hand", "switch", name)
+	if !s.known || s.position != position {
+		b.enter(now, s, position, heldByHand)
+	}
+	return nil
+}
+
+// HoldAll holds switches as an earlier bridge did. What this one does not know
+// is left out, with a word in the log.
+func (b *Bridge) HoldAll(now time.Time, held map[string]string) {
+	for name, position := range held {
+		if err := b.Hold(now, name, position); err != nil {
+			b.log.Warn("cannot hold what was held before: " + err.Error())
+		}
+	}
+}
+
+// Release lets a switch follow what is read again. It is no error if it does.
+func (b *Bridge) Release(now time.Time, name string) error {
+	s, err := b.find(name)
+	if err != nil {
+		return err
+	}
+	if s.hold == nil {
+		return nil
+	}
+	s.hold = nil
+	b.changed = true
+	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
+	if position, known := s.damper.Present(); known && position != s.position {
+		b.enter(now, s, position, s.reason)
+	}
+	return nil
+}
+
+// Held returns the positions that switches are held in, by switch.
+func (b *Bridge) Held() map[string]string {
+	held := map[string]string{}
+	for _, s := range b.switches {
+		if s.hold != nil {
+			held[s.Name] = *s.hold
+		}
+	}
+	return held
+}
+
+func (b *Bridge) find(name string) (*switchState, error) {
+	i := slices.IndexFunc(b.switches, func(s *switchState) bool { return s.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("no switch is called %q; there are %s", name, strings.Join(b.names(), ", "))
+	}
+	return b.switches[i], nil
+}
+
+func (b *Bridge) names() []string {
+	var names []string
+	for _, s := range b.switches {
+		names = append(names, s.Name)
+	}
+	return names
+}

@@ -1,0 +1,67 @@
+package bridge
+
+import (
+	"maps"
+	"time"
+)
+
+// View is what the bridge can tell of itself at one moment.
+type View struct {
+	Switches []SwitchView
+	// Facts are raw values by name: what the services said, as
+	// NetworkManager.Connectivity, and what is known of a switch, as
+	// internet.reason.
+	Facts map[string]string
+	// Held are the positions that switches are held in by hand, by switch.
+	Held map[string]string
+}
+
+// SwitchView is the state of one switch. Position is in words: "unknown" where
+// nothing can be said.
+type SwitchView struct {
+	Name, Position, Reason string
+}
+
+// Transition is a change of a switch's position, in words.
+type Transition struct {
+	Switch, From, To, Reason string
+}
+
+// Entered returns the transitions since it was last asked.
+func (b *Bridge) Entered() []Transition {
+	entered := b.entered
+	b.entered = nil
+	return entered
+}
+
+// Changed tells whether the view has changed since it was last asked.
+func (b *Bridge) Changed() bool {
+	changed := b.changed
+	b.changed = false
+	return changed
+}
+
+// View returns the present view. It shares nothing with the bridge.
+func (b *Bridge) View() View {
+	view := View{Facts: map[string]string{}, Held: b.Held()}
+	for _, s := range b.switches {
+		view.Switches = append(view.Switches, SwitchView{s.Name, inWords(s.position), s.because})
+		for _, source := range s.Sources {
+			maps.Copy(view.Facts, source.Describe(b.world[source.Name]))
+		}
+		for what, fact := range map[string]string{
+			"reason": s.because,
+			"reads":  s.reason,
+			"doubt":  s.doubt(),
+			"source": s.origin.Source,
+		} {
+			if fact != "" {
+				view.Facts[s.Name+"."+what] = fact
+			}
+		}
+		if !s.since.IsZero() {
+			view.Facts[s.Name+".since"] = s.since.Format(time.RFC3339)
+		}
+	}
+	return view
+}

@@ -1,0 +1,66 @@
+// Package overrides remembers the positions that a user holds switches in, for
+// as long as the user is logged in.
+package overrides
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Store is the file that the positions are kept in: a line with switch and
+// position for each.
+type Store struct{ path string }
+
+// In returns the store in a runtime directory, $XDG_RUNTIME_DIR, which ends
+// with the login.
+func In(runtimeDir string) Store {
+	return Store{filepath.Join(runtimeDir, "nm-session-bridge", "overrides")}
+}
+
+// Load returns what was saved last, by switch; nothing where nothing was. What
+// cannot be read as a line of the file is left out.
+func (s Store) Load() (map[string]string, error) {
+	held := map[string]string{}
+	content, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return held, nil
+	}
+	if err != nil {
+		return held, fmt.Errorf("reading what is held by hand: %w", err)
+	}
+	for _, line := range strings.Split(string(content), "\n") {
+		if name, position, ok := strings.Cut(line, " "); ok {
+			held[name] = position
+		}
+	}
+	return held, nil
+}
+
+// Save replaces what was saved.
+func (s Store) Save(held map[string]string) error {
+	var content strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(held)) {
+		fmt.Fprintf(&content, "%s %s\n", name, held[name])
+	}
+	if err := s.write(content.String()); err != nil {
+		return fmt.Errorf("saving what is held by hand: %w", err)
+	}
+	return nil
+}
+
+// write puts a new file in the old one's place, so that there is never half.
+func (s Store) write(content string) error {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.path+".new", []byte(content), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(s.path+".new", s.path)
+}

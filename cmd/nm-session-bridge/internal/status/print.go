@@ -1,0 +1,133 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Print writes the report for people: what is, in bold, and beside it why.
+func (r Report) Print(w io.Writer, now time.Time, style Style) {
+	p := printer{w, style, now}
+	if !r.Running {
+		p.line(style.Warn("nm-session-bridge does not run: this is what the targets and the services say."))
+		p.line("Start it: systemctl --user start nm-session-bridge; see why it ended: journalctl --user -u nm-session-bridge")
+		p.line("")
+	}
+	names, positions, units := r.widths()
+	for _, s := range r.Switches {
+		p.switchLine(s, names, positions)
+		for _, t := range s.Targets {
+			p.unitLine("  ", t.Name, t.Active, "", units)
+			for _, u := range t.Units {
+				note := u.Sub
+				if u.Result != "" {
+					note += ", " + u.Result
+				}
+				p.unitLine("      ", u.Name, u.Active, note, units)
+			}
+		}
+	}
+	if names := r.factNames(); len(names) > 0 {
+		p.line("")
+		p.facts(names, r.Facts)
+	}
+	for _, problem := range r.Problems {
+		p.line(style.Warn(problem))
+	}
+}
+
+// widths returns how wide the columns are.
+func (r Report) widths() (names, positions, units int) {
+	for _, s := range r.Switches {
+		names, positions = max(names, len(s.Name)), max(positions, len(s.Position))
+		for _, t := range s.Targets {
+			units = max(units, len("  ● ")+len(t.Name))
+			for _, u := range t.Units {
+				units = max(units, len("      ● ")+len(u.Name))
+			}
+		}
+	}
+	return names, positions, units
+}
+
+type printer struct {
+	io.Writer
+	Style
+	now time.Time
+}
+
+func (p printer) line(words string) { fmt.Fprintln(p.Writer, strings.TrimRight(words, " ")) }
+
+func (p printer) switchLine(s Switch, names, positions int) {
+	var notes []string
+	if s.Since != nil {
+		notes = append(notes, "since "+p.when(*s.Since))
+	}
+	if s.Held {
+		notes = append(notes, p.Warn("held by hand")+", \"nm-session-bridge set "+s.Name+" auto\" ends that")
+	} else if s.Reason != "" {
+		notes = append(notes, s.Reason)
+	}
+	if s.Doubt != "" {
+		notes = append(notes, p.Warn("in doubt")+": "+s.Doubt)
+	}
+	if s.Source != "" {
+		notes = append(notes, s.Source)
+	}
+	if s.Lock != "" {
+		notes = append(notes, "delay lock "+s.Lock)
+	}
+	p.line(fmt.Sprintf("%s  %s  %s", p.Bold(pad(s.Name, names)), p.Bold(pad(s.Position, positions)), strings.Join(notes, "; ")))
+}
+
+// when says a time so that one sees how long ago it was.
+func (p printer) when(t time.Time) string {
+	const day = 24 * time.Hour
+	ago := p.now.Sub(t)
+	clock := t.Local().Format("15:04:05")
+	switch {
+	case ago < time.Minute:
+		return fmt.Sprintf("%s (%d s)", clock, max(0, int(ago.Seconds())))
+	case ago < time.Hour:
+		return fmt.Sprintf("%s (%d min)", clock, int(ago.Minutes()))
+	case ago < day:
+		return fmt.Sprintf("%s (%d h %d min)", clock, int(ago.Hours()), int(ago.Minutes())%60)
+	}
+	return fmt.Sprintf("%s (%d d)", t.Local().Format("2006-01-02 15:04"), int(ago/day))
+}
+
+func (p printer) unitLine(indent, name, active, note string, width int) {
+	dot, colour := "○", p.Plain
+	switch active {
+	case "active":
+		dot, colour = "●", p.Good
+	case "activating", "deactivating", "reloading":
+		dot, colour = "↻", p.Warn
+	case "inactive":
+	default: // failed, masked, not-found
+		dot, colour = "×", p.Bad
+	}
+	if note != "" {
+		note = " (" + note + ")"
+	}
+	// A dot is one column wide, whatever its length in bytes.
+	rest := width - len(indent) - len("● ")
+	p.line(indent + colour(dot) + " " + pad(name, rest) + "  " + colour(active) + note)
+}
+
+// facts lists what the services said, in an order that does not change.
+func (p printer) facts(names []string, facts map[string]string) {
+	width := 0
+	for _, name := range names {
+		width = max(width, len(name))
+	}
+	for _, name := range names {
+		p.line("  " + p.Dim(pad(name, width)) + "  " + facts[name])
+	}
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-len(s)))
+}

@@ -1,0 +1,146 @@
+// Package status tells people and programs how things stand: switches, their
+// targets, and what is bound to those.
+package status
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// Report is how things stand. Its JSON form is the one that status --json
+// prints; fields are only ever added.
+type Report struct {
+	// Running tells whether a bridge answers. Where none does, positions are
+	// those that the active targets tell, and facts those that the services do.
+	Running  bool              `json:"running"`
+	Switches []Switch          `json:"switches"`
+	Facts    map[string]string `json:"facts"`
+	// Problems say what could not be found out.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Switch is one switch of a report.
+type Switch struct {
+	Name string `json:"name"`
+	// Position is "unknown" where nothing can be said, and "off" where the
+	// bridge does not keep the switch.
+	Position string `json:"position"`
+	// Since is when it came into the position; absent where nobody knows.
+	Since *time.Time `json:"since,omitempty"`
+	// Reason gives the raw facts that put it there.
+	Reason string `json:"reason,omitempty"`
+	// Doubt says why it may soon be elsewhere.
+	Doubt string `json:"doubt,omitempty"`
+	// Source says where it is read, where there are several places.
+	Source string `json:"source,omitempty"`
+	// Lock tells of a switch that holds up an operation of logind, such as
+	// sleep, whether its delay lock is "held", "not held" or "refused".
+	Lock string `json:"lock,omitempty"`
+	// Held tells that the user holds it there by hand.
+	Held    bool     `json:"held"`
+	Targets []Target `json:"targets"`
+}
+
+// Target is a target of a switch.
+type Target struct {
+	Name string `json:"name"`
+	// Active is systemd's ActiveState, or "masked" or "not-found" where the
+	// target cannot be started.
+	Active string `json:"active"`
+	Units  []Unit `json:"units"`
+}
+
+// Unit is a unit that starts or stops with a target.
+type Unit struct {
+	Name   string `json:"name"`
+	Active string `json:"active"`
+	Sub    string `json:"sub"`
+	// Result is systemd's word for why a service failed.
+	Result string `json:"result,omitempty"`
+}
+
+// Make makes a report of what was found out. state is nil where no bridge answers,
+// and facts are then what the services themselves say.
+func Make(switches []observers.Switch, state *api.State, facts map[string]string, targets []systemdctl.TargetState) Report {
+	report := Report{Running: state != nil, Facts: facts}
+	if state != nil {
+		report.Facts = state.Facts
+	}
+	for _, s := range switches {
+		report.Switches = append(report.Switches, describe(s, state, targets))
+	}
+	return report
+}
+
+func describe(s observers.Switch, state *api.State, targets []systemdctl.TargetState) Switch {
+	view := Switch{Name: s.Name, Position: "unknown"}
+	active := func(name string) bool {
+		t, _ := find(targets, name)
+		return t.Active == "active"
+	}
+	if state == nil {
+		if position, found := s.PositionOf(active); found {
+			view.Position = position
+		}
+	} else {
+		view.Position = state.Positions[api.PropertyOf(s.Name)]
+		fact := func(what string) string { return state.Facts[s.Name+"."+what] }
+		view.Reason, view.Doubt, view.Source, view.Lock = fact("reason"), fact("doubt"), fact("source"), fact("lock")
+		_, view.Held = state.Overrides[s.Name]
+		if since, err := time.Parse(time.RFC3339, fact("since")); err == nil {
+			view.Since = &since
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Targets(""))) {
+		t, found := find(targets, name)
+		if !found {
+			continue
+		}
+		if t.Active == "active" && view.Since == nil && !t.Since.IsZero() {
+			view.Since = &t.Since
+		}
+		view.Targets = append(view.Targets, target(t))
+	}
+	return view
+}
+
+func find(targets []systemdctl.TargetState, name string) (systemdctl.TargetState, bool) {
+	i := slices.IndexFunc(targets, func(t systemdctl.TargetState) bool { return t.Name == name })
+	if i < 0 {
+		return systemdctl.TargetState{}, false
+	}
+	return targets[i], true
+}
+
+func target(t systemdctl.TargetState) Target {
+	view := Target{Name: t.Name, Active: t.Active, Units: []Unit{}}
+	if t.Load != "loaded" && t.Active != "active" {
+		view.Active = t.Load
+	}
+	for _, u := range t.Bound {
+		unit := Unit{Name: u.Name, Active: u.Active, Sub: u.Sub, Result: u.Result}
+		if u.Load != "loaded" {
+			unit.Active = u.Load
+		}
+		if strings.TrimSpace(unit.Result) == "success" {
+			unit.Result = ""
+		}
+		view.Units = append(view.Units, unit)
+	}
+	return view
+}
+
+// factNames returns the names of what the services said. Facts about a switch
+// are told beside it.
+func (r Report) factNames() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.Facts)), func(name string) bool {
+		owner, _, _ := strings.Cut(name, ".")
+		return slices.ContainsFunc(r.Switches, func(s Switch) bool { return s.Name == owner })
+	})
+}

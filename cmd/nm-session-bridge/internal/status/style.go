@@ -1,0 +1,43 @@
+package status
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Style colours words.
+type Style struct{ coloured bool }
+
+// StyleOf returns the style for a file: coloured on a terminal, unless
+// $NO_COLOR (https://no-color.org) is set or $TERM is dumb.
+func StyleOf(file *os.File) Style {
+	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	return Style{err == nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
+// Plain leaves words as they are.
+func (s Style) Plain(words string) string { return words }
+
+// Bold stresses words.
+func (s Style) Bold(words string) string { return s.in("1", words) }
+
+// Dim puts words into the background.
+func (s Style) Dim(words string) string { return s.in("2", words) }
+
+// Good is the colour of what works.
+func (s Style) Good(words string) string { return s.in("32", words) }
+
+// Warn is the colour of what one should know.
+func (s Style) Warn(words string) string { return s.in("33", words) }
+
+// Bad is the colour of what does not work.
+func (s Style) Bad(words string) string { return s.in("31", words) }
+
+// in colours words by the number of ECMA-48's SGR sequence.
+func (s Style) in(number, words string) string {
+	if !s.coloured {
+		return words
+	}
+	return "\x1b[" + number + "m" + words + "\x1b[0m"
+}

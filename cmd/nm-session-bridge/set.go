@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// automatic is what a switch is set to that is to follow the facts again.
+const automatic = "auto"
+
+func setCommand() command {
+	return command{
+		name:     "set",
+		operands: "SWITCH POSITION|auto",
+		summary:  "hold a switch in a position by hand, or let it follow the facts again",
+		notes: `What is held stays so over restarts of nm-session-bridge, until "auto" or the end
+of the login. "status" shows it.`,
+		examples: []example{
+			{"set internet offline", "pretend to be offline, on an expensive hotspot for instance"},
+			{"set lid closed", "try the units of the lid without touching it"},
+			{"set internet auto", "follow the facts again"},
+		},
+		prepare: func(*flag.FlagSet) action { return setSwitch },
+	}
+}
+
+func setSwitch(ctx context.Context, out output, operands []string) error {
+	if len(operands) != 2 {
+		return usageError{fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", joined(switchNames()))}
+	}
+	name, position := operands[0], operands[1]
+	if err := acceptable(name, position); err != nil {
+		return usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	session, err := dialSession(ctx)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	client := api.NewClient(session)
+	words := name + " is held " + position + " by hand"
+	if position == automatic {
+		words = name + " follows the facts"
+		err = client.Release(ctx, name)
+	} else {
+		err = client.Hold(ctx, name, position)
+	}
+	var refused api.RefusedError
+	if errors.As(err, &refused) {
+		return usageError{err}
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out.stdout, words)
+	return nil
+}
+
+// acceptable says what is wrong with a position of a switch.
+func acceptable(name, position string) error {
+	for _, s := range observers.Table(observers.Policy{}) {
+		switch {
+		case s.Name != name:
+		case position == automatic:
+			return nil
+		default:
+			return s.Accepts(position)
+		}
+	}
+	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/status"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+const (
+	// notRunning is the exit status of a command that works, but tells of a
+	// bridge that does not, as systemctl status has it.
+	notRunning = 3
+
+	// askTimeout bounds what a command asks of a service. A person waits.
+	askTimeout = 5 * time.Second
+)
+
+func statusCommand() command {
+	return command{
+		name:    "status",
+		summary: "show every switch, its targets, and what is bound to them",
+		notes: `It also works while nm-session-bridge does not run; it says so and exits with 3.
+The fields of --json are in nm-session-bridge(1).`,
+		examples: []example{
+			{"status", "how things stand, and why"},
+			{"status --json | jq -r '.switches[] | select(.name == \"internet\").position'", "one position, for a script"},
+		},
+		prepare: func(flags *flag.FlagSet) action {
+			asJSON := flags.Bool("json", false, "print JSON")
+			return func(ctx context.Context, out output, _ []string) error {
+				return showStatus(ctx, out, *asJSON)
+			}
+		},
+	}
+}
+
+func showStatus(ctx context.Context, out output, asJSON bool) error {
+	report, err := look(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		encoder := json.NewEncoder(out.stdout)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(report); err != nil {
+			return err
+		}
+	} else {
+		report.Print(out.stdout, time.Now(), status.StyleOf(out.stdout))
+	}
+	if !report.Running {
+		return statusError(notRunning)
+	}
+	return nil
+}
+
+// look finds out how things stand, as far as it can.
+func look(ctx context.Context) (status.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
+	defer cancel()
+	session, err := dialSession(ctx)
+	if err != nil {
+		return status.Report{}, err
+	}
+	defer session.Close()
+	switches := observers.Table(observers.Policy{})
+	var state *api.State
+	var facts map[string]string
+	var problems []string
+	answer, err := api.NewClient(session).State(ctx)
+	switch {
+	case err == nil:
+		state = &answer
+	case errors.Is(err, api.ErrNotRunning):
+		if facts, err = readFacts(ctx, switches); err != nil {
+			problems = append(problems, err.Error())
+		}
+	default:
+		problems = append(problems, err.Error())
+	}
+	targets, err := systemdctl.Inspect(ctx, session, targetsOf(switches))
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	report := status.Make(switches, state, facts, targets)
+	report.Problems = problems
+	return report, nil
+}
+
+// dialSession connects to the session bus for the time of a command.
+func dialSession(ctx context.Context) (*dbus.Conn, error) {
+	address, err := bus.SessionAddress()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a login session", address, err)
+	}
+	return conn, nil
+}
+
+// readFacts reads the services that switches are read from, as a bridge would.
+func readFacts(ctx context.Context, switches []observers.Switch) (map[string]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	system, err := bus.Dial(ctx, bus.SystemAddress())
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the system bus: %w", err)
+	}
+	defer system.Close()
+	sources := sourcesOf(switches)
+	heard := make(chan observers.Facts)
+	for _, source := range sources {
+		service, err := system.Follow(ctx, source.Name, source.Matches()...)
+		if err != nil {
+			return nil, err
+		}
+		go observers.New(source, service, service, slog.New(slog.DiscardHandler)).Run(ctx, heard)
+	}
+	facts := map[string]string{}
+	for range sources {
+		select {
+		case f := <-heard:
+			for _, source := range sources {
+				if source.Name == f.Service {
+					maps.Copy(facts, source.Describe(f))
+				}
+			}
+		case <-ctx.Done():
+			return facts, errors.New("not every service of the system bus answers")
+		}
+	}
+	return facts, nil
+}

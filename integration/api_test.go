@@ -1,0 +1,149 @@
+package integration
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/godbus/dbus/v5/introspect"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+const (
+	bridgeName      = "org.nmsessionbridge.Bridge1"
+	bridgePath      = "/org/nmsessionbridge/Bridge1"
+	bridgeInterface = "../cmd/nm-session-bridge/dist/org.nmsessionbridge.Bridge1.xml"
+)
+
+// get reads a property of the bridge as a user would.
+func (s *scene) get(property string) string {
+	s.Helper()
+	return s.user("busctl --user get-property " + bridgeName + " " + bridgePath + " " + bridgeName + " " + property)
+}
+
+func TestTheBridgeSaysOnTheBusHowThingsStand(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.online()
+	if got := s.get("Internet"); got != `s "online"` {
+		t.Errorf("Internet is %s", got)
+	}
+	if got := s.get("Lid"); got != `s "open"` {
+		t.Errorf("Lid is %s", got)
+	}
+	facts := s.get("Facts")
+	for _, fact := range []string{
+		`"NetworkManager.Connectivity" "Full"`, `"NetworkManager.State" "ConnectedGlobal"`, `"NetworkManager.ConnectivityCheckEnabled" "true"`,
+		`"logind.LidClosed" "false"`, `"lid.source" "from logind"`, `"sleep.lock" "held"`, `"internet.reason" "Connectivity=Full`, `"internet.since" "20`,
+	} {
+		if !strings.Contains(facts, fact) {
+			t.Errorf("the facts lack %s: %s", fact, facts)
+		}
+	}
+	if tree := s.user("busctl --user tree " + bridgeName + " --list"); !strings.Contains(tree, bridgePath) {
+		t.Errorf("busctl tree says %s", tree)
+	}
+	s.user("busctl --user introspect " + bridgeName + " " + bridgePath)
+	for line, words := range map[string]string{
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss internet maybe": "online, offline, portal",
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss net offline":    "internet, lid, sleep",
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set s internet":        `"ss"`,
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Reset s net":           "internet, lid, sleep",
+		"get-property " + bridgeName + " " + bridgePath + " " + bridgeName + " Net":           "Facts, Internet",
+		"set-property " + bridgeName + " " + bridgePath + " " + bridgeName + " Lid s closed":  "read-only",
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Fly":                   "Fly",
+		"call " + bridgeName + " /elsewhere " + bridgeName + " Reset s lid":                   "/elsewhere",
+	} {
+		if out := s.fails(1, "busctl --user "+line); !strings.Contains(out, words) {
+			t.Errorf("busctl %s said %q, without %q", line, out, words)
+		}
+	}
+}
+
+func TestTheDescriptionOnTheBusIsTheCommittedOne(t *testing.T) {
+	s := begin(t, sandbox.Options{Unplugged: true})
+	s.install()
+	conn, err := s.ConnectSessionBus(s.ctx)
+	s.must(err)
+	defer conn.Close()
+	var data string
+	s.must(conn.Object(bridgeName, bridgePath).CallWithContext(s.ctx, "org.freedesktop.DBus.Introspectable.Introspect", 0).Store(&data))
+	committed, err := os.ReadFile(bridgeInterface)
+	s.must(err)
+	if data != string(committed) {
+		t.Errorf("the bridge describes itself as\n%s", data)
+	}
+	var node introspect.Node
+	s.must(xml.Unmarshal(committed, &node))
+	described := map[string]string{}
+	for _, property := range node.Interfaces[0].Properties {
+		described[property.Name] = property.Type
+	}
+	var served struct {
+		Data []map[string]struct{ Type string }
+	}
+	out := s.user("busctl --user --json=short call " + bridgeName + " " + bridgePath + " org.freedesktop.DBus.Properties GetAll s " + bridgeName)
+	s.must(json.Unmarshal([]byte(out), &served))
+	for name, value := range served.Data[0] {
+		if described[name] != value.Type {
+			t.Errorf("%s of type %s is described as %q", name, value.Type, described[name])
+		}
+		delete(described, name)
+	}
+	if len(described) > 0 {
+		t.Errorf("described, but not there: %v", described)
+	}
+}
+
+func TestTransitionsAreSignalled(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.online()
+	s.lid("open")
+	conn, err := s.ConnectSessionBus(s.ctx)
+	s.must(err)
+	defer conn.Close()
+	signals := make(chan *dbus.Signal, 64)
+	conn.Signal(signals)
+	s.must(conn.AddMatchSignalContext(s.ctx, dbus.WithMatchSender(bridgeName)))
+	s.must(s.Login1.SetLid(true))
+	var lid any
+	for signal := range signals {
+		switch signal.Name {
+		case "org.freedesktop.DBus.Properties.PropertiesChanged":
+			changed, _ := signal.Body[1].(map[string]dbus.Variant)
+			if position, moved := changed["Lid"]; moved {
+				lid = position.Value()
+			}
+		case bridgeName + ".Transitioned":
+			if want := []any{"lid", "open", "closed", "LidClosed=true"}; !slices.Equal(signal.Body, want) {
+				t.Errorf("signalled %v, not %v", signal.Body, want)
+			}
+			if lid != "closed" {
+				t.Errorf("the property was %v by then", lid)
+			}
+			return
+		}
+	}
+	t.Fatal("the session bus has gone")
+}
+
+func TestASecondBridgeSaysWhoIsAtWork(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.online()
+	out := s.fails(1, program+" run")
+	pid := s.systemctl("show", "-P", "MainPID", bridgeUnit)
+	for _, words := range []string{"process " + pid + " ", bridgeName, "systemctl --user stop nm-session-bridge"} {
+		if !strings.Contains(out, words) {
+			t.Errorf("it said %q, without %q", out, words)
+		}
+	}
+	s.started(bridgeUnit, 1)
+	s.online()
+}

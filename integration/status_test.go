@@ -1,0 +1,244 @@
+package integration
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// report is what status --json prints, as far as the tests look at it.
+type report struct {
+	Running  bool
+	Switches []struct {
+		Name, Position, Reason, Source, Lock string
+		Since                                string
+		Held                                 bool
+		Targets                              []struct {
+			Name, Active string
+			Units        []struct{ Name, Active, Sub, Result string }
+		}
+	}
+	Facts map[string]string
+}
+
+// states returns the states of switches, targets and units by name.
+func (r report) states() map[string]string {
+	states := map[string]string{}
+	for _, s := range r.Switches {
+		states[s.Name] = s.Position
+		for _, target := range s.Targets {
+			states[target.Name] = target.Active
+			for _, u := range target.Units {
+				states[u.Name] = strings.TrimSpace(u.Active + " " + u.Result)
+			}
+		}
+	}
+	return states
+}
+
+func (s *scene) json(status int, line string) report {
+	s.Helper()
+	var r report
+	out := ""
+	if status == 0 {
+		out = s.user(line)
+	} else {
+		out = s.fails(status, line)
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		s.Fatalf("%s: %v: %s", line, err, out)
+	}
+	return r
+}
+
+func (s *scene) wantStates(r report, want map[string]string) {
+	s.Helper()
+	got := r.states()
+	for name, state := range want {
+		if got[name] != state {
+			s.Errorf("status says that %s is %q, not %q", name, got[name], state)
+		}
+	}
+}
+
+const crashingUnit = `[Service]
+ExecStart=/bin/false
+[Install]
+WantedBy=internet-online.target
+`
+
+func TestStatusTellsSwitchesTargetsAndWhatIsBoundToThem(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	s.enable("bound.service", "[Unit]\nBindsTo=lid-closed.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lid-closed.target\n")
+	s.enable("crash.service", crashingUnit)
+	s.install()
+	s.online()
+	s.expect("failed", "crash.service")
+	want := map[string]string{
+		"internet": "online", "lid": "open", "sleep": "awake",
+		"internet-online.target": "active", "internet-offline.target": "inactive", "lid-closed.target": "inactive",
+		"sync.service": "active", "bound.service": "inactive", "crash.service": "failed exit-code",
+	}
+	r := s.json(0, "nm-session-bridge status --json")
+	s.wantStates(r, want)
+	if !r.Running || r.Switches[0].Since == "" || !strings.Contains(r.Switches[0].Reason, "Connectivity=Full") || r.Facts["NetworkManager.Connectivity"] != "Full" {
+		t.Errorf("status says %+v", r)
+	}
+	words := s.user("nm-session-bridge status")
+	t.Log("\n" + words)
+	for _, line := range []string{"internet  online", "● internet-online.target", "● sync.service", "× crash.service", "○ bound.service", "NetworkManager.Connectivity"} {
+		if !strings.Contains(words, line) {
+			t.Errorf("status does not say %q:\n%s", line, words)
+		}
+	}
+	if strings.Contains(words, "\x1b") {
+		t.Error("status is coloured in a pipe")
+	}
+	if words := s.user("TERM=xterm script -qec 'nm-session-bridge status' /dev/null"); !strings.Contains(words, "\x1b[32mactive\x1b[0m") {
+		t.Errorf("status is not coloured on a terminal:\n%q", words)
+	}
+
+	s.systemctl("stop", bridgeUnit)
+	s.must(s.Login1.Vanish())
+	r = s.json(3, "nm-session-bridge status --json")
+	want["sleep"] = "awake"
+	s.wantStates(r, want)
+	if r.Running || r.Facts["NetworkManager.Connectivity"] != "Full" || r.Facts["logind"] != "is not running" {
+		t.Errorf("status of a bridge that is down says %+v", r)
+	}
+	words = s.fails(3, "nm-session-bridge status")
+	t.Log("\n" + words)
+	if !strings.Contains(words, "does not run") || !strings.Contains(words, "systemctl --user start nm-session-bridge") {
+		t.Errorf("status does not say that the bridge is down:\n%s", words)
+	}
+	s.fails(1, "env -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR nm-session-bridge status")
+}
+
+func TestSetHoldsASwitchUntilAuto(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	s.install()
+	s.online()
+	s.user("nm-session-bridge set internet offline")
+	s.offline()
+	s.expect("inactive", "sync.service")
+	s.status("internet offline (held by hand)")
+	if got := s.get("Overrides"); got != `a{ss} 1 "internet" "offline"` {
+		t.Errorf("Overrides is %s", got)
+	}
+	if words := s.user("nm-session-bridge status"); !strings.Contains(words, "held by hand") {
+		t.Errorf("status does not tell:\n%s", words)
+	}
+
+	s.systemctl("kill", "-s", "KILL", bridgeUnit)
+	s.secondBridge()
+	s.status("internet offline (held by hand)")
+	s.must(s.NM.Restart(s.ctx)) // a fact that changes meanwhile
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.user("nm-session-bridge set lid closed")
+	s.lid("closed")
+	s.must(s.Login1.SetLid(true))
+	s.user("nm-session-bridge set lid auto")
+	s.lid("closed")
+	s.must(s.Login1.SetLid(false))
+	s.lid("open")
+	s.started("internet-online.target", 1)
+
+	s.user("nm-session-bridge set internet auto")
+	s.online()
+	s.expect("active", "sync.service")
+	if got := s.get("Overrides"); got != "a{ss} 0" {
+		t.Errorf("Overrides is %s", got)
+	}
+	s.systemctl("restart", bridgeUnit)
+	s.must(s.timeline.WaitStarts(s.ctx, bridgeUnit, 3))
+	s.status("internet online")
+	s.started("sync.service", 2)
+
+	s.fails(2, "nm-session-bridge set internet maybe")
+	s.systemctl("stop", bridgeUnit)
+	if out := s.fails(1, "nm-session-bridge set internet offline"); !strings.Contains(out, "does not run") {
+		t.Errorf("set said %q", out)
+	}
+}
+
+func TestHeldSwitchesEndWithTheLogin(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.online()
+	s.user("nm-session-bridge set internet offline")
+	s.offline()
+	s.must(s.User.Stop(s.ctx))
+	s.must(os.RemoveAll(sandbox.RuntimeDir)) // as logind does after the last session
+	s.must(s.User.Start(s.ctx))
+	s.record()
+	s.online()
+}
+
+// lines runs a command of the user in the background and returns its lines.
+func (s *scene) lines(name string, args ...string) <-chan string {
+	s.Helper()
+	cmd := s.Command(name, args...)
+	out, err := cmd.StdoutPipe()
+	s.must(err)
+	s.must(cmd.Start())
+	lines := make(chan string, 64)
+	go func() {
+		defer close(lines)
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+	}()
+	s.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed
+	})
+	return lines
+}
+
+// line waits for a line that contains some words.
+func (s *scene) line(lines <-chan string, words string) {
+	s.Helper()
+	for {
+		select {
+		case line, open := <-lines:
+			if !open {
+				s.Fatalf("no line with %q", words)
+			}
+			if strings.Contains(line, words) {
+				s.Log(line)
+				return
+			}
+		case <-s.ctx.Done():
+			s.Fatalf("no line with %q", words)
+		}
+	}
+}
+
+func TestMonitorFollowsOverARestart(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.online()
+	words, objects := s.lines("nm-session-bridge", "monitor"), s.lines("nm-session-bridge", "monitor", "--json")
+	s.line(words, "nm-session-bridge runs")
+	s.line(words, "internet  online  Connectivity=Full")
+	s.line(objects, `"running":true`)
+	s.line(objects, `"switch":"internet","to":"online","reason":"Connectivity=Full`)
+	s.line(objects, `"switch":"sleep"`)
+	s.check(sandbox.PortalBody)
+	s.line(words, "internet  online → portal  Connectivity=Portal")
+	s.line(objects, `"switch":"internet","from":"online","to":"portal","reason":"Connectivity=Portal`)
+	s.systemctl("restart", bridgeUnit)
+	s.line(words, "does not run")
+	s.line(words, "nm-session-bridge runs")
+	s.line(objects, `"running":false`)
+	s.line(objects, `"running":true`)
+	s.must(s.Login1.SetLid(true))
+	s.line(words, "lid       open → closed  LidClosed=true")
+	s.line(objects, `"switch":"lid","from":"open","to":"closed"`)
+}

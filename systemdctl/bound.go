@@ -1,0 +1,102 @@
+package systemdctl
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// TargetState is a target as the user manager has it, with the units that are
+// bound to it.
+type TargetState struct {
+	Name string
+	// Load is "loaded", "not-found", "masked" or another LoadState, Active an
+	// ActiveState (org.freedesktop.systemd1(5)).
+	Load, Active string
+	// Since is when Active came to be; zero where the target never moved.
+	Since time.Time
+	Bound []UnitState
+}
+
+// UnitState is a unit that starts or stops with a target.
+type UnitState struct {
+	Name              string
+	Load, Active, Sub string
+	// Result is why a service failed, as "exit-code"; "success" or "" otherwise.
+	Result string
+}
+
+// bindings are the dependencies by which a unit starts or stops with a target,
+// seen from the target: what it wants, and who is PartOf=, BindsTo=, Requires=
+// or Requisite= it (org.freedesktop.systemd1(5)).
+func bindings() []string {
+	return []string{"Wants", "Requires", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
+}
+
+// Inspect asks the user manager on a session bus for targets and what is bound
+// to them.
+func Inspect(ctx context.Context, conn *dbus.Conn, targets []string) ([]TargetState, error) {
+	var states []TargetState
+	for _, name := range targets {
+		properties, err := unitProperties(ctx, conn, name)
+		if err != nil {
+			return nil, err
+		}
+		state := TargetState{
+			Name:   name,
+			Load:   text(properties, "LoadState"),
+			Active: text(properties, "ActiveState"),
+			Since:  at(properties, "StateChangeTimestamp"),
+		}
+		bound := map[string]bool{}
+		for _, binding := range bindings() {
+			units, _ := properties[binding].Value().([]string)
+			for _, unit := range units {
+				bound[unit] = !slices.Contains(targets, unit)
+			}
+		}
+		for _, unit := range slices.Sorted(maps.Keys(bound)) {
+			if !bound[unit] {
+				continue
+			}
+			properties, err := unitProperties(ctx, conn, unit)
+			if err != nil {
+				return nil, err
+			}
+			state.Bound = append(state.Bound, UnitState{
+				unit, text(properties, "LoadState"), text(properties, "ActiveState"), text(properties, "SubState"), text(properties, "Result"),
+			})
+		}
+		states = append(states, state)
+	}
+	return states, nil
+}
+
+// unitProperties returns the properties of all interfaces of a unit, which is
+// loaded for this if it is not.
+func unitProperties(ctx context.Context, conn *dbus.Conn, name string) (map[string]dbus.Variant, error) {
+	var all map[string]dbus.Variant
+	call := conn.Object(ManagerName, unitPath(name)).CallWithContext(ctx, propertiesInterface+".GetAll", dbus.FlagNoAutoStart, "")
+	if err := call.Store(&all); err != nil {
+		return nil, fmt.Errorf("asking the user manager for %s: %w", name, err)
+	}
+	return all, nil
+}
+
+func text(properties map[string]dbus.Variant, name string) string {
+	words, _ := properties[name].Value().(string)
+	return words
+}
+
+// at returns a timestamp, which is in microseconds since 1970, 0 for never.
+func at(properties map[string]dbus.Variant, name string) time.Time {
+	micros, _ := properties[name].Value().(uint64)
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(micros))
+}
