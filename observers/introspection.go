@@ -21,7 +21,7 @@ func emitsChangedSignal(data, iface string) (map[string]string, error) {
 	emits := map[string]string{}
 	inherited := "true"
 	var inside bool
-	var property string
+	var member, property string // what of the interface the decoder is in
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -36,21 +36,25 @@ func emitsChangedSignal(data, iface string) (map[string]string, error) {
 			case t.Name.Local == "interface":
 				inside = name == iface
 			case !inside:
-			case t.Name.Local == "property":
-				property = name
-				emits[property] = inherited
+			case t.Name.Local != "annotation":
+				if member == "" {
+					member, property = t.Name.Local, name
+				}
+				if member == "property" {
+					emits[property] = inherited
+				}
 			case name != emitsChangedAnnotation:
-			case property != "":
+			case member == "property":
 				emits[property] = attribute(t, "value")
-			default:
+			case member == "":
 				inherited = attribute(t, "value")
 			}
 		case xml.EndElement:
 			switch t.Name.Local {
 			case "interface":
-				inside, inherited = false, "true"
-			case "property":
-				property = ""
+				inside, inherited, member = false, "true", ""
+			case member:
+				member = ""
 			}
 		}
 	}

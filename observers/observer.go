@@ -251,15 +251,14 @@ func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (
 // is interface, changed properties, names of invalidated ones
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
 func (o *Observer) decode(body []any) (map[string]any, error) {
-	// dbus.Store alone would turn a number into a string.
-	if got := dbus.SignatureOf(body...).String(); got != "sa{sv}as" {
-		return nil, fmt.Errorf("its signature is %s", got)
+	if len(body) != 3 {
+		return nil, fmt.Errorf("it has %d arguments", len(body))
 	}
-	var iface string
-	var changed map[string]dbus.Variant
-	var invalidated []string
-	if err := dbus.Store(body, &iface, &changed, &invalidated); err != nil {
-		return nil, err
+	iface, isString := body[0].(string)
+	changed, isMap := body[1].(map[string]dbus.Variant)
+	invalidated, isList := body[2].([]string)
+	if !isString || !isMap || !isList {
+		return nil, fmt.Errorf("its arguments are %T, %T and %T", body[0], body[1], body[2])
 	}
 	if iface != o.source.Interface {
 		return nil, nil
@@ -371,8 +370,7 @@ func (o *Observer) answer() <-chan *dbus.Call {
 }
 
 func (o *Observer) takeAll(_ context.Context, call *dbus.Call) (Facts, bool) {
-	var all map[string]dbus.Variant
-	err := call.Store(&all)
+	all, err := single[map[string]dbus.Variant](call)
 	var picked map[string]any
 	if err == nil {
 		picked, err = o.pick(all)
@@ -393,11 +391,10 @@ func (o *Observer) takeAll(_ context.Context, call *dbus.Call) (Facts, bool) {
 
 // takePolled takes a property that is not signalled.
 func (o *Observer) takePolled(_ context.Context, call *dbus.Call) (Facts, bool) {
-	var content dbus.Variant
-	err := call.Store(&content)
+	doubtful, err := single[dbus.Variant](call)
 	var picked map[string]any
 	if err == nil {
-		picked, err = o.pick(map[string]dbus.Variant{o.source.Doubtful: content})
+		picked, err = o.pick(map[string]dbus.Variant{o.source.Doubtful: doubtful})
 	}
 	if err != nil {
 		return o.readingFailed(err)
@@ -408,8 +405,7 @@ func (o *Observer) takePolled(_ context.Context, call *dbus.Call) (Facts, bool) 
 
 // takeIntrospection finds out what the service signals, then reads everything.
 func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Facts, bool) {
-	var data string
-	err := call.Store(&data)
+	data, err := single[string](call)
 	var emits map[string]string
 	if err == nil {
 		emits, err = emitsChangedSignal(data, o.source.Interface)
@@ -424,6 +420,22 @@ func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Fact
 	o.checked = true
 	o.startReading(ctx)
 	return Facts{}, false
+}
+
+// single returns the one value of an answer. dbus.Store would turn a number
+// into a string, and panics on types that it has no signature for.
+func single[T any](call *dbus.Call) (value T, err error) {
+	if call.Err != nil {
+		return value, call.Err
+	}
+	if len(call.Body) != 1 {
+		return value, fmt.Errorf("the answer has %d values, not one", len(call.Body))
+	}
+	value, ok := call.Body[0].(T)
+	if !ok {
+		return value, fmt.Errorf("the answer is of type %T, not %T", call.Body[0], value)
+	}
+	return value, nil
 }
 
 // readingFailed tries again later. NetworkManager before 1.44 owns its name

@@ -71,14 +71,21 @@ func OpenInstallation(record string) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	for line := range strings.Lines(string(content)) {
+	if err := i.read(string(content)); err != nil {
+		return nil, fmt.Errorf("%s: %w; remove the file and install with --force", record, err)
+	}
+	return i, nil
+}
+
+func (i *Installation) read(record string) error {
+	for line := range strings.Lines(record) {
 		sum, path, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-		if !ok {
-			return nil, fmt.Errorf("%s: %q is not a line of sha256sum; remove the file and install with --force", record, line)
+		if !ok || len(sum) != len(checksum(nil)) || !filepath.IsAbs(path) {
+			return fmt.Errorf("%q is not a line of sha256sum", line)
 		}
 		i.sums[path] = append(i.sums[path], sum)
 	}
-	return i, nil
+	return nil
 }
 
 // Empty tells whether nothing is installed.
@@ -255,6 +262,15 @@ func (i *Installation) inspect(file File) (fileState, error) {
 }
 
 func (i *Installation) save() error {
+	content := i.content()
+	if old, err := os.ReadFile(i.record); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	return writeAtomically(File{i.record, 0o644, content})
+}
+
+// content is the text of the record, sorted by path.
+func (i *Installation) content() []byte {
 	var lines []string
 	for path, sums := range i.sums {
 		for _, sum := range sums {
@@ -262,11 +278,7 @@ func (i *Installation) save() error {
 		}
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[len(checksum(nil)):], b[len(checksum(nil)):]) })
-	content := []byte(strings.Join(lines, ""))
-	if old, err := os.ReadFile(i.record); err == nil && bytes.Equal(old, content) {
-		return nil
-	}
-	return writeAtomically(File{i.record, 0o644, content})
+	return []byte(strings.Join(lines, ""))
 }
 
 func checksum(content []byte) string {

@@ -59,8 +59,8 @@ func (r *Reconciler) ask(u *unit, verb string) {
 
 // asked takes the answer to a job that was asked for.
 func (r *Reconciler) asked(u *unit, call *dbus.Call) {
-	var path dbus.ObjectPath
-	if err := call.Store(&path); err != nil {
+	path, err := givenPath(call)
+	if err != nil {
 		r.refuse(u, err)
 		return
 	}
@@ -69,6 +69,18 @@ func (r *Reconciler) asked(u *unit, call *dbus.Call) {
 	if end, ended := u.job.ended[path]; ended {
 		r.ended(u, end)
 	}
+}
+
+func givenPath(call *dbus.Call) (dbus.ObjectPath, error) {
+	if call.Err != nil {
+		return "", call.Err
+	}
+	if len(call.Body) == 1 {
+		if path, ok := call.Body[0].(dbus.ObjectPath); ok && path != "" {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("its answer is no job: %v", call.Body)
 }
 
 // refuse takes an error in place of a job.
@@ -101,15 +113,8 @@ func (r *Reconciler) refuse(u *unit, err error) {
 // jobRemoved takes the end of any job of a managed target
 // (JobRemoved(u id, o job, s unit, s result), org.freedesktop.systemd1(5)).
 func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
-	var id uint32
-	var path dbus.ObjectPath
-	var name, result string
-	// dbus.Store alone would turn a number into a string.
-	if got := dbus.SignatureOf(signal.Body...).String(); got != "uoss" {
-		r.nonsense(signal, fmt.Errorf("its signature is %s", got))
-		return
-	}
-	if err := dbus.Store(signal.Body, &id, &path, &name, &result); err != nil {
+	path, name, result, err := endedJob(signal.Body)
+	if err != nil {
 		r.nonsense(signal, err)
 		return
 	}
@@ -131,6 +136,20 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 	case "":
 		u.job.ended[path] = ending{result, u.active}
 	}
+}
+
+func endedJob(body []any) (path dbus.ObjectPath, unit, result string, err error) {
+	if len(body) != 4 {
+		return "", "", "", fmt.Errorf("it has %d arguments", len(body))
+	}
+	_, isID := body[0].(uint32)
+	path, isPath := body[1].(dbus.ObjectPath)
+	unit, isName := body[2].(string)
+	result, isResult := body[3].(string)
+	if !isID || !isPath || !isName || !isResult {
+		err = fmt.Errorf("its arguments are %T, %T, %T and %T", body[0], body[1], body[2], body[3])
+	}
+	return path, unit, result, err
 }
 
 // ended takes the end of our job for a target.

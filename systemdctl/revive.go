@@ -94,13 +94,17 @@ func (s limited) rest(now time.Time) time.Duration {
 	const longest = math.MaxInt64 / uint64(time.Microsecond)
 	interval := time.Duration(min(s.StartLimitIntervalUSec, longest)) * time.Microsecond
 	since := now.Sub(time.UnixMicro(int64(s.StateChangeTimestamp)))
-	return min(interval-since, interval)
+	return interval - max(since, 0)
 }
 
 // limitedService takes the properties of a service.
 func limitedService(call *dbus.Call) (service limited, ok bool) {
-	var all map[string]dbus.Variant
-	if err := call.Store(&all); err != nil {
+	if call.Err != nil || len(call.Body) != 1 {
+		return limited{}, false
+	}
+	// Not by dbus.Store, which panics on types that it has no signature for.
+	all, ok := call.Body[0].(map[string]dbus.Variant)
+	if !ok {
 		return limited{}, false
 	}
 	for name, into := range map[string]any{

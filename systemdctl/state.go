@@ -2,6 +2,7 @@ package systemdctl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -177,7 +178,11 @@ type listedUnit struct {
 
 func (r *Reconciler) takeList(call *dbus.Call) {
 	var listed []listedUnit
-	if err := call.Store(&listed); err != nil {
+	err := call.Store(&listed)
+	if err == nil {
+		err = r.missing(listed)
+	}
+	if err != nil {
 		r.log.Warn("the user manager did not list its targets; trying again", "error", err)
 		r.listLater()
 		return
@@ -190,6 +195,17 @@ func (r *Reconciler) takeList(call *dbus.Call) {
 		}
 	}
 	r.reconcile()
+}
+
+// missing says which target is not in a list. The manager lists all that it is
+// asked for, also those that it has no file of.
+func (r *Reconciler) missing(listed []listedUnit) error {
+	for _, u := range r.units {
+		if !slices.ContainsFunc(listed, func(l listedUnit) bool { return l.Name == u.name }) {
+			return fmt.Errorf("%s is not in the list", u.name)
+		}
+	}
+	return nil
 }
 
 // takeListed takes what a list says of a target, unless a signal that came
@@ -254,15 +270,16 @@ func (r *Reconciler) unitAt(path dbus.ObjectPath) *unit {
 // PropertiesChanged body, which is interface, changed properties, names of
 // invalidated ones.
 func changedProperties(body []any) (map[string]dbus.Variant, error) {
-	// dbus.Store alone would turn a number into a string.
-	if got := dbus.SignatureOf(body...).String(); got != "sa{sv}as" {
-		return nil, fmt.Errorf("its signature is %s", got)
+	// dbus.Store would turn a number into a string, and dbus.SignatureOf panics
+	// on types that it has no signature for.
+	if len(body) != 3 {
+		return nil, fmt.Errorf("it has %d arguments", len(body))
 	}
-	var iface string
-	var changed map[string]dbus.Variant
-	var invalidated []string
-	if err := dbus.Store(body, &iface, &changed, &invalidated); err != nil {
-		return nil, err
+	iface, isString := body[0].(string)
+	changed, isMap := body[1].(map[string]dbus.Variant)
+	_, isList := body[2].([]string)
+	if !isString || !isMap || !isList {
+		return nil, fmt.Errorf("its arguments are %T, %T and %T", body[0], body[1], body[2])
 	}
 	if iface != unitInterface {
 		return nil, nil

@@ -67,14 +67,20 @@ func socket(address string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("bus address %q: %w", address, err)
 		}
-		switch key {
-		case "path":
+		dir := os.Getenv("XDG_RUNTIME_DIR")
+		switch {
+		case strings.Contains(value, "\x00"):
+			return "", fmt.Errorf("bus address %q: there is a zero byte in its %s=", address, key)
+		case value == "":
+		case key == "path" && value[0] == '@':
+			return "./" + value, nil // lest it be taken for an abstract name
+		case key == "path":
 			return value, nil
-		case "abstract":
+		case key == "abstract":
 			return "@" + value, nil
-		case "runtime":
-			return os.Getenv("XDG_RUNTIME_DIR") + "/bus", nil
+		case key == "runtime" && value == "yes" && dir != "":
+			return dir + "/bus", nil
 		}
 	}
-	return "", fmt.Errorf("bus address %q: it names no path= and no abstract= socket", address)
+	return "", fmt.Errorf("bus address %q: it names no path= and no abstract= socket, and no runtime=yes with XDG_RUNTIME_DIR set", address)
 }

@@ -99,11 +99,12 @@ func (s *Service) ownerChanged(signal *dbus.Signal) {
 	s.push(signal)
 }
 
-// deliver takes a signal that some client of the bus sent.
+// deliver takes a signal that some client of the bus sent. Owners are not
+// believed about owners, which are the bus daemon's affair.
 func (s *Service) deliver(signal *dbus.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.owner == "" || signal.Sender != s.owner {
+	if s.owner == "" || signal.Sender != s.owner || signal.Name == nameOwnerChanged {
 		return
 	}
 	s.push(signal)

@@ -36,9 +36,23 @@ func Take(ctx context.Context, address, what string) (io.Closer, error) {
 	}
 	logind := conn.Object("org.freedesktop.login1", "/org/freedesktop/login1")
 	call := logind.CallWithContext(ctx, "org.freedesktop.login1.Manager.Inhibit", dbus.FlagNoAutoStart, what, who, why, "delay")
-	var fd dbus.UnixFD
-	if err := call.Store(&fd); err != nil {
+	fd, err := descriptor(call)
+	if err != nil {
 		return nil, fmt.Errorf("taking a delay lock on %s: %w", what, err)
 	}
 	return os.NewFile(uintptr(fd), "delay lock on "+what), nil
+}
+
+// descriptor returns the file descriptor that is the answer of a call. dbus.Store
+// would take a number for one, which may be a file of ours.
+func descriptor(call *dbus.Call) (dbus.UnixFD, error) {
+	if call.Err != nil {
+		return 0, call.Err
+	}
+	if len(call.Body) == 1 {
+		if fd, ok := call.Body[0].(dbus.UnixFD); ok {
+			return fd, nil
+		}
+	}
+	return 0, fmt.Errorf("logind answered %v in place of a file descriptor", call.Body)
 }
