@@ -50,7 +50,7 @@ func observe(t *testing.T, source Source) *watch {
 		facts:   make(chan Facts),
 		log:     &strings.Builder{},
 	}
-	w.observer = New(source, w.service, w.service, slog.New(slog.NewTextHandler(io.Writer(w.log), nil)))
+	w.observer = w.newObserver()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -59,6 +59,10 @@ func observe(t *testing.T, source Source) *watch {
 	}()
 	t.Cleanup(func() { cancel(); <-done })
 	return w
+}
+
+func (w *watch) newObserver() *Observer {
+	return New(w.source, w.service, w.service, slog.New(slog.NewTextHandler(io.Writer(w.log), nil)))
 }
 
 func (w *watch) owner(name string) {

@@ -1,0 +1,461 @@
+package observers
+
+import (
+	"encoding/xml"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+)
+
+// Others than us decide what the services send. The seeds in testdata were
+// found by the fuzzer or recorded from real services.
+
+func anySource(which byte) Source {
+	sources := []Source{NetworkManager(), Logind(), UPower()}
+	return sources[int(which)%len(sources)]
+}
+
+// truth is what a service might truly say. That of another turn differs in
+// every property.
+func truth(source Source, turn int) map[string]any {
+	values := map[string]any{}
+	for name, signature := range source.Properties {
+		switch signature {
+		case "u":
+			values[name] = uint32(50 + turn)
+		case "t":
+			values[name] = uint64(5000000 + turn)
+		default:
+			values[name] = turn%2 == 1
+		}
+	}
+	return values
+}
+
+// unlike is a truth that differs in every property from what was heard.
+func unlike(source Source, heard map[string]any) map[string]any {
+	values := truth(source, 2)
+	for name, value := range heard {
+		switch value := value.(type) {
+		case uint32:
+			values[name] = value + 1
+		case uint64:
+			values[name] = value + 1
+		case bool:
+			values[name] = !value
+		}
+	}
+	return values
+}
+
+func variants(values map[string]any) map[string]dbus.Variant {
+	all := map[string]dbus.Variant{}
+	for name, value := range values {
+		all[name] = dbus.MakeVariant(value)
+	}
+	return all
+}
+
+// appear brings the owner of the service about and returns the reading of all
+// properties that follows.
+func (w *watch) appear() *dbus.Call {
+	w.Helper()
+	w.owner(":1.1")
+	if w.source.OnDemand {
+		w.hearsProblem(w.source.Label + " is not asked")
+		w.observer.Demand(Watched)
+	}
+	return w.readAll()
+}
+
+func (w *watch) readAll() *dbus.Call {
+	w.Helper()
+	call := w.anyCall()
+	if call.Method == "Introspect" {
+		answer(call, 1, nil, `<node/>`)
+		call = w.anyCall()
+	}
+	if call.Method != "GetAll" {
+		w.Fatalf("called %s", call.Method)
+	}
+	return call
+}
+
+func (w *watch) anyCall() *dbus.Call {
+	w.Helper()
+	select {
+	case call := <-w.service.calls:
+		return call
+	case <-time.After(time.Minute):
+		w.Fatal("nothing was called")
+		return nil
+	}
+}
+
+// settle returns the facts that were sent until the observer had nothing left
+// to do.
+func (w *watch) settle() []Facts {
+	var heard []Facts
+	for {
+		select {
+		case facts := <-w.facts:
+			heard = append(heard, facts)
+		case w.service.signals <- &dbus.Signal{Path: "/another"}:
+			return heard
+		}
+	}
+}
+
+// tell answers a call and returns the facts that come of it.
+func (w *watch) tell(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) []Facts {
+	answer(call, sequence, err, body...)
+	for len(call.Done) > 0 {
+		runtime.Gosched()
+	}
+	return w.settle()
+}
+
+func (w *watch) readsAnew() bool {
+	select {
+	case call := <-w.service.calls:
+		if call.Method != "GetAll" && call.Method != "Introspect" {
+			w.Errorf("called %s", call.Method)
+		}
+		w.service.calls <- call // it is still to be answered
+		return true
+	default:
+		return false
+	}
+}
+
+// recovers checks that the truth, once it is read, replaces whatever was heard.
+func (w *watch) recovers(heard map[string]any) {
+	w.Helper()
+	if !w.readsAnew() {
+		w.observer.Reread()
+	}
+	want := unlike(w.source, heard)
+	facts := w.tell(w.readAll(), 100, nil, variants(want))
+	if len(facts) != 1 || facts[0].Problem != "" || !maps.Equal(facts[0].values, want) {
+		w.Errorf("after %v the service said %v, but heard was %v", heard, want, facts)
+	}
+}
+
+// said is what a map of properties says of those of interest; it is nonsense
+// where one has another type than its.
+func said(source Source, all map[string]dbus.Variant) (values map[string]any, sense bool) {
+	values = map[string]any{}
+	for name, signature := range source.Properties {
+		content, ok := all[name]
+		if !ok {
+			continue
+		}
+		value := content.Value()
+		switch value.(type) {
+		case uint32:
+			sense = signature == "u"
+		case uint64:
+			sense = signature == "t"
+		case bool:
+			sense = signature == "b"
+		default:
+			sense = false
+		}
+		if !sense {
+			return nil, false
+		}
+		values[name] = value
+	}
+	return values, true
+}
+
+// saidChanged is the same of the body of PropertiesChanged.
+func saidChanged(source Source, body []any) (values map[string]any, sense bool) {
+	if len(body) != 3 {
+		return nil, false
+	}
+	iface, isString := body[0].(string)
+	changed, isMap := body[1].(map[string]dbus.Variant)
+	invalidated, isList := body[2].([]string)
+	if !isString || !isMap || !isList {
+		return nil, false
+	}
+	if iface != source.Interface {
+		return nil, true
+	}
+	for name := range source.Properties {
+		if slices.Contains(invalidated, name) {
+			return nil, false
+		}
+	}
+	return said(source, changed)
+}
+
+// FuzzSignal has a service that is known send one signal of any content.
+func FuzzSignal(f *testing.F) {
+	const changed, turns, farewell, other = 0, 1, 2, 3
+	members := func(source Source, kind byte) (iface, member string) {
+		switch kind % 4 {
+		case changed:
+			return propertiesInterface, "PropertiesChanged"
+		case turns:
+			return source.Interface, source.Turns
+		case farewell:
+			return source.Interface, source.Farewell.Member
+		}
+		return source.Interface, "StateChanged"
+	}
+	add := func(which, kind byte, values ...any) {
+		signature, body := fakes.Encode(values...)
+		f.Add(which, kind, signature, body)
+	}
+	for which := range byte(3) {
+		source := anySource(which)
+		add(which, changed, source.Interface, variants(truth(source, 1)), []string{})
+		add(which, changed, source.Interface, variants(truth(anySource(which+1), 1)), []string{"Version"})
+		add(which, changed, "org.example", variants(truth(source, 1)), []string{})
+		for name := range source.Properties {
+			add(which, changed, source.Interface, map[string]dbus.Variant{}, []string{name})
+			for _, value := range []any{"4", int32(4), uint64(4), uint32(4), true, []uint32{4}, struct{ A, B uint32 }{4, 4}, dbus.MakeVariant(uint32(4))} {
+				add(which, changed, source.Interface, map[string]dbus.Variant{name: dbus.MakeVariant(value)}, []string{})
+			}
+		}
+		add(which, turns, true)
+		if source.Farewell.Member != "" {
+			add(which, farewell, source.Farewell.Path)
+		}
+	}
+	add(0, farewell, "/org/freedesktop/NetworkManager/Devices/1") // a string
+	f.Add(byte(0), byte(changed), strings.Repeat("a", 32)+"y", []byte{0, 0, 0, 0})
+	f.Add(byte(0), byte(changed), strings.Repeat("(", 32)+"y"+strings.Repeat(")", 32), []byte{0})
+	f.Fuzz(func(t *testing.T, which, kind byte, signature string, body []byte) {
+		source := anySource(which)
+		iface, member := members(source, kind)
+		signal := fakes.Signal(source.Path, iface, member, signature, body)
+		if signal == nil {
+			return
+		}
+		w := observe(t, source)
+		known := truth(source, 0)
+		w.tell(w.appear(), 2, nil, variants(known))
+
+		signal.Sequence = 3
+		w.signal(signal)
+		heard, reads := w.settle(), w.readsAnew()
+
+		want, wantsReading, wantsProblem := maps.Clone(known), kind%4 == turns, ""
+		switch kind % 4 {
+		case changed:
+			news, sense := saidChanged(source, signal.Body)
+			maps.Copy(want, news)
+			wantsReading = !sense
+		case farewell:
+			if len(signal.Body) == 1 && signal.Body[0] == source.Farewell.Path {
+				wantsProblem = source.Label + " is stopping"
+			}
+		}
+		if reads != wantsReading {
+			t.Errorf("read anew: %t, not %t", reads, wantsReading)
+		}
+		switch {
+		case wantsProblem != "":
+			if len(heard) != 1 || heard[0].Problem != wantsProblem || len(heard[0].values) > 0 {
+				t.Errorf("heard %+v", heard)
+			}
+		case maps.Equal(want, known):
+			if len(heard) > 0 {
+				t.Errorf("heard %+v, though nothing has changed", heard)
+			}
+		case len(heard) != 1 || heard[0].Problem != "" || !maps.Equal(heard[0].values, want):
+			t.Errorf("heard %+v, not %v", heard, want)
+		}
+		w.recovers(want)
+	})
+}
+
+// FuzzProperties has a service answer anything when all its properties are
+// read, at first or when they are known already.
+func FuzzProperties(f *testing.F) {
+	for which := range byte(3) {
+		for _, values := range []any{
+			variants(truth(anySource(which), 1)), variants(truth(anySource(which+1), 1)),
+			map[string]dbus.Variant{},
+			map[string]uint32{"State": 70},
+			[]string{"State"},
+			uint32(70),
+		} {
+			signature, body := fakes.Encode(values)
+			f.Add(which, true, "", signature, body)
+			f.Add(which, false, "", signature, body)
+		}
+		signature, body := fakes.Encode("No such object")
+		f.Add(which, false, "org.freedesktop.DBus.Error.UnknownObject", signature, body)
+		f.Add(which, false, "org.freedesktop.DBus.Error.AccessDenied", signature, body)
+	}
+	f.Fuzz(func(t *testing.T, which byte, known bool, errorName, signature string, body []byte) {
+		source := anySource(which)
+		answer := fakes.Answer(errorName, signature, body)
+		if answer == nil {
+			return
+		}
+		w := observe(t, source)
+		call := w.appear()
+		last := map[string]any{}
+		if known {
+			last = truth(source, 0)
+			w.tell(call, 2, nil, variants(last))
+			w.observer.Reread()
+			call = w.readAll()
+		}
+		heard := w.tell(call, 3, answer.Err, answer.Body...)
+
+		var all map[string]dbus.Variant
+		if len(answer.Body) == 1 {
+			all, _ = answer.Body[0].(map[string]dbus.Variant)
+		}
+		news, sense := said(source, all)
+		want := maps.Clone(last)
+		maps.Copy(want, news)
+		switch {
+		case !sense, len(news) == 0:
+			for _, facts := range heard {
+				if known || facts.Problem != source.Label+" does not answer" || len(facts.values) > 0 {
+					t.Errorf("heard %+v", facts)
+				}
+			}
+		case maps.Equal(want, last):
+			if len(heard) > 0 {
+				t.Errorf("heard %+v, though nothing has changed", heard)
+			}
+		case len(heard) != 1 || heard[0].Problem != "" || !maps.Equal(heard[0].values, want):
+			t.Errorf("heard %+v, not %v", heard, want)
+		}
+		w.recovers(want)
+	})
+}
+
+// FuzzPolled has logind answer anything when it is asked for the lid alone.
+func FuzzPolled(f *testing.F) {
+	for _, value := range []any{dbus.MakeVariant(true), true, "true", dbus.MakeVariant(uint32(1)), dbus.MakeVariant(dbus.MakeVariant(true))} {
+		signature, body := fakes.Encode(value)
+		f.Add("", signature, body)
+		f.Add("org.freedesktop.DBus.Error.UnknownObject", signature, body)
+	}
+	f.Fuzz(func(t *testing.T, errorName, signature string, body []byte) {
+		answer := fakes.Answer(errorName, signature, body)
+		if answer == nil {
+			return
+		}
+		source := Logind()
+		w := &watch{T: t, source: source, service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
+		o := w.newObserver()
+		o.retry = time.NewTimer(time.Hour)
+		o.retry.Stop()
+		o.owner = ":1.1"
+		known := truth(source, 0)
+		for name, value := range known {
+			o.set(name, value, 1)
+		}
+		answer.ResponseSequence = 2
+		facts, news := o.takePolled(t.Context(), answer)
+		want := maps.Clone(known)
+		if len(answer.Body) == 1 {
+			if lid, ok := answer.Body[0].(dbus.Variant); ok && lid.Signature().String() == "b" {
+				want["LidClosed"] = lid.Value()
+				if !news || !maps.Equal(facts.values, want) {
+					t.Errorf("heard %+v (%t), not %v", facts, news, want)
+				}
+				return
+			}
+		}
+		if news || !maps.Equal(o.facts().values, known) {
+			t.Errorf("heard %+v (%t)", facts, news)
+		}
+		if !o.retry.Stop() || o.backoff == firstRetry {
+			t.Error("it is not tried again")
+		}
+	})
+}
+
+// described is introspection data as far as it matters here.
+type described struct {
+	XMLName    xml.Name             `xml:"node"`
+	Interfaces []describedInterface `xml:"interface"`
+}
+
+type describedInterface struct {
+	Name        string                `xml:"name,attr"`
+	Annotations []describedAnnotation `xml:"annotation"`
+	Methods     []struct {
+		Name        string                `xml:"name,attr"`
+		Annotations []describedAnnotation `xml:"annotation"`
+	} `xml:"method"`
+	Properties []struct {
+		Name        string                `xml:"name,attr"`
+		Annotations []describedAnnotation `xml:"annotation"`
+	} `xml:"property"`
+}
+
+type describedAnnotation struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
+// FuzzIntrospection compares what is read from introspection data with what a
+// whole document says.
+func FuzzIntrospection(f *testing.F) {
+	f.Add(silentLid)
+	f.Add("")
+	f.Add("<node/>")
+	f.Add(`<!DOCTYPE node><node><interface name="org.example"><property name="LidClosed"/></interface><!-- -->
+<interface name="org.freedesktop.login1.Manager"><annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/>
+<method name="Inhibit"><arg name="fd"/><annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="true"/></method><property name="LidClosed" type="b"/>
+<property name="A"><annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="const"/></property></interface></node>`)
+	const manager = "org.freedesktop.login1.Manager"
+	f.Fuzz(func(t *testing.T, data string) {
+		_, _ = emitsChangedSignal(data, manager) // whatever it says
+		var node described
+		if xml.Unmarshal([]byte(data), &node) != nil {
+			return
+		}
+		// Written anew there is nothing in it but what we know.
+		node.XMLName = xml.Name{Local: "node"}
+		clean, err := xml.Marshal(node)
+		if err != nil {
+			return
+		}
+		got, err := emitsChangedSignal(string(clean), manager)
+		if err != nil {
+			t.Fatalf("%s: %v", clean, err)
+		}
+		want := map[string]string{}
+		for _, i := range node.Interfaces {
+			if i.Name != manager {
+				continue
+			}
+			inherited := annotated(i.Annotations, "true")
+			for _, p := range i.Properties {
+				want[p.Name] = annotated(p.Annotations, inherited)
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: %v, not %v", clean, got, want)
+		}
+	})
+}
+
+func annotated(annotations []describedAnnotation, value string) string {
+	for _, a := range annotations {
+		if a.Name == emitsChangedAnnotation {
+			value = a.Value
+		}
+	}
+	return value
+}
