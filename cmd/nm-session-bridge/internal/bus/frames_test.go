@@ -196,18 +196,27 @@ func TestALargeSignalIsToldAsALoss(t *testing.T) {
 
 func TestAHugeReplyIsNotWaitedForBeyondTheDeadline(t *testing.T) {
 	address := startBus(t)
-	owner, conn := provide(t, address), dial(t, address)
-	service := follow(t, conn)
-	wantOwner(t, next(t, service), owner.Names()[0])
+	owner, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
 	if err := owner.Export(huge{}, path, iface); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := owner.RequestName(name, 0); err != nil {
+		t.Fatal(err)
+	}
+	service := follow(t, dial(t, address))
+	wantOwner(t, next(t, service), owner.Names()[0])
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := (<-service.Go(ctx, path, iface+".Huge").Done).Err; !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
-	emit(t, owner, "After")
+	if err := owner.Emit(path, iface+".After"); err != nil {
+		t.Fatal(err)
+	}
 	wantMember(t, next(t, service), "After")
 }
 
