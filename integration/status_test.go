@@ -91,7 +91,7 @@ func TestStatusTellsSwitchesTargetsAndWhatIsBoundToThem(t *testing.T) {
 	}
 	words := s.user("nm-session-bridge status")
 	t.Log("\n" + words)
-	for _, line := range []string{"internet  online", "● internet-online.target", "● sync.service", "× crash.service", "○ bound.service", "NetworkManager.Connectivity"} {
+	for _, line := range []string{"internet    online", "● internet-online.target", "● sync.service", "× crash.service", "○ bound.service", "NetworkManager.Connectivity"} {
 		if !strings.Contains(words, line) {
 			t.Errorf("status does not say %q:\n%s", line, words)
 		}
@@ -226,12 +226,12 @@ func TestMonitorFollowsOverARestart(t *testing.T) {
 	s.online()
 	words, objects := s.lines("nm-session-bridge", "monitor"), s.lines("nm-session-bridge", "monitor", "--json")
 	s.line(words, "nm-session-bridge runs")
-	s.line(words, "internet  online  Connectivity=Full")
+	s.line(words, "internet    online  Connectivity=Full")
 	s.line(objects, `"running":true`)
 	s.line(objects, `"switch":"internet","to":"online","reason":"Connectivity=Full`)
 	s.line(objects, `"switch":"sleep"`)
 	s.check(sandbox.PortalBody)
-	s.line(words, "internet  online → portal  Connectivity=Portal")
+	s.line(words, "internet    online → portal  Connectivity=Portal")
 	s.line(objects, `"switch":"internet","from":"online","to":"portal","reason":"Connectivity=Portal`)
 	s.systemctl("restart", bridgeUnit)
 	s.line(words, "does not run")
@@ -239,6 +239,6 @@ func TestMonitorFollowsOverARestart(t *testing.T) {
 	s.line(objects, `"running":false`)
 	s.line(objects, `"running":true`)
 	s.must(s.Login1.SetLid(true))
-	s.line(words, "lid       open → closed  LidClosed=true")
+	s.line(words, "lid         open → closed  LidClosed=true")
 	s.line(objects, `"switch":"lid","from":"open","to":"closed"`)
 }

@@ -8,13 +8,17 @@ package observers
 import (
 	"maps"
 	"slices"
+
+	"github.com/godbus/dbus/v5"
 )
 
 // Facts are what one service was last heard to say about its object. The zero
 // value stands for a service that has not been heard yet.
 type Facts struct {
-	// Service is the well-known bus name that the facts come from.
-	Service string
+	// Source is the ID of the source that the facts come from.
+	Source string
+	// Path is that of the object.
+	Path dbus.ObjectPath
 	// Owner is the unique name of the one who said so.
 	Owner string
 	// Problem says in words why there are no values; it is empty when there are.
@@ -22,13 +26,23 @@ type Facts struct {
 	// Awaited tells that the problem is to end soon, one way or the other.
 	Awaited bool
 
-	values map[string]any
-	silent []string // properties whose changes the service does not signal
-	polled bool     // whether the silent ones are read again and again
+	values   map[string]any
+	children []Facts  // by path
+	silent   []string // properties whose changes the service does not signal
+	polled   bool     // whether the silent ones are read again and again
 }
 
-// World holds the latest facts by the bus name of their service.
+// World holds the latest facts by the ID of their source.
 type World map[string]Facts
+
+// Children returns the facts of the objects that the source names, by path.
+func (f Facts) Children() []Facts { return f.children }
+
+// Text returns a property of D-Bus type s and whether it is known.
+func (f Facts) Text(property string) (value string, known bool) {
+	value, known = f.values[property].(string)
+	return value, known
+}
 
 // Uint32 returns a property of D-Bus type u and whether it is known.
 func (f Facts) Uint32(property string) (uint32, bool) {
@@ -59,6 +73,6 @@ func (f Facts) Keeps(property string) bool {
 }
 
 func (f Facts) equal(g Facts) bool {
-	return f.Service == g.Service && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.polled == g.polled &&
-		maps.Equal(f.values, g.values) && slices.Equal(f.silent, g.silent)
+	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.polled == g.polled &&
+		maps.Equal(f.values, g.values) && slices.Equal(f.silent, g.silent) && slices.EqualFunc(f.children, g.children, Facts.equal)
 }

@@ -358,7 +358,7 @@ func FuzzPolled(f *testing.F) {
 		o := w.newObserver()
 		o.retry = time.NewTimer(time.Hour)
 		o.retry.Stop()
-		o.owner = ":1.1"
+		o.owner, o.polling = ":1.1", []string{"LidClosed"}
 		known := truth(source, 0)
 		for name, value := range known {
 			o.set(name, value, 1)

@@ -46,7 +46,7 @@ func unsignalledLid(policy Policy, facts, power Facts) Reading {
 	switch {
 	case known:
 		because = "UPower knows of no lid"
-	case power.Awaited || power.Service == "" || because == "":
+	case power.Awaited || power.Source == "" || because == "":
 		return Reading{
 			Reason: unsignalled + "; asking UPower", After: policy.GoneGrace,
 			Needs: map[string]Need{upower: Watched},

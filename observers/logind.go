@@ -2,7 +2,13 @@ package observers
 
 import "time"
 
-const logind = "org.freedesktop.login1"
+const (
+	logindName = "org.freedesktop.login1"
+	logindPath = "/org/freedesktop/login1"
+
+	// logind is what the source is known by.
+	logind = "logind"
+)
 
 // Logind is the source of what systemd-logind says of the machine.
 //
@@ -11,16 +17,19 @@ const logind = "org.freedesktop.login1"
 // from its introspection data, for distributions patch.
 func Logind() Source {
 	return Source{
-		Name:      logind,
+		ID:        logind,
+		Name:      logindName,
 		Label:     "logind",
-		Path:      "/org/freedesktop/login1",
-		Interface: "org.freedesktop.login1.Manager",
+		Path:      logindPath,
+		Interface: logindName + ".Manager",
 		Properties: map[string]string{
 			"LidClosed":           "b",
 			"PreparingForSleep":   "b",
 			"InhibitDelayMaxUSec": "t", // microseconds
+			"OnExternalPower":     "b",
 		},
-		Doubtful: "LidClosed",
+		// No logind signals OnExternalPower so far.
+		Doubtful: []string{"LidClosed", "OnExternalPower"},
 		// The lid may be the reason for the sleep, and is signalled only later.
 		Turns: "PrepareForSleep",
 		// With the lid closed, logind 257 first signals LidClosed=false and true

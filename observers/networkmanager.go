@@ -8,7 +8,14 @@ import (
 	nm "github.com/Wifx/gonetworkmanager/v2"
 )
 
-const networkManager = "org.freedesktop.NetworkManager"
+const (
+	networkManagerName      = "org.freedesktop.NetworkManager"
+	networkManagerPath      = "/org/freedesktop/NetworkManager"
+	networkManagerInterface = networkManagerName
+
+	// networkManager is what the source is known by.
+	networkManager = "NetworkManager"
+)
 
 // leavingGrace is how long to wait for NetworkManager's name to go once its
 // Connectivity has become Unknown, which it does on its way out. The name was
@@ -19,13 +26,15 @@ const leavingGrace = time.Second
 // user may read it and hears its signals, also without a session.
 func NetworkManager() Source {
 	return Source{
-		Name:      networkManager,
+		ID:        networkManager,
+		Name:      networkManagerName,
 		Label:     "NetworkManager",
-		Path:      "/org/freedesktop/NetworkManager",
-		Interface: networkManager,
+		Path:      networkManagerPath,
+		Interface: networkManagerInterface,
 		Properties: map[string]string{
 			"Connectivity": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMConnectivityState
 			"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
+			"Metered":      "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMMetered
 			"Startup":      "b", // devices known at its start are still being brought up
 			// Only told to people: without the check Connectivity is a guess.
 			"ConnectivityCheckEnabled": "b",
@@ -33,12 +42,18 @@ func NetworkManager() Source {
 		Words: map[string]func(uint32) string{
 			"Connectivity": func(n uint32) string { return connectivityWord(nm.NmConnectivity(n)) },
 			"State":        func(n uint32) string { return stateWord(nm.NmState(n)) },
+			"Metered":      func(n uint32) string { return meteredWord(nm.NmMetered(n)) },
 		},
 		// The first object is the loopback device, which only goes when
 		// NetworkManager itself does: first of all, before it calls a Wi-Fi
 		// disconnected that it takes down for its restart.
-		Farewell: Farewell{Member: "DeviceRemoved", Path: "/org/freedesktop/NetworkManager/Devices/1"},
+		Farewell: farewell(),
 	}
+}
+
+// farewell is how NetworkManager says that it is about to go.
+func farewell() Farewell {
+	return Farewell{Member: "DeviceRemoved", Path: networkManagerPath + "/Devices/1"}
 }
 
 // internet reads the position of the internet switch.

@@ -56,6 +56,7 @@ type Observer struct {
 	log     *slog.Logger
 	reread  chan struct{}
 	needs   chan Need
+	forget  chan struct{}
 	starter Starter
 
 	need       Need
@@ -63,6 +64,7 @@ type Observer struct {
 	leaving    bool // whether this owner has said farewell
 	complained bool // whether nonsense of this owner has been logged
 	values     map[string]value
+	children   children
 	checked    bool       // whether source.Doubtful is known for this owner
 	silent     []string   // properties that this owner does not signal
 	read       *dbus.Call // the call that is under way, or nil
@@ -70,6 +72,7 @@ type Observer struct {
 	cancel     context.CancelFunc
 	retry      *time.Timer
 	poll       *time.Ticker
+	polling    []string // silent properties that are still to be read in this turn
 	backoff    time.Duration
 	sent       Facts
 }
@@ -94,21 +97,29 @@ type value struct {
 // demand with the starter. It does nothing until [Observer.Run].
 func New(source Source, service Service, starter Starter, log *slog.Logger) *Observer {
 	return &Observer{
-		source:  source,
-		service: service,
-		starter: starter,
-		log:     log,
-		reread:  make(chan struct{}, 1),
-		needs:   make(chan Need, 1),
-		need:    source.Initially(),
-		values:  map[string]value{},
-		cancel:  func() {},
-		backoff: firstRetry,
+		source:   source,
+		service:  service,
+		starter:  starter,
+		log:      log,
+		reread:   make(chan struct{}, 1),
+		needs:    make(chan Need, 1),
+		forget:   make(chan struct{}, 1),
+		need:     source.Initially(),
+		values:   map[string]value{},
+		children: children{},
+		cancel:   func() {},
+		backoff:  firstRetry,
 	}
 }
 
-// Name returns the bus name of the service that is observed.
-func (o *Observer) Name() string { return o.source.Name }
+// Forget makes a running observer forget what signals have said last, where the
+// source has such a thing. It does not wait.
+func (o *Observer) Forget() {
+	select {
+	case o.forget <- struct{}{}:
+	default:
+	}
+}
 
 // Demand tells a running observer how much it is to do from now on. It does not
 // wait, and is to be called from one goroutine.
@@ -154,6 +165,8 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 			o.startReading(ctx)
 		case need := <-o.needs:
 			facts, news = o.demanded(ctx, need)
+		case <-o.forget:
+			facts, news = o.forgotten()
 		case <-o.poll.C:
 			o.startPolling(ctx)
 		}
@@ -172,6 +185,9 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
 	if signal.Name == nameOwnerChanged {
 		return o.ownerChanged(ctx, signal)
+	}
+	if _, isChild := o.children[signal.Path]; isChild {
+		return o.childSignal(ctx, signal)
 	}
 	if signal.Path != o.source.Path {
 		return Facts{}, false
@@ -195,17 +211,18 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	}
 	o.stopReading()
 	o.backoff = firstRetry
-	o.checked = o.source.Doubtful == ""
+	o.checked = len(o.source.Doubtful) == 0
 	o.silent = nil
 	o.leaving, o.complained = false, false
 	clear(o.values)
+	clear(o.children)
 	o.owner = owner
 	switch {
 	case o.need == Dormant:
 		return o.awaited("is not asked"), true
 	case owner == "":
 		return o.trouble("is not running"), true
-	case o.sent.Service == "":
+	case o.sent.Source == "":
 		// It ran before we did.
 		o.startReading(ctx)
 		return Facts{}, false
@@ -229,28 +246,64 @@ func (o *Observer) farewell(signal *dbus.Signal) (Facts, bool) {
 // propertiesChanged takes the news in. It waits with passing them on while the
 // other properties have not been read yet.
 func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
-	changed, err := o.decode(signal.Body)
+	changed, named, err := o.decode(signal.Body)
 	if err != nil {
-		if !o.complained { // one that talks nonsense does so often
-			o.complained = true
-			o.log.Warn("reading "+o.source.Label+" anew: its PropertiesChanged signal made no sense", "error", err)
-		}
-		o.startReading(ctx)
+		o.nonsense(ctx, err)
 		return Facts{}, false
 	}
 	for name, content := range changed {
 		o.set(name, content, signal.Sequence)
 	}
+	if named != nil {
+		o.name(ctx, named)
+	}
 	if o.backoff > firstRetry && o.read == nil {
 		o.startReading(ctx) // it did not answer, but now it lives
 	}
-	return o.facts(), len(changed) > 0 && !o.leaving && o.sent.Problem == "" && o.sent.Service != ""
+	return o.facts(), (len(changed) > 0 || named != nil) && o.isBelieved()
 }
 
-// decode returns the properties of interest in a PropertiesChanged body, which
-// is interface, changed properties, names of invalidated ones
-// (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
-func (o *Observer) decode(body []any) (map[string]any, error) {
+// isBelieved tells whether news of the service are to be passed on: after all
+// of it has been read, and until it says farewell.
+func (o *Observer) isBelieved() bool {
+	return !o.leaving && o.sent.Problem == "" && o.sent.Source != "" && o.children.areRead()
+}
+
+// nonsense reads everything anew after a signal that cannot be understood.
+func (o *Observer) nonsense(ctx context.Context, err error) {
+	if !o.complained { // one that talks nonsense does so often
+		o.complained = true
+		o.log.Warn("reading "+o.source.Label+" anew: its PropertiesChanged signal made no sense", "error", err)
+	}
+	o.startReading(ctx)
+}
+
+// decode returns the properties of interest in a PropertiesChanged body, and
+// the children that it names if it does.
+func (o *Observer) decode(body []any) (picked map[string]any, named []dbus.ObjectPath, err error) {
+	changed, err := changedProperties(body, o.source.Interface, o.source.Properties)
+	if err != nil || changed == nil {
+		return nil, nil, err
+	}
+	return o.pick(changed)
+}
+
+// pick returns the properties of interest among all, and the children that they
+// name if they do, with their types checked.
+func (o *Observer) pick(all map[string]dbus.Variant) (picked map[string]any, named []dbus.ObjectPath, err error) {
+	picked, err = pick(all, o.source.Properties)
+	if err == nil && o.source.Children != nil {
+		named, err = o.source.Children.named(all)
+	}
+	return picked, named, err
+}
+
+// changedProperties returns the changed properties of a PropertiesChanged body,
+// which is interface, changed properties, names of invalidated ones
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties);
+// nil where it is about another interface. It is an error if one of interest is
+// invalidated.
+func changedProperties(body []any, of string, interest map[string]string) (map[string]dbus.Variant, error) {
 	if len(body) != 3 {
 		return nil, fmt.Errorf("it has %d arguments", len(body))
 	}
@@ -260,21 +313,21 @@ func (o *Observer) decode(body []any) (map[string]any, error) {
 	if !isString || !isMap || !isList {
 		return nil, fmt.Errorf("its arguments are %T, %T and %T", body[0], body[1], body[2])
 	}
-	if iface != o.source.Interface {
+	if iface != of {
 		return nil, nil
 	}
 	for _, name := range invalidated {
-		if _, ours := o.source.Properties[name]; ours {
+		if _, ours := interest[name]; ours {
 			return nil, fmt.Errorf("%s is invalidated", name)
 		}
 	}
-	return o.pick(changed)
+	return changed, nil
 }
 
 // pick returns the properties of interest among all, with their types checked.
-func (o *Observer) pick(all map[string]dbus.Variant) (map[string]any, error) {
+func pick(all map[string]dbus.Variant, interest map[string]string) (map[string]any, error) {
 	picked := map[string]any{}
-	for name, signature := range o.source.Properties {
+	for name, signature := range interest {
 		v, ok := all[name]
 		if !ok {
 			continue
@@ -313,7 +366,7 @@ func (o *Observer) demanded(ctx context.Context, need Need) (Facts, bool) {
 		o.startReading(ctx)
 		return Facts{}, false
 	}
-	return o.facts(), len(o.values) > 0 && o.sent.Problem == ""
+	return o.facts(), len(o.values) > 0 && o.sent.Problem == "" && o.children.areRead()
 }
 
 // start starts the service; its owner is told by a signal.
@@ -333,6 +386,7 @@ func (o *Observer) startReading(ctx context.Context) {
 	if o.owner == "" || o.need == Dormant {
 		return
 	}
+	o.children.toBeRead()
 	if o.checked {
 		o.ask(ctx, o.takeAll, propertiesInterface+".GetAll", o.source.Interface)
 	} else {
@@ -342,16 +396,27 @@ func (o *Observer) startReading(ctx context.Context) {
 
 // startPolling reads what is not signalled, unless more is being read already.
 func (o *Observer) startPolling(ctx context.Context) {
-	if o.read == nil && o.checked && len(o.silent) > 0 && o.sent.Problem == "" {
-		o.ask(ctx, o.takePolled, propertiesInterface+".Get", o.source.Interface, o.source.Doubtful)
+	if o.read == nil && o.checked && o.sent.Problem == "" {
+		o.polling = slices.Clone(o.silent)
+		o.pollNext(ctx)
+	}
+}
+
+func (o *Observer) pollNext(ctx context.Context) {
+	if len(o.polling) > 0 {
+		o.ask(ctx, o.takePolled, propertiesInterface+".Get", o.source.Interface, o.polling[0])
 	}
 }
 
 // ask calls a method of the object and has the answer taken.
 func (o *Observer) ask(ctx context.Context, take taker, method string, args ...any) {
+	o.askAt(ctx, o.source.Path, take, method, args...)
+}
+
+func (o *Observer) askAt(ctx context.Context, path dbus.ObjectPath, take taker, method string, args ...any) {
 	o.stopReading()
 	ctx, o.cancel = context.WithTimeout(ctx, readTimeout)
-	o.read = o.service.Go(ctx, o.source.Path, method, args...)
+	o.read = o.service.Go(ctx, path, method, args...)
 	o.take = take
 }
 
@@ -369,13 +434,14 @@ func (o *Observer) answer() <-chan *dbus.Call {
 	return o.read.Done
 }
 
-func (o *Observer) takeAll(_ context.Context, call *dbus.Call) (Facts, bool) {
+func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {
 	all, err := single[map[string]dbus.Variant](call)
 	var picked map[string]any
+	var named []dbus.ObjectPath
 	if err == nil {
-		picked, err = o.pick(all)
+		picked, named, err = o.pick(all)
 	}
-	if err == nil && len(picked) == 0 {
+	if err == nil && len(picked) == 0 && named == nil {
 		err = errors.New("it has none of the properties")
 	}
 	if err != nil {
@@ -386,20 +452,26 @@ func (o *Observer) takeAll(_ context.Context, call *dbus.Call) (Facts, bool) {
 	for name, content := range picked {
 		o.set(name, content, call.ResponseSequence)
 	}
-	return o.facts(), true
+	if named != nil {
+		o.name(ctx, named)
+	}
+	return o.facts(), o.children.areRead()
 }
 
 // takePolled takes a property that is not signalled.
-func (o *Observer) takePolled(_ context.Context, call *dbus.Call) (Facts, bool) {
-	doubtful, err := single[dbus.Variant](call)
+func (o *Observer) takePolled(ctx context.Context, call *dbus.Call) (Facts, bool) {
+	name := o.polling[0]
+	content, err := single[dbus.Variant](call)
 	var picked map[string]any
 	if err == nil {
-		picked, err = o.pick(map[string]dbus.Variant{o.source.Doubtful: doubtful})
+		picked, err = pick(map[string]dbus.Variant{name: content}, o.source.Properties)
 	}
 	if err != nil {
 		return o.readingFailed(err)
 	}
-	o.set(o.source.Doubtful, picked[o.source.Doubtful], call.ResponseSequence)
+	o.set(name, picked[name], call.ResponseSequence)
+	o.polling = o.polling[1:]
+	o.pollNext(ctx)
 	return o.facts(), true
 }
 
@@ -414,8 +486,10 @@ func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Fact
 		return o.readingFailed(err)
 	}
 	o.silent = nil
-	if emits[o.source.Doubtful] != "true" {
-		o.silent = []string{o.source.Doubtful}
+	for _, name := range o.source.Doubtful {
+		if emits[name] != "true" {
+			o.silent = append(o.silent, name)
+		}
 	}
 	o.checked = true
 	o.startReading(ctx)
@@ -468,7 +542,10 @@ func (o *Observer) facts() Facts {
 	for name, v := range o.values {
 		values[name] = v.content
 	}
-	return Facts{Service: o.source.Name, Owner: o.owner, values: values, silent: o.silent, polled: o.need == Polled}
+	return Facts{
+		Source: o.source.ID, Path: o.source.Path, Owner: o.owner, values: values,
+		children: o.children.facts(), silent: o.silent, polled: o.need == Polled,
+	}
 }
 
 // awaited is a trouble that is to end soon.
@@ -479,5 +556,5 @@ func (o *Observer) awaited(what string) Facts {
 }
 
 func (o *Observer) trouble(what string) Facts {
-	return Facts{Service: o.source.Name, Problem: o.source.Label + " " + what}
+	return Facts{Source: o.source.ID, Problem: o.source.Label + " " + what}
 }

@@ -203,8 +203,8 @@ func TestAServiceThatDoesNotAnswerIsAskedAgain(t *testing.T) {
 
 func TestNonsenseIsReadAnew(t *testing.T) {
 	for name, body := range map[string][]any{
-		"wrong type":     {networkManager, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant("four")}, []string{}},
-		"invalidated":    {networkManager, map[string]dbus.Variant{}, []string{"State"}},
+		"wrong type":     {networkManagerInterface, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant("four")}, []string{}},
+		"invalidated":    {networkManagerInterface, map[string]dbus.Variant{}, []string{"State"}},
 		"no body":        {},
 		"a number first": {uint32(1), map[string]dbus.Variant{}, []string{}},
 	} {

@@ -2,6 +2,7 @@ package observers
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -10,17 +11,22 @@ import (
 
 // Source names the object that an [Observer] watches, and what it takes from it.
 type Source struct {
+	// ID is what the source is known by in a [World].
+	ID string
 	// Name is the service's well-known bus name, Label what people call it.
 	Name, Label string
 	Path        dbus.ObjectPath
 	Interface   string
-	// Properties maps each property of interest to its D-Bus signature, u, t or b.
+	// Properties maps each property of interest to its D-Bus signature: u, t, b
+	// or s.
 	Properties map[string]string
+	// Children, where set, are further objects that a property names.
+	Children *Children
 	// Words, where set, say the values of properties of type u in words.
 	Words map[string]func(uint32) string
-	// Doubtful names a property that some versions of the service signal and
+	// Doubtful names properties that some versions of the service signal and
 	// some do not; the service's introspection data tells.
-	Doubtful string
+	Doubtful []string
 	// Turns names a signal of the interface after which everything is read anew.
 	Turns string
 	// OnDemand makes the observer read nothing until it is asked to, and then
@@ -31,6 +37,27 @@ type Source struct {
 	Settling time.Duration
 	// Farewell, where the service has one, announces that it is about to go.
 	Farewell Farewell
+}
+
+// Children are objects that come and go, as the sessions of a user do.
+type Children struct {
+	// Property of the source names them: an array of paths (ao), or one of a
+	// name and a path ((so)), which is / where there is none.
+	Property string
+	// Below is the path that the paths of all of them begin with.
+	Below      dbus.ObjectPath
+	Interface  string
+	Properties map[string]string
+	// Latest, where set, is a value that signals of the child give.
+	Latest *Latest
+}
+
+// Latest is a value of type b that is what was said last: by one of the signals
+// or by a change of the property. It is not known before.
+type Latest struct {
+	Name     string
+	Signals  map[string]bool
+	Property string
 }
 
 // Farewell is a signal of the source's interface with an object path for its
@@ -59,6 +86,23 @@ func (s Source) Matches() [][]dbus.MatchOption {
 			dbus.WithMatchMember(s.Turns),
 		})
 	}
+	if s.Children != nil {
+		rules = append(rules, []dbus.MatchOption{
+			dbus.WithMatchSender(s.Name),
+			dbus.WithMatchPathNamespace(s.Children.Below),
+			dbus.WithMatchInterface(propertiesInterface),
+			dbus.WithMatchMember("PropertiesChanged"),
+			dbus.WithMatchArg(0, s.Children.Interface),
+		})
+		for _, signal := range s.Children.signals() {
+			rules = append(rules, []dbus.MatchOption{
+				dbus.WithMatchSender(s.Name),
+				dbus.WithMatchPathNamespace(s.Children.Below),
+				dbus.WithMatchInterface(s.Children.Interface),
+				dbus.WithMatchMember(signal),
+			})
+		}
+	}
 	if s.Farewell.Member != "" {
 		rules = append(rules, []dbus.MatchOption{
 			dbus.WithMatchSender(s.Name),
@@ -80,13 +124,22 @@ func (s Source) Describe(facts Facts) map[string]string {
 		words[s.Label] = strings.TrimPrefix(facts.Problem, s.Label+" ")
 	}
 	for name, value := range facts.values {
-		word := fmt.Sprint(value)
-		if number, ok := value.(uint32); ok && s.Words[name] != nil {
-			word = s.Words[name](number)
+		words[s.Label+"."+name] = s.word(name, value)
+	}
+	for _, child := range facts.children {
+		_, last := path.Split(string(child.Path))
+		for name, value := range child.values {
+			words[s.Label+"."+last+"."+name] = s.word(name, value)
 		}
-		words[s.Label+"."+name] = word
 	}
 	return words
+}
+
+func (s Source) word(name string, value any) string {
+	if number, ok := value.(uint32); ok && s.Words[name] != nil {
+		return s.Words[name](number)
+	}
+	return fmt.Sprint(value)
 }
 
 // Initially returns how much of the source is observed without being asked to.

@@ -2,6 +2,7 @@ package observers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,6 +16,12 @@ type Switch struct {
 	// Name is what people call the switch: a flag's value, a word in the log.
 	Name      string
 	Positions []Position
+	// Template, where set, makes the switch a set: its position is a list of
+	// words in order, or [None], and its targets are the template with each.
+	Template Template
+	// Yields makes the switch follow its targets where something else moves
+	// them, instead of moving them back.
+	Yields bool
 	// Sources are those whose facts the switch is read from.
 	Sources []Source
 	// Read says in which position the facts put the switch.
@@ -46,7 +53,7 @@ type Reading struct {
 	Urgent bool
 	// Origin tells which of several possible sources was read.
 	Origin Origin
-	// Needs says, by bus name, what must be observed for the switch to stay
+	// Needs says, by source, what must be observed for the switch to stay
 	// known, where that is not as the source has it.
 	Needs map[string]Need
 }
@@ -113,16 +120,66 @@ func Table(policy Policy) []Switch {
 			Delays:  "sleep",
 			During:  "asleep",
 		},
+		{
+			Name: "lock",
+			Positions: []Position{
+				{"unlocked", []string{"unlock.target"}},
+				{"locked", []string{"lock.target"}},
+			},
+			Sources: []Source{Session()},
+			Read:    lock(policy),
+			// A locker that ends starts unlock.target; sleep.target starts lock.target.
+			Yields: true,
+		},
+		{
+			Name: "power",
+			Positions: []Position{
+				{"ac", []string{"power-ac.target"}},
+				{"battery", []string{"power-battery.target"}},
+			},
+			Sources: []Source{UPower(), Logind()},
+			Read:    power(policy),
+		},
+		{
+			Name: "metered",
+			Positions: []Position{
+				{"unmetered", []string{"network-unmetered.target"}},
+				{"metered", []string{"network-metered.target"}},
+			},
+			Sources: []Source{NetworkManager()},
+			Read:    metered(policy),
+		},
+		{
+			Name: "vpn",
+			Positions: []Position{
+				{"up", []string{"vpn-up.target"}},
+				{"down", []string{"vpn-down.target"}},
+			},
+			Sources: []Source{Connections()},
+			Read:    vpn(policy),
+		},
+		{
+			Name:     "connection",
+			Template: byConnection(),
+			Sources:  []Source{Connections()},
+			Read:     connection(policy),
+		},
 	}
 }
 
 // Targets returns, for each target of the switch, whether it is to be active
-// in a position. In [Unknown] none is.
+// in a position. In [Unknown] none is. Of a set only those of the position are
+// there.
 func (s Switch) Targets(position string) map[string]bool {
 	wanted := map[string]bool{}
 	for _, p := range s.Positions {
 		for _, target := range p.Targets {
 			wanted[target] = wanted[target] || p.Name == position
+		}
+	}
+	if s.Template != (Template{}) && position != None {
+		for _, instance := range strings.Fields(position) {
+			wanted[s.Template.target(instance)] = true
 		}
 	}
 	return wanted
@@ -131,6 +188,9 @@ func (s Switch) Targets(position string) map[string]bool {
 // Accepts returns nil where the switch has the position, and otherwise an error
 // that names those it has.
 func (s Switch) Accepts(position string) error {
+	if s.Template != (Template{}) {
+		return s.Template.accepts(s.Name, position)
+	}
 	var names []string
 	for _, p := range s.Positions {
 		if p.Name == position {
@@ -141,8 +201,13 @@ func (s Switch) Accepts(position string) error {
 	return fmt.Errorf("the %s is never %q; it is one of %s", s.Name, position, strings.Join(names, ", "))
 }
 
-// PositionOf returns the position whose targets are exactly the active ones.
-func (s Switch) PositionOf(active func(target string) bool) (position string, found bool) {
+// PositionOf returns the position whose targets are exactly the active ones. A
+// set without active targets has none.
+func (s Switch) PositionOf(active []string) (position string, found bool) {
+	if s.Template != (Template{}) {
+		instances := s.Template.instances(active)
+		return strings.Join(instances, " "), len(instances) > 0
+	}
 	for _, p := range s.Positions {
 		if matches(s.Targets(p.Name), active) {
 			return p.Name, true
@@ -151,9 +216,9 @@ func (s Switch) PositionOf(active func(target string) bool) (position string, fo
 	return Unknown, false
 }
 
-func matches(wanted map[string]bool, active func(string) bool) bool {
+func matches(wanted map[string]bool, active []string) bool {
 	for target, want := range wanted {
-		if active(target) != want {
+		if slices.Contains(active, target) != want {
 			return false
 		}
 	}

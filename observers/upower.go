@@ -1,16 +1,22 @@
 package observers
 
-const upower = "org.freedesktop.UPower"
+const (
+	upowerName = "org.freedesktop.UPower"
 
-// UPower is the source of what UPower says of the lid, for machines whose
-// logind does not signal it. It is started only where it is needed.
+	// upower is what the source is known by.
+	upower = "UPower"
+)
+
+// UPower is the source of what UPower says of power, and of the lid for machines
+// whose logind does not signal it. It is started only where it is needed.
 func UPower() Source {
 	return Source{
-		Name:       upower,
+		ID:         upower,
+		Name:       upowerName,
 		Label:      "UPower",
 		Path:       "/org/freedesktop/UPower",
-		Interface:  upower,
-		Properties: map[string]string{"LidIsClosed": "b", "LidIsPresent": "b"},
+		Interface:  upowerName,
+		Properties: map[string]string{"LidIsClosed": "b", "LidIsPresent": "b", "OnBattery": "b"},
 		OnDemand:   true,
 	}
 }

@@ -37,10 +37,21 @@ func bindings() []string {
 	return []string{"Wants", "Requires", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
 }
 
-// Inspect asks the user manager on a session bus for targets and what is bound
-// to them.
-func Inspect(ctx context.Context, conn *dbus.Conn, targets []string) ([]TargetState, error) {
+// Inspect asks the user manager on a session bus for managed targets and what
+// is bound to them; of those that a pattern matches, for the ones that it knows.
+func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetState, error) {
 	var states []TargetState
+	targets := slices.Clone(managed.Targets)
+	if len(managed.Patterns) > 0 {
+		var known []listedUnit
+		call := conn.Object(ManagerName, managerPath).CallWithContext(ctx, managerInterface+".ListUnitsByPatterns", dbus.FlagNoAutoStart, []string{}, managed.Patterns)
+		if err := call.Store(&known); err != nil {
+			return nil, fmt.Errorf("asking the user manager for its targets: %w", err)
+		}
+		for _, u := range known {
+			targets = append(targets, u.Name)
+		}
+	}
 	for _, name := range targets {
 		properties, err := unitProperties(ctx, conn, name)
 		if err != nil {
@@ -50,7 +61,7 @@ func Inspect(ctx context.Context, conn *dbus.Conn, targets []string) ([]TargetSt
 			Name:   name,
 			Load:   text(properties, "LoadState"),
 			Active: text(properties, "ActiveState"),
-			Since:  at(properties, "StateChangeTimestamp"),
+			Since:  timestamp(properties, "StateChangeTimestamp"),
 		}
 		bound := map[string]bool{}
 		for _, binding := range bindings() {
@@ -92,8 +103,8 @@ func text(properties map[string]dbus.Variant, name string) string {
 	return words
 }
 
-// at returns a timestamp, which is in microseconds since 1970, 0 for never.
-func at(properties map[string]dbus.Variant, name string) time.Time {
+// timestamp returns a property that is in microseconds since 1970, 0 for never.
+func timestamp(properties map[string]dbus.Variant, name string) time.Time {
 	micros, _ := properties[name].Value().(uint64)
 	if micros == 0 {
 		return time.Time{}

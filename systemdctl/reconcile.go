@@ -47,10 +47,11 @@ type Manager interface {
 // goroutine of its own: whoever owns it passes it the manager's signals and
 // replies, and no method blocks.
 type Reconciler struct {
-	manager Manager
-	log     *slog.Logger
-	replies chan func()
-	done    <-chan struct{}
+	manager  Manager
+	patterns []string // of targets that come to be managed
+	log      *slog.Logger
+	replies  chan func()
+	done     <-chan struct{}
 
 	units      []*unit // in the order in which they are put right
 	owner      string  // the manager's unique name; "" while there is none
@@ -62,14 +63,16 @@ type Reconciler struct {
 	given      []givenJob // the jobs that we were lately given
 	waiting    *waiting   // for jobs to finish, or nil
 	complained bool       // whether a signal of it that made no sense has been logged
+	yielded    bool       // whether something else has moved a target that yields
 }
 
 // unit is what is known of one managed target.
 type unit struct {
-	name string
-	path dbus.ObjectPath
+	name   string
+	path   dbus.ObjectPath
+	yields bool // whether it stays where something else moves it
 
-	load, active string
+	load, active string          // "" until the manager has told
 	queued       dbus.ObjectPath // the manager's job for it, anyone's; "" where there is none
 	sequence     dbus.Sequence   // of the message that said so
 
@@ -84,13 +87,24 @@ type unit struct {
 	activation int // counts how often it has settled
 }
 
-// New returns a reconciler of the named targets. It does nothing until its
-// owner passes it the manager's first signal. Answers are passed on until the
-// context ends.
-func New(ctx context.Context, manager Manager, targets []string, log *slog.Logger) *Reconciler {
-	r := &Reconciler{manager: manager, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
-	for _, name := range targets {
-		r.units = append(r.units, &unit{name: name, path: unitPath(name)})
+// Managed says which targets are to be managed.
+type Managed struct {
+	// Targets are names.
+	Targets []string
+	// Patterns match the names of further targets, as glob(7) has it, which
+	// come to be managed once they are found active or are wanted.
+	Patterns []string
+	// Yielding are those of Targets that are not moved back where something
+	// else moves them.
+	Yielding []string
+}
+
+// New returns a reconciler. It does nothing until its owner passes it the
+// manager's first signal. Answers are passed on until the context ends.
+func New(ctx context.Context, manager Manager, managed Managed, log *slog.Logger) *Reconciler {
+	r := &Reconciler{manager: manager, patterns: managed.Patterns, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
+	for _, name := range managed.Targets {
+		r.manage(name).yields = slices.Contains(managed.Yielding, name)
 	}
 	return r
 }
@@ -112,10 +126,22 @@ func (r *Reconciler) Listed() bool {
 	return r.listed || r.announced
 }
 
-// Active tells whether a managed target is active.
-func (r *Reconciler) Active(target string) bool {
-	u := r.unit(target)
-	return u != nil && u.isActive()
+// Active returns the managed targets that are active.
+func (r *Reconciler) Active() []string {
+	var active []string
+	for _, u := range r.units {
+		if u.isActive() {
+			active = append(active, u.name)
+		}
+	}
+	return active
+}
+
+// Yielded tells, once, that something else has moved a target that yields.
+func (r *Reconciler) Yielded() bool {
+	yielded := r.yielded
+	r.yielded = false
+	return yielded
 }
 
 // Want says which targets are to be active and which are not; those it does
@@ -123,6 +149,10 @@ func (r *Reconciler) Active(target string) bool {
 func (r *Reconciler) Want(wanted map[string]bool) {
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		u := r.unit(name)
+		if u == nil && wanted[name] {
+			u = r.manage(name)
+			r.list()
+		}
 		if u == nil {
 			continue
 		}
@@ -132,6 +162,16 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 		u.giveAnotherChance()
 	}
 	r.reconcile()
+}
+
+// manage begins to manage one more target.
+func (r *Reconciler) manage(name string) *unit {
+	u := &unit{name: name, path: unitPath(name)}
+	r.units = append(r.units, u)
+	for _, rule := range rules(name) {
+		r.manager.Listen(rule)
+	}
+	return u
 }
 
 // Progress tells of a set of targets whether their jobs are still on the way,
@@ -153,7 +193,7 @@ func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem st
 			problem = u.name + ": " + u.refused
 		case u.truce:
 			problem = u.name + ": something else keeps moving it"
-		case !r.listed || u.job != nil || u.isQueued() || u.isActive() != want:
+		case !r.listed || u.load == "" || u.job != nil || u.isQueued() || u.isActive() != want:
 			pending = true
 		}
 	}
@@ -174,6 +214,10 @@ func (r *Reconciler) Reread() {
 func (u *unit) giveAnotherChance() {
 	u.refused, u.truce, u.fixes = "", false, nil
 }
+
+// isManaged tells whether it is known whether the target is wanted, and how it
+// is.
+func (u *unit) isManaged() bool { return u.managed && u.load != "" }
 
 func (u *unit) isActive() bool { return u.active == "active" }
 
@@ -206,17 +250,17 @@ func (r *Reconciler) reconcile() {
 	}
 	for _, u := range r.units {
 		// A job that something else has for a settled target may be a stop.
-		if u.managed && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) {
+		if u.isManaged() && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) {
 			r.putRight(u, stop)
 		}
 	}
 	for _, u := range r.units {
-		if u.managed && u.wanted && !u.mayBecomeActive() {
+		if u.isManaged() && u.wanted && !u.mayBecomeActive() {
 			r.putRight(u, start)
 		}
 	}
 	for _, u := range r.units {
-		if u.managed && !u.settled && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
+		if u.isManaged() && !u.settled && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
 			u.settled = true
 			if u.wanted {
 				r.reviveLater(u)
@@ -238,6 +282,10 @@ func (r *Reconciler) putRight(u *unit, verb string) {
 // correct notes that something else has moved a settled target, and tells
 // whether to move it back.
 func (r *Reconciler) correct(u *unit) bool {
+	if u.yields {
+		u.wanted, r.yielded = u.isActive(), true
+		return false
+	}
 	moved, now := "started", time.Now()
 	if u.wanted {
 		moved = "stopped"

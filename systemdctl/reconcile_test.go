@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,8 @@ func newManager(t *testing.T) *fakeManager {
 	t.Cleanup(cancel)
 	m := &fakeManager{t: t, signals: make(chan *dbus.Signal)}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
-	m.r = New(ctx, m, []string{online, offline}, log)
+	m.r = New(ctx, m, Managed{Targets: []string{online, offline}}, log)
+	m.listening = 0 // to the targets it listens for good
 	return m
 }
 
@@ -131,7 +133,7 @@ func (m *fakeManager) removed(unit string, job dbus.ObjectPath, result string) {
 func (m *fakeManager) list(call *dbus.Call, states map[string]string) {
 	m.t.Helper()
 	var units []listedUnit
-	for _, name := range []string{online, offline} {
+	for _, name := range slices.Sorted(maps.Keys(states)) {
 		u := listedUnit{Name: name, Load: "loaded", Active: states[name], Path: unitPath(name), JobPath: "/"}
 		if u.Active == "queued" {
 			u.Active, u.JobID, u.JobPath = "inactive", 7, "/job/7"
@@ -341,10 +343,64 @@ func TestUnitPath(t *testing.T) {
 }
 
 func TestEachTargetIsMatchedByPathAndName(t *testing.T) {
-	rules := Matches([]string{online, offline})
-	if len(rules) != 5 || slices.ContainsFunc(rules, func(rule []dbus.MatchOption) bool { return len(rule) < 4 }) {
-		t.Errorf("%v", rules)
+	got := rules(`connection@Home\x20Wifi.target`)
+	for i, want := range []string{
+		`path='/org/freedesktop/systemd1/unit/connection_40Home_5cx20Wifi_2etarget'`,
+		`arg2='connection@Home\x20Wifi.target'`,
+	} {
+		if !strings.Contains(got[i], want) || !strings.Contains(got[i], "sender='org.freedesktop.systemd1'") {
+			t.Errorf("the rule %s lacks %s", got[i], want)
+		}
 	}
+}
+
+// newManagerOf is a manager of targets of which some yield, and of a pattern.
+func newManagerOf(t *testing.T, managed Managed) *fakeManager {
+	t.Helper()
+	m := newManager(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	m.r = New(ctx, m, managed, m.r.log)
+	return m
+}
+
+func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
+	m := newManagerOf(t, Managed{Targets: []string{online, offline}, Yielding: []string{online, offline}})
+	m.begin(map[string]string{online: "active", offline: "inactive"})
+	m.r.Want(wantOnline)
+	m.wants("")
+	if m.r.Yielded() {
+		t.Error("nothing was moved yet")
+	}
+	m.is(online, "inactive", "")
+	m.is(offline, "active", "")
+	m.wants("")
+	if !m.r.Yielded() || m.r.Yielded() {
+		t.Error("it is to be told once")
+	}
+	if active := m.r.Active(); !slices.Equal(active, []string{offline}) {
+		t.Errorf("%v are active", active)
+	}
+	m.r.Want(wantOnline)
+	m.wants("StopUnit " + offline + ", StartUnit " + online)
+}
+
+func TestInstancesComeToBeManaged(t *testing.T) {
+	const home, work = "connection@home.target", "connection@work.target"
+	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
+	m.owner(":1.1")
+	calls := m.wants("Subscribe, ListUnitsByPatterns [active]")
+	m.answer(calls[0], nil)
+	m.list(calls[1], map[string]string{home: "active"})
+	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active"})
+	m.r.Want(map[string]bool{home: true})
+	m.wants("")
+	m.r.Want(map[string]bool{home: false, work: true})
+	// Nothing is started before it is known whether it runs.
+	calls = m.wants("ListUnitsByPatterns [active], StopUnit " + home)
+	m.list(calls[0], map[string]string{home: "active"})
+	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active", work: "inactive"})
+	m.wants("StartUnit " + work)
 }
 
 func TestAJobWhoseEndWasNotHeardIsOver(t *testing.T) {

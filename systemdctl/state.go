@@ -19,31 +19,25 @@ const (
 	patience = 5 * time.Second
 )
 
-// Matches returns the match rules for what the user manager says of the
-// targets: their states, the ends of their jobs, and reloads.
-func Matches(targets []string) [][]dbus.MatchOption {
-	rules := [][]dbus.MatchOption{{
+// Matches returns the match rules for what the user manager says of itself: its
+// reloads. For what it says of the targets, a [Reconciler] listens.
+func Matches() [][]dbus.MatchOption {
+	return [][]dbus.MatchOption{{
 		dbus.WithMatchSender(ManagerName),
 		dbus.WithMatchObjectPath(managerPath),
 		dbus.WithMatchInterface(managerInterface),
 		dbus.WithMatchMember("Reloading"),
 	}}
-	for _, name := range targets {
-		rules = append(rules, []dbus.MatchOption{
-			dbus.WithMatchSender(ManagerName),
-			dbus.WithMatchObjectPath(unitPath(name)),
-			dbus.WithMatchInterface(propertiesInterface),
-			dbus.WithMatchMember("PropertiesChanged"),
-			dbus.WithMatchArg(0, unitInterface),
-		}, []dbus.MatchOption{
-			dbus.WithMatchSender(ManagerName),
-			dbus.WithMatchObjectPath(managerPath),
-			dbus.WithMatchInterface(managerInterface),
-			dbus.WithMatchMember("JobRemoved"),
-			dbus.WithMatchArg(2, name),
-		})
+}
+
+// rules returns the match rules for what the user manager says of a target: its
+// state and the ends of its jobs. No unit's name has a quote in it.
+func rules(name string) []string {
+	const sender = "type='signal',sender='" + ManagerName + "',"
+	return []string{
+		sender + "path='" + string(unitPath(name)) + "',interface='" + propertiesInterface + "',member='PropertiesChanged',arg0='" + unitInterface + "'",
+		sender + "path='" + string(managerPath) + "',interface='" + managerInterface + "',member='JobRemoved',arg2='" + name + "'",
 	}
-	return rules
 }
 
 // unitPath returns a unit's object path: every byte of its name but letters
@@ -128,11 +122,39 @@ func (r *Reconciler) reloading(signal *dbus.Signal) {
 	r.list()
 }
 
-// list reads the states of all managed targets.
+// list reads the states of all managed targets, and finds those that come to be.
 func (r *Reconciler) list() {
 	r.listing++
 	r.leaving = false
 	listing := r.listing
+	if len(r.patterns) == 0 {
+		r.listNames(listing)
+		return
+	}
+	r.call(managerInterface+".ListUnitsByPatterns", func(call *dbus.Call) {
+		if listing == r.listing {
+			r.takeFound(call)
+		}
+	}, []string{"active"}, r.patterns)
+}
+
+// takeFound comes to manage the targets that were found.
+func (r *Reconciler) takeFound(call *dbus.Call) {
+	var found []listedUnit
+	if err := call.Store(&found); err != nil {
+		r.log.Warn("the user manager did not list its targets; trying again", "error", err)
+		r.listLater()
+		return
+	}
+	for _, l := range found {
+		if r.unit(l.Name) == nil {
+			r.manage(l.Name)
+		}
+	}
+	r.listNames(r.listing)
+}
+
+func (r *Reconciler) listNames(listing int) {
 	names := make([]string, len(r.units))
 	for i, u := range r.units {
 		names[i] = u.name

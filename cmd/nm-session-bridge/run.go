@@ -83,24 +83,22 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	defer system.Close()
 
 	switches := chosen(observers.Table(options.policy), options.switches)
-	targets := targetsOf(switches)
-	manager, err := follow(ctx, session, systemdctl.ManagerName, systemdctl.Matches(targets)...)
+	manager, err := follow(ctx, session, systemdctl.ManagerName, systemdctl.Matches()...)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	watchers := map[string]*observers.Observer{}
+	watching := watchers{}
 	for _, source := range sourcesOf(switches) {
 		service, err := follow(ctx, system, source.Name, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}
-		watchers[source.Name] = observers.New(source, service, service, log)
+		watching[source.ID] = observers.New(source, service, service, log)
 	}
 
-	units := systemdctl.New(ctx, manager, targets, log)
-	demand := func(service string, need observers.Need) { watchers[service].Demand(need) }
+	units := systemdctl.New(ctx, manager, managed(switches), log)
 	posted := make(chan func())
-	joint := bridge.New(switches, units, demand, log)
+	joint := bridge.New(switches, units, watching, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
 	if err != nil {
@@ -113,7 +111,7 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	loop := &bridge.Loop{
 		Bridge:      joint,
 		Units:       units,
-		Observers:   slices.Collect(maps.Values(watchers)),
+		Observers:   slices.Collect(maps.Values(watching)),
 		Delays:      delays(switches, units, posted, log),
 		Posted:      posted,
 		SystemLost:  system.Lost(),
@@ -131,6 +129,15 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	notify("STOPPING=1")
 	return nil
 }
+
+// watchers are the observers by the ID of their source.
+type watchers map[string]*observers.Observer
+
+// Demand implements [bridge.Sources].
+func (w watchers) Demand(source string, need observers.Need) { w[source].Demand(need) }
+
+// Forget implements [bridge.Sources].
+func (w watchers) Forget(source string) { w[source].Forget() }
 
 // keeper remembers what the bus has the bridge hold.
 type keeper struct {
@@ -272,11 +279,25 @@ func targetsOf(switches []observers.Switch) []string {
 	return targets
 }
 
+// managed says which targets the switches have managed.
+func managed(switches []observers.Switch) systemdctl.Managed {
+	m := systemdctl.Managed{Targets: targetsOf(switches)}
+	for _, s := range switches {
+		if s.Template != (observers.Template{}) {
+			m.Patterns = append(m.Patterns, s.Template.Pattern())
+		}
+		if s.Yields {
+			m.Yielding = append(m.Yielding, targetsOf([]observers.Switch{s})...)
+		}
+	}
+	return m
+}
+
 func sourcesOf(switches []observers.Switch) []observers.Source {
 	var sources []observers.Source
 	for _, s := range switches {
 		for _, source := range s.Sources {
-			if !slices.ContainsFunc(sources, func(other observers.Source) bool { return other.Name == source.Name }) {
+			if !slices.ContainsFunc(sources, func(other observers.Source) bool { return other.ID == source.ID }) {
 				sources = append(sources, source)
 			}
 		}

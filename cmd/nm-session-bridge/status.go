@@ -91,7 +91,7 @@ func look(ctx context.Context) (status.Report, error) {
 	default:
 		problems = append(problems, err.Error())
 	}
-	targets, err := systemdctl.Inspect(ctx, session, targetsOf(switches))
+	targets, err := systemdctl.Inspect(ctx, session, managed(switches))
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -136,7 +136,7 @@ func readFacts(ctx context.Context, switches []observers.Switch) (map[string]str
 		select {
 		case f := <-heard:
 			for _, source := range sources {
-				if source.Name == f.Service {
+				if source.ID == f.Source {
 					maps.Copy(facts, source.Describe(f))
 				}
 			}

@@ -68,6 +68,7 @@ type Login1 struct {
 	conn       *dbus.Conn
 	inhibitors map[*os.File]Inhibitor
 	changed    chan struct{}
+	displays   displays
 }
 
 // NewLogin1 prepares a fake of the given generation for the bus at address (a D-Bus address). It is not on
@@ -326,6 +327,8 @@ func (l *Login1) answer(conn *dbus.Conn, msg *dbus.Message, member string) {
 	sender, _ := msg.Headers[dbus.FieldSender].Value().(string)
 	method := ifc + "." + member
 	switch {
+	case method == propertiesIfc+".GetAll" && path != login1Path:
+		l.getAllOf(conn, msg, path)
 	case path != login1Path:
 		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object '"+string(path)+"'.")
 	case method == "org.freedesktop.DBus.Peer.Ping":
@@ -375,6 +378,23 @@ func (l *Login1) getAll(conn *dbus.Conn, msg *dbus.Message) {
 			all[name] = value
 		}
 		l.mu.Unlock()
+	}
+	reply(conn, msg, all)
+}
+
+// getAllOf answers for a user or a session.
+func (l *Login1) getAllOf(conn *dbus.Conn, msg *dbus.Message, path dbus.ObjectPath) {
+	var ifc string
+	if err := dbus.Store(msg.Body, &ifc); err != nil {
+		fail(conn, msg, "org.freedesktop.DBus.Error.InvalidArgs", err.Error())
+		return
+	}
+	l.mu.Lock()
+	all, found := l.displays.properties(path, ifc)
+	l.mu.Unlock()
+	if !found {
+		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object '"+string(path)+"'.")
+		return
 	}
 	reply(conn, msg, all)
 }

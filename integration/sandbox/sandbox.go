@@ -30,6 +30,8 @@ type Options struct {
 	Login1 fakes.Generation
 	// NoLogin1 leaves the fake off the bus until Login1.Appear.
 	NoLogin1 bool
+	// NoSession starts without a display session of the user.
+	NoSession bool
 	// LidClosed starts with a closed lid.
 	LidClosed bool
 	// LogDir is a directory for what the daemons print and, at the end, the journal. Empty: none is kept.
@@ -137,7 +139,7 @@ func (sb *Sandbox) startLogin1(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	if err := sb.Login1.SetLid(options.LidClosed); err != nil {
+	if err := errors.Join(sb.Login1.SetLid(options.LidClosed), sb.Login1.SetSession(UID, !options.NoSession)); err != nil {
 		return err
 	}
 	if options.NoLogin1 {

@@ -4,6 +4,8 @@ package bridge
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,18 +20,26 @@ const patience = time.Minute
 type Targets interface {
 	// Want says which targets are to be active and which are not.
 	Want(wanted map[string]bool)
-	// Active tells whether a target is active now.
-	Active(target string) bool
+	// Active returns the managed targets that are active now.
+	Active() []string
 	// Progress tells whether the targets' jobs are on the way, and otherwise
 	// why one of them could not be had.
 	Progress(targets map[string]bool) (pending bool, problem string)
+}
+
+// Sources is what the bridge needs of the side that observes.
+type Sources interface {
+	// Demand says how much of a source must be observed from now on.
+	Demand(source string, need observers.Need)
+	// Forget has a source forget what signals have said last.
+	Forget(source string)
 }
 
 // Bridge owns the position of every switch. Its methods are to be called from
 // one goroutine; none of them blocks.
 type Bridge struct {
 	targets  Targets
-	demand   func(service string, need observers.Need)
+	sources  Sources
 	log      *slog.Logger
 	switches []*switchState
 	world    observers.World
@@ -62,14 +72,13 @@ type transition struct {
 	began            time.Time
 }
 
-// New returns a bridge for the given switches. demand is told how much of a
-// service must be observed, whenever that changes.
-func New(switches []observers.Switch, targets Targets, demand func(service string, need observers.Need), log *slog.Logger) *Bridge {
-	b := &Bridge{targets: targets, demand: demand, log: log, world: observers.World{}, demanded: map[string]observers.Need{}}
+// New returns a bridge for the given switches.
+func New(switches []observers.Switch, targets Targets, sources Sources, log *slog.Logger) *Bridge {
+	b := &Bridge{targets: targets, sources: sources, log: log, world: observers.World{}, demanded: map[string]observers.Need{}}
 	for _, s := range switches {
 		b.switches = append(b.switches, &switchState{Switch: s})
 		for _, source := range s.Sources {
-			b.demanded[source.Name] = source.Initially()
+			b.demanded[source.ID] = source.Initially()
 		}
 	}
 	return b
@@ -79,7 +88,7 @@ func New(switches []observers.Switch, targets Targets, demand func(service strin
 // restarted bridge knows what a doubtful reading puts in doubt.
 func (b *Bridge) Adopt() {
 	for _, s := range b.switches {
-		if position, found := s.PositionOf(b.targets.Active); found {
+		if position, found := s.PositionOf(b.targets.Active()); found {
 			s.damper.Adopt(position)
 			s.position, s.known = position, true
 			b.targets.Want(s.Targets(position))
@@ -88,11 +97,30 @@ func (b *Bridge) Adopt() {
 	b.changed = true
 }
 
+// Yield has the switches that do so follow their targets, which something else
+// has moved.
+func (b *Bridge) Yield(now time.Time) {
+	for _, s := range b.switches {
+		position, found := s.PositionOf(b.targets.Active())
+		switch {
+		case !s.Yields || !s.known:
+		case s.hold != nil:
+			b.targets.Want(s.Targets(s.position))
+		case found && position != s.position:
+			s.damper.Adopt(position)
+			for _, source := range s.Sources {
+				b.sources.Forget(source.ID)
+			}
+			b.enter(now, s, position, "something else has moved its targets")
+		}
+	}
+}
+
 // Observe takes new facts and moves the switches that are read from them.
 func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
-	b.world[facts.Service] = facts
+	b.world[facts.Source] = facts
 	for _, s := range b.switches {
-		if !s.readsFrom(facts.Service) {
+		if !s.readsFrom(facts.Source) {
 			continue
 		}
 		reading := s.Read(b.world)
@@ -108,18 +136,18 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 	b.tellDemands()
 }
 
-// tellDemands passes on what the switches need of each service by now.
+// tellDemands passes on what the switches need of each source by now.
 func (b *Bridge) tellDemands() {
 	needed := map[string]observers.Need{}
 	for _, s := range b.switches {
 		for _, source := range s.Sources {
-			needed[source.Name] = max(needed[source.Name], source.Initially(), s.needs[source.Name])
+			needed[source.ID] = max(needed[source.ID], source.Initially(), s.needs[source.ID])
 		}
 	}
-	for service, need := range needed {
-		if need != b.demanded[service] {
-			b.demanded[service] = need
-			b.demand(service, need)
+	for source, need := range needed {
+		if need != b.demanded[source] {
+			b.demanded[source] = need
+			b.sources.Demand(source, need)
 		}
 	}
 }
@@ -138,7 +166,7 @@ func (b *Bridge) Underway(what string) (logind observers.Facts, underway bool) {
 	for _, s := range b.switches {
 		if s.Delays == what {
 			present, _ := s.damper.Present()
-			return b.world[s.Sources[0].Name], present == s.During
+			return b.world[s.Sources[0].ID], present == s.During
 		}
 	}
 	return observers.Facts{}, false
@@ -174,8 +202,8 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 func (b *Bridge) Heard() bool {
 	for _, s := range b.switches {
 		for _, source := range s.Sources {
-			facts := b.world[source.Name]
-			if facts.Service == "" || facts.Awaited && b.demanded[source.Name] != observers.Dormant {
+			facts := b.world[source.ID]
+			if facts.Source == "" || facts.Awaited && b.demanded[source.ID] != observers.Dormant {
 				return false
 			}
 		}
@@ -245,9 +273,9 @@ func (s *switchState) doubt() string {
 	return s.reason
 }
 
-func (s *switchState) readsFrom(service string) bool {
+func (s *switchState) readsFrom(id string) bool {
 	for _, source := range s.Sources {
-		if source.Name == service {
+		if source.ID == id {
 			return true
 		}
 	}
@@ -276,12 +304,25 @@ func (b *Bridge) enter(now time.Time, s *switchState, position, reason string) {
 	}
 	s.moving = &transition{
 		from: s.position, to: position, reason: reason,
-		wanted: s.Targets(position), began: now,
+		wanted: s.change(position, b.targets.Active()), began: now,
 	}
 	s.position, s.known, s.because, s.since = position, true, reason, now
 	b.changed = true
 	b.entered = append(b.entered, Transition{s.Name, inWords(s.moving.from), inWords(position), reason})
 	b.targets.Want(s.moving.wanted)
+}
+
+// change returns, for each target that matters, whether it is to be active in a
+// position: of a set also those that no longer are.
+func (s *switchState) change(position string, active []string) map[string]bool {
+	wanted := s.Targets(position)
+	for _, target := range append(slices.Collect(maps.Keys(s.Targets(s.position))), active...) {
+		_, isOurs := s.Template.Instance(target)
+		if isOurs && !wanted[target] {
+			wanted[target] = false
+		}
+	}
+	return wanted
 }
 
 // report logs a transition, with the result where its targets did not all get
@@ -293,7 +334,7 @@ func (b *Bridge) report(now time.Time, s *switchState, result string) {
 		"switch", s.Name,
 		"from", inWords(t.from), "to", inWords(t.to),
 		"reason", t.reason,
-		"targets", strings.Join(s.active(t.to), " "),
+		"targets", strings.Join(s.active(t), " "),
 		"duration", now.Sub(t.began).Round(10 * time.Microsecond),
 	}
 	if result != "" {
@@ -302,14 +343,15 @@ func (b *Bridge) report(now time.Time, s *switchState, result string) {
 	b.log.Info(s.Name+" is "+inWords(t.to), attributes...)
 }
 
-// active returns the targets of a position in the order of the table.
-func (s *switchState) active(position string) []string {
+// active returns the targets that are active after a transition, in the order
+// of the table.
+func (s *switchState) active(t *transition) []string {
 	for _, p := range s.Positions {
-		if p.Name == position {
+		if p.Name == t.to {
 			return p.Targets
 		}
 	}
-	return nil
+	return slices.Sorted(maps.Keys(s.Targets(t.to)))
 }
 
 func inWords(position string) string {

@@ -22,16 +22,26 @@ type targets struct {
 
 func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
 
-func (t *targets) Active(target string) bool { return slices.Contains(t.active, target) }
+func (t *targets) Active() []string { return t.active }
 
 func (t *targets) Progress(map[string]bool) (bool, string) { return t.pending, t.problem }
+
+// sources remembers what was asked of it.
+type sources struct {
+	demands []observers.Need
+	forgot  int
+}
+
+func (s *sources) Demand(_ string, need observers.Need) { s.demands = append(s.demands, need) }
+
+func (s *sources) Forget(string) { s.forgot++ }
 
 // door is a switch that reads what the test puts into reading.
 func door(reading *observers.Reading) observers.Switch {
 	return observers.Switch{
 		Name:      "door",
 		Positions: []observers.Position{{Name: "open", Targets: []string{"open.target"}}, {Name: "shut", Targets: []string{"shut.target"}}},
-		Sources:   []observers.Source{{Name: "org.example.Door"}},
+		Sources:   []observers.Source{{ID: "org.example.Door"}},
 		Read:      func(observers.World) observers.Reading { return *reading },
 	}
 }
@@ -40,10 +50,10 @@ func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer) {
 	t := &targets{wanted: map[string]bool{}}
 	var log bytes.Buffer
 	reading := &observers.Reading{}
-	return New([]observers.Switch{door(reading)}, t, func(string, observers.Need) {}, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
+	return New([]observers.Switch{door(reading)}, t, &sources{}, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
 }
 
-var facts = observers.Facts{Service: "org.example.Door"}
+var facts = observers.Facts{Source: "org.example.Door"}
 
 func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
 	b, targets, reading, log := begin()
@@ -138,14 +148,14 @@ func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
 
 func TestAServiceIsDemandedAsLongAsItIsNeeded(t *testing.T) {
 	b, _, reading, log := begin()
-	var demands []observers.Need
-	b.demand = func(_ string, need observers.Need) { demands = append(demands, need) }
+	asked := &sources{}
+	b.sources = asked
 	for _, needs := range []map[string]observers.Need{nil, {"org.example.Door": observers.Polled}, {"org.example.Door": observers.Polled}, nil} {
 		*reading = observers.Reading{Position: "open", Needs: needs, Origin: observers.Origin{Source: "from the latch", Because: "it is there"}}
 		b.Observe(time.Now(), facts)
 	}
-	if !slices.Equal(demands, []observers.Need{observers.Polled, observers.Watched}) {
-		t.Errorf("demanded %v", demands)
+	if !slices.Equal(asked.demands, []observers.Need{observers.Polled, observers.Watched}) {
+		t.Errorf("demanded %v", asked.demands)
 	}
 	if strings.Count(log.String(), "the door is read from the latch") != 1 {
 		t.Errorf("logged %s", log)

@@ -83,6 +83,9 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.Bridge.HoldAll(time.Now(), l.Held)
 			l.adopted = true
 		}
+		if l.adopted && l.Units.Yielded() {
+			l.Bridge.Yield(time.Now())
+		}
 		if l.Bridge.Stale() {
 			l.reread()
 		}

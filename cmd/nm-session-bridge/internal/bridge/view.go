@@ -47,7 +47,7 @@ func (b *Bridge) View() View {
 	for _, s := range b.switches {
 		view.Switches = append(view.Switches, SwitchView{s.Name, inWords(s.position), s.because})
 		for _, source := range s.Sources {
-			maps.Copy(view.Facts, source.Describe(b.world[source.Name]))
+			maps.Copy(view.Facts, source.Describe(b.world[source.ID]))
 		}
 		for what, fact := range map[string]string{
 			"reason": s.because,

@@ -79,13 +79,9 @@ func Make(switches []observers.Switch, state *api.State, facts map[string]string
 }
 
 func describe(s observers.Switch, state *api.State, targets []systemdctl.TargetState) Switch {
-	view := Switch{Name: s.Name, Position: "unknown"}
-	active := func(name string) bool {
-		t, _ := find(targets, name)
-		return t.Active == "active"
-	}
+	view := Switch{Name: s.Name, Position: "unknown", Targets: []Target{}}
 	if state == nil {
-		if position, found := s.PositionOf(active); found {
+		if position, found := s.PositionOf(active(targets)); found {
 			view.Position = position
 		}
 	} else {
@@ -97,9 +93,10 @@ func describe(s observers.Switch, state *api.State, targets []systemdctl.TargetS
 			view.Since = &since
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Targets(""))) {
-		t, found := find(targets, name)
-		if !found {
+	wanted := s.Targets(observers.Unknown)
+	for _, t := range targets {
+		_, isFixed := wanted[t.Name]
+		if _, isInstance := s.Template.Instance(t.Name); !isFixed && !isInstance {
 			continue
 		}
 		if t.Active == "active" && view.Since == nil && !t.Since.IsZero() {
@@ -110,12 +107,14 @@ func describe(s observers.Switch, state *api.State, targets []systemdctl.TargetS
 	return view
 }
 
-func find(targets []systemdctl.TargetState, name string) (systemdctl.TargetState, bool) {
-	i := slices.IndexFunc(targets, func(t systemdctl.TargetState) bool { return t.Name == name })
-	if i < 0 {
-		return systemdctl.TargetState{}, false
+func active(targets []systemdctl.TargetState) []string {
+	var names []string
+	for _, t := range targets {
+		if t.Active == "active" {
+			names = append(names, t.Name)
+		}
 	}
-	return targets[i], true
+	return names
 }
 
 func target(t systemdctl.TargetState) Target {

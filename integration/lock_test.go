@@ -1,0 +1,133 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// lockerUnit is the screen locker that systemd-lock-handler's users write: it
+// forks once the screen is locked, and its end unlocks.
+const lockerUnit = `[Unit]
+OnSuccess=unlock.target
+PartOf=lock.target
+After=lock.target
+
+[Service]
+Type=forking
+ExecStart=/bin/sh -c 'while ! [ -e %h/unlocked ]; do sleep 0.02; done & :'
+ExecStopPost=/bin/rm -f %h/unlocked
+Restart=on-failure
+RestartSec=0
+
+[Install]
+WantedBy=lock.target
+`
+
+func (s *scene) lock(position string) {
+	s.Helper()
+	if position == "locked" {
+		s.expect("active", "lock.target")
+		s.expect("inactive", "unlock.target")
+	} else {
+		s.expect("active", "unlock.target")
+		s.expect("inactive", "lock.target")
+	}
+	s.status("lock " + position)
+}
+
+func TestLockFollowsADesktopThatTellsTheHint(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.lock("unlocked")
+	for range 2 {
+		s.must(s.Login1.SetLockedHint(true))
+		s.lock("locked")
+		s.must(s.Login1.SetLockedHint(false))
+		s.lock("unlocked")
+	}
+	s.must(s.Login1.SetLockedHint(true))
+	s.lock("locked")
+	s.systemctl("restart", bridgeUnit)
+	s.secondBridge()
+	s.lock("locked")
+	s.started("lock.target", 3)
+	s.neverBoth("lock.target", "unlock.target")
+}
+
+func TestALockerThatIsAUnitLocksAndItsEndUnlocks(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.install()
+	s.lock("unlocked")
+	for i := range 2 {
+		s.must(s.Login1.AskToLock(true))
+		s.lock("locked")
+		s.expect("active", "locker.service")
+		s.write(sandbox.Home+"/unlocked", "")
+		s.expect("inactive", "locker.service")
+		s.lock("unlocked")
+		s.started("locker.service", i+1)
+	}
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.must(s.Login1.AskToLock(false))
+	s.lock("unlocked")
+	s.expect("inactive", "locker.service")
+	s.neverBoth("lock.target", "unlock.target")
+}
+
+func TestALockedScreenStaysLockedOverARestart(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.install()
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.systemctl("kill", "-s", "KILL", bridgeUnit)
+	s.secondBridge()
+	s.status("lock locked")
+	s.systemctl("reload", bridgeUnit)
+	s.must(s.Login1.Vanish())
+	s.must(s.Login1.Appear(s.ctx))
+	s.settle()
+	s.lock("locked")
+	s.started("locker.service", 1)
+	s.must(s.Login1.AskToLock(false))
+	s.lock("unlocked")
+}
+
+func TestTheScreenIsLockedBeforeTheMachineSleeps(t *testing.T) {
+	for _, generation := range []fakes.Generation{fakes.Logind252, fakes.Logind257} {
+		t.Run(string(generation), func(t *testing.T) {
+			s := begin(t, sandbox.Options{Login1: generation})
+			s.enable("locker.service", lockerUnit)
+			s.install()
+			s.lock("unlocked")
+			s.locks(1)
+			s.must(s.Login1.PrepareForSleep(true))
+			s.locks(0)
+			s.expect("active", "locker.service", "lock.target", "sleep.target")
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+			s.lock("locked")
+			s.write(sandbox.Home+"/unlocked", "")
+			s.lock("unlocked")
+			s.started("locker.service", 1)
+		})
+	}
+}
+
+func TestWithoutASessionNothingIsSaidOfTheLock(t *testing.T) {
+	s := begin(t, sandbox.Options{NoSession: true})
+	s.flags("--gone-grace=100ms")
+	s.install()
+	s.status("lock unknown (the user has no display session)")
+	s.expect("inactive", "lock.target", "unlock.target")
+	s.must(s.Login1.SetSession(sandbox.UID, true))
+	s.lock("unlocked")
+	s.must(s.Login1.SetSession(sandbox.UID, false))
+	s.status("lock unknown")
+	s.expect("inactive", "lock.target", "unlock.target")
+}

@@ -1,0 +1,111 @@
+package observers
+
+import (
+	"slices"
+	"strings"
+
+	nm "github.com/Wifx/gonetworkmanager/v2"
+	"github.com/coreos/go-systemd/v22/unit"
+)
+
+const (
+	activeConnectionInterface = networkManagerName + ".Connection.Active"
+
+	// connections is what the source is known by.
+	connections = "connections"
+
+	// None is the position of a switch over a set that is empty.
+	None = "none"
+)
+
+// Connections is the source of which NetworkManager profiles are active. It is
+// apart from [NetworkManager] so that what is said there need not wait until
+// each of many connections has been read.
+func Connections() Source {
+	return Source{
+		ID:        connections,
+		Name:      networkManagerName,
+		Label:     "NetworkManager",
+		Path:      networkManagerPath,
+		Interface: networkManagerInterface,
+		Children: &Children{
+			Property:  "ActiveConnections",
+			Below:     networkManagerPath + "/ActiveConnection",
+			Interface: activeConnectionInterface,
+			Properties: map[string]string{
+				"Id":    "s", // the profile's name
+				"Type":  "s", // as "wireguard", https://networkmanager.dev/docs/api/latest/settings-connection.html
+				"Vpn":   "b",
+				"State": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMActiveConnectionState
+			},
+		},
+		Words: map[string]func(uint32) string{
+			"State": func(n uint32) string {
+				return strings.TrimPrefix(nm.NmActiveConnectionState(n).String(), "NmActiveConnectionState")
+			},
+		},
+		Farewell: farewell(),
+	}
+}
+
+func byConnection() Template { return Template{Prefix: "connection@", Suffix: ".target"} }
+
+// activated returns the facts of the connections that are up, and whether they
+// are known.
+func activated(world World) (up []Facts, problem string) {
+	facts := world[connections]
+	if facts.Problem != "" {
+		return nil, facts.Problem
+	}
+	for _, child := range facts.Children() {
+		if state, _ := child.Uint32("State"); nm.NmActiveConnectionState(state) == nm.NmActiveConnectionStateActivated {
+			up = append(up, child)
+		}
+	}
+	return up, ""
+}
+
+// vpn reads whether a VPN of NetworkManager is up.
+func vpn(policy Policy) func(World) Reading {
+	return func(world World) Reading {
+		up, problem := activated(world)
+		if problem != "" {
+			return Reading{Reason: problem, After: policy.GoneGrace}
+		}
+		for _, connection := range up {
+			kind, _ := connection.Text("Type")
+			if isVPN, _ := connection.Bool("Vpn"); isVPN || kind == "wireguard" {
+				name, _ := connection.Text("Id")
+				return Reading{Position: "up", Reason: "Id=" + name + " Type=" + kind}
+			}
+		}
+		return Reading{Position: "down", Reason: "no VPN is active"}
+	}
+}
+
+// connection reads the set of active profiles.
+func connection(policy Policy) func(World) Reading {
+	return func(world World) Reading {
+		up, problem := activated(world)
+		if problem != "" {
+			return Reading{Reason: problem, After: policy.GoneGrace}
+		}
+		var names, instances []string
+		for _, connection := range up {
+			name, _ := connection.Text("Id")
+			kind, _ := connection.Text("Type")
+			instance := unit.UnitNameEscape(name)
+			// A name that is too long for a unit has no target.
+			if kind == "loopback" || !byConnection().fits(instance) || slices.Contains(instances, instance) {
+				continue
+			}
+			names, instances = append(names, name), append(instances, instance)
+		}
+		slices.Sort(names)
+		slices.Sort(instances)
+		if len(instances) == 0 {
+			return Reading{Position: None, Reason: "no profile is active"}
+		}
+		return Reading{Position: strings.Join(instances, " "), Reason: "active: " + strings.Join(names, ", ")}
+	}
+}

@@ -1,0 +1,80 @@
+package observers
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	// session is what the source is known by.
+	session = "session"
+
+	// saidLast is what Lock, Unlock or a change of LockedHint said last.
+	saidLast = "Locked"
+
+	// unproven is how long a screen counts as locked that nothing says is
+	// locked, and nothing says was unlocked: for as long as any program runs.
+	unproven = 10 * 365 * 24 * time.Hour
+)
+
+// Session is the source of what logind says of the user's display session. The
+// bridge itself runs in no session; logind elects the one to be controlled, and
+// leaves out those of the user manager
+// (https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.login1.html,
+// User Objects, Display).
+func Session() Source {
+	return Source{
+		ID:        session,
+		Name:      logindName,
+		Label:     "session",
+		Path:      dbus.ObjectPath(logindPath + "/user/_" + strconv.Itoa(os.Getuid())),
+		Interface: logindName + ".User",
+		Children: &Children{
+			Property:   "Display",
+			Below:      logindPath + "/session",
+			Interface:  logindName + ".Session",
+			Properties: map[string]string{"LockedHint": "b"},
+			Latest:     &Latest{Name: saidLast, Signals: map[string]bool{"Lock": true, "Unlock": false}, Property: "LockedHint"},
+		},
+	}
+}
+
+// lock reads whether the screen is locked. A Lock is only a request; but lockers
+// that are units begin with it, and many never tell logind by LockedHint.
+func lock(policy Policy) func(World) Reading {
+	return func(world World) Reading {
+		facts := world[session]
+		if facts.Problem != "" {
+			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
+		}
+		if len(facts.Children()) == 0 {
+			return Reading{Reason: "the user has no display session", After: policy.GoneGrace}
+		}
+		display := facts.Children()[0]
+		hint, known := display.Bool("LockedHint")
+		said, hasSaid := display.Bool(saidLast)
+		switch {
+		case hasSaid:
+			return lockReading(said, fmt.Sprintf("Locked=%t LockedHint=%t", said, hint))
+		case !known:
+			return Reading{Reason: "logind does not tell LockedHint", After: policy.GoneGrace}
+		}
+		reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
+		if !hint {
+			// Stopping lock.target would end a locker that does not set it.
+			reading.Doubts, reading.After = "locked", unproven
+		}
+		return reading
+	}
+}
+
+func lockReading(locked bool, reason string) Reading {
+	if locked {
+		return Reading{Position: "locked", Reason: reason, Urgent: true}
+	}
+	return Reading{Position: "unlocked", Reason: reason, Urgent: true}
+}

@@ -1,0 +1,41 @@
+package observers
+
+import (
+	"strings"
+
+	nm "github.com/Wifx/gonetworkmanager/v2"
+)
+
+// metered reads whether data costs. Offline nothing can be said.
+func metered(policy Policy) func(World) Reading {
+	return func(world World) Reading {
+		facts := world[networkManager]
+		if facts.Problem != "" {
+			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
+		}
+		m, known := facts.Uint32("Metered")
+		s, knowsState := facts.Uint32("State")
+		if !known || !knowsState {
+			return Reading{Reason: "NetworkManager does not tell Metered and State", After: policy.GoneGrace}
+		}
+		value, state := nm.NmMetered(m), nm.NmState(s)
+		reading := Reading{Reason: "Metered=" + meteredWord(value)}
+		startup, _ := facts.Bool("Startup")
+		switch {
+		case state < nm.NmStateConnectedLocal:
+			reading.Reason += " State=" + stateWord(state)
+			if startup {
+				reading.After = policy.GoneGrace
+			}
+		case value == nm.NmMeteredYes || value == nm.NmMeteredGuessYes:
+			reading.Position = "metered"
+		case value == nm.NmMeteredNo || value == nm.NmMeteredGuessNo:
+			reading.Position = "unmetered"
+		}
+		return reading
+	}
+}
+
+func meteredWord(m nm.NmMetered) string {
+	return strings.TrimPrefix(m.String(), "NmMetered")
+}

@@ -1,0 +1,64 @@
+package observers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// longestUnitName is how long a unit's name may be, in bytes (systemd.unit(5)).
+const longestUnitName = 255
+
+// Template is a unit template without its instance: connection@ and .target.
+type Template struct {
+	Prefix, Suffix string
+}
+
+func (t Template) target(instance string) string { return t.Prefix + instance + t.Suffix }
+
+// Pattern matches the names of all instances, for glob(7).
+func (t Template) Pattern() string { return t.Prefix + "*" + t.Suffix }
+
+// Instance returns the instance that a target is of.
+func (t Template) Instance(target string) (instance string, found bool) {
+	instance, hasPrefix := strings.CutPrefix(target, t.Prefix)
+	instance, hasSuffix := strings.CutSuffix(instance, t.Suffix)
+	return instance, t.Prefix != "" && hasPrefix && hasSuffix && instance != ""
+}
+
+// instances returns the instances among targets, in order.
+func (t Template) instances(targets []string) []string {
+	var instances []string
+	for _, target := range targets {
+		if instance, found := t.Instance(target); found {
+			instances = append(instances, instance)
+		}
+	}
+	slices.Sort(instances)
+	return slices.Compact(instances)
+}
+
+// fits tells whether an instance makes a unit's name that systemd takes.
+func (t Template) fits(instance string) bool {
+	return instance != "" && len(t.target(instance)) <= longestUnitName
+}
+
+// accepts tells what is wrong with a position of the switch of that name.
+func (t Template) accepts(name, position string) error {
+	instances := strings.Fields(position)
+	if len(instances) == 0 {
+		return fmt.Errorf("the %s is never %q; it is %s, or names as systemd-escape(1) makes them, with blanks between", name, position, None)
+	}
+	for _, instance := range instances {
+		if !t.fits(instance) || strings.ContainsFunc(instance, isNoUnitNameCharacter) {
+			return fmt.Errorf("the %s is never %q: %q is no part of a unit's name; systemd-escape(1) makes one", name, position, instance)
+		}
+	}
+	return nil
+}
+
+// isNoUnitNameCharacter tells what is in no unit's name (systemd.unit(5)).
+func isNoUnitNameCharacter(r rune) bool {
+	const allowed = `abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\@`
+	return !strings.ContainsRune(allowed, r)
+}
