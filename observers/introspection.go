@@ -14,9 +14,9 @@ import (
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#introspection-format).
 const emitsChangedAnnotation = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
-// emitsChangedSignal reads introspection data and returns the value of that
+// EmitsChangedSignal reads introspection data and returns the value of that
 // annotation for each property of an interface.
-func emitsChangedSignal(data, iface string) (map[string]string, error) {
+func EmitsChangedSignal(data, iface string) (map[string]string, error) {
 	decoder := xml.NewDecoder(strings.NewReader(data))
 	emits := map[string]string{}
 	inherited := "true"

@@ -12,7 +12,7 @@ func TestWhetherLogindSignalsTheLid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		emits, err := emitsChangedSignal(string(data), Logind().Interface)
+		emits, err := EmitsChangedSignal(string(data), Logind().Interface)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -30,11 +30,11 @@ func TestEmitsChangedSignalIsInherited(t *testing.T) {
 <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="invalidates"/>
 <property name="A"/><property name="B"><annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="true"/></property>
 </interface></node>`
-	got, err := emitsChangedSignal(data, "x")
+	got, err := EmitsChangedSignal(data, "x")
 	if err != nil || len(got) != 2 || got["A"] != "invalidates" || got["B"] != "true" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if _, err := emitsChangedSignal("<node><interface", "x"); err == nil {
+	if _, err := EmitsChangedSignal("<node><interface", "x"); err == nil {
 		t.Error("broken data gave no error")
 	}
 }

@@ -480,7 +480,7 @@ func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Fact
 	data, err := single[string](call)
 	var emits map[string]string
 	if err == nil {
-		emits, err = emitsChangedSignal(data, o.source.Interface)
+		emits, err = EmitsChangedSignal(data, o.source.Interface)
 	}
 	if err != nil {
 		return o.readingFailed(err)

@@ -45,6 +45,7 @@ func commands() []command {
 		setCommand(),
 		installCommand(),
 		uninstallCommand(),
+		doctorCommand(),
 	}
 }
 

@@ -1,0 +1,68 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+)
+
+// callTimeout bounds one answer. A service that takes longer counts as one
+// that does not answer.
+const callTimeout = 10 * time.Second
+
+const busName = "org.freedesktop.DBus"
+
+// object is an object of a service on a bus. Calls never start the service.
+type object struct {
+	conn *bus.Conn
+	name string
+	path dbus.ObjectPath
+}
+
+func theBus(conn *bus.Conn) object { return object{conn, busName, "/org/freedesktop/DBus"} }
+
+func (o object) at(path dbus.ObjectPath) object { return object{o.conn, o.name, path} }
+
+// call calls a method, named with its interface, and stores what it returns.
+func (o object) call(ctx context.Context, method string, into any, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return o.conn.Object(o.name, o.path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...).Store(into)
+}
+
+// all reads the properties of an interface, or of all where it is "".
+func (o object) all(ctx context.Context, iface string) (properties, error) {
+	var all properties
+	err := o.call(ctx, busName+".Properties.GetAll", &all, iface)
+	return all, err
+}
+
+// names are the names that a method of the bus returns.
+func names(ctx context.Context, conn *bus.Conn, method string) ([]string, error) {
+	var names []string
+	err := theBus(conn).call(ctx, busName+"."+method, &names)
+	return names, err
+}
+
+// properties are an object's. One that is not there, or has another type than
+// asked for, is the type's zero value.
+type properties map[string]dbus.Variant
+
+func property[T any](p properties, name string) T {
+	value, _ := p[name].Value().(T)
+	return value
+}
+
+func (p properties) text(name string) string    { return property[string](p, name) }
+func (p properties) texts(name string) []string { return property[[]string](p, name) }
+func (p properties) is(name string) bool        { return property[bool](p, name) }
+
+// nobody tells whether a call failed because nobody owns the service's name.
+func nobody(err error) bool {
+	var refusal dbus.Error
+	return errors.As(err, &refusal) && (refusal.Name == busName+".Error.ServiceUnknown" || refusal.Name == busName+".Error.NameHasNoOwner")
+}

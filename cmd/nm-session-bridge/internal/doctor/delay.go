@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// seconds is a time in seconds.
+type seconds float64
+
+// share is how much of InhibitDelayMaxSec= the bridge holds its delay lock for,
+// at most.
+const share = 4.0 / 5
+
+// delay finds units that take longer than logind waits for them. How long they
+// take is what their last start took: their timeouts say nothing of it.
+func (p *patient) delay() []Finding {
+	most := seconds(property[uint64](p.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
+	var found []Finding
+	for _, target := range p.beforeSleep() {
+		for _, name := range p.user.unit(target).wants() {
+			took, known := p.lasted(name)
+			if !known || took <= most*share {
+				continue
+			}
+			enough := int(math.Ceil(float64(took)/share)) + 1
+			found = append(found, Finding{
+				What: fmt.Sprintf("logind's InhibitDelayMaxSec=%gs is too short for %s, whose last start took %.1f s", most, name, took),
+				Why:  fmt.Sprintf("%s starts it before the machine sleeps, which waits for %.1f s, four fifths of that, and then sleeps in the midst of it", target, most*share),
+				Mend: fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough),
+			})
+		}
+	}
+	return found
+}
+
+// beforeSleep are the targets whose units hold the machine up that is about to
+// sleep: those of sleep itself and of the lid whose closing is the reason.
+func (p *patient) beforeSleep() []string {
+	targets := p.momentary()
+	for _, s := range p.Switches {
+		if s.Name == "lid" {
+			targets = append(targets, positionOf(s, "closed")...)
+		}
+	}
+	return targets
+}
+
+// momentary are the targets that are over by themselves, as that of sleep.
+func (p *patient) momentary() []string {
+	var targets []string
+	for _, s := range p.Switches {
+		if s.Delays != "" {
+			targets = append(targets, positionOf(s, s.During)...)
+		}
+	}
+	return targets
+}
+
+func positionOf(s observers.Switch, name string) []string {
+	for _, position := range s.Positions {
+		if position.Name == name {
+			return append([]string(nil), position.Targets...)
+		}
+	}
+	return nil
+}
+
+// Message ids of the user manager (sd-messages.h, SD_MESSAGE_UNIT_STARTING,
+// SD_MESSAGE_UNIT_STARTED and SD_MESSAGE_UNIT_FAILED).
+const (
+	unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5"
+	unitStarted  = "39f53479d3a045ac8e11786248231fbf"
+	unitFailed   = "be02cf6855d2428ba40df7e9d022f03d"
+)
+
+// lastStart reads in the journal how long the last start of a unit took that
+// has ended. The user manager itself forgets it: it unloads sleep.target, and
+// with it what the target wants, as soon as the machine is awake.
+func lastStart(ctx context.Context, unit string) (seconds, bool) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "journalctl", "--user", "--quiet", "--lines=20", "--output=json", "--output-fields=MESSAGE_ID",
+		"USER_UNIT="+unit, "MESSAGE_ID="+unitStarting, "MESSAGE_ID="+unitStarted, "MESSAGE_ID="+unitFailed).Output()
+	if err != nil {
+		return 0, false // a journal that cannot be read tells nothing
+	}
+	return lastOf(string(out))
+}
+
+// lastOf finds the last start and its end in the journal's JSON lines. The
+// monotonic clock stands still while the machine sleeps.
+func lastOf(lines string) (took seconds, known bool) {
+	var begun time.Duration
+	var boot string
+	for line := range strings.Lines(lines) {
+		var entry struct {
+			ID   string        `json:"MESSAGE_ID"`
+			At   time.Duration `json:"__MONOTONIC_TIMESTAMP,string"` // microseconds
+			Boot string        `json:"_BOOT_ID"`
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			continue
+		}
+		switch {
+		case entry.ID == unitStarting:
+			begun, boot = entry.At, entry.Boot
+		case boot != "" && entry.Boot == boot:
+			took, known = seconds(entry.At-begun)/1e6, true
+			boot = ""
+		}
+	}
+	return took, known
+}

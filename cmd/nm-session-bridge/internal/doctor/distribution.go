@@ -1,0 +1,67 @@
+package doctor
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// distribution tells how packages are installed. The zero value is one that we
+// know nothing of.
+type distribution struct {
+	command string
+	names   map[string]string // a Debian package's name → the name there
+	check   string            // the package that turns the connectivity check on
+}
+
+// thisDistribution is the one that os-release(5) names.
+func thisDistribution() distribution {
+	content, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		content, _ = os.ReadFile("/usr/lib/os-release") // where neither is, nothing is known
+	}
+	return distributionOf(string(content))
+}
+
+func distributionOf(release string) distribution {
+	var ids []string
+	for line := range strings.Lines(release) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		if key == "ID" || key == "ID_LIKE" {
+			ids = append(ids, strings.Fields(strings.Trim(value, `"'`))...)
+		}
+	}
+	apt := distribution{command: "sudo apt install"}
+	switch {
+	case slices.Contains(ids, "ubuntu"):
+		apt.check = "network-manager-config-connectivity-ubuntu"
+		return apt
+	case slices.Contains(ids, "debian"):
+		apt.check = "network-manager-config-connectivity-debian"
+		return apt
+	case slices.Contains(ids, "fedora"):
+		return distribution{"sudo dnf install", map[string]string{"network-manager": "NetworkManager"}, "NetworkManager-config-connectivity-fedora"}
+	case slices.Contains(ids, "arch"):
+		return distribution{"sudo pacman -S", map[string]string{"network-manager": "networkmanager"}, ""}
+	}
+	return distribution{command: "sudo apt install"}
+}
+
+// install is the command that installs what Debian calls by a name.
+func (d distribution) install(name string) string {
+	if other, differs := d.names[name]; differs {
+		name = other
+	}
+	return d.command + " " + name
+}
+
+// connectivity is the command that turns NetworkManager's check on.
+func (d distribution) connectivity() string {
+	const reload = " && sudo systemctl reload " + networkManagerUnit
+	if d.check != "" {
+		return d.command + " " + d.check + reload
+	}
+	// GNOME's own address, as NetworkManager.conf(5) has it for an example.
+	return `printf '[connectivity]\nuri=http://nmcheck.gnome.org/check_network_status.txt\n' | ` +
+		"sudo tee /etc/NetworkManager/conf.d/20-connectivity.conf" + reload
+}

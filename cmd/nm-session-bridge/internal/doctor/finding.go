@@ -1,0 +1,42 @@
+// Package doctor finds out why targets and the user's units do not do what
+// they are meant to, and says how to mend it. It changes nothing.
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Finding is something that is wrong.
+type Finding struct {
+	// What names the thing and says what is wrong with it, Why what comes of it.
+	What, Why string
+	// Mend is the command line that mends it.
+	Mend string
+}
+
+// Report is the outcome of an examination.
+type Report struct {
+	Findings []Finding
+	// Sound names what was looked at, Unchecked what could not be, and why.
+	Sound, Unchecked []string
+}
+
+// Write writes a block of lines for each finding and one line that sums up.
+func (r Report) Write(w io.Writer) {
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "%s\n  why   %s\n  mend  %s\n\n", f.What, f.Why, f.Mend)
+	}
+	summary := fmt.Sprintf("%d findings", len(r.Findings))
+	switch len(r.Findings) {
+	case 0:
+		summary = "everything is in order: " + strings.Join(r.Sound, ", ")
+	case 1:
+		summary = "1 finding"
+	}
+	if len(r.Unchecked) > 0 {
+		summary += "; not checked: " + strings.Join(r.Unchecked, ", ")
+	}
+	fmt.Fprintln(w, summary)
+}

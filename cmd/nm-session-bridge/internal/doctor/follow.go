@@ -1,0 +1,69 @@
+package doctor
+
+import "slices"
+
+// follow is the command that makes a unit start and stop with targets, after
+// the pattern of the README. Renames say what is to stand in the place of wrong
+// names; "" takes them out. With install the targets also get to want the unit.
+func (e examination) follow(targets []string, renames map[string]string, install bool) string {
+	edit := newEdits(e.unit.name, e.files)
+	triggered := len(e.texts("TriggeredBy")) > 0
+	rename := func(name string) string {
+		if other, wrong := renames[name]; wrong {
+			return other
+		}
+		return name
+	}
+	edit.rewrite("Unit", dependencyKeys(), func(key, name string) (string, bool) {
+		name = rename(name)
+		pulls := slices.Contains(pulling(), key) && slices.Contains(targets, name)
+		return name, name != "" && !pulls
+	})
+	var lines []string
+	for _, target := range targets {
+		for _, key := range e.pattern(target, triggered) {
+			if !slices.ContainsFunc(e.texts(key), func(name string) bool { return rename(name) == target }) {
+				lines = append(lines, key+"="+target)
+			}
+		}
+	}
+	edit.add("Unit", lines...)
+	e.installInto(edit, targets, rename, install && !triggered)
+	return edit.command()
+}
+
+// pattern returns the settings with which the unit has to name a target.
+func (e examination) pattern(target string, triggered bool) []string {
+	switch {
+	case triggered:
+		return []string{"After", "Requisite"}
+	case e.isOnce(), slices.Contains(e.momentary(), target):
+		return nil
+	}
+	return []string{"After", "PartOf", "Requisite"}
+}
+
+// installInto renames in [Install], and has the targets want the unit in place
+// of what starts it at a login.
+func (e examination) installInto(edit *edits, targets []string, rename func(string) string, install bool) {
+	logins := append(systemLogins(), "default.target", "graphical-session.target")
+	missing := slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
+		return !install || slices.ContainsFunc(e.files.installs(), func(name string) bool { return rename(name) == target })
+	})
+	edit.links = install
+	edit.rewrite("Install", installKeys(), func(_, name string) (string, bool) {
+		isLogin, isWrong := slices.Contains(logins, name), rename(name) != name
+		edit.links = edit.links || isWrong
+		switch {
+		case isLogin && len(missing) > 0:
+			name, missing = missing[0], missing[1:]
+			return name, true
+		case isWrong && slices.Contains(systemLogins(), name):
+			return "default.target", true
+		}
+		return rename(name), rename(name) != ""
+	})
+	for _, target := range missing {
+		edit.add("Install", "WantedBy="+target)
+	}
+}

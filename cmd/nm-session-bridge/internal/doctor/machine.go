@@ -1,0 +1,109 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// machine is what the services on the system bus say.
+type machine struct {
+	address string
+	problem problem // why there is no system bus
+	cause   error   // of the problem
+	// owned are the names on the bus, activatable those that it can start.
+	owned, activatable []string
+	networkManager     answer
+	login1             answer
+	// lidSignalled tells whether logind signals changes of LidClosed.
+	lidSignalled bool
+}
+
+// answer is a service's properties, or why there are none.
+type answer struct {
+	properties
+	err error
+}
+
+func askMachine(ctx context.Context) machine {
+	m := machine{address: bus.SystemAddress()}
+	conn, err := bus.Dial(ctx, m.address)
+	if err == nil {
+		defer conn.Close()
+		m.owned, err = names(ctx, conn, "ListNames")
+	}
+	if err == nil {
+		m.activatable, err = names(ctx, conn, "ListActivatableNames")
+	}
+	if err != nil {
+		m.problem, m.cause = "no system bus", err
+		return m
+	}
+	m.networkManager = m.ask(ctx, conn, observers.NetworkManager())
+	logind := observers.Logind()
+	m.login1 = m.ask(ctx, conn, logind)
+	if m.login1.properties != nil {
+		m.lidSignalled = signals(ctx, object{conn, logind.Name, logind.Path}, logind.Interface, logind.Doubtful)
+	}
+	return m
+}
+
+func (m machine) ask(ctx context.Context, conn *bus.Conn, source observers.Source) answer {
+	if !slices.Contains(m.owned, source.Name) {
+		return answer{}
+	}
+	all, err := object{conn, source.Name, source.Path}.all(ctx, source.Interface)
+	return answer{all, err}
+}
+
+// signals tells whether a service's introspection data say that it signals
+// changes of a property. One that does not answer is taken not to.
+func signals(ctx context.Context, o object, iface, property string) bool {
+	var data string
+	if err := o.call(ctx, busName+".Introspectable.Introspect", &data); err != nil {
+		return false
+	}
+	emits, err := observers.EmitsChangedSignal(data, iface)
+	return err == nil && emits[property] == "true"
+}
+
+// noLogind says why logind cannot be asked.
+func (m machine) noLogind() problem {
+	if m.problem == "" && m.login1.properties == nil {
+		return "no logind"
+	}
+	return m.problem
+}
+
+func (p *patient) systemBus() []Finding {
+	if p.machine.problem == "" {
+		return nil
+	}
+	return []Finding{{
+		What: fmt.Sprintf("the system bus cannot be reached at %s: %v", p.machine.address, p.machine.cause),
+		Why:  "NetworkManager and logind are only heard there: no target follows anything",
+		Mend: "sudo systemctl start dbus.socket",
+	}}
+}
+
+// systemUnitPath is where the system manager looks for units that last
+// (systemd.unit(5), "System Unit Search Path").
+func systemUnitPath() []string {
+	return []string{
+		"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+	}
+}
+
+// isSystemUnit looks for the file and does not ask the system manager, which
+// would load the unit for it and is not there in a container.
+func isSystemUnit(name string) bool {
+	return slices.ContainsFunc(systemUnitPath(), func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	})
+}

@@ -1,0 +1,50 @@
+package doctor
+
+import (
+	"fmt"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+const networkManagerUnit = "NetworkManager.service"
+
+func (p *patient) network() []Finding {
+	nm := p.machine.networkManager
+	switch {
+	case nm.err != nil:
+		return []Finding{{
+			What: fmt.Sprintf("NetworkManager does not answer: %v", nm.err),
+			Why:  "internet-online.target and its counterparts follow nothing else",
+			Mend: "sudo systemctl restart " + networkManagerUnit,
+		}}
+	case nm.properties == nil:
+		return []Finding{p.noNetworkManager()}
+	case !nm.is("ConnectivityCheckAvailable"):
+		return []Finding{{
+			What: "NetworkManager's connectivity check is off: it has no address to check",
+			Why:  "it then guesses from the routes, so that a dead uplink and a portal that wants a sign-in count as online",
+			Mend: thisDistribution().connectivity(),
+		}}
+	case !nm.is("ConnectivityCheckEnabled"):
+		source := observers.NetworkManager()
+		return []Finding{{
+			What: "NetworkManager's connectivity check is switched off",
+			Why:  "it then guesses from the routes, so that a dead uplink and a portal that wants a sign-in count as online",
+			Mend: fmt.Sprintf("sudo busctl set-property %s %s %s ConnectivityCheckEnabled b true", source.Name, source.Path, source.Interface),
+		}}
+	}
+	return nil
+}
+
+func (p *patient) noNetworkManager() Finding {
+	f := Finding{
+		What: "NetworkManager is not installed",
+		Why:  "the network is read from it alone: without it internet-offline.target stays active",
+		Mend: thisDistribution().install("network-manager"),
+	}
+	if p.isSystemUnit(networkManagerUnit) {
+		f.What = "NetworkManager does not run"
+		f.Mend = "sudo systemctl unmask " + networkManagerUnit + " && sudo systemctl enable --now " + networkManagerUnit
+	}
+	return f
+}

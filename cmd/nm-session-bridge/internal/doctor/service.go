@@ -1,0 +1,144 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (p *patient) service() []Finding {
+	const name = systemdctl.ServiceName
+	s := p.user.unit(name)
+	f := Finding{Why: "nothing keeps the targets true"}
+	switch state := s.text("ActiveState"); {
+	case s.load() == "masked":
+		f.What = name + " is masked"
+		f.Mend = "systemctl --user unmask " + name + " && systemctl --user enable --now " + name
+	case s.load() == "not-found":
+		f.What = name + " is not installed"
+		f.Mend = p.Program + " install --now"
+	case s.load() != "loaded":
+		f.What = fmt.Sprintf("%s cannot be loaded (%s)", name, s.load())
+		f.Mend = p.Program + " install --now --force"
+	case slices.Contains([]string{"disabled", "linked", "linked-runtime"}, s.state()):
+		f.What = name + " is not enabled"
+		f.Why = "the targets do not follow anything after the next login"
+		f.Mend = "systemctl --user enable --now " + name
+	case state == "failed", s.text("SubState") == "auto-restart":
+		f = p.failed(s)
+	case state == "inactive":
+		f.What = name + " does not run"
+		f.Mend = "systemctl --user start " + name
+	default:
+		return nil
+	}
+	return []Finding{f}
+}
+
+// wrongUsage is the exit status that wrong flags end with.
+const wrongUsage = 2
+
+func (p *patient) failed(s unit) Finding {
+	status := property[int32](s.properties, "ExecMainStatus")
+	f := Finding{
+		What: fmt.Sprintf("%s has failed: %s, status %d", s.name, s.text("Result"), status),
+		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " tells the reason",
+		Mend: "systemctl --user restart " + s.name,
+	}
+	if dropIns := s.texts("DropInPaths"); status == wrongUsage && len(dropIns) > 0 {
+		f.What = s.name + " has failed: wrong flags in " + listed(dropIns)
+		f.Mend = "systemctl --user revert " + s.name + " && systemctl --user restart " + s.name
+	}
+	return f
+}
+
+// sessionVariables are what programs need of a session.
+func sessionVariables() []string {
+	return []string{"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS"}
+}
+
+// environment finds what the caller's environment has and the user manager's
+// has not.
+func (p *patient) environment() []Finding {
+	here, there := variables(p.Environment), variables(p.user.manager.texts("Environment"))
+	var missing []string
+	for _, name := range sessionVariables() {
+		if here[name] != "" && there[name] == "" && isOfThisSession(name, here) {
+			missing = append(missing, name)
+		}
+	}
+	gaps := slices.Clone(missing)
+	if dirs := p.missingPath(here, there); len(dirs) > 0 {
+		missing = append(missing, "PATH")
+		gaps = append(gaps, listed(dirs)+" in PATH")
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return []Finding{{
+		What: "the user manager's environment lacks " + listed(gaps),
+		Why:  "services have the manager's environment, not the session's: their programs find neither screen nor tools that are only there",
+		Mend: "systemctl --user import-environment " + strings.Join(missing, " "),
+	}}
+}
+
+func variables(environment []string) map[string]string {
+	all := map[string]string{}
+	for _, one := range environment {
+		name, value, _ := strings.Cut(one, "=")
+		all[name] = value
+	}
+	return all
+}
+
+// isOfThisSession tells whether a variable speaks of this machine's session.
+// What ssh brings along is gone with it.
+func isOfThisSession(name string, here map[string]string) bool {
+	return name == "DBUS_SESSION_BUS_ADDRESS" || here["SSH_CONNECTION"] == ""
+}
+
+// missingPath returns the directories of programs in the user's home that the
+// manager does not know, if there is a service of the user that may need them.
+func (p *patient) missingPath(here, there map[string]string) []string {
+	bound := slices.ContainsFunc(p.user.own, func(name string) bool {
+		return strings.HasSuffix(name, ".service") && len(p.wanters(name)) > 0
+	})
+	if !bound || here["HOME"] == "" {
+		return nil
+	}
+	known := filepath.SplitList(there["PATH"])
+	var missing []string
+	for _, dir := range filepath.SplitList(here["PATH"]) {
+		if strings.HasPrefix(dir, here["HOME"]+"/") && !slices.Contains(known, dir) && !slices.Contains(missing, dir) && exists(dir) {
+			missing = append(missing, dir)
+		}
+	}
+	return missing
+}
+
+// reload finds files that the user manager has not read since they changed.
+func (p *patient) reload() []Finding {
+	var changed []string
+	for _, name := range slices.Concat([]string{systemdctl.ServiceName}, p.targets, p.user.own) {
+		if p.user.unit(name).is("NeedDaemonReload") {
+			changed = append(changed, name)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return []Finding{{
+		What: listed(changed) + " changed on disk and the user manager has not read that",
+		Why:  "what is in the files does not count yet",
+		Mend: "systemctl --user daemon-reload",
+	}}
+}

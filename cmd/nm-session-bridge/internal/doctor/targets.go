@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// ownTargets finds targets of ours that are not there or not as they must be.
+func (p *patient) ownTargets() []Finding {
+	var found []Finding
+	for _, name := range p.targets {
+		target := p.user.unit(name)
+		switch {
+		case target.load() == "masked":
+			found = append(found, Finding{
+				What: name + " is masked",
+				Why:  "the bridge cannot start it, nor what it wants",
+				Mend: "systemctl --user unmask " + name,
+			})
+		case target.load() == "loaded":
+			if lacks := faults(target); len(lacks) > 0 {
+				found = append(found, overridden(target, lacks))
+			}
+		case p.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise that is the finding
+			found = append(found, Finding{
+				What: fmt.Sprintf("%s cannot be loaded (%s)", name, target.load()),
+				Why:  "the bridge cannot start it, nor what it wants",
+				Mend: p.Program + " install --now",
+			})
+		}
+	}
+	return found
+}
+
+// faults says what an overriding file or a drop-in does to a target that keeps
+// it from being active exactly when it is to be.
+func faults(target unit) []string {
+	var lacks []string
+	for _, key := range []string{"Conflicts", "After"} {
+		for _, other := range shipped(target.name, key) {
+			if !slices.Contains(target.texts(key), other) {
+				lacks = append(lacks, "lacks "+key+"="+other)
+			}
+		}
+	}
+	for _, key := range []string{"RefuseManualStart", "RefuseManualStop", "StopWhenUnneeded"} {
+		if target.is(key) {
+			lacks = append(lacks, "has "+key+"=yes")
+		}
+	}
+	for _, key := range []string{"Requires", "Requisite", "BindsTo", "PartOf"} {
+		for _, other := range target.texts(key) {
+			if !slices.Contains(shipped(target.name, key), other) {
+				lacks = append(lacks, "has "+key+"="+other)
+			}
+		}
+	}
+	return lacks
+}
+
+// shipped returns a dependency of a target as install writes it.
+func shipped(name, key string) []string {
+	files, err := systemdctl.UnitFiles("")
+	if err != nil {
+		return nil
+	}
+	for _, file := range files {
+		if file.Path == name {
+			return parse(name, string(file.Content)).names("Unit", key)
+		}
+	}
+	return nil
+}
+
+// overridden gives the files that override a target other names, under which
+// systemd does not read them.
+func overridden(target unit, lacks []string) Finding {
+	fragment := target.text("FragmentPath")
+	paths := []string{fragment}
+	if drops := target.texts("DropInPaths"); len(drops) > 0 {
+		paths = drops
+		own := readPath(fragment)
+		for _, key := range []string{"Conflicts", "After"} {
+			for _, other := range shipped(target.name, key) {
+				if !slices.Contains(own.names("Unit", key), other) && !slices.Contains(paths, fragment) {
+					paths = append(paths, fragment)
+				}
+			}
+		}
+	}
+	mend := ""
+	for _, path := range paths {
+		mend += fmt.Sprintf("mv %s %s && ", quoted(path), quoted(path+"~"))
+	}
+	return Finding{
+		What: fmt.Sprintf("%s is overridden by %s, which %s", target.name, listed(bases(paths)), listed(lacks)),
+		Why:  "the target is no longer active exactly while the machine is as its name says: its counterpart may be active as well, or it does not start or stop",
+		Mend: mend + "systemctl --user daemon-reload",
+	}
+}
+
+// bases shortens paths that say nothing more than their last parts.
+func bases(paths []string) []string {
+	short := make([]string, len(paths))
+	for i, path := range paths {
+		short[i] = path
+		if filepath.Ext(path) == ".conf" {
+			short[i] = filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))
+		}
+	}
+	return short
+}

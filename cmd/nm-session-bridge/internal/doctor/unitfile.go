@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// file is a unit file. Only what the user manager does not tell is read from
+// it: [Install], and where a line stands that is to be changed.
+type file struct {
+	path     string
+	headers  map[string]string // section → the text of its first header
+	settings []setting
+}
+
+// setting is an assignment.
+type setting struct {
+	section, key string
+	names        []string
+	// text is its line, or "" where it takes several.
+	text string
+}
+
+type files []file
+
+// readAll reads a unit's file and drop-ins.
+func readAll(u unit) (files, error) {
+	var all files
+	for _, path := range append([]string{u.text("FragmentPath")}, u.texts("DropInPaths")...) {
+		// What a link points to is what is to be changed.
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return nil, err
+		}
+		content, err := os.ReadFile(real)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, parse(real, string(content)))
+	}
+	return all, nil
+}
+
+// readPath reads a file, which is empty where that fails.
+func readPath(path string) file {
+	content, _ := os.ReadFile(path)
+	return parse(path, string(content))
+}
+
+// parse takes a unit file apart (systemd.syntax(7)).
+func parse(path, content string) file {
+	f := file{path: path, headers: map[string]string{}}
+	var section, begun string
+	pieces := 0
+	for text := range strings.Lines(content) {
+		text = strings.TrimSuffix(text, "\n")
+		trimmed := strings.TrimSpace(text)
+		if trimmed == "" && pieces == 0 || strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, ";") {
+			continue
+		}
+		pieces++
+		if piece, continued := strings.CutSuffix(text, `\`); continued {
+			begun += piece + " "
+			continue
+		}
+		whole := strings.TrimSpace(begun + text)
+		if pieces > 1 {
+			text = ""
+		}
+		begun, pieces = "", 0
+		if strings.HasPrefix(whole, "[") && strings.HasSuffix(whole, "]") {
+			section = whole[1 : len(whole)-1]
+			if _, seen := f.headers[section]; !seen {
+				f.headers[section] = text
+			}
+			continue
+		}
+		if key, value, isSetting := strings.Cut(whole, "="); isSetting {
+			f.settings = append(f.settings, setting{section, strings.TrimSpace(key), strings.Fields(value), text})
+		}
+	}
+	return f
+}
+
+// names returns the units that the assignments of a setting add up to. An empty
+// one takes back those before it.
+func (f file) names(section, key string) []string {
+	var names []string
+	for _, s := range f.settings {
+		if s.section != section || s.key != key {
+			continue
+		}
+		names = append(names, s.names...)
+		if len(s.names) == 0 {
+			names = nil
+		}
+	}
+	return names
+}
+
+func installKeys() []string { return []string{"WantedBy", "RequiredBy", "UpheldBy"} }
+
+// installs returns the units that [Install] has the unit started by. Names with
+// specifiers are left out.
+func (fs files) installs() []string {
+	var names []string
+	for _, f := range fs {
+		for _, key := range installKeys() {
+			names = append(names, f.names("Install", key)...)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "%") })
+}
+
+// name tells whether a setting of the files names a unit.
+func (fs files) name(unit string) bool {
+	return slices.ContainsFunc(fs, func(f file) bool {
+		return slices.ContainsFunc(f.settings, func(s setting) bool { return slices.Contains(s.names, unit) })
+	})
+}

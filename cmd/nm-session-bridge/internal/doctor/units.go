@@ -1,0 +1,264 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// pulling are the settings that start what they name.
+func pulling() []string { return []string{"BindsTo", "Requires", "Wants", "Upholds"} }
+
+// following are the settings that stop a unit with what they name.
+func following() []string {
+	return []string{"PartOf", "Requisite", "StopPropagatedFrom", "BindsTo", "Requires"}
+}
+
+func dependencyKeys() []string {
+	return []string{"After", "Before", "BindsTo", "Requires", "Wants", "Upholds", "PartOf", "Requisite", "StopPropagatedFrom", "Conflicts"}
+}
+
+// units looks at each of the user's own units.
+func (p *patient) units() []Finding {
+	var found []Finding
+	for _, name := range p.user.own {
+		u := p.user.unit(name)
+		if u.load() != "loaded" {
+			continue
+		}
+		all, err := readAll(u)
+		if err != nil {
+			all = nil
+		}
+		e := examination{p, u, all, map[string]bool{}}
+		found = append(found, e.unknownNames()...)
+		found = append(found, e.bindings()...)
+		found = append(found, e.unreached()...)
+	}
+	return found
+}
+
+// wanters returns the targets of ours that start a unit.
+func (p *patient) wanters(name string) []string {
+	var targets []string
+	for _, target := range p.targets {
+		if slices.Contains(p.user.unit(target).wants(), name) {
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
+
+// examination is that of one unit.
+type examination struct {
+	*patient
+	unit
+	files files
+	// told are the targets about which something has been said: what mends that
+	// mends the rest.
+	told map[string]bool
+}
+
+// naming returns the settings with which the unit names another.
+func (e examination) naming(other string) []string {
+	var keys []string
+	for _, key := range dependencyKeys() {
+		if slices.Contains(e.texts(key), other) {
+			keys = append(keys, key)
+		}
+	}
+	for _, f := range e.files {
+		for _, key := range installKeys() {
+			if slices.Contains(f.names("Install", key), other) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// missing returns the units that the unit's files name and that are not there.
+func (e examination) missing() []string {
+	var names []string
+	for _, key := range dependencyKeys() {
+		names = append(names, e.texts(key)...)
+	}
+	names = append(names, e.files.installs()...)
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		// systemd adds names of its own, such as tmp.mount.
+		return e.user.unit(name).load() != "not-found" || !e.files.name(name)
+	})
+}
+
+// unknownNames finds units of the system manager and misspelt targets, and
+// mends all of them at once: they may stand in one line.
+func (e examination) unknownNames() []Finding {
+	var ofSystem, misspelt, meant []string
+	renames := map[string]string{}
+	for _, name := range e.missing() {
+		target := e.meant(name)
+		switch {
+		case e.isSystemUnit(name):
+			ofSystem = append(ofSystem, e.place(name))
+		case target == "":
+			continue // an optional dependency on something that is not installed
+		default:
+			misspelt = append(misspelt, fmt.Sprintf("%s does not exist, but %s does", e.place(name), target))
+		}
+		renames[name] = target
+		if target != "" {
+			meant = append(meant, target)
+		}
+	}
+	if len(renames) == 0 {
+		return nil
+	}
+	f := Finding{Why: "systemd ignores the name without a word: the unit neither waits for it nor starts with it"}
+	if len(ofSystem) == 1 {
+		misspelt = append(misspelt, ofSystem[0]+" is a unit of the system manager, which user units cannot name")
+	} else if len(ofSystem) > 1 {
+		misspelt = append(misspelt, listed(ofSystem)+" are units of the system manager, which user units cannot name")
+	}
+	f.What = e.name + ": " + strings.Join(misspelt, "; ")
+	slices.Sort(meant)
+	meant = slices.Compact(meant)
+	for _, target := range meant {
+		e.told[target] = true
+	}
+	f.Mend = e.follow(meant, renames, len(meant) > 0)
+	return []Finding{f}
+}
+
+// place tells where the unit names another.
+func (e examination) place(name string) string {
+	return name + " in " + settings(e.naming(name))
+}
+
+// bindings finds what is wrong between the unit and each target of ours.
+func (e examination) bindings() []Finding {
+	var found []Finding
+	for _, target := range e.targets {
+		if e.told[target] {
+			continue
+		}
+		if f := e.binding(target); f.What != "" {
+			e.told[target] = true
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+func (e examination) binding(target string) Finding {
+	wanted := slices.Contains(e.user.unit(target).wants(), e.name)
+	pulls, follows := e.among(pulling(), target), e.among(following(), target)
+	after := slices.Contains(e.texts("After"), target)
+	switch {
+	case len(pulls) > 0:
+		return Finding{
+			What: fmt.Sprintf("%s: %s%s pulls the target up", e.name, settings(pulls), target),
+			Why:  "starting the unit starts " + target + " as well, and all that it wants, whether it is true or not, until the bridge puts that right",
+			Mend: e.follow([]string{target}, nil, !e.isStartedOtherwise() && !slices.Contains(e.files.installs(), target)),
+		}
+	case wanted && !e.stops(target, follows):
+		return Finding{
+			What: fmt.Sprintf("%s is wanted by %s, but nothing stops it", e.name, target),
+			Why:  "it goes on when the target has stopped; WantedBy= only starts",
+			Mend: e.follow([]string{target}, nil, false),
+		}
+	case wanted && len(follows) > 0 && !after && !e.isOnce():
+		return Finding{
+			What: fmt.Sprintf("%s: %s%s without After=%s", e.name, settings(follows), target, target),
+			Why:  "the target waits for the unit instead of the unit for the target; and the target is gone, and its counterpart started, before the unit has stopped",
+			Mend: e.follow([]string{target}, nil, false),
+		}
+	}
+	return Finding{}
+}
+
+// among returns those settings that name another unit.
+func (e examination) among(keys []string, other string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !slices.Contains(e.texts(key), other) })
+}
+
+// stops tells whether the unit ends with a target, or by itself.
+func (e examination) stops(target string, follows []string) bool {
+	if len(follows) > 0 || e.isOnce() || e.is("StopWhenUnneeded") {
+		return true
+	}
+	if slices.Contains(e.momentary(), target) {
+		return true // a screen lock that sleep started is to outlast it
+	}
+	return slices.ContainsFunc(e.user.unit(target).texts("Conflicts"), func(counterpart string) bool {
+		return slices.Contains(e.targets, counterpart) && slices.Contains(e.texts("Conflicts"), counterpart)
+	})
+}
+
+// unreached finds a unit that is bound to a target of ours which does not start
+// it.
+func (e examination) unreached() []Finding {
+	if e.isStartedOtherwise() {
+		return nil
+	}
+	installs := e.files.installs()
+	for _, key := range []string{"", "PartOf", "Requisite", "BindsTo", "Requires", "Wants", "Upholds", "After"} {
+		for _, target := range e.targets {
+			installed := slices.Contains(installs, target)
+			switch {
+			case key == "" && installed:
+				return []Finding{e.notEnabled("WantedBy", target, true)}
+			case key != "" && slices.Contains(e.texts(key), target) && !e.told[target]:
+				return []Finding{e.notEnabled(key, target, false)}
+			}
+		}
+	}
+	return nil
+}
+
+// isStartedOtherwise tells whether a target of ours starts the unit, or another
+// unit than those that start things at a login.
+func (e examination) isStartedOtherwise() bool {
+	if len(e.wanters(e.name)) > 0 || len(e.texts("TriggeredBy")) > 0 {
+		return true
+	}
+	by := slices.Concat(e.texts("WantedBy"), e.texts("RequiredBy"), e.texts("UpheldBy"), e.texts("BoundBy"))
+	return slices.ContainsFunc(by, func(other string) bool {
+		return !strings.HasSuffix(other, ".target") || isOwnPath(e.user.unit(other).text("FragmentPath"))
+	})
+}
+
+func (e examination) notEnabled(key, target string, installed bool) Finding {
+	f := Finding{
+		What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", e.name, key, target),
+		Why:  "nothing starts it when the target is reached",
+		Mend: "systemctl --user enable " + quoted(e.name),
+	}
+	if !installed {
+		f.What = fmt.Sprintf("%s: %s=%s, but the target does not want it", e.name, key, target)
+		f.Why = fmt.Sprintf("%s= does not start it when the target is reached; WantedBy= in [Install] does", key)
+		f.Mend = e.follow([]string{target}, nil, true)
+	}
+	if installed && e.user.unit(target).active() {
+		f.Mend = "systemctl --user enable --now " + quoted(e.name)
+	}
+	return f
+}
+
+// startLimits finds what systemd has given up starting.
+func (p *patient) startLimits() []Finding {
+	var found []Finding
+	for _, target := range p.targets {
+		t := p.user.unit(target)
+		for _, name := range t.wants() {
+			if u := p.user.unit(name); t.active() && u.text("Result") == "start-limit-hit" {
+				found = append(found, Finding{
+					What: fmt.Sprintf("%s has failed under the active %s: start-limit-hit", name, target),
+					Why:  "it was started too often in a short time, and systemd does not start it again",
+					Mend: fmt.Sprintf("systemctl --user reset-failed %s && systemctl --user start %s", quoted(name), quoted(name)),
+				})
+			}
+		}
+	}
+	return found
+}

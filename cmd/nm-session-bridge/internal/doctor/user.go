@@ -1,0 +1,234 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// user is what the user manager says.
+type user struct {
+	problem problem // why there is no user manager
+	cause   error   // of the problem
+	address string  // of the session bus; "" where none is known
+	manager properties
+	// all holds every unit that was asked for, by the name asked for.
+	all map[string]unit
+	// own are the names of the units that the user has written or changed.
+	own []string
+}
+
+// unit is what the user manager says of a unit.
+type unit struct {
+	name string
+	properties
+}
+
+func (u user) unit(name string) unit {
+	if known, ok := u.all[name]; ok {
+		return known
+	}
+	return unit{name: name}
+}
+
+func (u unit) load() string    { return u.text("LoadState") }
+func (u unit) state() string   { return u.text("UnitFileState") }
+func (u unit) active() bool    { return u.text("ActiveState") == "active" }
+func (u unit) wants() []string { return append(u.texts("Wants"), u.texts("Requires")...) }
+
+// isOnce tells whether a unit has ended when it has started.
+func (u unit) isOnce() bool {
+	return u.text("Type") == "oneshot" && !u.is("RemainAfterExit")
+}
+
+const (
+	managerInterface = systemdctl.ManagerName + ".Manager"
+	unitInterface    = systemdctl.ManagerName + ".Unit"
+)
+
+// askUser asks the user manager for its units: ours, the user's own, and all
+// that these depend on.
+func (p *patient) askUser(ctx context.Context) user {
+	address, err := bus.SessionAddress()
+	if err != nil {
+		return user{problem: "no session bus", cause: err}
+	}
+	u := user{address: address, all: map[string]unit{}}
+	conn, err := bus.Dial(ctx, address)
+	if err != nil {
+		u.problem, u.cause = "no session bus", err
+		return u
+	}
+	defer conn.Close()
+	manager := object{conn, systemdctl.ManagerName, "/org/freedesktop/systemd1"}
+	if u.manager, err = manager.all(ctx, managerInterface); err == nil {
+		err = u.askUnits(ctx, manager, append([]string{systemdctl.ServiceName}, p.targets...))
+	}
+	if err != nil {
+		u.problem, u.cause = "no user manager", err
+	}
+	return u
+}
+
+func (u *user) askUnits(ctx context.Context, manager object, ours []string) error {
+	candidates, err := listOwn(ctx, manager)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(ours, candidates) {
+		if err := u.ask(ctx, manager, name); err != nil {
+			return err
+		}
+	}
+	for _, name := range ours {
+		for _, wanted := range u.unit(name).wants() {
+			candidates = append(candidates, wanted)
+			if err := u.ask(ctx, manager, wanted); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range candidates {
+		one := u.unit(name)
+		id := one.text("Id") // a unit may have several names
+		if isOwnPath(one.text("FragmentPath")) && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
+			u.own = append(u.own, id)
+			u.all[id] = one
+		}
+	}
+	slices.Sort(u.own)
+	return u.askDependencies(ctx, manager)
+}
+
+// askDependencies asks for what the user's own units depend on.
+func (u *user) askDependencies(ctx context.Context, manager object) error {
+	for _, name := range u.own {
+		for _, key := range dependencyKeys() {
+			for _, other := range u.unit(name).texts(key) {
+				if err := u.ask(ctx, manager, other); err != nil {
+					return err
+				}
+			}
+		}
+		files, _ := readAll(u.unit(name)) // a file that cannot be read is left alone
+		for _, other := range files.installs() {
+			if err := u.ask(ctx, manager, other); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ask asks for a unit, which loads it. A name that the manager does not take is
+// a unit that nothing is known of.
+func (u *user) ask(ctx context.Context, manager object, name string) error {
+	if _, asked := u.all[name]; asked {
+		return nil
+	}
+	var path dbus.ObjectPath
+	err := manager.call(ctx, managerInterface+".LoadUnit", &path, name)
+	one := unit{name: name}
+	if err == nil {
+		one.properties, err = manager.at(path).all(ctx, "")
+	}
+	if nobody(err) || ctx.Err() != nil {
+		return err
+	}
+	u.all[name] = one
+	return nil
+}
+
+// listOwn lists the files of units that somebody has written for the user, and
+// those that are loaded from templates.
+func listOwn(ctx context.Context, manager object) ([]string, error) {
+	var files []struct{ Path, State string }
+	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &files); err != nil {
+		return nil, err
+	}
+	var own, templates []string
+	for _, file := range files {
+		name := filepath.Base(file.Path)
+		switch {
+		case !isOwnPath(file.Path):
+		case strings.Contains(name, "@."):
+			templates = append(templates, name)
+		default:
+			own = append(own, name)
+		}
+	}
+	var loaded []listedUnit
+	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {
+		return nil, err
+	}
+	for _, l := range loaded {
+		if slices.Contains(templates, templateOf(l.Name)) {
+			own = append(own, l.Name)
+		}
+	}
+	return own, nil
+}
+
+// listedUnit is an element of ListUnits' answer (org.freedesktop.systemd1(5)).
+type listedUnit struct {
+	Name, Description string
+	Load, Active, Sub string
+	Following         string
+	Path              dbus.ObjectPath
+	JobID             uint32
+	JobType           string
+	JobPath           dbus.ObjectPath
+}
+
+// templateOf returns the name of the template that an instance is made from, or
+// "" for what is no instance.
+func templateOf(name string) string {
+	prefix, rest, isInstance := strings.Cut(name, "@")
+	if !isInstance {
+		return ""
+	}
+	return prefix + "@" + filepath.Ext(rest)
+}
+
+// isOwnPath tells files that somebody has written from those of packages,
+// generators and transient units (systemd.unit(5), "User Unit Search Path").
+func isOwnPath(path string) bool {
+	return path != "" && !slices.ContainsFunc([]string{"/usr/", "/lib/", "/run/", "/nix/store/"}, func(dir string) bool {
+		return strings.HasPrefix(path, dir)
+	})
+}
+
+func (p *patient) manager() []Finding {
+	u := p.user
+	if u.problem == "" {
+		return nil
+	}
+	const why = "the bridge and the units that it starts live in the user manager"
+	runtime := fmt.Sprintf("/run/user/%d", p.UID)
+	f := Finding{
+		What: fmt.Sprintf("%s: %v", u.problem, u.cause),
+		Why:  why,
+		Mend: fmt.Sprintf("sudo loginctl enable-linger %d && sudo systemctl start user@%d.service", p.UID, p.UID),
+	}
+	usual := "unix:path=" + runtime + "/bus"
+	switch {
+	case !exists(runtime+"/bus") && exists(runtime+"/systemd/private"):
+		f.Mend = thisDistribution().install("dbus-user-session") + " && systemctl --user start dbus.socket"
+	case !exists(runtime + "/bus"):
+	case u.address == "":
+		f.Mend = "export XDG_RUNTIME_DIR=" + runtime
+	case u.address != usual:
+		f.Mend = "export DBUS_SESSION_BUS_ADDRESS=" + usual
+	}
+	if u.problem == "no user manager" {
+		f.What = fmt.Sprintf("no systemd user manager answers on the session bus at %s: %v", u.address, u.cause)
+	}
+	return []Finding{f}
+}
