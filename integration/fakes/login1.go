@@ -224,6 +224,14 @@ func (l *Login1) SetLid(closed bool) error {
 	return l.set("LidClosed", dbus.MakeVariant(closed))
 }
 
+// SetInhibitDelayMax sets how long delay locks hold an operation up, as a restart with another
+// InhibitDelayMaxSec= does.
+func (l *Login1) SetInhibitDelayMax(most time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.properties["InhibitDelayMaxUSec"] = dbus.MakeVariant(uint64(most.Microseconds()))
+}
+
 // MoveLidUnseen puts the lid switch into a position and signals nothing, as no real logind of the newer
 // generation does.
 func (l *Login1) MoveLidUnseen(closed bool) {

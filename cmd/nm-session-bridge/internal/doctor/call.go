@@ -12,7 +12,7 @@ import (
 
 // callTimeout bounds one answer. A service that takes longer counts as one
 // that does not answer.
-const callTimeout = 10 * time.Second
+const callTimeout = 5 * time.Second
 
 const busName = "org.freedesktop.DBus"
 

@@ -2,10 +2,14 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
+
+	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
@@ -57,8 +61,31 @@ func (m machine) ask(ctx context.Context, conn *bus.Conn, source observers.Sourc
 	if !slices.Contains(m.owned, source.Name) {
 		return answer{}
 	}
-	all, err := object{conn, source.Name, source.Path}.all(ctx, source.Interface)
-	return answer{all, err}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for {
+		all, err := object{conn, source.Name, source.Path}.all(ctx, source.Interface)
+		if !isStarting(err) {
+			return answer{all, err}
+		}
+		select {
+		case <-ctx.Done():
+			return answer{nil, err}
+		case <-time.After(startingPause):
+		}
+	}
+}
+
+// startingPause is how long a service that starts is left alone.
+const startingPause = 100 * time.Millisecond
+
+// isStarting tells whether a service has its name already but not its objects,
+// as NetworkManager before 1.44 for a moment of its start.
+func isStarting(err error) bool {
+	var refusal dbus.Error
+	return errors.As(err, &refusal) && slices.Contains([]string{
+		busName + ".Error.UnknownMethod", busName + ".Error.UnknownObject", busName + ".Error.UnknownInterface",
+	}, refusal.Name)
 }
 
 // signals tells whether a service's introspection data say that it signals

@@ -1,6 +1,9 @@
 package doctor
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // counterparts maps units that the user manager does not have, but that people
 // name in their units, to the targets of ours that they mean.
@@ -29,23 +32,28 @@ func counterparts() map[string]string {
 // user manager has default.target.
 func systemLogins() []string { return []string{"multi-user.target", "graphical.target"} }
 
-// meant returns the target that a name was meant to be; "" for none.
+// meant returns the target that a name was meant to be; "" for none. Names of
+// the system manager's are no misspellings.
 func (p *patient) meant(name string) string {
 	if target := counterparts()[name]; slices.Contains(p.targets, target) {
 		return target
 	}
-	best, least := "", nearest+1
+	stem, isTarget := strings.CutSuffix(name, ".target")
+	if !isTarget || p.isSystemUnit(name) {
+		return ""
+	}
+	best, least := "", len(name)
 	for _, target := range p.targets {
-		if d := distance(name, target); d < least {
+		right := strings.TrimSuffix(target, ".target")
+		if d := distance(stem, right); d < least && d <= tolerance(right) {
 			best, least = target, d
 		}
 	}
 	return best
 }
 
-// nearest is how many letters a misspelt name may be off. Our own names differ
-// by more than that from all others of systemd's.
-const nearest = 3
+// tolerance is how many letters of a name may be wrong: a third of them.
+func tolerance(name string) int { return len(name) / 3 }
 
 // distance counts the letters to insert, take away, change or swap with their
 // neighbours to make one word of another (the optimal string alignment).

@@ -126,6 +126,9 @@ func (e examination) unknownNames() []Finding {
 	for _, target := range meant {
 		e.told[target] = true
 	}
+	if len(meant) > 0 {
+		f.Why += "; " + listed(meant) + " is what a user unit can follow"
+	}
 	f.Mend = e.follow(meant, renames, len(meant) > 0)
 	return []Finding{f}
 }
@@ -151,7 +154,8 @@ func (e examination) bindings() []Finding {
 }
 
 func (e examination) binding(target string) Finding {
-	wanted := slices.Contains(e.user.unit(target).wants(), e.name)
+	// A unit that is yet to be enabled is looked at as one that is.
+	wanted := slices.Contains(e.user.unit(target).wants(), e.name) || slices.Contains(e.files.installs(), target)
 	pulls, follows := e.among(pulling(), target), e.among(following(), target)
 	after := slices.Contains(e.texts("After"), target)
 	switch {
@@ -163,7 +167,7 @@ func (e examination) binding(target string) Finding {
 		}
 	case wanted && !e.stops(target, follows):
 		return Finding{
-			What: fmt.Sprintf("%s is wanted by %s, but nothing stops it", e.name, target),
+			What: fmt.Sprintf("%s: WantedBy=%s, but nothing stops it", e.name, target),
 			Why:  "it goes on when the target has stopped; WantedBy= only starts",
 			Mend: e.follow([]string{target}, nil, false),
 		}

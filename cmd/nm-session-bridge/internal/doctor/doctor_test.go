@@ -1,0 +1,200 @@
+package doctor
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+func someone() *patient {
+	switches := observers.Table(observers.Policy{})
+	return &patient{
+		Setting:      Setting{Switches: switches},
+		targets:      targetsOf(switches),
+		isSystemUnit: func(name string) bool { return name == "swap.target" || name == "network-online.target" },
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"lid", "lid", 0}, {"lid", "lids", 1}, {"lid", "led", 1},
+		{"ild", "lid", 1}, {"closed", "close", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
+	} {
+		if got := distance(test.a, test.b); got != test.want {
+			t.Errorf("from %q to %q: %d, want %d", test.a, test.b, got, test.want)
+		}
+	}
+}
+
+func TestWhatNamesMean(t *testing.T) {
+	for name, want := range map[string]string{
+		"network-online.target":  "internet-online.target",
+		"online.target":          "internet-online.target",
+		"internet-on.target":     "internet-online.target",
+		"internet-ofline.target": "internet-offline.target",
+		"lid-close.target":       "lid-closed.target",
+		"lid-opened.target":      "lid-open.target",
+		"slepe.target":           "sleep.target",
+		"suspend.target":         "sleep.target",
+		"swap.target":            "", // two letters from sleep, but the system manager's own
+		"lock.target":            "",
+		"mail.target":            "",
+		"lid-open.service":       "",
+	} {
+		if got := someone().meant(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Every name that people try must lead to a target that there is.
+func TestCounterpartsAreTargetsOfOurs(t *testing.T) {
+	p := someone()
+	for name, target := range counterparts() {
+		if !slices.Contains(p.targets, target) {
+			t.Errorf("%s leads to %s, which no switch has", name, target)
+		}
+	}
+}
+
+func TestUnitFilesAreReadAsSystemdReadsThem(t *testing.T) {
+	f := parse("x.service", `# WantedBy=comment.target
+[Unit]
+After=a.target b.target
+After=
+After = c.target \
+; a comment in between
+  d.target
+
+[Install]
+WantedBy=one.target
+WantedBy=two.target %i.target
+`)
+	if got := f.names("Unit", "After"); !slices.Equal(got, []string{"c.target", "d.target"}) {
+		t.Errorf("After= is %q", got)
+	}
+	if got := (files{f}).installs(); !slices.Equal(got, []string{"one.target", "two.target"}) {
+		t.Errorf("installs are %q", got)
+	}
+	if (files{f}).name("comment.target") || !(files{f}).name("d.target") {
+		t.Error("comments and settings are mixed up")
+	}
+}
+
+// A name of a file and of what is in it that a shell and sed take for more than
+// letters.
+func TestEditsAreWhatSedMakesOfThem(t *testing.T) {
+	const before = "[Unit]\nAfter=a.target o'clock*[1]/\\x2d$.service\nAfter=axtarget\nWants=a.target\n[Service]\nExecStart=/bin/true\n"
+	const after = "[Unit]\nPartOf=b.target\nRequisite=b&c.target\nAfter=b.target o'clock*[1]/\\x2d$.service\nAfter=axtarget\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=b.target\n"
+	path := filepath.Join(t.TempDir(), "it's a unit.service")
+	if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e := newEdits("x.service", files{parse(path, before)})
+	e.rewrite("Unit", dependencyKeys(), func(key, name string) (string, bool) {
+		if name == "a.target" {
+			return "b.target", key != "Wants"
+		}
+		return name, true
+	})
+	e.add("Unit", "PartOf=b.target", "Requisite=b&c.target")
+	e.add("Install", "WantedBy=b.target")
+	sed, isSed := strings.CutSuffix(e.command(), " && systemctl --user daemon-reload")
+	if !isSed {
+		t.Fatal(e.command())
+	}
+	if out, err := exec.Command("/bin/sh", "-c", sed).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", sed, err, out)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != after {
+		t.Errorf("%s made\n%s, want\n%s (%v)", sed, got, after, err)
+	}
+}
+
+func TestAFileThatIsNotTheUsersIsLeftToAnEditor(t *testing.T) {
+	e := newEdits("x.service", files{parse("/nowhere/x.service", "[Unit]\n")})
+	e.add("Unit", "PartOf=b.target")
+	if want := "systemctl --user edit --full x.service && systemctl --user daemon-reload  # PartOf=b.target"; e.command() != want {
+		t.Errorf("got %s, want %s", e.command(), want)
+	}
+}
+
+func TestTheLastStartInTheJournal(t *testing.T) {
+	entry := func(id, micros, boot string) string {
+		return `{"MESSAGE_ID":"` + id + `","__MONOTONIC_TIMESTAMP":"` + micros + `","_BOOT_ID":"` + boot + `"}` + "\n"
+	}
+	for name, test := range map[string]struct {
+		lines string
+		took  seconds
+		known bool
+	}{
+		"none":           {"", 0, false},
+		"one":            {entry(unitStarting, "1000000", "a") + entry(unitStarted, "3500000", "a"), 2.5, true},
+		"the last":       {entry(unitStarting, "1", "a") + entry(unitStarted, "9000001", "a") + entry(unitStarting, "10000000", "a") + entry(unitFailed, "11000000", "a"), 1, true},
+		"still running":  {entry(unitStarting, "1", "a"), 0, false},
+		"cut off":        {entry(unitStarting, "1", "a") + entry(unitStarted, "5", "b"), 0, false},
+		"without a line": {entry(unitStarted, "5", "b"), 0, false},
+		"nonsense":       {"nonsense\n" + entry(unitStarting, "0", "a") + entry(unitStarted, "1000000", "a"), 1, true},
+	} {
+		if took, known := lastOf(test.lines); took != test.took || known != test.known {
+			t.Errorf("%s: %v, %v", name, took, known)
+		}
+	}
+}
+
+func TestPackagesHaveTheNamesOfTheDistribution(t *testing.T) {
+	for release, want := range map[string][2]string{
+		"ID=debian\nVERSION_ID=\"12\"\n":          {"sudo apt install network-manager", "sudo apt install network-manager-config-connectivity-debian "},
+		"ID=linuxmint\nID_LIKE=\"ubuntu debian\"": {"sudo apt install network-manager", "sudo apt install network-manager-config-connectivity-ubuntu "},
+		"ID=fedora\n": {"sudo dnf install NetworkManager", "sudo dnf install NetworkManager-config-connectivity-fedora "},
+		"ID=arch\n":   {"sudo pacman -S networkmanager", "printf '[connectivity]"},
+	} {
+		d := distributionOf(release)
+		if got := d.install("network-manager"); got != want[0] {
+			t.Errorf("%q: %s", release, got)
+		}
+		if got := d.connectivity(); !strings.HasPrefix(got, want[1]) || !strings.HasSuffix(got, " && sudo systemctl reload NetworkManager.service") {
+			t.Errorf("%q: %s", release, got)
+		}
+	}
+}
+
+// What a laptop has that no sandbox has: nothing installed, and no session.
+func TestWithNothingThere(t *testing.T) {
+	p := someone()
+	p.machine = machine{problem: "no system bus", cause: os.ErrNotExist, address: "unix:path=/nowhere"}
+	p.user = user{problem: "no session bus", cause: os.ErrNotExist}
+	report := p.examine()
+	var written strings.Builder
+	report.Write(&written)
+	const want = "2 findings; not checked: NetworkManager and logind (no system bus), " +
+		"service, targets, environment, reload, units, start limits and delay of sleep (no session bus)\n"
+	if !strings.HasSuffix(written.String(), "\n\n"+want) {
+		t.Errorf("it says %s, not %s", written.String(), want)
+	}
+}
+
+func TestNetworkManagerThatIsNotInstalled(t *testing.T) {
+	p := someone()
+	if f := p.network(); len(f) != 1 || f[0].What != "NetworkManager is not installed" || !strings.HasSuffix(strings.ToLower(f[0].Mend), "networkmanager") && !strings.HasSuffix(f[0].Mend, "network-manager") {
+		t.Errorf("found %q", f)
+	}
+}
+
+func TestPropertiesOfAnotherTypeAreNone(t *testing.T) {
+	p := properties{"A": dbus.MakeVariant(uint32(7))}
+	if p.text("A") != "" || p.texts("A") != nil || p.is("B") {
+		t.Error("a number was taken for something else")
+	}
+}

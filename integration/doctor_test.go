@@ -1,0 +1,432 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// finding is one of the doctor's, as it is printed.
+type finding struct{ what, why, mend string }
+
+var block = regexp.MustCompile(`(?m)^(\S.*)\n  why   (.*)\n  mend  (.*)\n`)
+
+// doctor runs the doctor, with shell commands before it, and returns what it
+// found and its last line.
+func (s *scene) doctor(before string) (found []finding, summary string) {
+	s.Helper()
+	cmd := s.Command("/bin/sh", "-c", before+" exec "+program+" doctor")
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	for _, f := range block.FindAllStringSubmatch(string(out), -1) {
+		found = append(found, finding{f[1], f[2], f[3]})
+	}
+	status := 0
+	if len(found) > 0 {
+		status = 1
+	}
+	if got := cmd.ProcessState.ExitCode(); got != status || complaint.Len() > 0 {
+		s.Fatalf("with %d findings the doctor ended with %v and said %s: %s", len(found), err, complaint.String(), out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return found, lines[len(lines)-1]
+}
+
+// finds checks that the doctor finds one thing and says some words of it.
+func (s *scene) finds(before string, words ...string) finding {
+	s.Helper()
+	found, summary := s.doctor(before)
+	if len(found) != 1 || !strings.HasPrefix(summary, "1 finding") {
+		s.Fatalf("the doctor found not one thing but %q; %s", found, summary)
+	}
+	s.Log(found[0])
+	for _, word := range words {
+		if !strings.Contains(found[0].what, word) {
+			s.Errorf("%q does not say %q", found[0].what, word)
+		}
+	}
+	return found[0]
+}
+
+func (s *scene) clean(before string) {
+	s.Helper()
+	if found, summary := s.doctor(before); len(found) > 0 || !strings.HasPrefix(summary, "everything is in order: ") || strings.Contains(summary, "not checked") {
+		s.Fatalf("the doctor is not content: %q; %s", found, summary)
+	}
+}
+
+// mended checks that the doctor finds one thing, does what it says, word for
+// word, and checks that the doctor is content then.
+func (s *scene) mended(words ...string) {
+	s.Helper()
+	s.user(s.finds("", words...).mend)
+	s.clean("")
+}
+
+// asRoot does what the doctor says and only root may do.
+func (s *scene) asRoot(command string) {
+	s.Helper()
+	words, needed := strings.CutPrefix(command, "sudo ")
+	if !needed {
+		s.Fatalf("%q is nothing for root", command)
+	}
+	root := s.Command("/bin/sh", "-c", words)
+	root.SysProcAttr.Credential = nil
+	out, err := root.CombinedOutput()
+	if err != nil {
+		s.Fatalf("%s: %v: %s", words, err, out)
+	}
+}
+
+// installed brings up a sandbox with the bridge in it and nothing wrong.
+func installed(t *testing.T, options sandbox.Options) *scene {
+	t.Helper()
+	s := begin(t, options)
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.install()
+	s.online()
+	return s
+}
+
+func TestDoctorOnTheService(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.mended(bridgeUnit, "not installed")
+	s.systemctl("disable", bridgeUnit)
+	s.mended(bridgeUnit, "not enabled")
+	s.systemctl("stop", bridgeUnit)
+	s.mended(bridgeUnit, "does not run")
+	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/default.target.wants/" + bridgeUnit))
+	s.systemctl("mask", "--now", bridgeUnit)
+	s.mended(bridgeUnit, "masked")
+
+	s.flags("--frobnicate")
+	s.systemctl("daemon-reload")
+	if out, err := s.Systemctl("restart", bridgeUnit); err == nil {
+		t.Fatalf("wrong flags did not fail: %s", out)
+	}
+	s.mended(bridgeUnit, "wrong flags", bridgeUnit+".d/override.conf")
+	if result := s.systemctl("is-active", bridgeUnit); result != "active" {
+		t.Errorf("the mended service is %s", result)
+	}
+	s.write(".config/systemd/user/nm-session-bridge.service.d/once.conf", "[Service]\nRestart=no\n")
+	s.systemctl("daemon-reload")
+	s.systemctl("kill", "--signal=KILL", bridgeUnit)
+	s.expect("failed", bridgeUnit)
+	s.mended(bridgeUnit, "has failed", "signal")
+}
+
+func TestDoctorOnTheTargets(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.clean("")
+	s.systemctl("mask", "internet-offline.target")
+	s.mended("internet-offline.target", "masked")
+
+	s.write("lid-open.target", "[Unit]\nDescription=mine\n")
+	s.systemctl("daemon-reload")
+	s.mended("lid-open.target", ".config/systemd/user/lid-open.target", "Conflicts=lid-closed.target", "After=lid-closed.target")
+	if kept := s.user("cat .config/systemd/user/lid-open.target~"); !strings.Contains(kept, "Description=mine") {
+		t.Errorf("the overriding target was lost: %s", kept)
+	}
+	// The counterpart says all that is needed of both.
+	s.write("lid-closed.target", "[Unit]\nDescription=mine\nConflicts=lid-open.target\n")
+	s.systemctl("daemon-reload")
+	s.clean("")
+
+	s.write(".config/systemd/user/sleep.target.d/mine.conf", "[Unit]\nStopWhenUnneeded=yes\n")
+	s.systemctl("daemon-reload")
+	s.mended("sleep.target", "sleep.target.d/mine.conf", "StopWhenUnneeded=yes")
+
+	s.must(os.Remove(installedUnits + "internet-portal.target"))
+	s.systemctl("daemon-reload")
+	s.mended("internet-portal.target", "not-found")
+}
+
+func TestDoctorOnTheEnvironment(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	const screen = "export DISPLAY=:7 WAYLAND_DISPLAY=wayland-7;"
+	f := s.finds(screen, "DISPLAY and WAYLAND_DISPLAY")
+	s.user(screen + f.mend)
+	s.clean(screen)
+	// The screen at the far end of ssh is none for services.
+	s.systemctl("unset-environment", "DISPLAY", "WAYLAND_DISPLAY")
+	s.clean("export DISPLAY=localhost:10.0 SSH_CONNECTION='192.0.2.1 1 192.0.2.2 22';")
+
+	s.enable("sync.service", syncUnit)
+	f = s.finds("", sandbox.Home+"/.local/bin in PATH")
+	s.user(f.mend)
+	s.clean("")
+}
+
+// misdeed is a unit of the user's with something wrong.
+type misdeed struct {
+	name, content string
+	enabled       bool
+	words         []string // that the doctor says of it
+}
+
+func misdeeds() []misdeed {
+	const online = "internet-online.target"
+	unit := func(unit, service, install string) string {
+		return "[Unit]\n" + unit + "[Service]\nExecStart=/bin/sleep infinity\n" + service + "[Install]\n" + install
+	}
+	wanted := "WantedBy=" + online + "\n"
+	bound := "After=" + online + "\nPartOf=" + online + "\nRequisite=" + online + "\n"
+	return []misdeed{
+		{"wait.service", unit("Wants=network-online.target\nAfter=network.target network-online.target nss-lookup.target\n", "", "WantedBy=multi-user.target\n"), true,
+			[]string{"multi-user.target in WantedBy=", "network-online.target in After= and Wants=", "network.target in After=", "nss-lookup.target in After= are units of the system manager"}},
+		{"linked.service", unit("# network-online.target\nAfter=\\\n  network-online.target\n", "", wanted), true,
+			[]string{"network-online.target in After= is a unit of the system manager"}},
+		{"login.service", unit("", "", "WantedBy=multi-user.target\n"), true,
+			[]string{"multi-user.target in WantedBy= is a unit of the system manager"}},
+		{"lock.service", unit("Before=suspend.target\n", "", "WantedBy=suspend.target\n"), true,
+			[]string{"suspend.target in Before= and WantedBy= is a unit of the system manager"}},
+		{"typing.service", unit("", "", "WantedBy=internet-on.target\n"), true,
+			[]string{"internet-on.target in WantedBy= does not exist, but " + online + " does"}},
+		{"lid.service", "[Unit]\nBefore=lid-close.target\n[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=lid-closed.target\n", true,
+			[]string{"lid-close.target in Before= does not exist, but lid-closed.target does"}},
+		{"guessed.service", unit("PartOf=online.target\nAfter=online.target\n", "", "WantedBy=online.target\n"), false,
+			[]string{"online.target in After=, PartOf= and WantedBy= does not exist, but " + online + " does"}},
+		{"endless.service", unit("", "", wanted), true, []string{"WantedBy=" + online, "nothing stops it"}},
+		{"bare.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\n" + wanted, true, []string{"nothing stops it"}},
+		{"ticks.timer", "[Timer]\nOnCalendar=daily\nUnit=sync.service\n[Install]\n" + wanted, true, []string{"nothing stops it"}},
+		{"seed.service", unit("BindsTo="+online+"\n", "", wanted), true, []string{"BindsTo=" + online + " pulls the target up"}},
+		{"needy.service", unit("Requires="+online+"\nWants="+online+" sync.service\n", "", ""), false, []string{"Requires= and Wants=" + online + " pulls the target up"}},
+		{"early.service", unit("PartOf="+online+"\n", "", wanted), true, []string{"PartOf=" + online + " without After=" + online}},
+		{"idle.service", unit(bound, "", wanted), false, []string{"WantedBy=" + online, "not enabled"}},
+		{"static.service", "[Unit]\n" + bound + "[Service]\nExecStart=/bin/sleep infinity\n", false, []string{"PartOf=" + online, "the target does not want it"}},
+		{"after.service", unit("After="+online+"\n", "", "WantedBy=default.target\n"), true, []string{"After=" + online, "the target does not want it"}},
+		{"each@one.service", unit("PartOf="+online+"\n", "", wanted), true, []string{"each@one.service: PartOf=" + online + " without After="}},
+	}
+}
+
+func TestDoctorOnTheUsersUnits(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit)
+	s.systemctl("import-environment", "PATH")
+	s.clean("")
+	for _, m := range misdeeds() {
+		file := m.name
+		if prefix, instance, isInstance := strings.Cut(m.name, "@"); isInstance {
+			file = prefix + "@" + instance[strings.Index(instance, "."):]
+		}
+		s.write(file, m.content)
+		if m.enabled {
+			s.systemctl("enable", m.name) // which reloads
+		} else {
+			s.systemctl("daemon-reload")
+		}
+		f := s.finds("", append(m.words, m.name)...)
+		if strings.HasPrefix(f.mend, "systemctl --user edit") {
+			// An editor that does what is behind the command.
+			for _, line := range []string{"After=internet-online.target", "PartOf=internet-online.target", "Requisite=internet-online.target"} {
+				if !strings.Contains(f.mend, line) {
+					t.Errorf("%q does not say %s", f.mend, line)
+				}
+			}
+			s.write(file, syncUnit)
+			s.systemctl("reenable", m.name)
+		} else {
+			s.user(f.mend)
+		}
+		s.clean("")
+		s.systemctl("disable", "--now", m.name)
+		s.must(os.Remove(sandbox.Home + "/.config/systemd/user/" + file))
+	}
+}
+
+// Two things may be wrong with a unit; what is as it may be is no finding.
+func TestDoctorOnUnitsTogether(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.write("later.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
+	s.systemctl("daemon-reload")
+	found, _ := s.doctor("")
+	if len(found) != 2 || !strings.Contains(found[0].what, "nothing stops it") || !strings.Contains(found[1].what, "not enabled") {
+		t.Errorf("of a unit with two things wrong it says %q", found)
+	}
+	for _, f := range found {
+		s.user(f.mend)
+	}
+	s.clean("")
+	s.enable("once.service", onceUnit("internet-online.target"))
+	s.enable("lock.service", "[Unit]\nOnSuccess=lid-open.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=sleep.target\n")
+	s.enable("unneeded.service", "[Unit]\nStopWhenUnneeded=yes\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
+	s.enable("opposed.service", "[Unit]\nConflicts=internet-offline.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
+	s.enable("optional.service", "[Unit]\nWants=not-installed.service\nAfter=not-installed.service\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=default.target\n")
+	s.write("fetch.service", "[Unit]\nAfter=internet-online.target\nRequisite=internet-online.target\n[Service]\nType=oneshot\nExecStart=/bin/true\n")
+	s.enable("fetch.timer", "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n")
+	s.write("template@.service", "[Unit]\nPartOf=internet-online.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
+	s.enable("helped.service", syncUnit+"[Unit]\nWants=helper.service\n")
+	s.write("helper.service", "[Unit]\nPartOf=internet-online.target\nAfter=internet-online.target\n[Service]\nExecStart=/bin/sleep infinity\n")
+	s.systemctl("daemon-reload")
+	s.clean("")
+}
+
+func TestDoctorOnAFileThatWasNotRead(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.enable("sync.service", syncUnit)
+	s.systemctl("start", "sync.service")
+	s.write("sync.service", syncUnit+"# changed\n")
+	past := time.Now().Add(time.Hour)
+	s.must(os.Chtimes(sandbox.Home+"/.config/systemd/user/sync.service", past, past))
+	s.mended("sync.service", "changed on disk")
+}
+
+func TestDoctorOnTheStartLimit(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.enable("sync.service", "[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=1\n"+strings.TrimPrefix(syncUnit, "[Unit]\n"))
+	s.systemctl("start", "sync.service")
+	if _, err := s.Systemctl("restart", "sync.service"); err == nil {
+		t.Fatal("systemd did not mind the second start")
+	}
+	s.mended("sync.service", "internet-online.target", "start-limit-hit")
+	s.expect("active", "sync.service")
+}
+
+func TestDoctorOnNetworkManager(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.must(s.NM.Stop(s.ctx))
+	if f := s.finds("", "NetworkManager does not run"); !strings.Contains(f.mend, "sudo systemctl enable --now NetworkManager.service") {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	const conf = "/run/sandbox/networkmanager/NetworkManager.conf"
+	with, err := os.ReadFile(conf)
+	s.must(err)
+	without, check, found := strings.Cut(string(with), "[connectivity]")
+	if !found {
+		t.Fatalf("there is no check in %s", with)
+	}
+	s.must(os.WriteFile(conf, []byte(without), 0o600))
+	s.must(s.NM.Start(s.ctx))
+	if f := s.finds("", "connectivity check is off"); !strings.HasPrefix(f.mend, "sudo apt install network-manager-config-connectivity-debian && sudo systemctl reload") {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	// What the package brings, and what its reload is.
+	s.must(os.WriteFile(conf, append([]byte(without), "[connectivity]"+check...), 0o600))
+	s.must(s.NM.Signal(syscall.SIGHUP))
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.clean("")
+
+	s.nmcli("general", "reload") // answers once the reload is done
+	root, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer root.Close()
+	const name = "org.freedesktop.NetworkManager"
+	s.must(root.Object(name, "/org/freedesktop/NetworkManager").SetProperty(name+".ConnectivityCheckEnabled", false))
+	s.asRoot(s.finds("", "connectivity check is switched off").mend)
+	s.clean("")
+
+	s.must(s.NM.Signal(syscall.SIGSTOP))
+	f := s.finds("", "NetworkManager does not answer")
+	if f.mend != "sudo systemctl restart NetworkManager.service" {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	s.must(s.NM.Signal(syscall.SIGCONT))
+	s.clean("")
+}
+
+func TestDoctorOnLogind(t *testing.T) {
+	s := installed(t, sandbox.Options{Login1: fakes.Logind252})
+	if f := s.finds("", "does not signal the lid", "no UPower"); !strings.HasPrefix(f.mend, "sudo apt install upower && ") {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	// Of the package, what makes the bus know of it.
+	s.must(os.WriteFile("/usr/share/dbus-1/system-services/org.freedesktop.UPower.service",
+		[]byte("[D-BUS Service]\nName=org.freedesktop.UPower\nExec=/bin/false\nUser=root\n"), 0o644))
+	t.Cleanup(func() { _ = os.Remove("/usr/share/dbus-1/system-services/org.freedesktop.UPower.service") })
+	root, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer root.Close()
+	s.must(root.BusObject().CallWithContext(s.ctx, "org.freedesktop.DBus.ReloadConfig", 0).Err)
+	s.clean("")
+	s.must(s.Login1.Vanish())
+	f := s.finds("", "logind does not run")
+	if f.mend != "sudo systemctl start systemd-logind.service" {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	s.must(s.Login1.Appear(s.ctx))
+	s.clean("")
+}
+
+func TestDoctorOnTheDelayOfSleep(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.enable("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 0.5\n[Install]\nWantedBy=sleep.target\n")
+	s.clean("")
+	s.must(s.Login1.PrepareForSleep(true))
+	s.expect("active", "sleep.target")
+	s.must(s.Login1.PrepareForSleep(false))
+	s.expect("inactive", "sleep.target")
+	s.clean("") // half a second of five
+	s.Login1.SetInhibitDelayMax(500 * time.Millisecond)
+	f := s.finds("", "InhibitDelayMaxSec=0.5s", "slow.service", "took 0.5 s")
+	enough := regexp.MustCompile(`InhibitDelayMaxSec=(\d+)`).FindStringSubmatch(f.mend)
+	if enough == nil || !strings.HasPrefix(f.mend, "sudo ") {
+		t.Fatalf("it is mended by %s", f.mend)
+	}
+	limit, err := strconv.Atoi(enough[1])
+	s.must(err)
+	s.Login1.SetInhibitDelayMax(time.Duration(limit) * time.Second)
+	s.clean("")
+}
+
+func TestDoctorWithoutASessionBus(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	const lost = "unset DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR;"
+	f := s.finds(lost, "no session bus", "DBUS_SESSION_BUS_ADDRESS")
+	if f.mend != "export XDG_RUNTIME_DIR="+sandbox.RuntimeDir {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	s.clean(lost + f.mend + ";")
+
+	const lonely = "unix:path=" + sandbox.Home + "/lonely"
+	bus := s.Command("dbus-daemon", "--session", "--nofork", "--print-address=1", "--address="+lonely)
+	printed, err := bus.StdoutPipe()
+	s.must(err)
+	s.must(bus.Start())
+	_, err = printed.Read(make([]byte, 1))
+	s.must(err)
+	const other = "export DBUS_SESSION_BUS_ADDRESS=" + lonely + ";"
+	f = s.finds(other, "no systemd user manager", lonely)
+	s.clean(other + f.mend + ";")
+	s.must(bus.Process.Kill())
+	_ = bus.Wait() // killed
+
+	s.must(s.User.Stop(s.ctx))
+	if f = s.finds("", "no session bus"); !strings.HasSuffix(f.mend, fmt.Sprintf("sudo systemctl start user@%d.service", sandbox.UID)) {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	_, summary := s.doctor("")
+	for _, unchecked := range []string{"not checked", "service", "targets", "units", "(no session bus)"} {
+		if !strings.Contains(summary, unchecked) {
+			t.Errorf("%q does not say %q", summary, unchecked)
+		}
+	}
+	s.must(s.User.Start(s.ctx))
+	s.clean("")
+}
+
+func TestDoctorWithoutASystemBus(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("mask", "sleep.target")
+	s.must(s.SystemBus.Kill(s.ctx))
+	s.status("waiting for the system bus")
+	found, summary := s.doctor("")
+	if len(found) != 2 || !strings.Contains(found[0].what, "the system bus cannot be reached at unix:path=") || found[1].what != "sleep.target is masked" {
+		t.Errorf("found %q", found)
+	}
+	if want := "2 findings; not checked: NetworkManager, logind and delay of sleep (no system bus)"; summary != want {
+		t.Errorf("it ends with %q, not %q", summary, want)
+	}
+}
