@@ -181,20 +181,34 @@ func misdeeds() []misdeed {
 	wanted := "WantedBy=" + online + "\n"
 	bound := "After=" + online + "\nPartOf=" + online + "\nRequisite=" + online + "\n"
 	return []misdeed{
-		{"wait.service", unit("Wants=network-online.target\nAfter=network.target network-online.target nss-lookup.target\n", "", "WantedBy=multi-user.target\n"), true,
-			[]string{"multi-user.target in WantedBy=", "network-online.target in After= and Wants=", "network.target in After=", "nss-lookup.target in After= are units of the system manager"}},
-		{"linked.service", unit("# network-online.target\nAfter=\\\n  network-online.target\n", "", wanted), true,
-			[]string{"network-online.target in After= is a unit of the system manager"}},
-		{"login.service", unit("", "", "WantedBy=multi-user.target\n"), true,
-			[]string{"multi-user.target in WantedBy= is a unit of the system manager"}},
-		{"lock.service", unit("Before=suspend.target\n", "", "WantedBy=suspend.target\n"), true,
-			[]string{"suspend.target in Before= and WantedBy= is a unit of the system manager"}},
-		{"typing.service", unit("", "", "WantedBy=internet-on.target\n"), true,
-			[]string{"internet-on.target in WantedBy= does not exist, but " + online + " does"}},
-		{"lid.service", "[Unit]\nBefore=lid-close.target\n[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=lid-closed.target\n", true,
-			[]string{"lid-close.target in Before= does not exist, but lid-closed.target does"}},
-		{"guessed.service", unit("PartOf=online.target\nAfter=online.target\n", "", "WantedBy=online.target\n"), false,
-			[]string{"online.target in After=, PartOf= and WantedBy= does not exist, but " + online + " does"}},
+		{
+			"wait.service", unit("Wants=network-online.target\nAfter=network.target network-online.target nss-lookup.target\n", "", "WantedBy=multi-user.target\n"), true,
+			[]string{"multi-user.target in WantedBy=", "network-online.target in After= and Wants=", "network.target in After=", "nss-lookup.target in After= are units of the system manager"},
+		},
+		{
+			"linked.service", unit("# network-online.target\nAfter=\\\n  network-online.target\n", "", wanted), true,
+			[]string{"network-online.target in After= is a unit of the system manager"},
+		},
+		{
+			"login.service", unit("", "", "WantedBy=multi-user.target\n"), true,
+			[]string{"multi-user.target in WantedBy= is a unit of the system manager"},
+		},
+		{
+			"lock.service", unit("Before=suspend.target\n", "", "WantedBy=suspend.target\n"), true,
+			[]string{"suspend.target in Before= and WantedBy= is a unit of the system manager"},
+		},
+		{
+			"typing.service", unit("", "", "WantedBy=internet-on.target\n"), true,
+			[]string{"internet-on.target in WantedBy= does not exist, but " + online + " does"},
+		},
+		{
+			"lid.service", "[Unit]\nBefore=lid-close.target\n[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=lid-closed.target\n", true,
+			[]string{"lid-close.target in Before= does not exist, but lid-closed.target does"},
+		},
+		{
+			"guessed.service", unit("PartOf=online.target\nAfter=online.target\n", "", "WantedBy=online.target\n"), false,
+			[]string{"online.target in After=, PartOf= and WantedBy= does not exist, but " + online + " does"},
+		},
 		{"endless.service", unit("", "", wanted), true, []string{"WantedBy=" + online, "nothing stops it"}},
 		{"bare.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\n" + wanted, true, []string{"nothing stops it"}},
 		{"ticks.timer", "[Timer]\nOnCalendar=daily\nUnit=sync.service\n[Install]\n" + wanted, true, []string{"nothing stops it"}},

@@ -2,12 +2,11 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os/exec"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
@@ -87,7 +86,7 @@ const (
 func lastStart(ctx context.Context, unit string) (seconds, bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "journalctl", "--user", "--quiet", "--lines=20", "--output=json", "--output-fields=MESSAGE_ID",
+	out, err := exec.CommandContext(ctx, "journalctl", "--user", "--quiet", "--lines=20", "--output=export", "--output-fields=MESSAGE_ID",
 		"USER_UNIT="+unit, "MESSAGE_ID="+unitStarting, "MESSAGE_ID="+unitStarted, "MESSAGE_ID="+unitFailed).Output()
 	if err != nil {
 		return 0, false // a journal that cannot be read tells nothing
@@ -95,27 +94,28 @@ func lastStart(ctx context.Context, unit string) (seconds, bool) {
 	return lastOf(string(out))
 }
 
-// lastOf finds the last start and its end in the journal's JSON lines. The
-// monotonic clock stands still while the machine sleeps.
-func lastOf(lines string) (took seconds, known bool) {
-	var begun time.Duration
+// lastOf finds the last start and its end in the journal's export format: lines
+// of a field, and an empty one after each entry. The monotonic clock, in
+// microseconds, stands still while the machine sleeps.
+func lastOf(export string) (took seconds, known bool) {
+	var begun int64
 	var boot string
-	for line := range strings.Lines(lines) {
-		var entry struct {
-			ID   string        `json:"MESSAGE_ID"`
-			At   time.Duration `json:"__MONOTONIC_TIMESTAMP,string"` // microseconds
-			Boot string        `json:"_BOOT_ID"`
-		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+	entry := map[string]string{}
+	for line := range strings.Lines(export) {
+		if field, value, isField := strings.Cut(strings.TrimSuffix(line, "\n"), "="); isField {
+			entry[field] = value
 			continue
 		}
+		at, err := strconv.ParseInt(entry["__MONOTONIC_TIMESTAMP"], 10, 64)
 		switch {
-		case entry.ID == unitStarting:
-			begun, boot = entry.At, entry.Boot
-		case boot != "" && entry.Boot == boot:
-			took, known = seconds(entry.At-begun)/1e6, true
+		case err != nil:
+		case entry["MESSAGE_ID"] == unitStarting:
+			begun, boot = at, entry["_BOOT_ID"]
+		case boot != "" && entry["_BOOT_ID"] == boot:
+			took, known = seconds(at-begun)/1e6, true
 			boot = ""
 		}
+		clear(entry)
 	}
 	return took, known
 }

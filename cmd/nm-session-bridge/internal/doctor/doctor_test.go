@@ -27,8 +27,16 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"lid", "lid", 0}, {"lid", "lids", 1}, {"lid", "led", 1},
-		{"ild", "lid", 1}, {"closed", "close", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
+		{"", "", 0},
+		{"", "abc", 3},
+		{"abc", "", 3},
+		{"lid", "lid", 0},
+		{"lid", "lids", 1},
+		{"lid", "led", 1},
+		{"ild", "lid", 1},
+		{"closed", "close", 1},
+		{"kitten", "sitting", 3},
+		{"ca", "abc", 3},
 	} {
 		if got := distance(test.a, test.b); got != test.want {
 			t.Errorf("from %q to %q: %d, want %d", test.a, test.b, got, test.want)
@@ -132,7 +140,7 @@ func TestAFileThatIsNotTheUsersIsLeftToAnEditor(t *testing.T) {
 
 func TestTheLastStartInTheJournal(t *testing.T) {
 	entry := func(id, micros, boot string) string {
-		return `{"MESSAGE_ID":"` + id + `","__MONOTONIC_TIMESTAMP":"` + micros + `","_BOOT_ID":"` + boot + `"}` + "\n"
+		return "__CURSOR=x\n__MONOTONIC_TIMESTAMP=" + micros + "\n_BOOT_ID=" + boot + "\nMESSAGE_ID=" + id + "\n\n"
 	}
 	for name, test := range map[string]struct {
 		lines string
@@ -145,7 +153,7 @@ func TestTheLastStartInTheJournal(t *testing.T) {
 		"still running":  {entry(unitStarting, "1", "a"), 0, false},
 		"cut off":        {entry(unitStarting, "1", "a") + entry(unitStarted, "5", "b"), 0, false},
 		"without a line": {entry(unitStarted, "5", "b"), 0, false},
-		"nonsense":       {"nonsense\n" + entry(unitStarting, "0", "a") + entry(unitStarted, "1000000", "a"), 1, true},
+		"nonsense":       {"nonsense\n\n" + entry(unitStarting, "0", "a") + entry(unitStarted, "1000000", "a"), 1, true},
 	} {
 		if took, known := lastOf(test.lines); took != test.took || known != test.known {
 			t.Errorf("%s: %v, %v", name, took, known)

@@ -6,7 +6,7 @@ import "slices"
 // the pattern of the README. Renames say what is to stand in the place of wrong
 // names; "" takes them out. With install the targets also get to want the unit.
 func (e examination) follow(targets []string, renames map[string]string, install bool) string {
-	edit := newEdits(e.unit.name, e.files)
+	edit := newEdits(e.name, e.files)
 	triggered := len(e.texts("TriggeredBy")) > 0
 	rename := func(name string) string {
 		if other, wrong := renames[name]; wrong {

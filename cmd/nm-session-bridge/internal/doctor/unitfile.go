@@ -30,15 +30,15 @@ func readAll(u unit) (files, error) {
 	var all files
 	for _, path := range append([]string{u.text("FragmentPath")}, u.texts("DropInPaths")...) {
 		// What a link points to is what is to be changed.
-		real, err := filepath.EvalSymlinks(path)
+		resolved, err := filepath.EvalSymlinks(path)
 		if err != nil {
 			return nil, err
 		}
-		content, err := os.ReadFile(real)
+		content, err := os.ReadFile(resolved)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, parse(real, string(content)))
+		all = append(all, parse(resolved, string(content)))
 	}
 	return all, nil
 }

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -24,11 +23,9 @@ func settings(keys []string) string {
 	return listed(written)
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_@%+:,./=-]+$`)
-
 // quoted makes one word of a shell of any text.
 func quoted(text string) string {
-	if plain.MatchString(text) {
+	if text != "" && !strings.ContainsFunc(text, isSpecial) {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
@@ -39,4 +36,10 @@ func counted(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// isSpecial tells whether a shell may take a character for more than itself.
+func isSpecial(c rune) bool {
+	isLetterOrDigit := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+	return !isLetterOrDigit && !strings.ContainsRune("_@%+:,./=-", c)
 }
