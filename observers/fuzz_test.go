@@ -420,7 +420,7 @@ func FuzzIntrospection(f *testing.F) {
 <property name="A"><annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="const"/></property></interface></node>`)
 	const manager = "org.freedesktop.login1.Manager"
 	f.Fuzz(func(t *testing.T, data string) {
-		_, _ = emitsChangedSignal(data, manager) // whatever it says
+		_, _ = EmitsChangedSignal(data, manager) // whatever it says
 		var node described
 		if xml.Unmarshal([]byte(data), &node) != nil {
 			return
@@ -431,7 +431,7 @@ func FuzzIntrospection(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := emitsChangedSignal(string(clean), manager)
+		got, err := EmitsChangedSignal(string(clean), manager)
 		if err != nil {
 			t.Fatalf("%s: %v", clean, err)
 		}

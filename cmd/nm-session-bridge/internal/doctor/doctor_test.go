@@ -1,15 +1,19 @@
 package doctor
 
 import (
+	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -205,4 +209,65 @@ func TestPropertiesOfAnotherTypeAreNone(t *testing.T) {
 	if p.text("A") != "" || p.texts("A") != nil || p.is("B") {
 		t.Error("a number was taken for something else")
 	}
+}
+
+// starting is a service whose objects are not there when it is first asked.
+type starting struct{ asked bool }
+
+func (s *starting) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
+	if !s.asked {
+		s.asked = true
+		return nil, dbus.NewError("org.freedesktop.DBus.Error.UnknownMethod", []any{"no such object yet"})
+	}
+	return map[string]dbus.Variant{"Version": dbus.MakeVariant("1.42.4")}, nil
+}
+
+func TestAServiceThatStartsIsAskedAgain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, provider := connected(ctx, t)
+	source := observers.NetworkManager()
+	if err := provider.Export(&starting{}, source.Path, "org.freedesktop.DBus.Properties"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.RequestName(source.Name, 0); err != nil {
+		t.Fatal(err)
+	}
+	got := machine{owned: []string{source.Name}}.ask(ctx, conn, source)
+	if got.err != nil || got.text("Version") != "1.42.4" {
+		t.Errorf("got %v, %v", got.properties, got.err)
+	}
+}
+
+// connected starts a bus and returns two connections to it, the second of which
+// can provide a service.
+func connected(ctx context.Context, t *testing.T) (conn *bus.Conn, provider *dbus.Conn) {
+	t.Helper()
+	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
+	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address", "--address="+address)
+	out, err := daemon.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := daemon.Start(); err != nil {
+		t.Fatalf("%v (Debian's package is dbus-daemon)", err)
+	}
+	t.Cleanup(func() {
+		_ = daemon.Process.Kill()
+		_ = daemon.Wait() // killed
+	})
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	conn, err = bus.Dial(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	provider, err = dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = provider.Close() })
+	return conn, provider
 }

@@ -213,11 +213,14 @@ func (p *patient) manager() []Finding {
 	const why = "the bridge and the units that it starts live in the user manager"
 	runtime := fmt.Sprintf("/run/user/%d", p.UID)
 	f := Finding{
-		What: fmt.Sprintf("%s: %v", u.problem, u.cause),
+		What: fmt.Sprintf("the session bus cannot be reached at %s: %v", u.address, u.cause),
 		Why:  why,
 		Mend: fmt.Sprintf("sudo loginctl enable-linger %d && sudo systemctl start user@%d.service", p.UID, p.UID),
 	}
 	usual := "unix:path=" + runtime + "/bus"
+	if u.address == "" {
+		f.What = u.cause.Error()
+	}
 	switch {
 	case !exists(runtime+"/bus") && exists(runtime+"/systemd/private"):
 		f.Mend = thisDistribution().install("dbus-user-session") + " && systemctl --user start dbus.socket"
