@@ -52,7 +52,7 @@ func askMachine(ctx context.Context) machine {
 	logind := observers.Logind()
 	m.login1 = m.ask(ctx, conn, logind)
 	if m.login1.properties != nil {
-		m.lidSignalled = signals(ctx, object{conn, logind.Name, logind.Path}, logind.Interface, logind.Doubtful)
+		m.lidSignalled = signals(ctx, object{conn, logind.Name, logind.Path}, logind.Interface, "LidClosed")
 	}
 	return m
 }
