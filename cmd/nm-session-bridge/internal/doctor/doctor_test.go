@@ -59,7 +59,6 @@ func TestWhatNamesMean(t *testing.T) {
 		"slepe.target":           "sleep.target",
 		"suspend.target":         "sleep.target",
 		"swap.target":            "", // two letters from sleep, but the system manager's own
-		"lock.target":            "",
 		"mail.target":            "",
 		"lid-open.service":       "",
 	} {
