@@ -174,7 +174,7 @@ func TestLogoutIsNoFailure(t *testing.T) {
 	s := beginOnline(t)
 	s.must(s.User.Stop(s.ctx))
 	log := s.log()
-	if !strings.Contains(log, "msg=observing") {
+	if !strings.Contains(log, "observing internet=online") {
 		t.Errorf("the log is not there:\n%s", log)
 	}
 	for _, word := range []string{"error", "cannot", "Failed", "lost"} {

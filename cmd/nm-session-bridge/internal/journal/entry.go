@@ -1,0 +1,134 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Identifier is what the entries are known by (journalctl -t), wherever the
+// program lies.
+const Identifier = "nm-session-bridge"
+
+// entry is a record on its way to the journal.
+type entry struct {
+	priority   int
+	message    string
+	attributes []attribute
+}
+
+type attribute struct {
+	key   string
+	value slog.Value
+}
+
+func (e entry) text(key string) string {
+	for _, a := range e.attributes {
+		if a.key == key {
+			return a.value.String()
+		}
+	}
+	return ""
+}
+
+// sentence is the entry for a person: a transition in words, anything else as
+// the message with its attributes.
+func (e entry) sentence() string {
+	if e.text("switch") != "" && e.text("to") != "" {
+		return e.transition()
+	}
+	words := []string{e.message}
+	for _, a := range e.attributes {
+		words = append(words, a.key+"="+quoted(a.value.String()))
+	}
+	return strings.Join(words, " ")
+}
+
+// transition tells what is, why, and what came of it, as in
+//
+//	internet is offline: Connectivity=None State=ConnectedSite; internet-offline.target after 10.18ms
+func (e entry) transition() string {
+	said := e.message
+	if reason := e.text("reason"); reason != "" {
+		said += ": " + reason
+	}
+	said += ";"
+	if targets := strings.Fields(e.text("targets")); len(targets) > 0 {
+		said += " " + strings.Join(targets, " and ")
+	}
+	said += " after " + e.text("duration")
+	if result := e.text("result"); result != "" {
+		said += ": " + result
+	}
+	return said
+}
+
+// quoted quotes what could not be told from its neighbours.
+func quoted(s string) string {
+	odd := func(r rune) bool { return r == ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }
+	if s == "" || strings.ContainsFunc(s, odd) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// fields is the entry in journald's native protocol
+// (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
+func (e entry) fields() []byte {
+	var b bytes.Buffer
+	writeField(&b, "MESSAGE", e.sentence())
+	writeField(&b, "PRIORITY", strconv.Itoa(e.priority))
+	writeField(&b, "SYSLOG_IDENTIFIER", Identifier)
+	for _, a := range e.attributes {
+		name := fieldName(a.key)
+		switch {
+		case a.key == "targets":
+			// One each, so that every target can be searched for by its name.
+			for _, target := range strings.Fields(a.value.String()) {
+				writeField(&b, "TARGET", target)
+			}
+		case name == "":
+		case a.value.Kind() == slog.KindDuration:
+			writeField(&b, name+"_USEC", strconv.FormatInt(int64(a.value.Duration()/time.Microsecond), 10))
+		default:
+			writeField(&b, name, a.value.String())
+		}
+	}
+	return b.Bytes()
+}
+
+// writeField writes a field in the binary form where the value has line breaks,
+// which end a field in the textual one.
+func writeField(b *bytes.Buffer, name, value string) {
+	if !strings.Contains(value, "\n") {
+		fmt.Fprintf(b, "%s=%s\n", name, value)
+		return
+	}
+	b.WriteString(name + "\n")
+	b.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(value))))
+	b.WriteString(value + "\n")
+}
+
+// longestName is how long a field's name may be without "_USEC".
+const longestName = 64 - len("_USEC")
+
+// fieldName makes a name that journald takes of an attribute's key: capital
+// letters, digits and underscores, neither of the latter first, 64 bytes at most
+// (journal_field_valid in systemd's journal-file.c). It is empty for a key
+// without a letter.
+func fieldName(key string) string {
+	name := strings.Map(func(r rune) rune {
+		switch r = unicode.ToUpper(r); {
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		}
+		return '_'
+	}, key)
+	name = strings.TrimLeft(name, "_0123456789")
+	return name[:min(len(name), longestName)]
+}
