@@ -46,6 +46,7 @@ func commands() []command {
 		installCommand(),
 		uninstallCommand(),
 		doctorCommand(),
+		historyCommand(),
 	}
 }
 

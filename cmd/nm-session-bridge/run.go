@@ -20,6 +20,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/history"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/inhibitor"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
@@ -126,6 +127,7 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 		log.Error(err.Error())
 		return loggedError{err}
 	}
+	log.Info(history.LastWords)
 	notify("STOPPING=1")
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 // journalConf keeps journald off the machine's kernel log and console, and lets it lose nothing.
 const journalConf = `[Journal]
-Storage=persistent
+Storage=%s
 SyncIntervalSec=0
 ReadKMsg=no
 Audit=no
@@ -20,16 +20,19 @@ ForwardToSyslog=no
 ForwardToWall=no
 `
 
-// startJournal starts the real systemd-journald. Its files lie on the sandbox's own /var/log, so that
-// journalctl --user finds the user's, which exist in persistent storage only.
-func (sb *Sandbox) startJournal(ctx context.Context) error {
+// startJournal starts the real systemd-journald. By default its files lie on the sandbox's own /var/log, so
+// that journalctl --user finds the user's, which exist in persistent storage only.
+func (sb *Sandbox) startJournal(ctx context.Context, storage string) error {
+	if storage == "" {
+		storage = "persistent"
+	}
 	for _, dir := range []string{"/run/systemd/journal", "/run/systemd/journald.conf.d", "/var/log/journal"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 	}
 	files := map[string]string{
-		"/run/systemd/journald.conf.d/sandbox.conf": journalConf,
+		"/run/systemd/journald.conf.d/sandbox.conf": fmt.Sprintf(journalConf, storage),
 		"/run/systemd/journal/flushed":              "", // what journalctl --flush leaves: /var is there
 	}
 	for name, content := range files {

@@ -34,6 +34,8 @@ type Options struct {
 	NoSession bool
 	// LidClosed starts with a closed lid.
 	LidClosed bool
+	// JournalStorage is journald's Storage=; empty means persistent.
+	JournalStorage string
 	// LogDir is a directory for what the daemons print and, at the end, the journal. Empty: none is kept.
 	LogDir string
 }
@@ -85,7 +87,7 @@ func (sb *Sandbox) up(ctx context.Context, options Options) error {
 	if err := sb.prepare(options); err != nil {
 		return err
 	}
-	if err := sb.startJournal(ctx); err != nil {
+	if err := sb.startJournal(ctx, options.JournalStorage); err != nil {
 		return err
 	}
 	sb.SystemBus = &SystemBus{sb: sb}

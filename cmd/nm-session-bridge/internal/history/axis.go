@@ -1,0 +1,90 @@
+package history
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// step is the time between two ticks of the axis: seconds within a day, or
+// whole days. Its label names the tick.
+type step struct {
+	seconds, days int
+	label         string
+}
+
+const (
+	toTheSecond = "15:04:05"
+	toTheMinute = "15:04"
+	toTheDay    = "2 Jan"
+	// gap is how many columns there are between labels, at least.
+	gap = 2
+)
+
+func steps() []step {
+	const minute, hour = 60, 60 * 60
+	var all []step
+	for _, seconds := range []int{1, 5, 10, 30} {
+		all = append(all, step{seconds, 0, toTheSecond})
+	}
+	for _, seconds := range []int{
+		minute, 2 * minute, 5 * minute, 10 * minute, 15 * minute, 30 * minute,
+		hour, 2 * hour, 3 * hour, 6 * hour, 12 * hour,
+	} {
+		all = append(all, step{seconds, 0, toTheMinute})
+	}
+	for _, days := range []int{1, 2, 7, 14, 28, 91, 365} {
+		all = append(all, step{0, days, toTheDay})
+	}
+	return all
+}
+
+func (s step) length() time.Duration {
+	return time.Duration(s.seconds)*time.Second + time.Duration(s.days)*24*time.Hour
+}
+
+// tick is the step's i-th moment by the clock on the wall, which may have been
+// put forward or back meanwhile.
+func (s step) tick(midnight time.Time, i int) time.Time {
+	return time.Date(midnight.Year(), midnight.Month(), midnight.Day()+i*s.days, 0, 0, i*s.seconds, 0, midnight.Location())
+}
+
+// axis is a line of clock times below a bar. Midnight has the day's name.
+func axis(window Window, width int) string {
+	s := stepFor(window, width)
+	since := window.Since
+	midnight := time.Date(since.Year(), since.Month(), since.Day(), 0, 0, 0, 0, since.Location())
+	var line strings.Builder
+	column := 0
+	for i := 0; ; i++ {
+		at := s.tick(midnight, i)
+		if at.After(window.Until) {
+			return line.String()
+		}
+		place := int(float64(at.Sub(since)) / float64(window.Lasted()) * float64(width))
+		label := "╵" + at.Format(s.label)
+		if s.days == 0 && at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0 {
+			label = "╵" + at.Format("Mon 2")
+		}
+		length := utf8.RuneCountInString(label)
+		if at.Before(since) || place < column || place+length > width {
+			continue
+		}
+		line.WriteString(strings.Repeat(" ", place-column) + label)
+		column = place + length
+		line.WriteString(" ")
+		column++
+	}
+}
+
+// stepFor is the shortest step whose labels have room.
+func stepFor(window Window, width int) step {
+	all := steps()
+	for _, s := range all {
+		columns := float64(s.length()) / float64(window.Lasted()) * float64(width)
+		if columns >= float64(len("╵")-2+len(s.label)+gap) {
+			return s
+		}
+	}
+	return all[len(all)-1]
+}

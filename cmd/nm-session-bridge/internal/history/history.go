@@ -1,0 +1,241 @@
+// Package history tells what the journal knows of the switches' past.
+package history
+
+import (
+	"slices"
+	"time"
+)
+
+// Unknown stands for the position of a switch of which nothing is known.
+const Unknown = "unknown"
+
+// Switch is a switch as its past is told.
+type Switch struct {
+	Name string
+	// Positions are in the order of the legend, the desired one first.
+	Positions []string
+	// Suspends, where set, is the position in which the machine sleeps: nothing
+	// is known of the other switches then.
+	Suspends string
+}
+
+// Window is the time that is looked at.
+type Window struct{ Since, Until time.Time }
+
+// Event is a moment from which on something else is known.
+type Event struct {
+	Time time.Time
+	// Positions are those that switches have from now on, or [Unknown]. Other
+	// switches keep theirs.
+	Positions map[string]string
+	// Transition is the change that the event is, if it is one.
+	Transition *Transition
+	// Ended says that the bridge does not run from now on.
+	Ended bool
+	// Slept is how long the machine slept until now.
+	Slept time.Duration
+}
+
+// Transition is a change of a switch's position.
+type Transition struct {
+	// Time is when the switch moved. Its targets followed.
+	Time   time.Time `json:"time"`
+	Switch string    `json:"switch"`
+	// From and To are positions or [Unknown].
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Reason gives the raw values that were read, by name.
+	Reason  string   `json:"reason"`
+	Targets []string `json:"targets"`
+	// Result says why not all targets got where they were to be, if so.
+	Result string `json:"result,omitempty"`
+}
+
+// History is the past of some switches.
+type History struct {
+	Window
+	Rows        []Row
+	Transitions []Transition
+}
+
+// Row is the past of a switch.
+type Row struct {
+	Switch
+	// Spans are in the order of time and do not overlap. What is not known lies
+	// between them.
+	Spans []Span
+}
+
+// Span is a time in which a switch had one position.
+type Span struct {
+	Position string
+	Window
+}
+
+// Lasted is the window's length.
+func (w Window) Lasted() time.Duration { return w.Until.Sub(w.Since) }
+
+// cut returns what of the window lies in another; it may be of no length, or
+// of less.
+func (w Window) cut(other Window) Window {
+	if w.Since.Before(other.Since) {
+		w.Since = other.Since
+	}
+	if w.Until.After(other.Until) {
+		w.Until = other.Until
+	}
+	return w
+}
+
+// Tell makes a history of events, which are in the order in which they were
+// logged. Where the clock was set back meanwhile, what it then counts twice
+// belongs to the earlier position.
+func Tell(events []Event, switches []Switch, window Window) History {
+	rows := make([]*teller, len(switches))
+	for i, s := range switches {
+		rows[i] = &teller{Row: Row{Switch: s}}
+	}
+	told := History{Window: window}
+	for _, e := range events {
+		for _, row := range rows {
+			row.hear(e)
+		}
+		if t := e.Transition; t != nil && !t.Time.Before(window.Since) && !t.Time.After(window.Until) {
+			told.Transitions = append(told.Transitions, *t)
+		}
+	}
+	var asleep []Span
+	for _, row := range rows {
+		row.close(window.Until)
+		asleep = append(asleep, row.in(row.Suspends)...)
+	}
+	for _, row := range rows {
+		if row.Suspends == "" {
+			row.without(asleep)
+		}
+		row.clip(window)
+		told.Rows = append(told.Rows, row.Row)
+	}
+	return told
+}
+
+// Of returns the history of one switch.
+func (h History) Of(name string) History {
+	h.Rows = slices.DeleteFunc(slices.Clone(h.Rows), func(r Row) bool { return r.Name != name })
+	h.Transitions = slices.DeleteFunc(slices.Clone(h.Transitions), func(t Transition) bool { return t.Switch != name })
+	return h
+}
+
+// IsEmpty tells whether nothing is known of any switch.
+func (h History) IsEmpty() bool {
+	return !slices.ContainsFunc(h.Rows, func(r Row) bool { return len(r.Spans) > 0 })
+}
+
+// Seconds returns how long each position lasted in all, and how long none was
+// known, to the millisecond.
+func (r Row) Seconds(window Window) map[string]float64 {
+	seconds := map[string]float64{}
+	for _, position := range append(slices.Clone(r.Positions), Unknown) {
+		seconds[position] = r.total(position, window).Round(time.Millisecond).Seconds()
+	}
+	return seconds
+}
+
+func (r Row) total(position string, window Window) time.Duration {
+	var total time.Duration
+	if position == Unknown {
+		total = window.Lasted()
+	}
+	for _, s := range r.Spans {
+		switch position {
+		case s.Position:
+			total += s.Lasted()
+		case Unknown:
+			total -= s.Lasted()
+		}
+	}
+	return total
+}
+
+// times is how often the switch came into a position, as far as is known.
+func (r Row) times(position string) int {
+	times := 0
+	for i, s := range r.Spans {
+		if s.Position == position && (i == 0 || r.Spans[i-1].Position != position) {
+			times++
+		}
+	}
+	return times
+}
+
+func (r Row) in(position string) []Span {
+	return slices.DeleteFunc(slices.Clone(r.Spans), func(s Span) bool { return s.Position != position })
+}
+
+// teller makes a row of events.
+type teller struct {
+	Row
+	open Span // without an end; without a position where none is known
+}
+
+func (r *teller) hear(e Event) {
+	if e.Slept > 0 {
+		position := r.open.Position
+		r.close(e.Time.Add(-e.Slept))
+		r.move(position, e.Time)
+	}
+	if e.Ended {
+		r.close(e.Time)
+	}
+	if position, moved := e.Positions[r.Name]; moved && position != r.open.Position {
+		r.close(e.Time)
+		r.move(position, e.Time)
+	}
+}
+
+// move begins a span, at the end of the last one at the earliest.
+func (r *teller) move(position string, at time.Time) {
+	if position == Unknown {
+		position = ""
+	}
+	if n := len(r.Spans); n > 0 && at.Before(r.Spans[n-1].Until) {
+		at = r.Spans[n-1].Until
+	}
+	r.open = Span{position, Window{Since: at}}
+}
+
+func (r *teller) close(at time.Time) {
+	if r.open.Position != "" && at.After(r.open.Since) {
+		r.open.Until = at
+		r.Spans = append(r.Spans, r.open)
+	}
+	r.open = Span{}
+}
+
+// without takes times out of the row.
+func (r *teller) without(others []Span) {
+	for _, other := range others {
+		var rest []Span
+		for _, s := range r.Spans {
+			before := Span{s.Position, s.cut(Window{s.Since, other.Since})}
+			after := Span{s.Position, s.cut(Window{other.Until, s.Until})}
+			for _, part := range []Span{before, after} {
+				if part.Lasted() > 0 {
+					rest = append(rest, part)
+				}
+			}
+		}
+		r.Spans = rest
+	}
+}
+
+func (r *teller) clip(window Window) {
+	var rest []Span
+	for _, s := range r.Spans {
+		s.Window = s.cut(window)
+		if s.Lasted() > 0 {
+			rest = append(rest, s)
+		}
+	}
+	r.Spans = rest
+}

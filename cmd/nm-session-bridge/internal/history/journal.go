@@ -1,0 +1,241 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Journal is the journal of one user. It is read with journalctl: the library
+// that reads it is C, and this program is to be built without.
+type Journal struct {
+	// UID is the user's.
+	UID int
+	// Unit is the service that the bridge runs as, and Identifier what its
+	// entries are known by.
+	Unit, Identifier string
+	// Run runs a program and returns what it printed, also with an error.
+	Run func(ctx context.Context, program string, args ...string) (stdout, stderr []byte, err error)
+}
+
+// LastWords is the message of a bridge that ends.
+const LastWords = "stopping"
+
+// IDs of the user manager's messages about a unit (journalctl --catalog).
+const (
+	unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5"
+	unitStopping = "de5b426a63be47a7b6ac3eaac82e2f6f"
+	unitStopped  = "9d1aaa27d60140bd96365438aad20286"
+	unitFailed   = "d9b373ed55a64feb8242e02dbe79a49c"
+)
+
+// ErrTimestamp is that of a time that systemd does not understand.
+var ErrTimestamp = errors.New("accepted values are times such as 2h, 3d, today, yesterday, 09:00 or \"2026-11-22 18:00\", see systemd.time(7)")
+
+// Moment reads a time in systemd's words, as journalctl --since= does; a bare
+// span of time is one before now. Its errors are [ErrTimestamp], and that
+// systemd-analyze does not run.
+func (j Journal) Moment(ctx context.Context, text string) (time.Time, error) {
+	for _, form := range []string{text, "-" + text} {
+		out, _, err := j.Run(ctx, "systemd-analyze", "timestamp", "--", form)
+		var refused *exec.ExitError
+		if errors.As(err, &refused) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, fmt.Errorf("cannot understand times without systemd-analyze: %w", err)
+		}
+		_, seconds, found := strings.Cut(string(out), "UNIX seconds: @")
+		seconds, _, _ = strings.Cut(seconds, "\n")
+		if at, err := parseSeconds(seconds); found && err == nil {
+			return at, nil
+		}
+	}
+	return time.Time{}, ErrTimestamp
+}
+
+// parseSeconds reads seconds since 1970 with up to six decimals.
+func parseSeconds(text string) (time.Time, error) {
+	whole, decimals, _ := strings.Cut(strings.TrimSpace(text), ".")
+	micros, err := strconv.ParseInt(whole+(decimals + "000000")[:6], 10, 64)
+	return time.UnixMicro(micros), err
+}
+
+// Now is the present by the clocks that the journal's entries have.
+type Now struct {
+	Time time.Time
+	// Monotonic is CLOCK_MONOTONIC, which stands still while the machine sleeps.
+	Monotonic time.Duration
+	// Boot is the boot's ID as the journal has it.
+	Boot string
+}
+
+// Events returns what the bridge logged from its last start before since on,
+// so that what was known then is known.
+func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch, now Now) ([]Event, error) {
+	names := make([]string, len(switches))
+	for i, s := range switches {
+		names[i] = strings.ToUpper(s.Name)
+	}
+	started, err := j.entries(ctx, "--until="+systemdTime(since), "--reverse", "--lines=1",
+		j.ofUser(), "USER_UNIT="+j.Unit, "MESSAGE_ID="+unitStarting)
+	if err != nil {
+		return nil, err
+	}
+	// Without a start all is read: the journal is so small that it has forgotten it.
+	args := []string{
+		"--output-fields=MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,SWITCH,FROM,TO,REASON,TARGET,RESULT,DURATION_USEC," + strings.Join(names, ","),
+		j.ofUser(), "SYSLOG_IDENTIFIER=" + j.Identifier, "+",
+		j.ofUser(), "USER_UNIT=" + j.Unit,
+	}
+	if len(started) > 0 {
+		args = append([]string{"--since=" + systemdTime(started[0].at)}, args...)
+	}
+	entries, err := j.entries(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, j.isThere(ctx)
+	}
+	r := reader{switches: switches, identifier: j.Identifier, lastOf: func(boot string) (time.Time, error) { return j.lastOf(ctx, boot) }}
+	for _, e := range entries {
+		if err := r.read(e); err != nil {
+			return nil, err
+		}
+	}
+	err = r.pass(entry{at: now.Time, monotonic: now.Monotonic, boot: now.Boot})
+	return r.events, err
+}
+
+// isThere is an error where there is no journal. Only where it writes for people
+// does journalctl say so.
+func (j Journal) isThere(ctx context.Context) error {
+	_, said, err := j.Run(ctx, "journalctl", "--no-pager", "--lines=1")
+	if err == nil && strings.Contains(string(said), noFiles) {
+		return errors.New("there is no journal: journald keeps none (Storage=none in journald.conf) or does not run; see systemctl status systemd-journald")
+	}
+	return nil
+}
+
+func (j Journal) ofUser() string { return "_UID=" + strconv.Itoa(j.UID) }
+
+// lastOf is the last sign of life of a boot.
+func (j Journal) lastOf(ctx context.Context, boot string) (time.Time, error) {
+	entries, err := j.entries(ctx, "--reverse", "--lines=1", "_BOOT_ID="+boot)
+	if err != nil || len(entries) == 0 {
+		return time.Time{}, err
+	}
+	return entries[0].at, nil
+}
+
+func systemdTime(t time.Time) string {
+	return fmt.Sprintf("@%d.%06d", t.Unix(), t.Nanosecond()/1000)
+}
+
+const (
+	// noPermission is what journalctl says where the journal is there but not
+	// for this user; noFiles where there is none.
+	noPermission = "insufficient permissions"
+	noFiles      = "No journal files were found"
+
+	remedy = "users read their own entries only where journald keeps them on disk: " +
+		"set Storage=persistent in journald.conf and restart systemd-journald, or join the group systemd-journal and log in again"
+)
+
+// entries asks journalctl. The user's entries are asked for by their number and
+// not with --user, which looks only into files that there are none of where
+// the journal is in memory.
+func (j Journal) entries(ctx context.Context, args ...string) ([]entry, error) {
+	args = append([]string{"--no-pager", "--output=json"}, args...)
+	stdout, stderr, err := j.Run(ctx, "journalctl", args...)
+	var failed *exec.ExitError
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nil, fmt.Errorf("cannot read the journal: %w; the history is in the journal of systemd", err)
+	case errors.As(err, &failed) && strings.Contains(string(stderr), noPermission):
+		return nil, errors.New("cannot read the journal: you have no permission; " + remedy)
+	case err != nil:
+		return nil, fmt.Errorf("cannot read the journal: journalctl: %w: %s", err, lastLine(stderr))
+	}
+	return parse(stdout)
+}
+
+func lastLine(text []byte) []byte {
+	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+	return lines[len(lines)-1]
+}
+
+// entry is an entry of the journal.
+type entry struct {
+	at        time.Time
+	monotonic time.Duration // since boot, without sleep
+	boot      string
+	fields    map[string]values
+}
+
+func (e entry) text(field string) string {
+	if v := e.fields[field]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// parse reads what journalctl --output=json prints: an object a line.
+func parse(lines []byte) ([]entry, error) {
+	var all []entry
+	for decoder := json.NewDecoder(bytes.NewReader(lines)); decoder.More(); {
+		e := entry{}
+		if err := decoder.Decode(&e.fields); err != nil {
+			return nil, fmt.Errorf("cannot read what journalctl says: %w", err)
+		}
+		micros, err := strconv.ParseInt(e.text("__REALTIME_TIMESTAMP"), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read what journalctl says: the time of an entry: %w", err)
+		}
+		monotonic, err := strconv.ParseInt(e.text("__MONOTONIC_TIMESTAMP"), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read what journalctl says: the monotonic time of an entry: %w", err)
+		}
+		e.at, e.monotonic, e.boot = time.UnixMicro(micros), time.Duration(monotonic)*time.Microsecond, e.text("_BOOT_ID")
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// values are what a field says, once for each time that the entry has it.
+type values []string
+
+// UnmarshalJSON reads the forms in which journalctl has values
+// (https://systemd.io/JOURNAL_EXPORT_FORMATS/): a string; an array of numbers
+// for bytes that are no text; null for what is too long; and an array of these
+// for a field that is there several times.
+func (v *values) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*v = values{one}
+		return nil
+	}
+	var octets []uint16
+	if json.Unmarshal(text, &octets) == nil {
+		bytes := make([]byte, len(octets))
+		for i, octet := range octets {
+			bytes[i] = byte(octet)
+		}
+		*v = values{string(bytes)}
+		return nil
+	}
+	var several []values
+	if err := json.Unmarshal(text, &several); err != nil {
+		return err
+	}
+	*v = slices.Concat(several...)
+	return nil
+}
