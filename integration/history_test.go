@@ -168,6 +168,32 @@ func TestHistoryOfNothing(t *testing.T) {
 	}
 }
 
+func TestHistorySince(t *testing.T) {
+	s := begin(t, sandbox.Options{NoNetworkManager: true})
+	for since, ago := range map[string]time.Duration{
+		"":                                     24 * time.Hour,
+		"--since=2h":                           2 * time.Hour,
+		"--since=-2h":                          2 * time.Hour,
+		"--since='3 days ago'":                 3 * 24 * time.Hour,
+		"--since=1w":                           7 * 24 * time.Hour,
+		"--since=$(date -d '1 hour ago' +@%s)": time.Hour,
+	} {
+		p := s.history(since)
+		if window := p.Until.Sub(p.Since); window < ago || window > ago+time.Minute {
+			t.Errorf("history %s looks back %s", since, window)
+		}
+	}
+	for since, words := range map[string]string{
+		"nonsense": `invalid value "nonsense" for flag --since: accepted values are times such as 2h`,
+		"":         `invalid value "" for flag --since`,
+		"tomorrow": `invalid value "tomorrow" for flag --since: `,
+	} {
+		if said := s.fails(2, program+" history --since="+since); !strings.Contains(said, words) || strings.Contains(said, "\n") {
+			t.Errorf("history --since=%s says %q", since, said)
+		}
+	}
+}
+
 func TestHistoryWithoutAJournal(t *testing.T) {
 	for storage, words := range map[string][]string{
 		"none":     {"there is no journal", "Storage=none"},
@@ -215,11 +241,12 @@ func TestTheJournalIsSearchedByFields(t *testing.T) {
 		lines := json.NewDecoder(strings.NewReader(s.user("journalctl --user -o json " + match)))
 		for lines.More() {
 			var entry struct {
-				From, To, Reason, Duration_usec, Message string
+				From, To, Reason, Message string
+				Duration                  string `json:"DURATION_USEC"`
 			}
 			s.must(lines.Decode(&entry))
 			found = append(found, entry.From+">"+entry.To)
-			if entry.Reason == "" || entry.Duration_usec == "" || !strings.Contains(entry.Message, ": "+entry.Reason+"; ") {
+			if entry.Reason == "" || entry.Duration == "" || !strings.Contains(entry.Message, ": "+entry.Reason+"; ") {
 				t.Errorf("an entry for %s is %+v", match, entry)
 			}
 		}

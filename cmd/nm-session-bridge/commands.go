@@ -43,6 +43,7 @@ func commands() []command {
 		statusCommand(),
 		monitorCommand(),
 		setCommand(),
+		historyCommand(),
 		installCommand(),
 		uninstallCommand(),
 		doctorCommand(),

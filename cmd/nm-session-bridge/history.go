@@ -19,6 +19,7 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/history"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/status"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -39,7 +40,7 @@ func historyCommand() command {
 		summary: "show the switches' past positions, from the journal",
 		notes: `A bar for each switch, how long each position lasted in all, and the latest
 transitions. Not counted is the time in which the bridge did not run or the
-machine slept.`,
+machine slept. The fields of --json are in nm-session-bridge(1).`,
 		examples: []example{
 			{"history", "the last 24 hours"},
 			{"history --since=today --switch=internet", "how long the internet was there today"},
@@ -72,11 +73,11 @@ func (o *historyOptions) declare(flags *flag.FlagSet) {
 		o.only = name
 		return nil
 	})
-	flags.BoolVar(&o.json, "json", false, "print one JSON object: since, until, seconds by switch and position, and the transitions with time, switch, from, to, reason, targets and, where not all went well, result")
+	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.BoolVar(&o.verbose, "verbose", false, fmt.Sprintf("list all transitions instead of the last %d", latestTransitions))
 }
 
-func tellHistory(ctx context.Context, options historyOptions, stdout io.Writer) error {
+func tellHistory(ctx context.Context, options historyOptions, stdout *os.File) error {
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()
 	now, err := present()
@@ -105,12 +106,18 @@ func tellHistory(ctx context.Context, options historyOptions, stdout io.Writer) 
 	}
 	switch {
 	case options.json:
-		return writeJSON(stdout, told)
+		return writeHistory(stdout, told)
 	case told.IsEmpty():
 		_, err = fmt.Fprintln(stdout, nothing(events, since))
 		return err
 	}
-	style := history.Style{Width: columns(stdout), Colour: mayColour(stdout), Transitions: latestTransitions}
+	paint := status.StyleOf(stdout)
+	style := history.Style{
+		Width:       columns(stdout),
+		Colours:     []func(string) string{paint.Good, paint.Warn, paint.Bold},
+		Faint:       paint.Dim,
+		Transitions: latestTransitions,
+	}
 	if options.verbose {
 		style.Transitions = -1
 	}
@@ -127,8 +134,8 @@ func nothing(events []history.Event, since time.Time) string {
 	return said + "the journal has no position of a switch; the bridge logs them when it runs as a service, see systemctl --user status nm-session-bridge"
 }
 
-// writeJSON writes the history as one object, times as RFC 3339 has them.
-func writeJSON(w io.Writer, h history.History) error {
+// writeHistory writes the history as one object, times as RFC 3339 has them.
+func writeHistory(w io.Writer, h history.History) error {
 	seconds := map[string]map[string]float64{}
 	for _, row := range h.Rows {
 		seconds[row.Name] = row.Seconds(h.Window)
@@ -181,25 +188,12 @@ func runProgram(ctx context.Context, program string, args ...string) (stdout, st
 }
 
 // columns is how wide the output may be.
-func columns(w io.Writer) int {
+func columns(file *os.File) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	if file, ok := w.(*os.File); ok {
-		if size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
-			return int(size.Col)
-		}
+	if size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
+		return int(size.Col)
 	}
 	return pipeWidth
-}
-
-// mayColour tells whether the output is a terminal that knows colours, and
-// nobody objects (https://no-color.org).
-func mayColour(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
-	return err == nil
 }

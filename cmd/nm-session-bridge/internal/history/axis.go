@@ -17,6 +17,7 @@ const (
 	toTheSecond = "15:04:05"
 	toTheMinute = "15:04"
 	toTheDay    = "2 Jan"
+	mark        = "╵"
 	// gap is how many columns there are between labels, at least.
 	gap = 2
 )
@@ -62,9 +63,9 @@ func axis(window Window, width int) string {
 			return line.String()
 		}
 		place := int(float64(at.Sub(since)) / float64(window.Lasted()) * float64(width))
-		label := "╵" + at.Format(s.label)
+		label := mark + at.Format(s.label)
 		if s.days == 0 && at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0 {
-			label = "╵" + at.Format("Mon 2")
+			label = mark + at.Format("Mon 2")
 		}
 		length := utf8.RuneCountInString(label)
 		if at.Before(since) || place < column || place+length > width {
@@ -82,7 +83,7 @@ func stepFor(window Window, width int) step {
 	all := steps()
 	for _, s := range all {
 		columns := float64(s.length()) / float64(window.Lasted()) * float64(width)
-		if columns >= float64(len("╵")-2+len(s.label)+gap) {
+		if columns >= float64(utf8.RuneCountInString(mark+s.label)+gap) {
 			return s
 		}
 	}

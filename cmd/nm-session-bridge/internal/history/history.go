@@ -78,13 +78,18 @@ func (w Window) Lasted() time.Duration { return w.Until.Sub(w.Since) }
 // cut returns what of the window lies in another; it may be of no length, or
 // of less.
 func (w Window) cut(other Window) Window {
-	if w.Since.Before(other.Since) {
-		w.Since = other.Since
-	}
+	w.Since = latest(w.Since, other.Since)
 	if w.Until.After(other.Until) {
 		w.Until = other.Until
 	}
 	return w
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // Tell makes a history of events, which are in the order in which they were
@@ -179,7 +184,7 @@ type teller struct {
 }
 
 func (r *teller) hear(e Event) {
-	if e.Slept > 0 {
+	if e.Slept > 0 && (r.Suspends == "" || r.open.Position != r.Suspends) {
 		position := r.open.Position
 		r.close(e.Time.Add(-e.Slept))
 		r.move(position, e.Time)
@@ -188,8 +193,9 @@ func (r *teller) hear(e Event) {
 		r.close(e.Time)
 	}
 	if position, moved := e.Positions[r.Name]; moved && position != r.open.Position {
-		r.close(e.Time)
-		r.move(position, e.Time)
+		at := latest(e.Time, r.open.Since)
+		r.close(at)
+		r.move(position, at)
 	}
 }
 
@@ -198,8 +204,8 @@ func (r *teller) move(position string, at time.Time) {
 	if position == Unknown {
 		position = ""
 	}
-	if n := len(r.Spans); n > 0 && at.Before(r.Spans[n-1].Until) {
-		at = r.Spans[n-1].Until
+	if n := len(r.Spans); n > 0 {
+		at = latest(at, r.Spans[n-1].Until)
 	}
 	r.open = Span{position, Window{Since: at}}
 }

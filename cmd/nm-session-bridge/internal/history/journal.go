@@ -215,7 +215,7 @@ type values []string
 
 // UnmarshalJSON reads the forms in which journalctl has values
 // (https://systemd.io/JOURNAL_EXPORT_FORMATS/): a string; an array of numbers
-// for bytes that are no text; null for what is too long; and an array of these
+// for bytes that are no text; null, here the same as nothing, for what is too long; and an array of these
 // for a field that is there several times.
 func (v *values) UnmarshalJSON(text []byte) error {
 	var one string

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,8 +12,10 @@ import (
 type Style struct {
 	// Width is how many columns there are.
 	Width int
-	// Colour says that the terminal's colours may be used.
-	Colour bool
+	// Colours paint the glyphs of a switch's positions in their order, and Faint
+	// those of what is not known. None paint nothing.
+	Colours []func(string) string
+	Faint   func(string) string
 	// Transitions is how many of the latest transitions are listed; negative
 	// for all.
 	Transitions int
@@ -25,17 +28,11 @@ const narrowest = 10
 // a word. A restart of the bridge is shorter.
 const shortestGap = time.Second
 
-// The glyphs of a switch's positions in their order. They differ without
-// colour, and in most fonts.
-var (
-	glyphs  = []string{"█", "░", "▒", "▓"}
-	colours = []string{"32", "33", "35", "36"} // ECMA-48: green, yellow, magenta, cyan
-)
+// glyphs are those of a switch's positions in their order. They differ without
+// colour, and are in most fonts.
+var glyphs = []string{"█", "░", "▒", "▓"}
 
-const (
-	unknownGlyph  = "·"
-	unknownColour = "2" // faint
-)
+const unknownGlyph = "·"
 
 // Picture draws the history: a bar for each switch, its totals, and the latest
 // transitions. Times are those of the window's location.
@@ -58,7 +55,7 @@ func (h History) Picture(style Style) string {
 		gaps = gaps || row.total(Unknown, h.Window) >= shortestGap
 	}
 	if gaps {
-		p.line(p.paint(unknownGlyph, unknownColour) + " the bridge did not run, or the machine slept: not counted")
+		p.line(p.paint(unknownGlyph, -1) + " the bridge did not run, or the machine slept: not counted")
 	}
 	p.transitions(h.Transitions)
 	return p.String()
@@ -88,46 +85,36 @@ func (p *picture) line(text string) { p.WriteString(strings.TrimRight(text, " ")
 
 func (p *picture) pad(name string) string { return fmt.Sprintf("%-*s", p.margin, name) }
 
-func (p *picture) paint(text, colour string) string {
-	if !p.style.Colour {
-		return text
+// paint colours glyphs of a switch's i-th position, of none if that is negative.
+func (p *picture) paint(glyphs string, i int) string {
+	switch {
+	case i < 0 && p.style.Faint != nil:
+		return p.style.Faint(glyphs)
+	case i >= 0 && len(p.style.Colours) > 0:
+		return p.style.Colours[i%len(p.style.Colours)](glyphs)
 	}
-	return "\x1b[" + colour + "m" + text + "\x1b[m"
+	return glyphs
 }
 
-// look returns a position's glyph and colour.
-func (r Row) look(position string) (glyph, colour string) {
-	for i, p := range r.Positions {
-		if p == position {
-			return glyphs[i%len(glyphs)], colours[i%len(colours)]
-		}
+// glyph is that of a switch's i-th position, of none if that is negative.
+func glyph(i int) string {
+	if i < 0 {
+		return unknownGlyph
 	}
-	return unknownGlyph, unknownColour
+	return glyphs[i%len(glyphs)]
 }
 
 // cells draws a row: each column shows what lasted longest in its time.
 func (p *picture) cells(row Row) string {
-	var bar strings.Builder
-	run, last := "", Unknown
+	bar, run, last := "", "", -1
 	for column := range p.bar {
-		position := row.longest(p.window.part(column, p.bar))
-		glyph, _ := row.look(position)
-		if position != last {
-			bar.WriteString(p.run(row, run, last))
-			run, last = "", position
+		i := slices.Index(row.Positions, row.longest(p.window.part(column, p.bar)))
+		if i != last && run != "" {
+			bar, run = bar+p.paint(run, last), ""
 		}
-		run += glyph
+		run, last = run+glyph(i), i
 	}
-	bar.WriteString(p.run(row, run, last))
-	return bar.String()
-}
-
-func (p *picture) run(row Row, glyphs, position string) string {
-	if glyphs == "" {
-		return ""
-	}
-	_, colour := row.look(position)
-	return p.paint(glyphs, colour)
+	return bar + p.paint(run, last)
 }
 
 // part is one of the window's equal parts.
@@ -148,7 +135,7 @@ func (r Row) longest(within Window) string {
 			totals[Unknown] -= part
 		}
 	}
-	for _, position := range append(r.Positions[:len(r.Positions):len(r.Positions)], Unknown) {
+	for _, position := range append(slices.Clone(r.Positions), Unknown) {
 		if totals[position] > lasted {
 			longest, lasted = position, totals[position]
 		}
@@ -159,8 +146,9 @@ func (r Row) longest(within Window) string {
 // totals writes the legend of a row with how long each position lasted.
 func (p *picture) totals(row Row) {
 	known := p.window.Lasted() - row.total(Unknown, p.window)
-	var items, plain []string
-	for i, position := range append(row.Positions[:len(row.Positions):len(row.Positions)], Unknown) {
+	var items []string
+	var lengths []int // in columns
+	for i, position := range append(slices.Clone(row.Positions), Unknown) {
 		total := row.total(position, p.window)
 		if i > 0 && (total == 0 || position == Unknown && total < shortestGap) {
 			continue
@@ -172,21 +160,22 @@ func (p *picture) totals(row Row) {
 		if times := row.times(position); i > 0 && times > 1 {
 			item += fmt.Sprintf(", %d times", times)
 		}
-		glyph, colour := row.look(position)
-		items, plain = append(items, p.paint(glyph, colour)+" "+item), append(plain, glyph+" "+item)
+		if position == Unknown {
+			i = -1
+		}
+		items, lengths = append(items, p.paint(glyph(i), i)+" "+item), append(lengths, utf8.RuneCountInString(glyph(i)+" "+item))
 	}
 	line, column := p.pad(row.Name), p.margin
 	for i, item := range items {
-		length := utf8.RuneCountInString(plain[i])
 		switch {
 		case i == 0:
-		case column+3+length > p.style.Width:
+		case column+3+lengths[i] > p.style.Width:
 			p.line(line)
 			line, column = p.pad(""), p.margin
 		default:
 			line, column = line+"   ", column+3
 		}
-		line, column = line+item, column+length
+		line, column = line+item, column+lengths[i]
 	}
 	p.line(line)
 }

@@ -63,13 +63,6 @@ func (r *reader) pass(e entry) error {
 	return nil
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 func (r *reader) end(at time.Time) {
 	if r.runs {
 		r.events = append(r.events, Event{Time: at, Ended: true})

@@ -1,0 +1,191 @@
+package history
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// day is one with everything: a portal, a nap, a restart and an evening without
+// the bridge.
+func day() []Event {
+	return []Event{
+		observing("07:10:00", "offline", "closed", "awake"),
+		moved("08:00:00", "lid", "closed", "open", "LidClosed=false"),
+		moved("08:00:05", "internet", "offline", "portal", "Connectivity=Portal State=ConnectedSite"),
+		moved("08:30:00", "internet", "portal", "online", "Connectivity=Full State=ConnectedGlobal"),
+		moved("12:00:00", "lid", "open", "closed", "LidClosed=true"),
+		moved("12:00:00", "sleep", "awake", "asleep", "PrepareForSleep=true"),
+		slept("13:30:00", 90*time.Minute),
+		moved("13:30:00", "sleep", "asleep", "awake", "PrepareForSleep=false"),
+		moved("13:30:01", "lid", "closed", "open", "LidClosed=false"),
+		moved("15:00:00", "internet", "online", "offline", "Connectivity=None State=ConnectedSite"),
+		moved("15:20:00", "internet", "offline", "online", "Connectivity=Full State=ConnectedGlobal"),
+		ended("16:00:00"),
+		observing("16:00:00", "online", "open", "awake"),
+		ended("17:00:00"),
+	}
+}
+
+func TestPicture(t *testing.T) {
+	for name, test := range map[string]struct {
+		window Window
+		style  Style
+		only   string
+		want   string
+	}{
+		"a day": {Window{at("06:00:00"), at("18:00:00")}, Style{Width: 60, Transitions: 3}, "", `
+Mon 2 Nov 06:00 – 18:00
+
+internet  ·····░░░▒▒███████████████······███████░███████····
+lid       ·····░░░█████████████████······███████████████····
+sleep     ·····████████████████████░░░░░░███████████████····
+          ╵06:00  ╵08:00  ╵10:00   ╵12:00  ╵14:00  ╵16:00
+
+internet  █ online 6 h 40 min (80 %)
+          ░ offline 1 h 10 min (14 %), 2 times
+          ▒ portal 29 min 55 s (6 %)   · unknown 3 h 40 min
+lid       █ open 7 h 29 min (90 %)
+          ░ closed 50 min 1 s (10 %), 2 times
+          · unknown 3 h 40 min
+sleep     █ awake 8 h 20 min (85 %)
+          ░ asleep 1 h 30 min (15 %)   · unknown 2 h 10 min
+· the bridge did not run, or the machine slept: not counted
+
+the last 3 of 9 transitions (--verbose: all):
+Mon 13:30:01  lid       closed → open     LidClosed=false
+Mon 15:00:00  internet  online → offline  Connectivity=None State=ConnectedSite
+Mon 15:20:00  internet  offline → online  Connectivity=Full State=ConnectedGlobal
+`},
+		"all of one switch": {Window{at("07:30:00"), at("14:00:00")}, Style{Width: 40, Transitions: -1}, "lid", `
+Mon 2 Nov 07:30 – 14:00
+
+lid  ░░░█████████████████████········███
+       ╵08:00     ╵10:00     ╵12:00
+
+lid  █ open 4 h 29 min (90 %)
+     ░ closed 30 min 1 s (10 %), 2 times
+     · unknown 1 h 30 min
+· the bridge did not run, or the machine slept: not counted
+
+Mon 08:00:00  lid  closed → open  LidClosed=false
+Mon 12:00:00  lid  open → closed  LidClosed=true
+Mon 13:30:01  lid  closed → open  LidClosed=false
+`},
+		"nothing but online": {Window{at("08:30:00"), at("11:00:00")}, Style{Width: 50}, "internet", `
+Mon 2 Nov 08:30 – 11:00
+
+internet  ████████████████████████████████████████
+          ╵08:30  ╵09:00  ╵09:30  ╵10:00  ╵10:30
+
+internet  █ online 2 h 30 min (100 %)
+`},
+		"minutes": {Window{at("15:18:00"), at("15:21:30")}, Style{Width: 50, Transitions: 5}, "internet", `
+Mon 2 Nov 15:18:00 – 15:21:30
+
+internet  ░░░░░░░░░░░░░░░░░░░░░░░█████████████████
+          ╵15:18     ╵15:19     ╵15:20      ╵15:21
+
+internet  █ online 1 min 30 s (43 %)
+          ░ offline 2 min (57 %)
+
+Mon 15:20:00  internet  offline → online  Connectivity=Full State=ConnectedGlobal
+`},
+	} {
+		h := Tell(day(), switches(), test.window)
+		if test.only != "" {
+			h = h.Of(test.only)
+		}
+		if got := "\n" + h.Picture(test.style); got != test.want {
+			t.Errorf("%s:%s\nnot%s", name, got, test.want)
+		}
+	}
+}
+
+func TestColoursAreAroundGlyphsOnly(t *testing.T) {
+	h := Tell(day(), switches(), Window{at("06:00:00"), at("18:00:00")})
+	marked := func(mark string) func(string) string {
+		return func(glyphs string) string { return "<" + mark + ">" + glyphs + "</>" }
+	}
+	coloured := h.Picture(Style{Width: 60, Colours: []func(string) string{marked("1"), marked("2"), marked("3")}, Faint: marked("0")})
+	for _, want := range []string{
+		"internet  <0>·····</><2>░░░</><3>▒▒</><1>███████████████</><0>······</><1>███████</><2>░</><1>███████</><0>····</>\n",
+		" <1>█</> online 6 h", " <2>░</> offline 1 h", " <3>▒</> portal 29 min", " <0>·</> unknown 3 h", "\n<0>·</> the bridge",
+	} {
+		if !strings.Contains(coloured, want) {
+			t.Errorf("there is no %q in\n%s", want, coloured)
+		}
+	}
+	for _, mark := range []string{"<0>", "<1>", "<2>", "<3>", "</>"} {
+		coloured = strings.ReplaceAll(coloured, mark, "")
+	}
+	if plain := h.Picture(Style{Width: 60}); coloured != plain {
+		t.Errorf("without its colours\n%s\nis not\n%s", coloured, plain)
+	}
+}
+
+func TestAResultIsTold(t *testing.T) {
+	e := moved("10:00:00", "internet", "online", "offline", "Connectivity=None")
+	e.Transition.Result = "superseded"
+	h := Tell([]Event{e}, switches(), Window{at("06:00:00"), at("18:00:00")})
+	if got := h.Picture(Style{Width: 80, Transitions: 1}); !strings.Contains(got, "Connectivity=None (superseded)\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestDurationsInWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                                "0 s",
+		time.Millisecond:                 "under 1 s",
+		1500 * time.Millisecond:          "2 s",
+		59*time.Minute + 59*time.Second:  "59 min 59 s",
+		time.Hour:                        "1 h",
+		5*time.Hour + 12*time.Minute + 1: "5 h 12 min",
+		49*time.Hour + 59*time.Second:    "2 d 1 h",
+	} {
+		if got := words(d); got != want {
+			t.Errorf("%v is %q, not %q", d, got, want)
+		}
+	}
+}
+
+func TestShares(t *testing.T) {
+	for _, test := range []struct {
+		part, whole time.Duration
+		want        string
+	}{
+		{0, time.Hour, "0 %"},
+		{time.Second, time.Hour, "under 1 %"},
+		{time.Hour / 2, time.Hour, "50 %"},
+		{time.Hour - time.Second, time.Hour, "over 99 %"},
+		{time.Hour, time.Hour, "100 %"},
+	} {
+		if got := share(test.part, test.whole); got != test.want {
+			t.Errorf("%v of %v is %q, not %q", test.part, test.whole, got, test.want)
+		}
+	}
+}
+
+func TestAxis(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		since  time.Time
+		lasted time.Duration
+		want   string
+	}{
+		{at("18:24:27"), 30 * time.Second, "     ╵18:24:30       ╵18:24:40        ╵18:24:50"},
+		{at("10:00:00"), 24 * time.Hour, "    ╵12:00      ╵18:00       ╵Tue 3      ╵06:00"},
+		{at("10:00:00"), 7 * 24 * time.Hour, "           ╵4 Nov        ╵6 Nov        ╵8 Nov"},
+		{at("10:00:00"), 365 * 24 * time.Hour, "            ╵1 Feb      ╵3 May       ╵2 Aug"},
+		// The night in which the clocks are put back has 25 hours.
+		{time.Date(2026, 10, 25, 0, 0, 0, 0, berlin), 12 * time.Hour, "╵Sun 25     ╵02:00  ╵04:00   ╵06:00  ╵08:00"},
+		{at("10:00:00"), time.Millisecond, "╵10:00:00"},
+	} {
+		if got := strings.TrimRight(axis(Window{test.since, test.since.Add(test.lasted)}, 50), " "); got != test.want {
+			t.Errorf("%v from %s:\n%q, not\n%q", test.lasted, test.since, got, test.want)
+		}
+	}
+}
