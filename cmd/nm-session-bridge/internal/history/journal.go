@@ -3,11 +3,9 @@ package history
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -154,7 +152,7 @@ const (
 // not with --user, which looks only into files that there are none of where
 // the journal is in memory.
 func (j Journal) entries(ctx context.Context, args ...string) ([]entry, error) {
-	args = append([]string{"--no-pager", "--output=json"}, args...)
+	args = append([]string{"--no-pager", "--output=export"}, args...)
 	stdout, stderr, err := j.Run(ctx, "journalctl", args...)
 	var failed *exec.ExitError
 	switch {
@@ -171,71 +169,4 @@ func (j Journal) entries(ctx context.Context, args ...string) ([]entry, error) {
 func lastLine(text []byte) []byte {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	return lines[len(lines)-1]
-}
-
-// entry is an entry of the journal.
-type entry struct {
-	at        time.Time
-	monotonic time.Duration // since boot, without sleep
-	boot      string
-	fields    map[string]values
-}
-
-func (e entry) text(field string) string {
-	if v := e.fields[field]; len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
-// parse reads what journalctl --output=json prints: an object a line.
-func parse(lines []byte) ([]entry, error) {
-	var all []entry
-	for decoder := json.NewDecoder(bytes.NewReader(lines)); decoder.More(); {
-		e := entry{}
-		if err := decoder.Decode(&e.fields); err != nil {
-			return nil, fmt.Errorf("cannot read what journalctl says: %w", err)
-		}
-		micros, err := strconv.ParseInt(e.text("__REALTIME_TIMESTAMP"), 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read what journalctl says: the time of an entry: %w", err)
-		}
-		monotonic, err := strconv.ParseInt(e.text("__MONOTONIC_TIMESTAMP"), 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read what journalctl says: the monotonic time of an entry: %w", err)
-		}
-		e.at, e.monotonic, e.boot = time.UnixMicro(micros), time.Duration(monotonic)*time.Microsecond, e.text("_BOOT_ID")
-		all = append(all, e)
-	}
-	return all, nil
-}
-
-// values are what a field says, once for each time that the entry has it.
-type values []string
-
-// UnmarshalJSON reads the forms in which journalctl has values
-// (https://systemd.io/JOURNAL_EXPORT_FORMATS/): a string; an array of numbers
-// for bytes that are no text; null, here the same as nothing, for what is too long; and an array of these
-// for a field that is there several times.
-func (v *values) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*v = values{one}
-		return nil
-	}
-	var octets []uint16
-	if json.Unmarshal(text, &octets) == nil {
-		bytes := make([]byte, len(octets))
-		for i, octet := range octets {
-			bytes[i] = byte(octet)
-		}
-		*v = values{string(bytes)}
-		return nil
-	}
-	var several []values
-	if err := json.Unmarshal(text, &several); err != nil {
-		return err
-	}
-	*v = slices.Concat(several...)
-	return nil
 }

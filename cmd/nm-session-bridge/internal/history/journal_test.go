@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -36,23 +35,11 @@ func (l *logbook) journal() Journal {
 	return Journal{UID: 1000, Unit: "bridge.service", Identifier: "bridge", Run: l.run}
 }
 
-// logged is an entry in JSON. The monotonic clock says how long the boot was
+// logged is an entry in the export format. The monotonic clock says how long the boot was
 // awake.
 func logged(clock, boot string, awake time.Duration, fields ...string) string {
-	entry := map[string]any{
-		"__REALTIME_TIMESTAMP":  fmt.Sprint(at(clock).UnixMicro()),
-		"__MONOTONIC_TIMESTAMP": fmt.Sprint(awake.Microseconds()),
-		"_BOOT_ID":              boot,
-	}
-	for _, field := range fields {
-		name, value, _ := strings.Cut(field, "=")
-		entry[name] = value
-	}
-	line, err := json.Marshal(entry)
-	if err != nil {
-		panic(err)
-	}
-	return string(line) + "\n"
+	return fmt.Sprintf("__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%s\n%s\n\n",
+		at(clock).UnixMicro(), awake.Microseconds(), boot, strings.Join(fields, "\n"))
 }
 
 func byBridge(clock, boot string, awake time.Duration, fields ...string) string {
@@ -169,23 +156,27 @@ func TestTheJournalIsReadFromTheStartBeforeTheWindow(t *testing.T) {
 	}
 }
 
-func TestValuesOfTheJournal(t *testing.T) {
-	for text, want := range map[string]values{
-		`"x"`:                     {"x"},
-		`["a","b"]`:               {"a", "b"},
-		`[206,177]`:               {"α"},
-		`["a",[98,99],null]`:      {"a", "bc", ""},
-		`null`:                    {""},
-		`["a.target","b.target"]`: {"a.target", "b.target"},
-	} {
-		var got values
-		if err := json.Unmarshal([]byte(text), &got); err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s is %q (%v), not %q", text, got, err, want)
-		}
+func TestEntriesOfTheJournal(t *testing.T) {
+	const times = "__REALTIME_TIMESTAMP=1795371392164232\n__MONOTONIC_TIMESTAMP=1500000\n"
+	entries, err := parse([]byte("\n" + times + "_BOOT_ID=b\nREASON=A=1 B=2\nTARGET=a\nTARGET=b\n\n" +
+		times + "MESSAGE\n\x05\x00\x00\x00\x00\x00\x00\x00a\n\nb=\nEMPTY=\n"))
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("%v, %v", entries, err)
 	}
-	for _, text := range []string{`{}`, `1`, `[{}]`, `{"__REALTIME_TIMESTAMP":"x"}`, `{"__REALTIME_TIMESTAMP":"1"}`, `nonsense`} {
-		if _, err := parse([]byte(text)); err == nil {
-			t.Errorf("%s is taken for an entry", text)
+	one, two := entries[0], entries[1]
+	if one.at.UnixMicro() != 1795371392164232 || one.monotonic != 1500*time.Millisecond || one.boot != "b" ||
+		one.text("REASON") != "A=1 B=2" || !slices.Equal(one.fields["TARGET"], []string{"a", "b"}) || one.text("MESSAGE") != "" {
+		t.Errorf("the first entry is %v", one)
+	}
+	if two.text("MESSAGE") != "a\n\nb=" || len(two.fields["EMPTY"]) != 1 {
+		t.Errorf("the second entry is %v", two.fields)
+	}
+	for _, text := range []string{
+		"A=", "A\n", "A\n\x05\x00\x00\x00\x00\x00\x00\x00abcde", "A\n\xff\xff\xff\xff\xff\xff\xff\xffa\n",
+		"A=b\n\n", "__REALTIME_TIMESTAMP=1\n\n", "__REALTIME_TIMESTAMP=x\n__MONOTONIC_TIMESTAMP=1\n\n",
+	} {
+		if entries, err := parse([]byte(text)); err == nil {
+			t.Errorf("%q is taken for %v", text, entries)
 		}
 	}
 }
