@@ -80,15 +80,15 @@ func (o *historyOptions) declare(flags *flag.FlagSet) {
 func tellHistory(ctx context.Context, options historyOptions, stdout *os.File) error {
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()
-	now, err := present()
-	if err != nil {
-		return err
-	}
 	source := history.Journal{UID: os.Getuid(), Unit: systemdctl.ServiceName, Identifier: journal.Identifier, Run: runProgram}
 	since, err := source.Moment(ctx, options.since)
 	if errors.Is(err, history.ErrTimestamp) {
 		return usageError{fmt.Errorf("invalid value %q for flag --since: %w", options.since, err)}
 	}
+	if err != nil {
+		return err
+	}
+	now, err := present()
 	if err != nil {
 		return err
 	}
