@@ -89,6 +89,10 @@ func TestSpans(t *testing.T) {
 			},
 			"online 10:00-12:00 online 12:00-13:00 portal 13:00-18:00|awake 10:00-18:00",
 		},
+		"the clock set back while nothing ran": {
+			[]Event{observing("10:00:00", "online", "open", "awake"), ended("12:00:00"), observing("11:00:00", "offline", "open", "awake")},
+			"online 10:00-12:00 offline 12:00-18:00|awake 10:00-12:00 awake 12:00-18:00",
+		},
 	} {
 		h := Tell(test.events, switches(), Window{at("08:00:00"), at("18:00:00")})
 		var rows []string

@@ -103,6 +103,18 @@ func TestAttributesBecomeFieldsThatJournaldTakes(t *testing.T) {
 	}
 }
 
+func TestLoggersDoNotShareAttributes(t *testing.T) {
+	r := listen(t)
+	log := r.log.With("a", 1, "b", 2, "c", 3) // in a slice with room for a fourth
+	one, other := log.With("d", "one"), log.With("d", "other")
+	for said, log := range map[string]*slog.Logger{"one": one, "other": other} {
+		log.Info("i")
+		if got := r.entry(); !strings.Contains(got, "D="+said+"\n") {
+			t.Errorf("of the logger of %q got\n%s", said, got)
+		}
+	}
+}
+
 func TestAFieldMayHaveLineBreaks(t *testing.T) {
 	r := listen(t)
 	r.log.Info("i", "error", "two\nlines")

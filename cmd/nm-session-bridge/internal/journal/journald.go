@@ -12,10 +12,6 @@ import (
 // (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
 const socketPath = "/run/systemd/journal/socket"
 
-// sendFlags keep a journald that does not read from stopping the bridge, and
-// one that is gone from ending it with SIGPIPE.
-const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
-
 // journald is the way to it: the native socket, and the stream that is the
 // program's stderr for what the socket does not take. Each entry is sent to the
 // socket's path, so that journald may come, go and come back.
@@ -40,16 +36,17 @@ func dial(path string, stream *os.File) *journald {
 // says, and journald looks up the unit of one that is gone only for what comes
 // by a stream.
 func (j *journald) write(e entry) error {
-	if j.socket >= 0 && e.priority > errorPriority && unix.Sendto(j.socket, e.fields(), sendFlags, j.path) == nil {
+	if j.socket >= 0 && e.priority > errorPriority && unix.Sendto(j.socket, e.fields(), unix.MSG_DONTWAIT, j.path) == nil {
 		return nil
 	}
 	return j.writeLine(e)
 }
 
 // writeLine writes the entry as a line that starts with its priority in the
-// form <N>, as sd-daemon(3) has it.
+// form <N>, as sd-daemon(3) has it. A file's own Write would wait where journald
+// does not read, and end the program where it is gone.
 func (j *journald) writeLine(e entry) error {
 	line := fmt.Sprintf("<%d>%s\n", e.priority, strings.ReplaceAll(e.sentence(), "\n", " "))
-	_, err := unix.SendmsgN(int(j.stream.Fd()), []byte(line), nil, nil, sendFlags)
+	_, err := unix.SendmsgN(int(j.stream.Fd()), []byte(line), nil, nil, unix.MSG_DONTWAIT)
 	return err
 }
