@@ -42,12 +42,11 @@ func commands() []command {
 		runCommand(),
 		statusCommand(),
 		monitorCommand(),
-		setCommand(),
 		historyCommand(),
+		setCommand(),
+		doctorCommand(),
 		installCommand(),
 		uninstallCommand(),
-		doctorCommand(),
-		historyCommand(),
 	}
 }
 
