@@ -73,7 +73,7 @@ type uninstallOptions struct {
 
 // places are the directories that install writes to.
 type places struct {
-	home, data string
+	home, data, config string
 }
 
 func userPlaces() (places, error) {
@@ -88,11 +88,20 @@ func userPlaces() (places, error) {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
 		return places{}, fmt.Errorf("%s is not the home of user %d: run this as the user it is for, without sudo", home, os.Geteuid())
 	}
-	data := os.Getenv("XDG_DATA_HOME")
-	if !filepath.IsAbs(data) { // the XDG base directory specification has relative ones ignored
-		data = filepath.Join(home, ".local/share")
+	return places{
+		home:   home,
+		data:   baseDirectory("XDG_DATA_HOME", home, ".local/share"),
+		config: baseDirectory("XDG_CONFIG_HOME", home, ".config"),
+	}, nil
+}
+
+// baseDirectory reads a variable of the XDG base directory specification, which
+// has relative paths ignored.
+func baseDirectory(variable, home, otherwise string) string {
+	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
+		return dir
 	}
-	return places{home, data}, nil
+	return filepath.Join(home, otherwise)
 }
 
 func (p places) program() string { return filepath.Join(p.home, ".local/bin/nm-session-bridge") }
@@ -103,6 +112,9 @@ func (p places) record() string  { return filepath.Join(p.data, "nm-session-brid
 func (p places) man(page string) string {
 	return filepath.Join(p.data, "man", "man"+strings.TrimPrefix(filepath.Ext(page), "."), page)
 }
+
+// ownUnits are where the user's own units are.
+func (p places) ownUnits() string { return filepath.Join(p.config, "systemd/user") }
 
 // files are what install writes: this program, its manual and the units.
 func (p places) files() ([]systemdctl.File, error) {
@@ -311,13 +323,9 @@ func takeDown(ctx context.Context, manager *systemd.Conn, units []string, stdout
 // tellLeftovers names what the user has of the units that are gone: links of
 // enabled units, drop-ins, units of the same name.
 func tellLeftovers(p places, units []string, stdout io.Writer) error {
-	config := os.Getenv("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(config) {
-		config = filepath.Join(p.home, ".config")
-	}
 	for _, unit := range units {
 		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*"} {
-			paths, err := filepath.Glob(filepath.Join(config, "systemd/user", pattern))
+			paths, err := filepath.Glob(filepath.Join(p.ownUnits(), pattern))
 			if err != nil {
 				return err
 			}

@@ -45,6 +45,14 @@ func TestWrongUsage(t *testing.T) {
 		"fly":                   {`"fly"`, "run, status", "help"},
 		"install --later":       {"--later", "--now", "--force"},
 		"uninstall --now":       {"--now", "--force"},
+		"recipe":                {"list, show NAME or add NAME"},
+		"recipe cook mail":      {`"cook"`, "list, show NAME or add NAME"},
+		"recipe list mail":      {`"mail"`},
+		"recipe show":           {"mail, files", "both"},
+		"recipe add mail vpn":   {`"vpn"`},
+		"recipe show nonsense":  {`"nonsense": recipes are mail, files`, "both"},
+		"recipe add mial":       {`"mial", did you mean mail?`, "mail, files"},
+		"recipe --now":          {"--now", "no flags"},
 	} {
 		status, stdout, stderr := call(t, line)
 		if status != wrongUsage || stdout != "" {

@@ -1,0 +1,472 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// Stand-ins for what the recipes run, nmcli apart, which is the real one. They
+// keep a record of their calls; those that are to stay do, and those that are to
+// end do not while there is a file "hang".
+const (
+	endingProgram = `#!/bin/sh
+echo "${0##*/} $*" >> /home/gemini/calls
+[ ! -e /home/gemini/hang ] || exec sleep infinity
+`
+	stayingProgram = `#!/bin/sh
+echo "${0##*/} $*" >> /home/gemini/calls
+exec sleep infinity
+`
+	// A desktop's xdg-open leaves a browser behind.
+	leavingProgram = `#!/bin/sh
+sleep infinity &
+echo "${0##*/} $*" >> /home/gemini/calls
+`
+)
+
+// stories tell of each recipe what becomes of its units. Each begins and ends
+// online with the lid open.
+func stories() map[string]func(*scene) {
+	return map[string]func(*scene){
+		"mail":      storyOfMail,
+		"files":     storyOfFiles,
+		"vpn":       storyOfVPN,
+		"notify":    storyOfAlerts("notify-internet@", "notify-send Internet: "),
+		"ratpoison": storyOfAlerts("ratpoison-internet@", "ratpoison -c echo Internet: "),
+		"portal":    storyOfPortal,
+		"screen":    storyOfLid("screen-off.service", "xset dpms force off", "xset dpms force on"),
+		"radios":    storyOfLid("radios-off.service", "rfkill block all", "rfkill unblock all"),
+		"reconnect": storyOfReconnect,
+		"timer":     storyOfTimer,
+		"both":      storyOfBoth,
+	}
+}
+
+func TestRecipes(t *testing.T) {
+	s := begin(t, sandbox.Options{NoNetworkManager: true})
+	s.standIn(map[string]string{
+		"offlineimap": stayingProgram, "syncthing": stayingProgram, "gajim": stayingProgram,
+		"mbsync": endingProgram, "vdirsyncer": endingProgram,
+		"notify-send": endingProgram, "ratpoison": endingProgram, "xset": endingProgram, "rfkill": endingProgram,
+		"xdg-open": leavingProgram,
+	})
+	s.letTheUserConnect()
+	s.must(s.NM.Start(s.ctx))
+	// To nmcli a bridge is what a VPN is, and every kernel has it.
+	s.nmcli("connection", "add", "type", "bridge", "con-name", profile, "ifname", "vpn0", "autoconnect", "no",
+		"ipv4.method", "manual", "ipv4.addresses", "10.99.0.1/24", "ipv6.method", "disabled")
+	s.install()
+	told := stories()
+	for _, r := range systemdctl.Recipes() {
+		t.Run(r.Name, func(t *testing.T) {
+			story := told[r.Name]
+			if story == nil {
+				t.Fatalf("nothing tests the recipe %s", r.Name)
+			}
+			own := *s
+			own.T = t
+			defer func() { s.timeline = own.timeline }()
+			own.cook(r, story)
+		})
+		delete(told, r.Name)
+	}
+	for name := range told {
+		t.Errorf("there is no recipe %s", name)
+	}
+}
+
+// cook follows a recipe as a user would: adds it, types what it says and sees
+// what becomes of it. Then it cleans up.
+func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
+	s.Helper()
+	s.online()
+	s.lid("open")
+	s.fresh()
+	s.record()
+	s.must(os.RemoveAll(sandbox.Home + "/calls"))
+	out := s.user(program + " recipe add " + r.Name)
+	s.Log(out)
+	s.verify(r)
+	_, next, _ := strings.Cut(out, "next: ")
+	next = strings.ReplaceAll(next, "PROFILE", profileInUnits)
+	s.user(next)
+	story(s)
+	s.online()
+	s.lid("open")
+	units := strings.Join(r.Enable, " ")
+	s.user("systemctl --user disable --now " + strings.ReplaceAll(units, "PROFILE", profileInUnits))
+}
+
+// verify has systemd read the units, which are to give it nothing to say, and
+// compares them with the embedded ones.
+func (s *scene) verify(r systemdctl.Recipe) {
+	s.Helper()
+	files, err := r.Files(sandbox.Home + "/.config/systemd/user")
+	s.must(err)
+	for _, file := range files {
+		content, err := os.ReadFile(file.Path)
+		s.must(err)
+		if string(content) != string(file.Content) {
+			s.Errorf("%s is not as the recipe has it", file.Path)
+		}
+		if said := s.user("systemd-analyze --user verify " + file.Path); said != "" {
+			s.Errorf("systemd says of %s: %s", file.Path, said)
+		}
+	}
+}
+
+// standIn puts programs where systemd looks for them, before any real ones.
+func (s *scene) standIn(programs map[string]string) {
+	s.Helper()
+	const place = "/usr/local/bin"
+	layers, err := os.MkdirTemp("/dev/shm", "stand-ins")
+	s.must(err)
+	s.must(os.Chmod(layers, 0o755))
+	upper, work := filepath.Join(layers, "upper"), filepath.Join(layers, "work")
+	s.must(os.Mkdir(upper, 0o755))
+	s.must(os.Mkdir(work, 0o755))
+	s.must(unix.Mount("overlay", place, "overlay", 0, "lowerdir="+place+",upperdir="+upper+",workdir="+work))
+	s.Cleanup(func() {
+		if err := unix.Unmount(place, unix.MNT_DETACH); err != nil {
+			s.Error(err)
+		}
+	})
+	for name, script := range programs {
+		s.must(os.WriteFile(filepath.Join(place, name), []byte(script), 0o755))
+	}
+}
+
+// letTheUserConnect has NetworkManager allow what polkit allows to whoever sits
+// at the machine.
+func (s *scene) letTheUserConnect() {
+	s.Helper()
+	const dir = "/run/sandbox/networkmanager/conf.d"
+	s.must(os.MkdirAll(dir, 0o755))
+	s.must(os.WriteFile(dir+"/user.conf", []byte("[main]\nauth-polkit=false\n"), 0o644))
+}
+
+// called waits for the nth call and checks it.
+func (s *scene) called(n int, call string) {
+	s.Helper()
+	tail := s.Command("tail", "--follow=name", "--retry", fmt.Sprintf("--lines=+%d", n), sandbox.Home+"/calls")
+	out, err := tail.StdoutPipe()
+	s.must(err)
+	s.follow(tail, out, call)
+}
+
+// fresh makes nothing of how often the switches were moved and units started
+// before: the bridge would hold the next moves back, and systemd the next starts.
+func (s *scene) fresh() {
+	s.Helper()
+	s.settle()
+	s.systemctl("restart", bridgeUnit)
+	s.systemctl("reset-failed")
+}
+
+// wantCalls checks all calls so far, once everything has settled.
+func (s *scene) wantCalls(want ...string) {
+	s.Helper()
+	s.settle()
+	if got := s.calls(); got != strings.Join(want, "\n") {
+		s.Errorf("calls:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func (s *scene) unplug() {
+	s.Helper()
+	s.must(s.Uplink.Unplug(s.ctx))
+	s.offline()
+}
+
+func (s *scene) plug() {
+	s.Helper()
+	s.must(s.Uplink.Plug(s.ctx))
+	s.online()
+}
+
+func (s *scene) closeLid() {
+	s.Helper()
+	s.must(s.Login1.SetLid(true))
+	s.lid("closed")
+}
+
+func (s *scene) openLid() {
+	s.Helper()
+	s.must(s.Login1.SetLid(false))
+	s.lid("open")
+}
+
+// refused checks that a unit cannot be started by hand, and pulls nothing up.
+func (s *scene) refused(unit string) {
+	s.Helper()
+	s.settle()
+	before := len(s.timeline.Events())
+	if _, err := s.Systemctl("start", unit); err == nil {
+		s.Errorf("%s could be started by hand", unit)
+	}
+	s.settle()
+	for _, event := range s.timeline.Events()[before:] {
+		if event.Started {
+			s.Errorf("starting %s by hand started %s", unit, event.Unit)
+		}
+	}
+}
+
+// idle checks that units are not active, once everything has settled.
+func (s *scene) idle(units ...string) {
+	s.Helper()
+	s.settle()
+	for _, unit := range units {
+		if state := s.timeline.State(unit); state != "inactive" {
+			s.Errorf("%s is %s", unit, state)
+		}
+	}
+}
+
+// comesAndGoes checks that a unit, which was started while online, stops with
+// the internet and starts with it, and what it calls.
+func (s *scene) comesAndGoes(unit, call string) {
+	s.Helper()
+	s.called(1, call)
+	s.started(unit, 1)
+	s.unplug()
+	s.expect("inactive", unit)
+	s.refused(unit)
+	s.plug()
+	s.expect("active", unit)
+	s.called(2, call)
+	s.started(unit, 2)
+	s.wantCalls(call, call)
+}
+
+func storyOfMail(s *scene) {
+	s.comesAndGoes("mail-sync.service", "offlineimap -u basic")
+}
+
+func storyOfFiles(s *scene) {
+	s.comesAndGoes("file-sync.service", "syncthing serve --no-browser")
+}
+
+const (
+	profile        = "My VPN"
+	profileInUnits = `'My\x20VPN'` // as systemd-escape and a shell have it
+)
+
+func storyOfVPN(s *scene) {
+	const unit = `vpn@My\x20VPN.service`
+	isUp := func() bool {
+		s.Helper()
+		active, err := s.NM.Nmcli(s.ctx, "--terse", "--fields=NAME", "connection", "show", "--active")
+		s.must(err)
+		return slices.Contains(strings.Split(active, "\n"), profile)
+	}
+	for round := 1; round <= 2; round++ {
+		s.expect("active", unit)
+		s.started(unit, round)
+		if !isUp() {
+			s.Errorf("round %d: %s is not up", round, profile)
+		}
+		s.unplug()
+		s.expect("inactive", unit)
+		if isUp() {
+			s.Errorf("round %d: %s is not down", round, profile)
+		}
+		s.refused(unit)
+		s.fresh()
+		s.plug()
+	}
+	s.expect("active", unit)
+	// Taken down by somebody else, it is none to complain of.
+	s.nmcli("connection", "down", profile)
+	s.unplug()
+	s.expect("inactive", unit)
+	s.plug()
+	s.expect("active", unit)
+}
+
+// storyOfAlerts is that of oneshots of a template, one for each position.
+func storyOfAlerts(prefix, call string) func(*scene) {
+	return func(s *scene) {
+		s.wantCalls() // they are for the next arrival
+		s.unplug()
+		s.wantCalls(call + "offline")
+		s.must(s.Check.Set(sandbox.PortalRedirect))
+		s.must(s.Uplink.Plug(s.ctx))
+		s.portal()
+		s.wantCalls(call+"offline", call+"portal")
+		s.check(sandbox.Full)
+		s.online()
+		s.wantCalls(call+"offline", call+"portal", call+"online")
+		for _, position := range []string{"online", "offline", "portal"} {
+			s.started(prefix+position+".service", 1)
+		}
+	}
+}
+
+func storyOfPortal(s *scene) {
+	const call = "xdg-open http://nmcheck.gnome.org/"
+	browsers := func(want int) {
+		s.Helper()
+		list := s.systemctl("list-units", "--no-legend", "--plain", "--state=active", "run-*.service")
+		if got := strings.Count(list, ".service"); got != want {
+			s.Errorf("%d browsers are there, not %d:\n%s", got, want, list)
+		}
+	}
+	s.wantCalls()
+	for round := 1; round <= 2; round++ {
+		s.check(sandbox.PortalRedirect)
+		s.portal()
+		s.called(round, call)
+		s.check(sandbox.Full)
+		s.online()
+		s.started("portal-browser.service", round)
+		browsers(round)
+	}
+	s.wantCalls(call, call)
+	s.systemctl("stop", "run-*.service")
+	browsers(0)
+}
+
+// storyOfLid is that of a service that is active while the lid is closed.
+func storyOfLid(unit, closed, opened string) func(*scene) {
+	return func(s *scene) {
+		s.refused(unit)
+		s.wantCalls()
+		var calls []string
+		for round := 1; round <= 2; round++ {
+			s.closeLid()
+			s.expect("active", unit)
+			calls = append(calls, closed)
+			s.wantCalls(calls...)
+			s.openLid()
+			s.expect("inactive", unit)
+			calls = append(calls, opened)
+			s.wantCalls(calls...)
+			s.started(unit, round)
+		}
+	}
+}
+
+// endsWithTheInternet checks that a oneshot that still runs when the internet
+// goes is ended, and is no failure. It ends offline.
+func (s *scene) endsWithTheInternet(unit string) {
+	s.Helper()
+	hang := sandbox.Home + "/hang"
+	s.write(hang, "")
+	s.plug()
+	s.expect("activating", unit)
+	s.unplug()
+	s.expect("inactive", unit)
+	s.must(os.Remove(hang))
+}
+
+func storyOfReconnect(s *scene) {
+	const unit, call = "mail-fetch.service", "mbsync --all"
+	s.started(unit, 1) // now
+	s.unplug()
+	s.refused(unit)
+	s.plug()
+	s.started(unit, 2)
+	s.fresh()
+	s.unplug()
+	s.endsWithTheInternet(unit)
+	s.fresh()
+	s.plug()
+	s.started(unit, 4)
+	s.wantCalls(slices.Repeat([]string{call}, 4)...)
+}
+
+func storyOfTimer(s *scene) {
+	const timer, unit, call = "calendars.timer", "calendars.service", "vdirsyncer sync"
+	s.started(unit, 1)
+	s.expect("active", timer)
+	s.unplug()
+	s.expect("inactive", timer)
+	s.refused(timer)
+	s.refused(unit)
+	s.plug()
+	s.expect("active", timer)
+	s.started(unit, 2)
+	s.fresh()
+	s.unplug()
+	s.endsWithTheInternet(unit)
+	s.fresh()
+	s.plug()
+	s.started(unit, 4)
+	s.wantCalls(slices.Repeat([]string{call}, 4)...)
+}
+
+func storyOfBoth(s *scene) {
+	const target, unit = "online-and-open.target", "chat.service"
+	there := func(times int) {
+		s.Helper()
+		s.expect("active", target, unit)
+		s.started(unit, times)
+	}
+	there(1)
+	for _, order := range []struct {
+		leave, leaveToo, come, comeToo func()
+	}{
+		{s.closeLid, s.unplug, s.plug, s.openLid},
+		{s.closeLid, s.unplug, s.openLid, s.plug},
+		{s.unplug, s.closeLid, s.plug, s.openLid},
+		{s.unplug, s.closeLid, s.openLid, s.plug},
+	} {
+		s.fresh()
+		times := s.timeline.Starts(unit)
+		order.leave()
+		s.expect("inactive", target, unit)
+		s.refused(unit)
+		order.leaveToo()
+		s.idle(target, unit)
+		order.come()
+		s.idle(target, unit)
+		s.refused(target)
+		order.comeToo()
+		there(times + 1)
+	}
+	s.fresh()
+	// Both at once, for a bridge that finds them so.
+	s.closeLid()
+	s.unplug()
+	s.systemctl("stop", bridgeUnit)
+	s.must(s.Uplink.Plug(s.ctx))
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.must(s.Login1.SetLid(false))
+	s.systemctl("start", bridgeUnit)
+	there(6)
+	s.oneComesWhileTheOtherIsGoing(target, unit)
+	there(7)
+}
+
+// oneComesWhileTheOtherIsGoing opens the lid while a service still holds up the
+// end of internet-online.target. Whether that is still active is then asked of
+// systemd by a job, which takes the place of the one that was to stop it: the
+// bridge has to ask again.
+func (s *scene) oneComesWhileTheOtherIsGoing(units ...string) {
+	s.Helper()
+	hang := sandbox.Home + "/hang"
+	s.enable("slow.service", strings.Replace(syncUnit, "[Install]", "ExecStop=/bin/sh -c 'while [ -e "+hang+" ]; do sleep 0.1; done'\n[Install]", 1))
+	s.systemctl("start", "slow.service")
+	s.fresh()
+	s.closeLid()
+	s.expect("inactive", units...)
+	s.write(hang, "")
+	s.must(s.Uplink.Unplug(s.ctx))
+	s.expect("deactivating", "slow.service")
+	s.openLid()
+	s.must(os.Remove(hang))
+	s.offline()
+	s.idle(units...)
+	s.systemctl("disable", "slow.service")
+	s.plug()
+}

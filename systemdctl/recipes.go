@@ -1,0 +1,149 @@
+package systemdctl
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed recipes
+var recipes embed.FS
+
+// Recipe is one or more example units to start from.
+type Recipe struct {
+	// Name is also that of its folder in recipes/.
+	Name string
+	// Summary is one line.
+	Summary string
+	// Enable are the units to enable. PROFILE in one stands for a name that
+	// only the user knows.
+	Enable []string
+	// Programs are what the units run.
+	Programs []Program
+}
+
+// Program is a program, and where Debian has it.
+type Program struct{ Name, Package string }
+
+// Recipes returns all recipes, in the order of the list.
+func Recipes() []Recipe {
+	return []Recipe{
+		{
+			"mail", "keep mail in sync while online, with offlineimap",
+			[]string{"mail-sync.service"},
+			[]Program{{"offlineimap", "offlineimap3"}},
+		},
+		{
+			"files", "keep files in sync while online, with Syncthing",
+			[]string{"file-sync.service"},
+			[]Program{{"syncthing", "syncthing"}},
+		},
+		{
+			"vpn", "bring a VPN of NetworkManager up while online",
+			[]string{"vpn@PROFILE.service"},
+			[]Program{{"nmcli", "network-manager"}},
+		},
+		{
+			"notify", "a desktop notification when the internet comes, goes or waits behind a portal",
+			[]string{"notify-internet@online.service", "notify-internet@offline.service", "notify-internet@portal.service"},
+			[]Program{{"notify-send", "libnotify-bin"}},
+		},
+		{
+			"ratpoison", "the same as an alert of the window manager ratpoison",
+			[]string{"ratpoison-internet@online.service", "ratpoison-internet@offline.service", "ratpoison-internet@portal.service"},
+			[]Program{{"ratpoison", "ratpoison"}},
+		},
+		{
+			"portal", "open a browser when a captive portal wants a sign-in",
+			[]string{"portal-browser.service"},
+			[]Program{{"xdg-open", "xdg-utils"}},
+		},
+		{
+			"screen", "turn the screen off while the lid is closed",
+			[]string{"screen-off.service"},
+			[]Program{{"xset", "x11-xserver-utils"}},
+		},
+		{
+			"radios", "turn Wi-Fi and all other radios off while the lid is closed",
+			[]string{"radios-off.service"},
+			[]Program{{"rfkill", "rfkill"}},
+		},
+		{
+			"reconnect", "run something once each time the internet comes: fetch mail, with mbsync",
+			[]string{"mail-fetch.service"},
+			[]Program{{"mbsync", "isync"}},
+		},
+		{
+			"timer", "run something at intervals, only while online: sync calendars, with vdirsyncer",
+			[]string{"calendars.timer"},
+			[]Program{{"vdirsyncer", "vdirsyncer"}},
+		},
+		{
+			"both", "two conditions at once: a chat program while online with the lid open",
+			[]string{"online-and-open.target", "chat.service"},
+			[]Program{{"gajim", "gajim"}},
+		},
+	}
+}
+
+// Files returns the recipe's units, as files of a directory.
+func (r Recipe) Files(dir string) ([]File, error) {
+	folder := path.Join("recipes", r.Name)
+	entries, err := recipes.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	for _, entry := range entries {
+		content, err := recipes.ReadFile(path.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, File{filepath.Join(dir, entry.Name()), 0o644, content})
+	}
+	return files, nil
+}
+
+// TakenError names files that are there already, with other content.
+type TakenError struct{ Paths []string }
+
+func (e *TakenError) Error() string {
+	return strings.Join(e.Paths, ", ") + ": there already, with other content, so it was left alone and nothing was written"
+}
+
+// WriteNew writes the files that are not there and returns their paths. Where
+// one is there with other content it fails with a [TakenError] before it has
+// written anything: the user's own files are never replaced.
+func WriteNew(files []File) (written []string, err error) {
+	var absent []File
+	var taken TakenError
+	for _, file := range files {
+		if _, err := os.Lstat(file.Path); errors.Is(err, fs.ErrNotExist) {
+			absent = append(absent, file)
+			continue
+		}
+		content, err := os.ReadFile(file.Path)
+		if err != nil {
+			return nil, fmt.Errorf("something is there already: %w", err)
+		}
+		if !bytes.Equal(content, file.Content) {
+			taken.Paths = append(taken.Paths, file.Path)
+		}
+	}
+	if len(taken.Paths) > 0 {
+		return nil, &taken
+	}
+	for _, file := range absent {
+		if err := writeAtomically(file); err != nil {
+			return written, err
+		}
+		written = append(written, file.Path)
+	}
+	return written, nil
+}
