@@ -84,6 +84,46 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
+func TestRecipeAdd(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.standIn(map[string]string{"offlineimap": stayingProgram})
+	const unit = sandbox.Home + "/.config/systemd/user/mail-sync.service"
+	add := program + " recipe add mail"
+	want := "wrote " + unit + "\nmissing the targets: nm-session-bridge install --now\nnext: systemctl --user enable mail-sync.service"
+	if out := s.user(add); out != want {
+		t.Errorf("before the bridge is installed:\n%s\nwant:\n%s", out, want)
+	}
+	if shown, want := s.user(program+" recipe show mail"), "# "+unit+"\n\n"+s.user("cat "+unit); shown != want {
+		t.Errorf("show:\n%s\nwant:\n%s", shown, want)
+	}
+	s.install()
+	s.online()
+	want = "already there: " + unit + "\nnext: systemctl --user enable --now mail-sync.service"
+	if out := s.user(add); out != want {
+		t.Errorf("the second time:\n%s\nwant:\n%s", out, want)
+	}
+
+	s.write("calendars.timer", "[Timer]\nOnCalendar=daily\n")
+	before := s.files()
+	out := s.fails(1, program+" recipe add timer")
+	if !strings.Contains(out, "calendars.timer: there already, with other content") || strings.Contains(out, "\n") {
+		t.Errorf("over a file that differs: %s", out)
+	}
+	if after := s.files(); after != before {
+		t.Errorf("files changed all the same:\n%s\nwere:\n%s", after, before)
+	}
+
+	if out := s.user("XDG_CONFIG_HOME=$HOME/elsewhere " + add); !strings.HasPrefix(out, "wrote "+sandbox.Home+"/elsewhere/systemd/user/mail-sync.service\n") {
+		t.Errorf("with an XDG_CONFIG_HOME: %s", out)
+	}
+	if out := s.fails(1, "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere "+program+" recipe add radios"); !strings.Contains(out, "/nowhere") {
+		t.Errorf("without a session bus: %s", out)
+	}
+	if _, err := os.Stat(filepath.Dir(unit) + "/radios-off.service"); err == nil {
+		t.Error("without a session bus it wrote a unit all the same")
+	}
+}
+
 // cook follows a recipe as a user would: adds it, types what it says and sees
 // what becomes of it. Then it cleans up.
 func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
@@ -356,14 +396,15 @@ func storyOfLid(unit, closed, opened string) func(*scene) {
 	}
 }
 
-// endsWithTheInternet checks that a oneshot that still runs when the internet
-// goes is ended, and is no failure. It ends offline.
-func (s *scene) endsWithTheInternet(unit string) {
+// endsWithTheInternet checks that a oneshot whose third call still runs when the
+// internet goes is ended, and is no failure. It ends offline.
+func (s *scene) endsWithTheInternet(unit, call string) {
 	s.Helper()
 	hang := sandbox.Home + "/hang"
 	s.write(hang, "")
 	s.plug()
 	s.expect("activating", unit)
+	s.called(3, call)
 	s.unplug()
 	s.expect("inactive", unit)
 	s.must(os.Remove(hang))
@@ -378,7 +419,7 @@ func storyOfReconnect(s *scene) {
 	s.started(unit, 2)
 	s.fresh()
 	s.unplug()
-	s.endsWithTheInternet(unit)
+	s.endsWithTheInternet(unit, call)
 	s.fresh()
 	s.plug()
 	s.started(unit, 4)
@@ -398,7 +439,7 @@ func storyOfTimer(s *scene) {
 	s.started(unit, 2)
 	s.fresh()
 	s.unplug()
-	s.endsWithTheInternet(unit)
+	s.endsWithTheInternet(unit, call)
 	s.fresh()
 	s.plug()
 	s.started(unit, 4)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // call executes a command line and returns its status and what it printed.
@@ -114,5 +116,65 @@ func TestTheManPageAndReadmeNameEveryCommandAndFlag(t *testing.T) {
 				t.Errorf("the README does not mention --%s of %s", f.Name, c.name)
 			}
 		})
+	}
+}
+
+func TestRecipeListNamesEachOnALine(t *testing.T) {
+	status, stdout, _ := call(t, "recipe list")
+	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+	if status != success || len(lines) != len(systemdctl.Recipes()) {
+		t.Fatalf("exit status %d, printed\n%s", status, stdout)
+	}
+	for i, r := range systemdctl.Recipes() {
+		if name, rest, _ := strings.Cut(lines[i], " "); name != r.Name || !strings.HasSuffix(rest, " "+r.Summary) {
+			t.Errorf("%q is not the line of %s", lines[i], r.Name)
+		}
+		if at := strings.Index(lines[i], r.Summary); at != strings.Index(lines[0], systemdctl.Recipes()[0].Summary) {
+			t.Errorf("%q is not aligned with %q", lines[i], lines[0])
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"mail", "vpn", "ratpoison"}
+	for given, want := range map[string]string{"mail": "mail", "mial": "mail", "emails": "mail", "ratposion": "ratpoison", "vp": "vpn"} {
+		if near, found := nearest(given, names); !found || near != want {
+			t.Errorf("nearest to %s is %q, %v", given, near, found)
+		}
+	}
+	for _, given := range []string{"nonsense", "post", "ratp"} {
+		if near, found := nearest(given, names); found {
+			t.Errorf("nearest to %s is %q", given, near)
+		}
+	}
+}
+
+func TestAProgramThatSystemdDoesNotFind(t *testing.T) {
+	searched, own := t.TempDir(), t.TempDir()
+	t.Setenv("PATH", own)
+	program := systemdctl.Program{Name: "offlineimap", Package: "offlineimap3"}
+	said := func() string {
+		var out bytes.Buffer
+		tellMissing(&out, "/nowhere:"+searched, program)
+		return out.String()
+	}
+	put := func(dir string, mode os.FileMode) {
+		if err := os.WriteFile(filepath.Join(dir, program.Name), nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(searched, 0o644) // not executable
+	if got, want := said(), "missing offlineimap: on Debian, sudo apt install offlineimap3\n"; got != want {
+		t.Errorf("with no such program: %q, want %q", got, want)
+	}
+	put(own, 0o755)
+	if got, want := said(), "missing offlineimap where systemd looks: write ExecStart="+own+"/offlineimap\n"; got != want {
+		t.Errorf("with a program elsewhere in the user's PATH: %q, want %q", got, want)
+	}
+	if err := os.Chmod(filepath.Join(searched, program.Name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := said(); got != "" {
+		t.Errorf("with the program there: %q", got)
 	}
 }

@@ -148,7 +148,7 @@ func addRecipe(ctx context.Context, stdout io.Writer, r systemdctl.Recipe, files
 		return fmt.Errorf("reloading the user manager: %w", err)
 	}
 	for _, program := range r.Programs {
-		tellMissing(stdout, program)
+		tellMissing(stdout, unitPath, program)
 	}
 	bridge, err := property[string](ctx, manager, "Unit", "LoadState")
 	if err != nil {
@@ -163,14 +163,17 @@ func addRecipe(ctx context.Context, stdout io.Writer, r systemdctl.Recipe, files
 	} else if can {
 		now = "--now "
 	}
+	if strings.Contains(strings.Join(r.Enable, " "), "PROFILE") {
+		fmt.Fprintln(stdout, "for PROFILE put a name that nmcli connection shows, as systemd-escape writes it")
+	}
 	fmt.Fprintf(stdout, "next: systemctl --user enable %s%s\n", now, strings.Join(r.Enable, " "))
 	return nil
 }
 
 // tellMissing says what is to be done about a program that systemd would not
-// find.
-func tellMissing(stdout io.Writer, program systemdctl.Program) {
-	for _, dir := range filepath.SplitList(unitPath) {
+// find in its search path.
+func tellMissing(stdout io.Writer, searchPath string, program systemdctl.Program) {
+	for _, dir := range filepath.SplitList(searchPath) {
 		if isProgram(filepath.Join(dir, program.Name)) {
 			return
 		}
