@@ -154,7 +154,7 @@ func TestAProgramThatSystemdDoesNotFind(t *testing.T) {
 	t.Setenv("PATH", own)
 	program := systemdctl.Program{Name: "offlineimap", Package: "offlineimap3"}
 	said := func() string {
-		var out bytes.Buffer
+		var out strings.Builder
 		tellMissing(&out, "/nowhere:"+searched, program)
 		return out.String()
 	}
