@@ -45,9 +45,9 @@ func commands() []command {
 		historyCommand(),
 		setCommand(),
 		doctorCommand(),
+		recipeCommand(),
 		installCommand(),
 		uninstallCommand(),
-		recipeCommand(),
 	}
 }
 
