@@ -21,6 +21,9 @@ type command struct {
 	notes string
 	// examples are command lines, without the program's name, and what they do.
 	examples []example
+	// words returns what the next operand may be, for completion; nil where
+	// there are no operands, or any.
+	words func(before []string) []string
 	// prepare declares the flags and returns what runs the command once they
 	// have been read.
 	prepare func(*flag.FlagSet) action
@@ -48,6 +51,8 @@ func commands() []command {
 		recipeCommand(),
 		installCommand(),
 		uninstallCommand(),
+		completionCommand(),
+		versionCommand(),
 	}
 }
 
@@ -57,6 +62,9 @@ const defaultCommand = "run"
 // choose finds the command that the arguments name, and the rest of them.
 func choose(args []string) (command, []string, error) {
 	name := defaultCommand
+	if len(args) > 0 && args[0] == "--version" {
+		args = append([]string{versionCommand().name}, args[1:]...)
+	}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		name, args = args[0], args[1:]
 	}
@@ -87,8 +95,8 @@ func (c command) declare() (*flag.FlagSet, action) {
 	return flags, c.prepare(flags)
 }
 
-// parse reads flags before, between and after the operands. Its errors name
-// what is accepted.
+// parse reads flags before, between and after the operands, up to a --. Its
+// errors name what is accepted.
 func (c command) parse(flags *flag.FlagSet, args []string) (operands []string, err error) {
 	for {
 		err := flags.Parse(args)
@@ -98,7 +106,8 @@ func (c command) parse(flags *flag.FlagSet, args []string) (operands []string, e
 		if err != nil {
 			return nil, usageError{errors.New(explain(flags, err.Error()))}
 		}
-		if flags.NArg() == 0 {
+		if rest := len(args) - flags.NArg(); flags.NArg() == 0 || rest > 0 && args[rest-1] == "--" {
+			operands = append(operands, flags.Args()...)
 			break
 		}
 		operands, args = append(operands, flags.Arg(0)), flags.Args()[1:]

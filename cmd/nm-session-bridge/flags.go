@@ -23,26 +23,50 @@ func (o *runOptions) declare(flags *flag.FlagSet) {
 		LimitedGrace: 5 * time.Second,
 		GoneGrace:    10 * time.Second,
 	}
-	flags.Func("switches", "which switches to keep, separated by commas: the `LIST` is "+joined(switchNames())+"; all by default", func(list string) error {
-		var err error
-		o.switches, err = chosenNames(list)
-		return err
-	})
-	flags.Func("online-when", "what connectivity is called online: `full` (the default) or limited, for networks that block the check",
-		oneOf(&o.policy.OnlineWhen, observers.Full, observers.Limited))
+	flags.Var(listOf(&o.switches), "switches", "which switches to keep, separated by commas: the `LIST` is "+joined(switchNames())+"; all by default")
+	flags.Var(oneOf(&o.policy.OnlineWhen, observers.Full, observers.Limited),
+		"online-when", "what connectivity is called online: `full` (the default) or limited, for networks that block the check")
 	flags.Func("limited-grace", "how long connectivity may be limited before an online switch goes offline: a `DURATION`, 5s by default",
 		grace(&o.policy.LimitedGrace))
 	flags.Func("gone-grace", "how long switches keep their positions while NetworkManager or logind is away: a `DURATION`, 10s by default",
 		grace(&o.policy.GoneGrace))
 }
 
-func oneOf(target *observers.Bar, accepted ...observers.Bar) func(string) error {
-	return func(given string) error {
-		if !slices.Contains(accepted, observers.Bar(given)) {
-			return fmt.Errorf("accepted values are %s", joined(accepted))
-		}
-		*target = observers.Bar(given)
-		return nil
+func oneOf(target *observers.Bar, accepted ...observers.Bar) choice {
+	return choice{
+		set: func(given string) error {
+			if !slices.Contains(accepted, observers.Bar(given)) {
+				return fmt.Errorf("accepted values are %s", joined(accepted))
+			}
+			*target = observers.Bar(given)
+			return nil
+		},
+		words: func(string) []string {
+			var words []string
+			for _, bar := range accepted {
+				words = append(words, string(bar))
+			}
+			return words
+		},
+	}
+}
+
+func listOf(target *[]string) choice {
+	return choice{
+		set: func(list string) (err error) {
+			*target, err = chosenNames(list)
+			return err
+		},
+		words: func(typed string) []string {
+			done := typed[:strings.LastIndex(typed, ",")+1]
+			var lists []string
+			for _, name := range switchNames() {
+				if !slices.Contains(strings.Split(done, ","), name) {
+					lists = append(lists, done+name)
+				}
+			}
+			return lists
+		},
 	}
 }
 

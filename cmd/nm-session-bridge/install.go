@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
@@ -21,11 +18,6 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
-
-// manPages are the manual, in mdoc(7).
-//
-//go:embed dist/*.1 dist/*.5 dist/*.7
-var manPages embed.FS
 
 // jobTimeout bounds a job of the user manager that install waits for. The
 // service is ready within moments; a target stops when its units have.
@@ -71,80 +63,8 @@ type uninstallOptions struct {
 	force bool
 }
 
-// places are the directories that install writes to.
-type places struct {
-	home, data, config string
-}
-
-func userPlaces() (places, error) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return places{}, err
-	}
-	info, err := os.Stat(home)
-	if err != nil {
-		return places{}, err
-	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
-		return places{}, fmt.Errorf("%s is not the home of user %d: run this as the user it is for, without sudo", home, os.Geteuid())
-	}
-	return places{
-		home:   home,
-		data:   baseDirectory("XDG_DATA_HOME", home, ".local/share"),
-		config: baseDirectory("XDG_CONFIG_HOME", home, ".config"),
-	}, nil
-}
-
-// baseDirectory reads a variable of the XDG base directory specification, which
-// has relative paths ignored.
-func baseDirectory(variable, home, otherwise string) string {
-	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
-		return dir
-	}
-	return filepath.Join(home, otherwise)
-}
-
-func (p places) program() string { return filepath.Join(p.home, ".local/bin/nm-session-bridge") }
-func (p places) units() string   { return filepath.Join(p.data, "systemd/user") }
-func (p places) record() string  { return filepath.Join(p.data, "nm-session-bridge/installed") }
-
-// man is where a page of the manual goes: into the folder of its section.
-func (p places) man(page string) string {
-	return filepath.Join(p.data, "man", "man"+strings.TrimPrefix(filepath.Ext(page), "."), page)
-}
-
-// ownUnits are where the user's own units are.
-func (p places) ownUnits() string { return filepath.Join(p.config, "systemd/user") }
-
-// files are what install writes: this program, its manual and the units.
-func (p places) files() ([]systemdctl.File, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	program, err := os.ReadFile(self)
-	if err != nil {
-		return nil, err
-	}
-	files, err := systemdctl.UnitFiles(p.units())
-	if err != nil {
-		return nil, err
-	}
-	pages, err := manPages.ReadDir("dist")
-	if err != nil {
-		return nil, err
-	}
-	for _, page := range pages {
-		content, err := manPages.ReadFile("dist/" + page.Name())
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, systemdctl.File{Path: p.man(page.Name()), Mode: 0o644, Content: content})
-	}
-	return append(files, systemdctl.File{Path: p.program(), Mode: 0o755, Content: program}), nil
-}
-
-// install puts program and units in place and enables the service.
+// install puts program and units in place and enables the service. The program
+// of a package has its files in place already.
 func install(ctx context.Context, options installOptions, stdout io.Writer) error {
 	p, err := userPlaces()
 	if err != nil {
@@ -155,24 +75,7 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 		return err
 	}
 	defer manager.Close()
-	files, err := p.files()
-	if err != nil {
-		return err
-	}
-	installation, err := systemdctl.OpenInstallation(p.record())
-	if err != nil {
-		return err
-	}
-	written, err := installation.Write(files, options.force)
-	for path, copied := range written.Kept {
-		fmt.Fprintf(stdout, "kept your %s as %s\n", path, copied)
-	}
-	for _, path := range written.Files {
-		fmt.Fprintf(stdout, "wrote %s\n", path)
-	}
-	for _, path := range written.Dropped {
-		fmt.Fprintf(stdout, "removed %s\n", path)
-	}
+	written, err := write(p, options.force, stdout)
 	if err != nil {
 		return err
 	}
@@ -187,13 +90,46 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 	if len(links) > 0 {
 		fmt.Fprintf(stdout, "enabled %s\n", systemdctl.ServiceName)
 	}
-	if len(written.Files)+len(written.Dropped)+len(links) == 0 {
+	if !written && len(links) == 0 {
 		fmt.Fprintln(stdout, "already installed, nothing changed")
 	}
 	if dir := filepath.Dir(p.program()); !slices.Contains(filepath.SplitList(os.Getenv("PATH")), dir) {
 		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there\n", dir)
 	}
+	if !p.packaged && hasPackage() {
+		fmt.Fprintf(stdout, "note: these files win over those of the package in %s\n", packagedUnits)
+	}
 	return bringUp(ctx, manager, p, options.now, stdout)
+}
+
+// write puts the files in place, unless a package has, and tells whether there
+// was anything to do.
+func write(p places, force bool, stdout io.Writer) (bool, error) {
+	installation, err := systemdctl.OpenInstallation(p.record())
+	if err != nil {
+		return false, err
+	}
+	if p.packaged {
+		if !installation.Empty() {
+			return false, fmt.Errorf("an earlier install wrote files below %s that win over this package's: take them away with nm-session-bridge uninstall, and repeat this", p.data)
+		}
+		return false, nil
+	}
+	files, err := p.files()
+	if err != nil {
+		return false, err
+	}
+	written, err := installation.Write(files, force)
+	for path, copied := range written.Kept {
+		fmt.Fprintf(stdout, "kept your %s as %s\n", path, copied)
+	}
+	for _, path := range written.Files {
+		fmt.Fprintf(stdout, "wrote %s\n", path)
+	}
+	for _, path := range written.Dropped {
+		fmt.Fprintf(stdout, "removed %s\n", path)
+	}
+	return len(written.Files)+len(written.Dropped) > 0, err
 }
 
 // bringUp starts the service, or restarts one that is older than its files, if
@@ -264,7 +200,7 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 	if err != nil {
 		return err
 	}
-	if installation.Empty() {
+	if installation.Empty() && !p.packaged {
 		fmt.Fprintln(stdout, "nothing is installed")
 		return nil
 	}
@@ -276,6 +212,10 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 	units := append([]string{systemdctl.ServiceName}, targetsOf(observers.Table(observers.Policy{}))...)
 	if err := takeDown(ctx, manager, units, stdout); err != nil {
 		return err
+	}
+	if installation.Empty() {
+		fmt.Fprintln(stdout, "the files are a package's: remove that with your package manager")
+		return nil
 	}
 	removed, left, err := installation.Remove(options.force)
 	for _, path := range removed {

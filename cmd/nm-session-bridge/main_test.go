@@ -55,6 +55,11 @@ func TestWrongUsage(t *testing.T) {
 		"recipe show nonsense":  {`"nonsense": recipes are mail, files`, "both"},
 		"recipe add mial":       {`"mial", did you mean mail?`, "mail, files"},
 		"recipe --now":          {"--now", "no flags"},
+		"uninstall -- --now":    {`"--now"`, "only flags"},
+		"completion":            {"bash, fish, zsh"},
+		"completion tcsh":       {`"tcsh"`, "bash, fish, zsh"},
+		"completion zsh bash":   {"bash, fish, zsh"},
+		"version 2":             {`"2"`},
 	} {
 		status, stdout, stderr := call(t, line)
 		if status != wrongUsage || stdout != "" {

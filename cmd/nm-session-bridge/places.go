@@ -1,0 +1,134 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// manPages are the manual, in mdoc(7).
+//
+//go:embed dist/*.1 dist/*.5 dist/*.7
+var manPages embed.FS
+
+// Where packages have the program and the units, see dist/stage.
+const (
+	packagedProgram = "/usr/bin/nm-session-bridge"
+	packagedUnits   = "/usr/lib/systemd/user"
+)
+
+// places are those of the program's files and the user's: below home, data and
+// configuration directory, where install writes them, or where a package has put them.
+type places struct {
+	home, data, config string
+	packaged           bool
+}
+
+func userPlaces() (places, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return places{}, err
+	}
+	info, err := os.Stat(home)
+	if err != nil {
+		return places{}, err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
+		return places{}, fmt.Errorf("%s is not the home of user %d: run this as the user it is for, without sudo", home, os.Geteuid())
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return places{}, err
+	}
+	return places{
+		home:     home,
+		data:     baseDirectory("XDG_DATA_HOME", home, ".local/share"),
+		config:   baseDirectory("XDG_CONFIG_HOME", home, ".config"),
+		packaged: self == packagedProgram && hasPackage(),
+	}, nil
+}
+
+// baseDirectory reads a variable of the XDG base directory specification, which
+// has relative paths ignored.
+func baseDirectory(variable, home, otherwise string) string {
+	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
+		return dir
+	}
+	return filepath.Join(home, otherwise)
+}
+
+// hasPackage tells whether a package has put the service in place.
+func hasPackage() bool {
+	_, err := os.Stat(filepath.Join(packagedUnits, systemdctl.ServiceName))
+	return err == nil
+}
+
+func (p places) program() string {
+	if p.packaged {
+		return packagedProgram
+	}
+	return filepath.Join(p.home, ".local/bin/nm-session-bridge")
+}
+
+func (p places) units() string {
+	if p.packaged {
+		return packagedUnits
+	}
+	return filepath.Join(p.data, "systemd/user")
+}
+
+func (p places) record() string { return filepath.Join(p.data, "nm-session-bridge/installed") }
+
+// ownUnits are where the user's own units are.
+func (p places) ownUnits() string { return filepath.Join(p.config, "systemd/user") }
+
+// man is where a page of the manual goes: into the folder of its section.
+func (p places) man(page string) string {
+	return filepath.Join(p.data, "man", "man"+strings.TrimPrefix(filepath.Ext(page), "."), page)
+}
+
+// files are what install writes: this program, its manual, the units, and the
+// completions of the shells that look for them in a user's home; zsh does not.
+func (p places) files() ([]systemdctl.File, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	program, err := os.ReadFile(self)
+	if err != nil {
+		return nil, err
+	}
+	files, err := systemdctl.UnitFiles(p.units())
+	if err != nil {
+		return nil, err
+	}
+	pages, err := manPages.ReadDir("dist")
+	if err != nil {
+		return nil, err
+	}
+	for _, page := range pages {
+		content, err := manPages.ReadFile("dist/" + page.Name())
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, systemdctl.File{Path: p.man(page.Name()), Mode: 0o644, Content: content})
+	}
+	bash, err := completionScript("bash")
+	if err != nil {
+		return nil, err
+	}
+	fish, err := completionScript("fish")
+	if err != nil {
+		return nil, err
+	}
+	return append(files,
+		systemdctl.File{Path: filepath.Join(p.data, "bash-completion/completions/nm-session-bridge"), Mode: 0o644, Content: bash},
+		systemdctl.File{Path: filepath.Join(p.data, "fish/vendor_completions.d/nm-session-bridge.fish"), Mode: 0o644, Content: fish},
+		systemdctl.File{Path: p.program(), Mode: 0o755, Content: program},
+	), nil
+}
