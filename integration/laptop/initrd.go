@@ -22,11 +22,16 @@ const (
 	ScenesPath = "/usr/local/lib/laptop/scenes"
 	// BridgePath is the bridge as a user has it before it is installed.
 	BridgePath = "/usr/local/lib/laptop/nm-session-bridge"
+	// PackagePath and NewerPackagePath are Debian packages of it.
+	PackagePath      = "/usr/local/lib/laptop/older.deb"
+	NewerPackagePath = "/usr/local/lib/laptop/newer.deb"
 )
 
-// Programs are the files, each statically linked, of what a laptop is given.
+// Programs are the files of what a laptop is given: programs, each statically
+// linked, and two Debian packages of the bridge, the second of a higher version.
 type Programs struct {
-	Lab, Scenes, Bridge string
+	Lab, Scenes, Bridge   string
+	Package, NewerPackage string
 }
 
 // initrd returns what the kernel starts with: the modules for the disk, and a
@@ -49,6 +54,8 @@ func initrd(image Image, programs Programs, arguments []string) ([]byte, error) 
 		{programs.Lab, "layer/" + labPath},
 		{programs.Scenes, "layer" + ScenesPath},
 		{programs.Bridge, "layer" + BridgePath},
+		{programs.Package, "layer" + PackagePath},
+		{programs.NewerPackage, "layer" + NewerPackagePath},
 	} {
 		content, err := os.ReadFile(program.file)
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 
 const (
 	// programsVariable names a directory with programs that were built
-	// beforehand, as [build] does it.
+	// beforehand, as the script build does it.
 	programsVariable = "LAPTOP_PROGRAMS"
 	// scenesVariable is a regular expression that chooses among the scenes, for
 	// those who work on one.
@@ -87,26 +87,15 @@ func provide(t *testing.T) laptop.Programs {
 	dir := os.Getenv(programsVariable)
 	if dir == "" {
 		dir = t.TempDir()
-		build(t, dir)
+		if out, err := exec.Command("./build", dir).CombinedOutput(); err != nil {
+			t.Fatalf("build: %v: %s", err, out)
+		}
 	}
 	return laptop.Programs{
-		Lab:    filepath.Join(dir, "lab"),
-		Scenes: filepath.Join(dir, "scenes"),
-		Bridge: filepath.Join(dir, "nm-session-bridge"),
-	}
-}
-
-func build(t *testing.T, dir string) {
-	t.Helper()
-	for _, args := range [][]string{
-		{"build", "-o", dir, "./lab", "../../cmd/nm-session-bridge"},
-		{"test", "-c", "-o", filepath.Join(dir, "scenes"), "./scenes"},
-	} {
-		cmd := exec.Command("go", args...)
-		// They run on other releases than this one's: statically linked.
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v: %s", cmd.Args, err, out)
-		}
+		Lab:          filepath.Join(dir, "lab"),
+		Scenes:       filepath.Join(dir, "scenes"),
+		Bridge:       filepath.Join(dir, "nm-session-bridge"),
+		Package:      filepath.Join(dir, "older.deb"),
+		NewerPackage: filepath.Join(dir, "newer.deb"),
 	}
 }
