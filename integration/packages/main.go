@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/laptop"
@@ -44,7 +45,7 @@ func run(args []string) int {
 	return 0
 }
 
-// tool is a package that is known by a program of it.
+// tool is a package that is known by a program of it, or by the path of a file.
 type tool struct {
 	sandbox.Requirement
 	program string
@@ -57,7 +58,16 @@ func more(purpose string) []tool {
 		// The race detector needs cgo.
 		tools = append(tools,
 			tool{sandbox.Requirement{Apt: "gcc libc6-dev", Dnf: "gcc glibc-devel", Pacman: "gcc"}, "gcc"},
-			tool{sandbox.Requirement{Apt: "mandoc", Dnf: "mandoc", Pacman: "mandoc"}, "mandoc"})
+			tool{sandbox.Requirement{Apt: "mandoc", Dnf: "mandoc", Pacman: "mandoc"}, "mandoc"},
+			// The shells that completion is for, and a terminal for them.
+			tool{sandbox.Requirement{Apt: "bash-completion", Dnf: "bash-completion", Pacman: "bash-completion"}, "/usr/share/bash-completion/bash_completion"},
+			tool{sandbox.Requirement{Apt: "fish", Dnf: "fish", Pacman: "fish"}, "fish"},
+			tool{sandbox.Requirement{Apt: "zsh", Dnf: "zsh", Pacman: "zsh"}, "zsh"},
+			tool{sandbox.Requirement{Apt: "bsdutils", Dnf: "util-linux-script", Pacman: "util-linux"}, "script"},
+			// What judges the packages.
+			tool{sandbox.Requirement{Apt: "lintian", Dnf: "lintian", Pacman: "lintian"}, "lintian"},
+			tool{sandbox.Requirement{Apt: "makepkg", Dnf: "pacman", Pacman: "pacman"}, "makepkg"},
+			tool{sandbox.Requirement{Apt: "rpm", Dnf: "rpm-build", Pacman: "rpm-tools"}, "rpmspec"})
 	}
 	return tools
 }
@@ -65,7 +75,11 @@ func more(purpose string) []tool {
 func missingOf(tools []tool) []sandbox.Requirement {
 	var missing []sandbox.Requirement
 	for _, t := range tools {
-		if _, err := exec.LookPath(t.program); err != nil {
+		find := func(name string) error { _, err := exec.LookPath(name); return err }
+		if filepath.IsAbs(t.program) {
+			find = func(name string) error { _, err := os.Stat(name); return err }
+		}
+		if err := find(t.program); err != nil {
 			missing = append(missing, t.Requirement)
 		}
 	}
