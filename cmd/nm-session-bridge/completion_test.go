@@ -25,6 +25,11 @@ func TestCompletionNamesWhatMayComeNext(t *testing.T) {
 		"completion z":                "zsh",
 		"completion zsh ":             "",
 		"completion zsh --":           "--help",
+		"set ":                        "internet lid sleep",
+		"set lid ":                    "auto open closed",
+		"set lid open ":               "",
+		"set moon ":                   "",
+		"status --":                   "--json --help",
 		"fly ":                        "",
 	} {
 		var got []string

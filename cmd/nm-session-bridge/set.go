@@ -25,6 +25,7 @@ of the login. "status" shows it.`,
 			{"set lid closed", "try the units of the lid without touching it"},
 			{"set internet auto", "follow the facts again"},
 		},
+		words:   setWords,
 		prepare: func(*flag.FlagSet) action { return setSwitch },
 	}
 }
@@ -75,4 +76,29 @@ func acceptable(name, position string) error {
 		}
 	}
 	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
+}
+
+// setWords are the switches, and behind one its positions.
+func setWords(before []string) []string {
+	switch len(before) {
+	case 0:
+		return switchNames()
+	case 1:
+		return positionWords(before[0])
+	}
+	return nil
+}
+
+func positionWords(name string) []string {
+	for _, s := range observers.Table(observers.Policy{}) {
+		if s.Name != name {
+			continue
+		}
+		words := []string{automatic}
+		for _, p := range s.Positions {
+			words = append(words, p.Name)
+		}
+		return words
+	}
+	return nil
 }
