@@ -34,12 +34,27 @@ put in your own program or account first; it says the command that does.`,
 			{"recipe show mail", "print the units of one"},
 			{"recipe add mail", "write them, and say which program is missing and what to type next"},
 		},
+		words: recipeWords,
 		prepare: func(*flag.FlagSet) action {
 			return func(ctx context.Context, out output, operands []string) error {
 				return recipe(ctx, out.stdout, operands)
 			}
 		},
 	}
+}
+
+func recipeWords(before []string) []string {
+	switch {
+	case len(before) == 0:
+		return []string{"list", "show", "add"}
+	case len(before) > 1 || before[0] == "list":
+		return nil
+	}
+	var names []string
+	for _, r := range systemdctl.Recipes() {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 func recipe(ctx context.Context, stdout io.Writer, operands []string) error {

@@ -95,6 +95,9 @@ func positionWords(name string) []string {
 			continue
 		}
 		words := []string{automatic}
+		if s.Template != (observers.Template{}) {
+			words = append(append(words, observers.None), profileInstances()...)
+		}
 		for _, p := range s.Positions {
 			words = append(words, p.Name)
 		}
