@@ -2,7 +2,7 @@ package systemdctl
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"hash/fnv"
 	"embed"
 	"encoding/hex"
 	"errors"
@@ -49,7 +49,7 @@ func UnitFiles(dir string) ([]File, error) {
 // their checksums, so that a file that the user has changed since is known.
 type Installation struct {
 	record string              // path of the record
-	sums   map[string][]string // path → SHA-256 as install wrote it, two of them while it writes
+	sums   map[string][]string // path → checksum as install wrote it, two of them while it writes
 }
 
 // ChangedError names files that are not as install wrote them.
@@ -60,8 +60,8 @@ func (e *ChangedError) Error() string {
 		"keep your change with systemctl --user edit and remove the file, or repeat with --force, which keeps a copy"
 }
 
-// OpenInstallation reads the record of an installation, which has the format of
-// sha256sum(1) and need not exist.
+// OpenInstallation reads the record of an installation, which has a line for
+// each file, a checksum and a path, and need not exist.
 func OpenInstallation(record string) (*Installation, error) {
 	i := &Installation{record: record, sums: map[string][]string{}}
 	content, err := os.ReadFile(record)
@@ -81,7 +81,7 @@ func (i *Installation) read(record string) error {
 	for line := range strings.Lines(record) {
 		sum, path, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
 		if !ok || len(sum) != len(checksum(nil)) || !filepath.IsAbs(path) {
-			return fmt.Errorf("%q is not a line of sha256sum", line)
+			return fmt.Errorf("%q is not a checksum and a path", line)
 		}
 		i.sums[path] = append(i.sums[path], sum)
 	}
@@ -281,9 +281,12 @@ func (i *Installation) content() []byte {
 	return []byte(strings.Join(lines, ""))
 }
 
+// checksum tells a changed file from one that is not. Nobody is to be kept from
+// forging it, and package crypto would add 150 KB to the program.
 func checksum(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
+	sum := fnv.New128a()
+	_, _ = sum.Write(content) // never fails
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // writeAtomically puts the whole file in place at once: a running program's
