@@ -219,6 +219,11 @@ func misdeeds() []misdeed {
 		{"static.service", "[Unit]\n" + bound + "[Service]\nExecStart=/bin/sleep infinity\n", false, []string{"PartOf=" + online, "the target does not want it"}},
 		{"after.service", unit("After="+online+"\n", "", "WantedBy=default.target\n"), true, []string{"After=" + online, "the target does not want it"}},
 		{"each@one.service", unit("PartOf="+online+"\n", "", wanted), true, []string{"each@one.service: PartOf=" + online + " without After="}},
+		{"home.service", unit("", "", "WantedBy=connection@Home\\x20Wifi.target\n"), true, []string{"home.service: WantedBy=connection@Home\\x20Wifi.target", "nothing stops it"}},
+		{
+			"work.service", unit("After=connection@work.target\nPartOf=connection@work.target\n", "", "WantedBy=connection@work.target\n"), false,
+			[]string{"work.service: WantedBy=connection@work.target", "not enabled"},
+		},
 		// Started by something else than our targets, which is how it is found.
 		{
 			"each@two.service", unit("After=network-online.target\n", "", "WantedBy=default.target\n"), true,

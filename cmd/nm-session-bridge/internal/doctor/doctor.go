@@ -82,7 +82,22 @@ func Examine(ctx context.Context, setting Setting) Report {
 	}
 	p.machine = askMachine(ctx)
 	p.user = p.askUser(ctx)
+	p.targets = append(p.targets, p.instances()...)
 	return p.examine()
+}
+
+// instances returns the instances of our templates that the user's units name.
+func (p *patient) instances() []string {
+	var instances []string
+	for name, one := range p.user.all {
+		for _, s := range p.Switches {
+			if _, isOurs := s.Template.Instance(name); isOurs && one.load() == "loaded" {
+				instances = append(instances, name)
+			}
+		}
+	}
+	slices.Sort(instances)
+	return instances
 }
 
 func (p *patient) examine() Report {
