@@ -90,9 +90,9 @@ func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetSta
 // unitProperties returns the properties of all interfaces of a unit, which is
 // loaded for this if it is not.
 func unitProperties(ctx context.Context, conn *dbus.Conn, name string) (map[string]dbus.Variant, error) {
-	var all map[string]dbus.Variant
 	call := conn.Object(ManagerName, unitPath(name)).CallWithContext(ctx, propertiesInterface+".GetAll", dbus.FlagNoAutoStart, "")
-	if err := call.Store(&all); err != nil {
+	all, err := allProperties(call)
+	if err != nil {
 		return nil, fmt.Errorf("asking the user manager for %s: %w", name, err)
 	}
 	return all, nil

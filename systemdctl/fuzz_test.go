@@ -44,8 +44,8 @@ type honest struct {
 	finished int          // how often a wait was over
 }
 
-// at brings a reconciler to a moment.
-func at(t *testing.T, now moment) *honest {
+// honestAt brings a reconciler to a moment.
+func honestAt(t *testing.T, now moment) *honest {
 	t.Helper()
 	h := &honest{fakeManager: newManager(t), active: map[string]bool{now.active: true}}
 	h.begin(h.states())
@@ -266,7 +266,7 @@ func FuzzSignal(f *testing.F) {
 		if signal == nil {
 			return
 		}
-		h := at(t, anyMoment(when))
+		h := honestAt(t, anyMoment(when))
 		if h.reads() {
 			t.Fatal("the states are being read already")
 		}
@@ -326,7 +326,7 @@ func FuzzAnswer(f *testing.F) {
 		if answer == nil {
 			return
 		}
-		h := at(t, anyMoment(when))
+		h := honestAt(t, anyMoment(when))
 		if len(h.pending) == 0 {
 			h.r.Reread()
 			h.take()
@@ -394,7 +394,7 @@ func FuzzFailed(f *testing.F) {
 		if answer == nil {
 			return
 		}
-		h := at(t, moment{active: online, wanted: online, jobs: 2})
+		h := honestAt(t, moment{active: online, wanted: online, jobs: 2})
 		u := h.r.unit(online)
 		h.r.revive(u, u.activation, listedUnit{Name: failed, Path: unitPath(failed)})
 		calls, _ := h.asked()

@@ -99,12 +99,8 @@ func (s limited) rest(now time.Time) time.Duration {
 
 // limitedService takes the properties of a service.
 func limitedService(call *dbus.Call) (service limited, ok bool) {
-	if call.Err != nil || len(call.Body) != 1 {
-		return limited{}, false
-	}
-	// Not by dbus.Store, which panics on types that it has no signature for.
-	all, ok := call.Body[0].(map[string]dbus.Variant)
-	if !ok {
+	all, err := allProperties(call)
+	if err != nil {
 		return limited{}, false
 	}
 	for name, into := range map[string]any{

@@ -1,6 +1,7 @@
 package systemdctl
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -341,4 +342,18 @@ func idAndPath(structure any) (id uint32, path dbus.ObjectPath, ok bool) {
 	id, isID := fields[0].(uint32)
 	path, isPath := fields[1].(dbus.ObjectPath)
 	return id, path, isID && isPath
+}
+
+// allProperties takes the answer of GetAll. dbus.Store panics on types that it
+// has no signature for.
+func allProperties(call *dbus.Call) (map[string]dbus.Variant, error) {
+	if call.Err != nil {
+		return nil, call.Err
+	}
+	if len(call.Body) == 1 {
+		if all, ok := call.Body[0].(map[string]dbus.Variant); ok {
+			return all, nil
+		}
+	}
+	return nil, errors.New("the answer holds no properties")
 }
