@@ -4,6 +4,8 @@
 //	/init                    the first process: brings the disk up, starts systemd
 //	lab lid FIFO POSITION    a lid, closed or open, that follows the words written to FIFO
 //	lab check ADDRESS FILE   the server of NetworkManager's connectivity check; FILE says how it answers
+//	lab probe DIRECTORY      tries what a sandbox forbids and tells how it went; makes files in DIRECTORY
+//	lab whoami               prints the number of the user whose rights it has
 //	lab end STATUS           ends the machine, with a status for those who started it
 package main
 
@@ -29,6 +31,11 @@ func run(args []string) error {
 		return check(args[2], args[3])
 	case len(args) == 3 && args[1] == "end":
 		return end(args[2])
+	case len(args) == 3 && args[1] == "probe":
+		return probe(args[2])
+	case len(args) == 2 && args[1] == "whoami":
+		_, err := fmt.Println(os.Geteuid())
+		return err
 	}
-	return fmt.Errorf("usage: lab lid FIFO POSITION | check ADDRESS FILE | end STATUS")
+	return fmt.Errorf("usage: lab lid FIFO POSITION | check ADDRESS FILE | probe DIRECTORY | whoami | end STATUS")
 }
