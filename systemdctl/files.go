@@ -2,11 +2,11 @@ package systemdctl
 
 import (
 	"bytes"
-	"hash/fnv"
 	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
