@@ -12,8 +12,7 @@ const Unknown = "unknown"
 // Switch is a switch as its past is told.
 type Switch struct {
 	Name string
-	// Positions are in the order of the legend, the desired one first. A switch
-	// without any has those that occur.
+	// Positions are in the order of the legend, the desired one first.
 	Positions []string
 	// Suspends, where set, is the position in which the machine sleeps: nothing
 	// is known of the other switches then.
@@ -93,18 +92,6 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// name gives a row without positions those that occur in it.
-func (r *Row) name() {
-	if len(r.Positions) > 0 {
-		return
-	}
-	for _, span := range r.Spans {
-		if !slices.Contains(r.Positions, span.Position) && span.Position != Unknown {
-			r.Positions = append(r.Positions, span.Position)
-		}
-	}
-}
-
 // Tell makes a history of events, which are in the order in which they were
 // logged. Where the clock was set back meanwhile, what it then counts twice
 // belongs to the earlier position.
@@ -132,7 +119,6 @@ func Tell(events []Event, switches []Switch, window Window) History {
 			row.without(asleep)
 		}
 		row.clip(window)
-		row.name()
 		told.Rows = append(told.Rows, row.Row)
 	}
 	return told

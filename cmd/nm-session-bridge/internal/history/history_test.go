@@ -126,18 +126,6 @@ func TestTransitionsAreThoseOfTheWindow(t *testing.T) {
 	}
 }
 
-func TestASwitchOverASetHasThePositionsThatOccur(t *testing.T) {
-	events := []Event{
-		{Time: at("08:00:00"), Positions: map[string]string{"connection": "home"}},
-		moved("09:00:00", "connection", "home", "none", ""), moved("10:00:00", "connection", "none", "unknown", ""),
-		moved("11:00:00", "connection", "unknown", "home wg0", ""),
-	}
-	h := Tell(events, []Switch{{Name: "connection"}}, Window{at("08:00:00"), at("12:00:00")})
-	if got := strings.Join(h.Rows[0].Positions, ", "); got != "home, none, home wg0" {
-		t.Errorf("its positions are %s", got)
-	}
-}
-
 func TestSeconds(t *testing.T) {
 	events := []Event{observing("10:00:00", "online", "open", "awake"), moved("10:00:20", "internet", "online", "offline", "")}
 	h := Tell(events, switches(), Window{at("09:59:50"), at("10:01:00")})
