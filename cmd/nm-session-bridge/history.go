@@ -121,7 +121,7 @@ func tellHistory(ctx context.Context, options historyOptions, stdout *os.File) e
 	if options.verbose {
 		style.Transitions = -1
 	}
-	_, err = io.WriteString(stdout, told.Picture(style))
+	_, err = io.WriteString(stdout, told.Known().Picture(style))
 	return err
 }
 
@@ -154,7 +154,10 @@ func writeHistory(w io.Writer, h history.History) error {
 func historySwitches() []history.Switch {
 	var switches []history.Switch
 	for _, s := range observers.Table(observers.Policy{}) {
-		row := history.Switch{Name: s.Name, Suspends: s.During}
+		row := history.Switch{Name: s.Name, Suspends: s.During, Open: s.Template != observers.Template{}}
+		if row.Open {
+			row.Positions = []string{observers.None}
+		}
 		for _, p := range s.Positions {
 			row.Positions = append(row.Positions, p.Name)
 		}

@@ -14,6 +14,8 @@ type Switch struct {
 	Name string
 	// Positions are in the order of the legend, the desired one first.
 	Positions []string
+	// Open says that there may be others, which come before these as they occur.
+	Open bool
 	// Suspends, where set, is the position in which the machine sleeps: nothing
 	// is known of the other switches then.
 	Suspends string
@@ -119,6 +121,7 @@ func Tell(events []Event, switches []Switch, window Window) History {
 			row.without(asleep)
 		}
 		row.clip(window)
+		row.complete()
 		told.Rows = append(told.Rows, row.Row)
 	}
 	return told
@@ -131,9 +134,15 @@ func (h History) Of(name string) History {
 	return h
 }
 
+// Known returns the history of the switches of which something is known.
+func (h History) Known() History {
+	h.Rows = slices.DeleteFunc(slices.Clone(h.Rows), func(r Row) bool { return len(r.Spans) == 0 })
+	return h
+}
+
 // IsEmpty tells whether nothing is known of any switch.
 func (h History) IsEmpty() bool {
-	return !slices.ContainsFunc(h.Rows, func(r Row) bool { return len(r.Spans) > 0 })
+	return len(h.Known().Rows) == 0
 }
 
 // Seconds returns how long each position lasted in all, and how long none was
@@ -244,4 +253,18 @@ func (r *teller) clip(window Window) {
 		}
 	}
 	r.Spans = rest
+}
+
+// complete makes what occurred positions of an open switch.
+func (r *teller) complete() {
+	if !r.Open {
+		return
+	}
+	var more []string
+	for _, s := range r.Spans {
+		if !slices.Contains(r.Positions, s.Position) && !slices.Contains(more, s.Position) {
+			more = append(more, s.Position)
+		}
+	}
+	r.Positions = append(more, r.Positions...)
 }

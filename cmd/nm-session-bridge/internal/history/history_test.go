@@ -126,6 +126,22 @@ func TestTransitionsAreThoseOfTheWindow(t *testing.T) {
 	}
 }
 
+func TestPositionsOfAnOpenSwitchAreThoseThatOccurred(t *testing.T) {
+	connection := Switch{Name: "connection", Positions: []string{"none"}, Open: true}
+	events := []Event{
+		{Time: at("10:00:00"), Positions: map[string]string{"connection": "none"}},
+		moved("11:00:00", "connection", "none", "home", ""), moved("12:00:00", "connection", "home", "home office", ""),
+		moved("13:00:00", "connection", "home office", "home", ""), moved("14:00:00", "connection", "home", "none", ""),
+	}
+	h := Tell(events, []Switch{connection, {Name: "vpn", Positions: []string{"up"}}}, Window{at("08:00:00"), at("18:00:00")})
+	if got := strings.Join(h.Rows[0].Positions, ","); got != "home,home office,none" {
+		t.Errorf("the positions are %s", got)
+	}
+	if known := h.Known(); len(known.Rows) != 1 || known.Rows[0].Name != "connection" || len(known.Transitions) != 4 || len(h.Rows) != 2 {
+		t.Errorf("known is %v", known)
+	}
+}
+
 func TestSeconds(t *testing.T) {
 	events := []Event{observing("10:00:00", "online", "open", "awake"), moved("10:00:20", "internet", "online", "offline", "")}
 	h := Tell(events, switches(), Window{at("09:59:50"), at("10:01:00")})

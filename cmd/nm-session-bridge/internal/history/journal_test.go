@@ -65,6 +65,10 @@ func TestEvents(t *testing.T) {
 			Now{at("12:00:00"), 5 * hour, "a"},
 			"08:00:00 map[internet:online lid:unknown], 09:00:00 map[internet:portal] internet online>portal R [x.target]",
 		},
+		"an open switch": {
+			byBridge("08:00:00", "a", hour, "MESSAGE=observing", "OFFICE=desk 3", "LID=ajar"), Now{at("12:00:00"), 5 * hour, "a"},
+			"08:00:00 map[office:desk 3]",
+		},
 		"words that move nothing": {
 			start + byBridge("09:00:00", "a", 2*hour, "SWITCH=lid", "MESSAGE=the lid is read from UPower") +
 				byBridge("09:00:00", "a", 2*hour, "LID=", "MESSAGE=x") + byManager("10:00:00", "a", 3*hour, "0123"),
@@ -109,7 +113,7 @@ func TestEvents(t *testing.T) {
 		},
 	} {
 		l := &logbook{entries: test.entries, last: map[string]string{"a": logged("10:30:00", "a", 3*hour)}}
-		events, err := l.journal().Events(context.Background(), at("07:00:00"), switches(), test.now)
+		events, err := l.journal().Events(context.Background(), at("07:00:00"), append(switches(), Switch{Name: "office", Open: true}), test.now)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

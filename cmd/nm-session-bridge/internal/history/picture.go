@@ -30,7 +30,7 @@ const shortestGap = time.Second
 
 // glyphs are those of a switch's positions in their order. They differ without
 // colour, and are in most fonts.
-var glyphs = []string{"█", "░", "▒", "▓"}
+var glyphs = []string{"█", "░", "▒", "▓", "▚", "━", "┅", "╳"}
 
 const unknownGlyph = "·"
 

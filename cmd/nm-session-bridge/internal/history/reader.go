@@ -92,7 +92,7 @@ func (r *reader) observed(e entry) map[string]string {
 	positions := map[string]string{}
 	for _, s := range r.switches {
 		position := e.text(strings.ToUpper(s.Name))
-		if position == Unknown || slices.Contains(s.Positions, position) {
+		if position == Unknown || slices.Contains(s.Positions, position) || s.Open && position != "" {
 			positions[s.Name] = position
 		}
 	}

@@ -19,6 +19,7 @@ type reader struct {
 	*testing.T
 	socket *net.UnixConn
 	stream *os.File
+	way    *journald
 	log    *slog.Logger
 }
 
@@ -37,7 +38,8 @@ func listen(t *testing.T) reader {
 	}
 	stream, stderr := os.NewFile(uintptr(pair[0]), "stream"), os.NewFile(uintptr(pair[1]), "stderr")
 	t.Cleanup(func() { stream.Close(); stderr.Close() })
-	return reader{t, socket, stream, slog.New(handler{to: dial(path, stderr)})}
+	way := dial(path, stderr)
+	return reader{t, socket, stream, way, slog.New(handler{to: way})}
 }
 
 // entry reads an entry of the socket.
@@ -156,6 +158,29 @@ func TestAJournalThatIsGoneAndBackGetsEntriesAgain(t *testing.T) {
 	defer r.socket.Close()
 	r.log.Info("back")
 	if got := r.entry(); !strings.HasPrefix(got, "MESSAGE=back\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestABusyJournalGetsFieldsAllTheSame(t *testing.T) {
+	r := listen(t)
+	r.way.patience = time.Minute // more than any machine is slow
+	waiting := 0
+	for unix.Sendto(r.way.socket, []byte("MESSAGE=earlier\n"), unix.MSG_DONTWAIT, r.way.path) == nil {
+		waiting++
+	}
+	logged := make(chan struct{})
+	go func() {
+		r.log.Info("later")
+		close(logged)
+	}()
+	for range waiting {
+		if got := r.entry(); got != "MESSAGE=earlier\n" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	<-logged
+	if got := r.entry(); !strings.HasPrefix(got, "MESSAGE=later\n") {
 		t.Errorf("got %q", got)
 	}
 }
