@@ -39,8 +39,8 @@ func historyCommand() command {
 		name:    "history",
 		summary: "show the switches' past positions, from the journal",
 		notes: `A bar for each switch, how long each position lasted in all, and the latest
-transitions. Not counted is the time in which the bridge did not run or the
-machine slept. The fields of --json are in nm-session-bridge(1).`,
+transitions. Not counted is the time in which the bridge did not run, the machine
+slept, or nothing was known of the switch. The fields of --json are in nm-session-bridge(1).`,
 		examples: []example{
 			{"history", "the last 24 hours"},
 			{"history --since=today --switch=internet", "how long the internet was there today"},

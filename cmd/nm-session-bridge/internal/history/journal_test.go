@@ -66,7 +66,8 @@ func TestEvents(t *testing.T) {
 			"08:00:00 map[internet:online lid:unknown], 09:00:00 map[internet:portal] internet online>portal R [x.target]",
 		},
 		"an open switch": {
-			byBridge("08:00:00", "a", hour, "MESSAGE=observing", "OFFICE=desk 3", "LID=ajar"), Now{at("12:00:00"), 5 * hour, "a"},
+			byBridge("08:00:00", "a", hour, "MESSAGE=observing", "OFFICE=desk 3", "LID=ajar"),
+			Now{at("12:00:00"), 5 * hour, "a"},
 			"08:00:00 map[office:desk 3]",
 		},
 		"words that move nothing": {

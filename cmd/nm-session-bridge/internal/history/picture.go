@@ -55,7 +55,7 @@ func (h History) Picture(style Style) string {
 		gaps = gaps || row.total(Unknown, h.Window) >= shortestGap
 	}
 	if gaps {
-		p.line(p.paint(unknownGlyph, -1) + " the bridge did not run, or the machine slept: not counted")
+		p.line(p.paint(unknownGlyph, -1) + " not counted: the bridge did not run, the machine slept, or nobody could say")
 	}
 	p.transitions(h.Transitions)
 	return p.String()

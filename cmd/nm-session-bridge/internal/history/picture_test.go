@@ -50,7 +50,7 @@ lid       █ open 7 h 29 min (90 %)
           · unknown 3 h 40 min
 sleep     █ awake 8 h 20 min (85 %)
           ░ asleep 1 h 30 min (15 %)   · unknown 2 h 10 min
-· the bridge did not run, or the machine slept: not counted
+· not counted: the bridge did not run, the machine slept, or nobody could say
 
 the last 3 of 9 transitions (--verbose: all):
 Mon 13:30:01  lid       closed → open     LidClosed=false
@@ -66,7 +66,7 @@ lid  ░░░█████████████████████·�
 lid  █ open 4 h 29 min (90 %)
      ░ closed 30 min 1 s (10 %), 2 times
      · unknown 1 h 30 min
-· the bridge did not run, or the machine slept: not counted
+· not counted: the bridge did not run, the machine slept, or nobody could say
 
 Mon 08:00:00  lid  closed → open  LidClosed=false
 Mon 12:00:00  lid  open → closed  LidClosed=true
@@ -110,7 +110,7 @@ func TestColoursAreAroundGlyphsOnly(t *testing.T) {
 	coloured := h.Picture(Style{Width: 60, Colours: []func(string) string{marked("1"), marked("2"), marked("3")}, Faint: marked("0")})
 	for _, want := range []string{
 		"internet  <0>·····</><2>░░░</><3>▒▒</><1>███████████████</><0>······</><1>███████</><2>░</><1>███████</><0>····</>\n",
-		" <1>█</> online 6 h", " <2>░</> offline 1 h", " <3>▒</> portal 29 min", " <0>·</> unknown 3 h", "\n<0>·</> the bridge",
+		" <1>█</> online 6 h", " <2>░</> offline 1 h", " <3>▒</> portal 29 min", " <0>·</> unknown 3 h", "\n<0>·</> not counted: the",
 	} {
 		if !strings.Contains(coloured, want) {
 			t.Errorf("there is no %q in\n%s", want, coloured)
