@@ -30,7 +30,7 @@ const shortestGap = time.Second
 
 // glyphs are those of a switch's positions in their order. They differ without
 // colour, and are in most fonts.
-var glyphs = []string{"█", "░", "▒", "▓", "▚", "━", "┅", "╳"}
+func glyphs() []string { return []string{"█", "░", "▒", "▓", "▚", "━", "┅", "╳"} }
 
 const unknownGlyph = "·"
 
@@ -101,7 +101,7 @@ func glyph(i int) string {
 	if i < 0 {
 		return unknownGlyph
 	}
-	return glyphs[i%len(glyphs)]
+	return glyphs()[i%len(glyphs())]
 }
 
 // cells draws a row: each column shows what lasted longest in its time.
