@@ -6,24 +6,36 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// senderOf returns the sender that the header fields of a message name, an
-// array of structures of a code and a variant
-// (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-header-fields).
-// It is "" where they name none or cannot be read.
-func senderOf(order binary.ByteOrder, fields []byte) string {
-	f := fieldReader{order: order, rest: fields, left: len(fields)}
-	for f.left > 0 {
-		f.align(8)
-		code := dbus.HeaderField(f.byte())
-		content, ok := f.variant()
-		if !ok {
-			return ""
-		}
-		if code == dbus.FieldSender {
-			return string(content)
+// fields are those of a message's header fields that are looked at before it is
+// decoded. Those that it does not have are empty.
+type fields struct {
+	sender, signature    string
+	replySerial, unixFDs uint32
+}
+
+// parseFields reads header fields, an array of structures of a code and a
+// variant (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-header-fields).
+// It is not ok where they cannot be read.
+func parseFields(order binary.ByteOrder, raw []byte) (f fields, ok bool) {
+	r := fieldReader{order: order, rest: raw, left: len(raw)}
+	for r.left > 0 {
+		r.align(8)
+		code := dbus.HeaderField(r.byte())
+		kind, content := r.variant()
+		switch {
+		case r.left < 0:
+			return fields{}, false
+		case code == dbus.FieldSender && kind == 's':
+			f.sender = string(content)
+		case code == dbus.FieldSignature && kind == 'g':
+			f.signature = string(content)
+		case code == dbus.FieldReplySerial && kind == 'u':
+			f.replySerial = order.Uint32(content)
+		case code == dbus.FieldUnixFDs && kind == 'u':
+			f.unixFDs = order.Uint32(content)
 		}
 	}
-	return ""
+	return f, true
 }
 
 // fieldReader walks through header fields. What is read past their end is empty.
@@ -34,12 +46,13 @@ type fieldReader struct {
 	read  int
 }
 
-// variant returns the bytes of a variant of one of the types that header fields
-// have, and whether it was one.
-func (f *fieldReader) variant() (content []byte, ok bool) {
+// variant returns the type and the bytes of a variant of one of the types that
+// header fields have. After any other nothing is left.
+func (f *fieldReader) variant() (kind byte, content []byte) {
 	signature := f.take(int(f.byte()) + 1) // with its final zero
 	if len(signature) != 2 {
-		return nil, false
+		f.left = -1
+		return 0, nil
 	}
 	switch signature[0] {
 	case 's', 'o':
@@ -52,9 +65,9 @@ func (f *fieldReader) variant() (content []byte, ok bool) {
 		f.align(4)
 		content = f.take(4)
 	default:
-		return nil, false
+		f.left = -1
 	}
-	return content, f.left >= 0
+	return signature[0], content
 }
 
 func (f *fieldReader) length() int {

@@ -2,24 +2,16 @@ package bus
 
 import (
 	"bufio"
-	"encoding/binary"
-	"errors"
-	"io"
 
 	"github.com/godbus/dbus/v5"
 )
 
 const (
-	// The fixed part of a message's header: byte order, type, flags, version,
-	// length of the body, serial, length of the array of header fields
-	// (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages).
-	fixedHeader = 16
-
 	// largestFields bounds the header fields: a path, an interface, a member,
 	// two names and a signature, of at most 255 bytes each but for the path.
 	largestFields = 4 << 10
-	// largestSignal bounds what a service tells unasked. NetworkManager's
-	// longest signal lists its connections at some 60 bytes each.
+	// largestSignal bounds what comes unasked. NetworkManager's longest signal
+	// lists its connections at some 60 bytes each.
 	largestSignal = 64 << 10
 	// largestReply bounds an answer. The user manager's list of jobs takes some
 	// 250 bytes for each.
@@ -27,13 +19,15 @@ const (
 )
 
 // frames passes a connection's messages on, one frame at a time, and leaves out
-// those that are not to be decoded: what is too large, and signals of strangers.
+// those that are not to be decoded: what is too large, and what strangers send.
 // godbus closes the connection over some messages that a bus delivers, and any
 // local user may send one straight to this connection.
 type frames struct {
 	in *bufio.Reader
-	// believes tells whether signals of a sender are to be heard.
+	// believes tells whether what a sender signals and answers is to be heard.
 	believes func(sender string) bool
+	// serves tells whether calls with arguments of a signature are answered.
+	serves func(signature string) bool
 	// dropped is told of a believed sender's signal that was too large.
 	dropped func(sender string)
 
@@ -66,51 +60,30 @@ func (f *frames) Read(p []byte) (int, error) {
 // next reads the header of the next message, and skips the message if it is not
 // to be decoded.
 func (f *frames) next() error {
-	fixed, err := f.in.Peek(fixedHeader)
+	h, err := readHeader(f.in, largestFields)
 	if err != nil {
 		return err
 	}
-	order, ok := byteOrder(fixed[0])
-	if !ok {
-		return errors.New("the bus sent something that is no D-Bus message")
+	if !f.isWelcome(h) {
+		return skip(f.in, h.body)
 	}
-	kind := dbus.Type(fixed[1])
-	body := int64(order.Uint32(fixed[4:]))
-	fields := int64(order.Uint32(fixed[12:]))
-	header := fixedHeader + (fields+7)/8*8
-	if fields > largestFields {
-		return f.skip(header + body)
-	}
-	whole := make([]byte, header)
-	if _, err := io.ReadFull(f.in, whole); err != nil {
-		return err
-	}
-	isReply := kind == dbus.TypeMethodReply || kind == dbus.TypeError
-	sender := senderOf(order, whole[fixedHeader:fixedHeader+fields])
-	switch {
-	case kind == dbus.TypeSignal && !f.believes(sender):
-		return f.skip(body)
-	case kind == dbus.TypeSignal && body > largestSignal:
-		f.dropped(sender)
-		return f.skip(body)
-	case !isReply && body > largestSignal, body > largestReply:
-		return f.skip(body) // who waits for it is told by its deadline
-	}
-	f.pending, f.body = whole, body
+	f.pending, f.body = h.raw, h.body
 	return nil
 }
 
-func (f *frames) skip(length int64) error {
-	_, err := io.CopyN(io.Discard, f.in, length)
-	return err
-}
-
-func byteOrder(mark byte) (binary.ByteOrder, bool) {
-	switch mark {
-	case 'l':
-		return binary.LittleEndian, true
-	case 'B':
-		return binary.BigEndian, true
+// isWelcome tells whether a message is to be decoded. Who waits for the answer
+// to one that is not is told by a deadline.
+func (f *frames) isWelcome(h header) bool {
+	switch {
+	case !h.legible:
+		return false
+	case h.kind == dbus.TypeMethodCall:
+		return f.serves(h.fields.signature) && h.body <= largestSignal
+	case !f.believes(h.fields.sender):
+		return false
+	case h.kind == dbus.TypeSignal && h.body > largestSignal:
+		f.dropped(h.fields.sender)
+		return false
 	}
-	return nil, false
+	return h.body <= largestReply
 }

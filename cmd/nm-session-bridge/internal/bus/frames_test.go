@@ -58,6 +58,7 @@ func through(messages ...[]byte) (passed []byte, dropped []string, err error) {
 	f := &frames{
 		in:       bufio.NewReader(bytes.NewReader(slices.Concat(messages...))),
 		believes: func(sender string) bool { return sender == believed },
+		serves:   func(signature string) bool { return signature == "s" },
 		dropped:  func(sender string) { dropped = append(dropped, sender) },
 		begun:    true,
 	}
@@ -81,10 +82,13 @@ func TestOnlyWhatIsBelievedAndNotTooLargeIsDecoded(t *testing.T) {
 		"stranger, big-endian":    {encode(t, dbus.TypeSignal, ":1.8", binary.BigEndian, "x"), false, nil},
 		"stranger's large":        {encode(t, dbus.TypeSignal, ":1.8", binary.LittleEndian, large), false, nil},
 		"nobody's signal":         {encode(t, dbus.TypeSignal, "", binary.LittleEndian, "x"), false, nil},
-		"reply":                   {encode(t, dbus.TypeMethodReply, ":1.8", binary.LittleEndian, large), true, nil},
+		"reply":                   {encode(t, dbus.TypeMethodReply, believed, binary.LittleEndian, large), true, nil},
+		"stranger's reply":        {encode(t, dbus.TypeMethodReply, ":1.8", binary.LittleEndian, "x"), false, nil},
 		"huge reply":              {encode(t, dbus.TypeMethodReply, believed, binary.LittleEndian, huge), false, nil},
-		"error":                   {encode(t, dbus.TypeError, ":1.8", binary.LittleEndian, large), true, nil},
+		"error":                   {encode(t, dbus.TypeError, believed, binary.LittleEndian, large), true, nil},
+		"stranger's error":        {encode(t, dbus.TypeError, ":1.8", binary.LittleEndian, "x"), false, nil},
 		"call":                    {encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, "x"), true, nil},
+		"call that is not served": {encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, uint32(1)), false, nil},
 		"large call":              {encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, large), false, nil},
 		"sender that is too long": {encode(t, dbus.TypeSignal, strings.Repeat("x", largestFields), binary.LittleEndian), false, nil},
 	} {

@@ -49,8 +49,16 @@ func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	}
 }
 
-// believes tells whether signals of a sender are to be heard: of the bus daemon
-// and of the followed services' present owners.
+// serves tells whether calls with arguments of a signature are answered. godbus
+// closes the connection over some arguments of other types.
+func (r *router) serves(signature string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.served != nil && slices.Contains([]string{"", "s", "ss", "ssv"}, signature)
+}
+
+// believes tells whether a sender is to be heard: the bus daemon and the
+// followed services' present owners. Nobody else is called.
 func (r *router) believes(sender string) bool {
 	if sender == daemonName {
 		return true

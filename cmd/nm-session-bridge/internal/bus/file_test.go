@@ -1,0 +1,96 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// lender is a service that answers with a file.
+type lender struct{ file *os.File }
+
+// Lend returns the file.
+func (l lender) Lend(what string) (dbus.UnixFD, *dbus.Error) {
+	if what != "pipe" {
+		return 0, dbus.NewError("org.example.Refused", []any{"there is no " + what})
+	}
+	return dbus.UnixFD(l.file.Fd()), nil
+}
+
+// Talk returns no file.
+func (l lender) Talk() (uint32, *dbus.Error) { return 2, nil }
+
+// lend provides a lender of the writing end of a pipe and returns its reading end.
+func lend(t *testing.T, address string) *os.File {
+	t.Helper()
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = errors.Join(owner.Close(), reading.Close(), writing.Close()) })
+	if err := owner.Export(lender{writing}, path, iface); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := owner.RequestName(name, 0); err != nil {
+		t.Fatal(err)
+	}
+	return reading
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
+}
+
+func TestAFileIsLent(t *testing.T) {
+	address := startBus(t)
+	reading := lend(t, address)
+	file, err := CallForFile(patient(t), address, name, path, iface, "Lend", "pipe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString("x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reading.Read(make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatIsNotLentIsAnErrorAndLeaksNothing(t *testing.T) {
+	address := startBus(t)
+	lend(t, address)
+	before := descriptors(t)
+	_, err := CallForFile(patient(t), address, name, path, iface, "Lend", "drum")
+	var refusal dbus.Error
+	if !errors.As(err, &refusal) || refusal.Name != "org.example.Refused" || refusal.Error() != "there is no drum" {
+		t.Errorf("got %#v", err)
+	}
+	if _, err := CallForFile(patient(t), address, name, path, iface, "Talk"); err == nil {
+		t.Error("a number was taken for a file")
+	}
+	if _, err := CallForFile(patient(t), address, "org.example.Nobody", path, iface, "Lend", "pipe"); !errors.As(err, &refusal) ||
+		refusal.Name != "org.freedesktop.DBus.Error.NameHasNoOwner" {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := CallForFile(ctx, address, name, path, iface, "Lend", "pipe"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, and %d were before", after, before)
+	}
+}

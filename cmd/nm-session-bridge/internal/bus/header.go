@@ -1,0 +1,65 @@
+package bus
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// The fixed part of a message's header: byte order, type, flags, version, length
+// of the body, serial, length of the array of header fields
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages).
+const fixedHeader = 16
+
+// header is what precedes a message's body.
+type header struct {
+	kind   dbus.Type
+	fields fields
+	// legible tells whether the fields could be read.
+	legible bool
+	raw     []byte
+	body    int64 // the body's length
+}
+
+// readHeader reads a header, and skips fields that are larger than some number
+// of bytes: they are not legible.
+func readHeader(in *bufio.Reader, largestFields int64) (header, error) {
+	fixed, err := in.Peek(fixedHeader)
+	if err != nil {
+		return header{}, err
+	}
+	order, ok := byteOrder(fixed[0])
+	if !ok {
+		return header{}, errors.New("the bus sent something that is no D-Bus message")
+	}
+	h := header{kind: dbus.Type(fixed[1]), body: int64(order.Uint32(fixed[4:]))}
+	length := int64(order.Uint32(fixed[12:]))
+	whole := fixedHeader + (length+7)/8*8
+	if length > largestFields {
+		return h, skip(in, whole)
+	}
+	h.raw = make([]byte, whole)
+	if _, err := io.ReadFull(in, h.raw); err != nil {
+		return header{}, err
+	}
+	h.fields, h.legible = parseFields(order, h.raw[fixedHeader:fixedHeader+length])
+	return h, nil
+}
+
+func skip(in *bufio.Reader, length int64) error {
+	_, err := io.CopyN(io.Discard, in, length)
+	return err
+}
+
+func byteOrder(mark byte) (binary.ByteOrder, bool) {
+	switch mark {
+	case 'l':
+		return binary.LittleEndian, true
+	case 'B':
+		return binary.BigEndian, true
+	}
+	return nil, false
+}
