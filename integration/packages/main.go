@@ -24,13 +24,16 @@ func run(args []string) int {
 		return 2
 	}
 	missing := append(sandbox.Missing(), missingOf(more(args[0]))...)
+	_, err := exec.LookPath("apt-get")
+	isDebian := err == nil
+	needsBroker := args[0] == "test" && !sandbox.BrokerInstalled()
 	if args[0] == "test" {
 		missing = append(missing, laptop.Missing()...)
 	}
-	if len(missing) == 0 {
-		return 0
+	if needsBroker && !isDebian {
+		missing = append(missing, sandbox.Requirement{Apt: "dbus-broker", Dnf: "dbus-broker", Pacman: "dbus-broker"})
 	}
-	if _, err := exec.LookPath("apt-get"); err != nil {
+	if len(missing) > 0 && !isDebian {
 		manager := "dnf"
 		if _, err := exec.LookPath("pacman"); err == nil {
 			manager = "pacman"
@@ -38,7 +41,15 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "packages are missing; install them as root with:", sandbox.InstallCommand(manager, missing))
 		return 2
 	}
-	if err := install(missing); err != nil {
+	if len(missing) > 0 {
+		err = install(missing)
+	} else {
+		err = nil
+	}
+	if err == nil && needsBroker {
+		err = unpackBroker()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "packages:", err)
 		return 1
 	}

@@ -17,9 +17,11 @@ const SystemBusAddress = "unix:path=" + systemBusPath
 
 const systemBusPath = "/run/dbus/system_bus_socket"
 
-// SystemBus is the distribution's dbus-daemon with its stock policy. Nothing can be activated on it.
+// SystemBus is the distribution's dbus-daemon or dbus-broker with its stock policy. Nothing can be activated
+// on it.
 type SystemBus struct {
 	sb     *Sandbox
+	broker bool
 	daemon *daemon
 }
 
@@ -31,6 +33,13 @@ func (b *SystemBus) Start(ctx context.Context) error {
 	if err := os.MkdirAll("/run/dbus", 0o755); err != nil {
 		return err
 	}
+	if b.broker {
+		return b.startBroker(ctx)
+	}
+	return b.startDaemon(ctx)
+}
+
+func (b *SystemBus) startDaemon(ctx context.Context) error {
 	cmd := exec.Command("dbus-daemon", "--config-file=/usr/share/dbus-1/system.conf", "--address="+SystemBusAddress,
 		"--nofork", "--nopidfile", "--nosyslog", "--print-address=3")
 	read, write, err := os.Pipe()
@@ -77,6 +86,14 @@ func (sb *Sandbox) ConnectSystemBusAsUser(ctx context.Context) (*dbus.Conn, erro
 func (sb *Sandbox) ConnectSessionBus(ctx context.Context) (*dbus.Conn, error) {
 	return connectAs(ctx, UID, SessionBus, dbus.NewSequentialSignalHandler())
 }
+
+// DialSystemBus opens a socket to the system bus as a user, who need not have a name, and says nothing yet.
+// The caller closes it.
+func (sb *Sandbox) DialSystemBus(uid int) (net.Conn, error) { return dialAs(uid, systemBusPath) }
+
+// DialSessionBus opens a socket to the user's session bus as some user, and says nothing yet. The caller
+// closes it.
+func (sb *Sandbox) DialSessionBus(uid int) (net.Conn, error) { return dialAs(uid, SessionBus) }
 
 func connectAs(ctx context.Context, uid int, path string, signals dbus.SignalHandler) (*dbus.Conn, error) {
 	socket, err := dialAs(uid, path)

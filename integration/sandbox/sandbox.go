@@ -36,6 +36,8 @@ type Options struct {
 	LidClosed bool
 	// JournalStorage is journald's Storage=; empty means persistent.
 	JournalStorage string
+	// Broker makes dbus-broker the system bus in place of dbus-daemon.
+	Broker bool
 	// LogDir is a directory for what the daemons print and, at the end, the journal. Empty: none is kept.
 	LogDir string
 }
@@ -90,7 +92,7 @@ func (sb *Sandbox) up(ctx context.Context, options Options) error {
 	if err := sb.startJournal(ctx, options.JournalStorage); err != nil {
 		return err
 	}
-	sb.SystemBus = &SystemBus{sb: sb}
+	sb.SystemBus = &SystemBus{sb: sb, broker: options.Broker}
 	if err := sb.SystemBus.Start(ctx); err != nil {
 		return err
 	}
