@@ -27,7 +27,7 @@ type Client struct {
 	Name string
 
 	conn     *net.UnixConn
-	received func(frame []byte)
+	received []func(frame []byte)
 	null     int
 
 	mu      sync.Mutex
@@ -38,9 +38,8 @@ type Client struct {
 }
 
 // NewClient greets the bus behind a socket as the user that it was opened by,
-// with or without fd passing. Each frame that comes is passed to received,
-// unless that is nil.
-func NewClient(socket net.Conn, uid int, fds bool, received func(frame []byte)) (*Client, error) {
+// with or without fd passing. Each frame that comes is passed to the receivers.
+func NewClient(socket net.Conn, uid int, fds bool, received ...func(frame []byte)) (*Client, error) {
 	conn, ok := socket.(*net.UnixConn)
 	if !ok {
 		return nil, fmt.Errorf("%T is no Unix socket", socket)
@@ -106,8 +105,8 @@ func (c *Client) read(in *bufio.Reader) {
 			c.mu.Unlock()
 			return
 		}
-		if c.received != nil {
-			c.received(frame)
+		for _, receive := range c.received {
+			receive(frame)
 		}
 		if kind := dbus.Type(frame[placeOfType]); kind == dbus.TypeMethodReply || kind == dbus.TypeError {
 			c.answer(frame)

@@ -19,10 +19,10 @@ func Large(victim Victim) []Forgery {
 	}
 	long.fields[dbus.FieldPath] = dbus.ObjectPath(path)
 	return []Forgery{
-		{l.name + ", a path of 1 MiB", long.frame(), false},
-		{l.name + ", 8 MiB", l.letter(bodyOf(little, make([]byte, 8<<20))).frame(), false},
-		{l.name + ", 31 MiB", l.letter(bodyOf(little, make([]byte, 31<<20))).frame(), false},
-		{l.name + ", 33 MiB", l.letter(bodyOf(little, make([]byte, 33<<20))).frame(), false},
+		{Name: l.name + ", a path of 1 MiB", Frame: long.frame()},
+		{Name: l.name + ", 8 MiB", Frame: l.letter(zeros("ay", 8<<20)).frame()},
+		{Name: l.name + ", 31 MiB", Frame: l.letter(zeros("ay", 31<<20)).frame()},
+		{Name: l.name + ", 33 MiB", Frame: l.letter(zeros("ay", 33<<20)).frame()},
 	}
 }
 
@@ -49,22 +49,21 @@ func malformed(l lie) []Forgery {
 	carrying := func(how string, b body) Forgery {
 		return Forgery{Name: l.name + ", " + how, Frame: l.letter(b).frame()}
 	}
-	claimed := carrying("descriptors that are not there", body{})
+	var claimed Forgery
 	claims := l.letter(body{})
 	claims.fields = map[dbus.HeaderField]any{dbus.FieldUnixFDs: uint32(5)}
 	for field, value := range l.fields {
 		claims.fields[field] = value
 	}
 	claimed.Frame = claims.frame()
-	return []Forgery{
+	all := []Forgery{
 		with("eight bytes behind the body", func(frame []byte) []byte {
 			return setBody(bodyLength + 8)(append(frame, frame[:8]...))
 		}),
-		with("a body longer than it says", setBody(bodyLength-8)),
+		with("a body shorter than it is", setBody(bodyLength-8)),
 		with("no body though it has a signature", func(frame []byte) []byte {
 			return setBody(0)(frame[:len(frame)-int(bodyLength)])
 		}),
-		with("a body of 127 MiB", setBody(127<<20)),
 		with("a body of 4 GiB", setBody(1<<32-1)),
 		with("header fields of 4 GiB", func(frame []byte) []byte {
 			little.PutUint32(frame[placeOfFieldsLength:], 1<<32-1)
@@ -88,6 +87,15 @@ func malformed(l lie) []Forgery {
 		carrying("a variant of two types", body{"v", []byte("\x02yy\x00\x07\x07"), 0}),
 		carrying("a variant of no type", body{"v", []byte("\x00\x00\x07\x07"), 0}),
 		carrying("more bytes than the signature", body{"y", make([]byte, 64), 0}),
-		claimed,
 	}
+	for _, promise := range []Forgery{
+		with("half a message", func(frame []byte) []byte { return frame[:len(frame)/2] }),
+		with("half a header", func(frame []byte) []byte { return frame[:fixedHeader/2] }),
+		with("8 bytes of a body of 127 MiB", setBody(127<<20)),
+		with("no descriptor though it promises some", func([]byte) []byte { return claimed.Bytes }),
+	} {
+		promise.Unfinished = true
+		all = append(all, promise)
+	}
+	return all
 }

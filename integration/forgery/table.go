@@ -28,6 +28,16 @@ type Forgery struct {
 	// Small tells that it is well-formed and no larger than what the real
 	// services send.
 	Small bool
+	// Unfinished tells that the bus waits for the rest.
+	Unfinished bool
+
+	letter letter
+}
+
+// WithFD is the same with a file descriptor that nothing in it speaks of.
+func (f Forgery) WithFD() Frame {
+	f.letter.body.fds = 1
+	return f.letter.frame()
 }
 
 // Victim is whom the forgeries are for.
@@ -149,7 +159,7 @@ func shapes(l lie) []Forgery {
 	honest := bodyOf(little, l.args...)
 	var all []Forgery
 	add := func(how string, small bool, letter letter) {
-		all = append(all, Forgery{l.name + ", " + how, letter.frame(), small})
+		all = append(all, Forgery{Name: l.name + ", " + how, Frame: letter.frame(), Small: small, letter: letter})
 	}
 	add("as the real one", true, l.letter(honest))
 	add("wrong types", true, l.letter(bodyOf(little, otherTypes(l.args)...)))
@@ -163,7 +173,7 @@ func shapes(l lie) []Forgery {
 	add("keys that are booleans", true, l.letter(bodyOfKeys("a{by}", []byte{1, 0, 0, 0, 7})))
 	add("keys that are signatures", true, l.letter(bodyOfKeys("a{gy}", []byte{1, 'y', 0, 7})))
 	add("keys that are numbers which are none", true, l.letter(bodyOfKeys("a{dy}", []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x7f, 7})))
-	add("32 arrays in each other", true, l.letter(body{strings.Repeat("a", 32) + "y", make([]byte, 4), 0}))
+	add("32 arrays in each other", true, l.letter(zeros(strings.Repeat("a", 32)+"y", 0)))
 	swapped := l.letter(bodyOf(big, l.args...))
 	swapped.order = big
 	add("big-endian", true, swapped)
@@ -185,8 +195,8 @@ func shapes(l lie) []Forgery {
 	attached.fds = manyFDs
 	add("many descriptors attached", false, l.letter(attached))
 	if l.kind == dbus.TypeSignal {
-		add("1 MiB", false, l.letter(bodyOf(little, make([]byte, 1<<20))))
-		add("100,000 strings", false, l.letter(bodyOf(little, make([]string, 100_000))))
+		add("1 MiB", false, l.letter(zeros("ay", 1<<20)))
+		add("64 KiB of empty strings", false, l.letter(zeros("as", 64<<10-3)))
 	}
 	return all
 }
@@ -194,6 +204,14 @@ func shapes(l lie) []Forgery {
 // manyFDs is as many as the system bus takes with one message (max_message_unix_fds,
 // dbus-daemon(1)).
 const manyFDs = 16
+
+// zeros is an array of so many bytes, all of them zero: numbers, or empty strings
+// of eight bytes each, less the padding of the last.
+func zeros(signature string, size int) body {
+	b := make([]byte, 4+size)
+	little.PutUint32(b, uint32(size))
+	return body{signature, b, 0}
+}
 
 func bytesInVariants(depth int) []byte {
 	b := append(bytes.Repeat([]byte("\x01v\x00"), depth-1), "\x02ay\x00"...)

@@ -1,0 +1,314 @@
+package integration
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/forgery"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// stranger is the user "nobody": neither root nor the bridge's own.
+const stranger = 65534
+
+// besieged is a scene with somebody who deceives the bridge.
+type besieged struct {
+	*scene
+	dial    func() (*forgery.Client, error)
+	forger  *forgery.Client
+	witness *forgery.Witness
+	victim  forgery.Victim
+	pid     int
+	before  string // the process that the bridge is
+	logged  int    // how much of the log there was
+}
+
+// besiege brings up a sandbox with the bridge at rest.
+func besiege(t *testing.T, options sandbox.Options) *besieged {
+	t.Helper()
+	b := &besieged{scene: begin(t, options)}
+	// What SIGQUIT prints is to name our goroutines, not the runtime's own.
+	b.write(".config/systemd/user/"+bridgeUnit+".d/traces.conf", "[Service]\nEnvironment=GOTRACEBACK=all\n")
+	b.install()
+	return b
+}
+
+// bySystemBus has a user other than the bridge's forge on the system bus.
+func (b *besieged) bySystemBus() {
+	b.Helper()
+	b.dial = func() (*forgery.Client, error) {
+		socket, err := b.DialSystemBus(stranger)
+		if err != nil {
+			return nil, err
+		}
+		return forgery.NewClient(socket, stranger, true)
+	}
+	socket, err := b.DialSystemBus(sandbox.UID)
+	b.must(err)
+	b.attend(socket, "org.freedesktop.NetworkManager", "org.freedesktop.login1")
+}
+
+// bySessionBus has a process of the bridge's own user forge on the session bus.
+func (b *besieged) bySessionBus() {
+	b.Helper()
+	b.dial = func() (*forgery.Client, error) {
+		socket, err := b.DialSessionBus(sandbox.UID)
+		if err != nil {
+			return nil, err
+		}
+		return forgery.NewClient(socket, sandbox.UID, true)
+	}
+	socket, err := b.DialSessionBus(sandbox.UID)
+	b.must(err)
+	b.attend(socket, "org.freedesktop.systemd1")
+}
+
+// attend connects the forger, and the witness through a socket, and finds what
+// is to be deceived. From then on nothing may change by itself.
+func (b *besieged) attend(socket net.Conn, services ...string) {
+	b.Helper()
+	var err error
+	b.forger, err = b.dial()
+	b.must(err)
+	b.witness, err = forgery.NewWitness(socket, sandbox.UID)
+	b.must(err)
+	b.Cleanup(func() {
+		_ = b.forger.Close()
+		_ = b.witness.Close()
+	})
+	b.victim.Owners = map[string]string{}
+	for _, name := range services {
+		b.victim.Owners[name], err = b.forger.Owner(name)
+		b.must(err)
+	}
+	b.online()
+	b.lid("open")
+	b.status("internet online, lid open")
+	b.settle()
+	b.record()
+	b.before, b.logged = b.process(), len(b.log())
+	b.pid, err = strconv.Atoi(b.systemctl("show", "-P", "MainPID", bridgeUnit))
+	b.must(err)
+	names, err := b.forger.ConnectionsOf(uint32(b.pid))
+	b.must(err)
+	if len(names) != 1 {
+		b.Fatalf("the bridge has the connections %q, not one", names)
+	}
+	b.victim.Name = names[0]
+}
+
+// process tells which process the bridge is, of which start.
+func (b *besieged) process() string {
+	b.Helper()
+	return b.systemctl("show", "-p", "MainPID", "-p", "InvocationID", "-p", "NRestarts", bridgeUnit)
+}
+
+// try sends a forgery and connects anew where the bus does not bear it.
+func (b *besieged) try(frame forgery.Frame, unfinished bool) forgery.Outcome {
+	b.Helper()
+	outcome := forgery.Disconnected
+	if unfinished {
+		b.must(b.forger.Send(frame))
+	} else {
+		outcome, _ = b.forger.Try(frame)
+	}
+	if outcome == forgery.Disconnected {
+		_ = b.forger.Close()
+		var err error
+		b.forger, err = b.dial()
+		b.must(err)
+	}
+	return outcome
+}
+
+// tryAll sends forgeries to the bridge, and the same to the witness.
+func (b *besieged) tryAll(table func(forgery.Victim) []forgery.Forgery) map[forgery.Outcome]int {
+	b.Helper()
+	witness := b.victim
+	witness.Name = b.witness.Name
+	toWitness := table(witness)
+	outcomes := map[forgery.Outcome]int{}
+	for i, f := range table(b.victim) {
+		outcomes[b.try(f.Frame, f.Unfinished)]++
+		b.try(toWitness[i].Frame, f.Unfinished)
+		if _, err := b.forger.Call("GetConnectionUnixProcessID", b.victim.Name); err != nil {
+			b.Fatalf("%s: the bridge has lost its connection: %v", f.Name, err)
+		}
+	}
+	// What came before the answer has been read when it is.
+	_, err := b.witness.Call("GetId")
+	b.must(err)
+	return outcomes
+}
+
+// lidMoves closes and opens the lid. Once the targets have followed, the bridge
+// has read all that was sent to it before.
+func (b *besieged) lidMoves() {
+	b.Helper()
+	b.must(b.Login1.SetLid(true))
+	b.lid("closed")
+	b.must(b.Login1.SetLid(false))
+	b.lid("open")
+}
+
+// caused counts the transitions that nothing real accounts for: starts of
+// targets beyond those that are named. A target that stops makes another start.
+func (b *besieged) caused(real ...string) int {
+	b.Helper()
+	b.settle()
+	excess := -len(real)
+	for _, target := range []string{
+		"internet-online.target", "internet-offline.target", "internet-portal.target",
+		"lid-open.target", "lid-closed.target", "sleep.target",
+	} {
+		excess += b.timeline.Starts(target)
+	}
+	for _, target := range real {
+		b.must(b.timeline.WaitStarts(b.ctx, target, 1))
+	}
+	if excess != 0 {
+		b.Errorf("%d transitions are not real", excess)
+	}
+	return excess
+}
+
+// unharmed checks that the bridge is the process that it was, and has nothing
+// to say but of what really changed.
+func (b *besieged) unharmed(lines int) {
+	b.Helper()
+	if now := b.process(); now != b.before {
+		b.Errorf("the bridge was\n%s\nand is\n%s", b.before, now)
+	}
+	if said := strings.TrimSpace(b.log()[b.logged:]); strings.Count(said, "\n")+1 != lines {
+		b.Errorf("the bridge had something to say of forgeries:\n%s", said)
+	}
+}
+
+// footprint is what a process holds.
+type footprint struct {
+	fds, threads  int
+	resident, top int // KiB: now, and at most since the last forgetTop
+}
+
+func (b *besieged) footprint() footprint {
+	b.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
+	b.must(err)
+	held := footprint{fds: len(fds)}
+	for name, value := range map[string]*int{"Threads": &held.threads, "VmRSS": &held.resident, "VmHWM": &held.top} {
+		*value = b.procStatus(name)
+	}
+	return held
+}
+
+func (b *besieged) procStatus(name string) int {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.pid))
+	b.must(err)
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			number, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+			b.must(err)
+			return number
+		}
+	}
+	b.Fatalf("/proc/%d/status does not tell %s", b.pid, name)
+	return 0
+}
+
+// forgetTop has the kernel count the most that is resident anew (proc(5), clear_refs).
+func (b *besieged) forgetTop() {
+	b.Helper()
+	b.must(os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", b.pid), []byte("5"), 0))
+}
+
+// goroutines ends the bridge in the way that makes it tell its goroutines, and
+// starts it again.
+func (b *besieged) goroutines() []string {
+	b.Helper()
+	seen := len(b.log())
+	b.systemctl("kill", "-s", "QUIT", bridgeUnit)
+	b.expect("failed", bridgeUnit)
+	var created []string
+	for line := range strings.Lines(b.log()[seen:]) {
+		by, ok := strings.CutPrefix(line, "created by ")
+		// The runtime's own come and go with the garbage.
+		if ok && !strings.HasPrefix(by, "runtime.") {
+			by, _, _ = strings.Cut(by, " in goroutine")
+			created = append(created, by)
+		}
+	}
+	if len(created) == 0 {
+		b.Fatal("the bridge does not tell its goroutines")
+	}
+	slices.Sort(created)
+	b.systemctl("start", bridgeUnit)
+	b.status("internet online, lid open")
+	return created
+}
+
+// volleys are the small forgeries that the bus bears, put together in pieces
+// that can be written at once, as they are and with a descriptor each.
+func (b *besieged) volleys() (bare, withFDs []volley) {
+	b.Helper()
+	var frames, framesWithFD []forgery.Frame
+	for _, f := range forgery.Table(b.victim) {
+		if f.Small && f.FDs == 0 && b.try(f.Frame, false) != forgery.Disconnected {
+			frames = append(frames, f.Frame)
+		}
+		if f.Small && b.try(f.WithFD(), false) != forgery.Disconnected {
+			framesWithFD = append(framesWithFD, f.WithFD())
+		}
+	}
+	return inVolleys(frames), inVolleys(framesWithFD)
+}
+
+// volley is some frames that are written in one piece.
+type volley struct {
+	forgery.Frame
+	count int
+}
+
+func inVolleys(frames []forgery.Frame) []volley {
+	// A system bus disconnects whom it has more than 16 descriptors of that no
+	// message has claimed yet: those of this volley and of the one before.
+	const size = 8
+	var all []volley
+	for some := range slices.Chunk(frames, size) {
+		all = append(all, volley{forgery.Join(some), len(some)})
+	}
+	return all
+}
+
+// shoot sends at least so many forgeries, one volley after the other. Once a
+// round it waits for the bus: dbus-broker hangs up on whom it cannot keep up with.
+func (b *besieged) shoot(volleys []volley, atLeast int) (sent int) {
+	b.Helper()
+	for sent < atLeast {
+		for _, v := range volleys {
+			b.must(b.forger.Send(v.Frame))
+			sent += v.count
+		}
+		_, err := b.forger.Call("GetId")
+		b.must(err)
+	}
+	return sent
+}
+
+// reachedAt tells when a target became active.
+func (b *besieged) reachedAt(target string) time.Time {
+	b.Helper()
+	for _, event := range b.timeline.Events() {
+		if event.Kind == sandbox.UnitChanged && event.Unit == target && event.Active == "active" {
+			return event.Time
+		}
+	}
+	b.Fatalf("%s was not reached", target)
+	return time.Time{}
+}

@@ -1,0 +1,39 @@
+package forgery
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"sync/atomic"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Witness is a connection without fd passing, as a daemon's ought to be. What
+// reaches it reaches the daemon's own, too.
+type Witness struct {
+	*Client
+	// Reached counts the messages that came from other clients of the bus, and
+	// Poison those of them that make godbus close a connection.
+	Reached, Poison atomic.Int64
+}
+
+// NewWitness greets the bus behind a socket as the user that it was opened by.
+func NewWitness(socket net.Conn, uid int) (*Witness, error) {
+	w := &Witness{}
+	var err error
+	w.Client, err = NewClient(socket, uid, false, w.judge)
+	return w, err
+}
+
+func (w *Witness) judge(frame []byte) {
+	message, err := dbus.DecodeMessage(bytes.NewReader(frame))
+	var ignored dbus.InvalidMessageError
+	switch {
+	case err == nil && message.Headers[dbus.FieldSender].Value() == daemonName:
+		return
+	case err != nil && !errors.As(err, &ignored):
+		w.Poison.Add(1)
+	}
+	w.Reached.Add(1)
+}
