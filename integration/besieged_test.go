@@ -253,20 +253,25 @@ func (b *besieged) goroutines() []string {
 	return created
 }
 
-// volleys are the small forgeries that the bus bears, put together in pieces
-// that can be written at once, as they are and with a descriptor each.
+// volleys are the small forgeries that the bus bears: without descriptors, put
+// together to be written in one piece, and with one each.
 func (b *besieged) volleys() (bare, withFDs []volley) {
 	b.Helper()
-	var frames, framesWithFD []forgery.Frame
+	const size = 32
+	var frames []forgery.Frame
 	for _, f := range forgery.Table(b.victim) {
 		if f.Small && f.FDs == 0 && b.try(f.Frame, false) != forgery.Disconnected {
 			frames = append(frames, f.Frame)
 		}
 		if f.Small && b.try(f.WithFD(), false) != forgery.Disconnected {
-			framesWithFD = append(framesWithFD, f.WithFD())
+			// dbus-broker takes all descriptors of one piece for its first message's.
+			withFDs = append(withFDs, volley{f.WithFD(), 1})
 		}
 	}
-	return inVolleys(frames), inVolleys(framesWithFD)
+	for some := range slices.Chunk(frames, size) {
+		bare = append(bare, volley{forgery.Join(some), len(some)})
+	}
+	return bare, withFDs
 }
 
 // volley is some frames that are written in one piece.
@@ -275,19 +280,7 @@ type volley struct {
 	count int
 }
 
-func inVolleys(frames []forgery.Frame) []volley {
-	// A system bus disconnects whom it has more than 16 descriptors of that no
-	// message has claimed yet: those of this volley and of the one before.
-	const size = 8
-	var all []volley
-	for some := range slices.Chunk(frames, size) {
-		all = append(all, volley{forgery.Join(some), len(some)})
-	}
-	return all
-}
-
-// shoot sends at least so many forgeries, one volley after the other. Once a
-// round it waits for the bus: dbus-broker hangs up on whom it cannot keep up with.
+// shoot sends at least so many forgeries, one volley after the other.
 func (b *besieged) shoot(volleys []volley, atLeast int) (sent int) {
 	b.Helper()
 	for sent < atLeast {
@@ -295,8 +288,6 @@ func (b *besieged) shoot(volleys []volley, atLeast int) (sent int) {
 			b.must(b.forger.Send(v.Frame))
 			sent += v.count
 		}
-		_, err := b.forger.Call("GetId")
-		b.must(err)
 	}
 	return sent
 }
