@@ -258,18 +258,27 @@ func (b *besieged) goroutines() []string {
 func (b *besieged) volleys() (bare, withFDs []volley) {
 	b.Helper()
 	const size = 32
-	var frames []forgery.Frame
+	var frames []volley
 	for _, f := range forgery.Table(b.victim) {
-		if f.Small && f.FDs == 0 && b.try(f.Frame, false) != forgery.Disconnected {
-			frames = append(frames, f.Frame)
+		if !f.Small {
+			continue
 		}
-		if f.Small && b.try(f.WithFD(), false) != forgery.Disconnected {
+		if outcome := b.try(f.Frame, false); f.FDs == 0 && outcome != forgery.Disconnected {
+			frames = append(frames, newVolley(f, f.Frame, outcome))
+		}
+		if outcome := b.try(f.WithFD(), false); outcome != forgery.Disconnected {
 			// dbus-broker takes all descriptors of one piece for its first message's.
-			withFDs = append(withFDs, volley{f.WithFD(), 1})
+			withFDs = append(withFDs, newVolley(f, f.WithFD(), outcome))
 		}
 	}
 	for some := range slices.Chunk(frames, size) {
-		bare = append(bare, volley{forgery.Join(some), len(some)})
+		var together volley
+		for _, one := range some {
+			together.Bytes = append(together.Bytes, one.Bytes...)
+			together.sent += one.sent
+			together.delivered += one.delivered
+		}
+		bare = append(bare, together)
 	}
 	return bare, withFDs
 }
@@ -277,19 +286,29 @@ func (b *besieged) volleys() (bare, withFDs []volley) {
 // volley is some frames that are written in one piece.
 type volley struct {
 	forgery.Frame
-	count int
+	sent, delivered int
 }
 
-// shoot sends at least so many forgeries, one volley after the other.
-func (b *besieged) shoot(volleys []volley, atLeast int) (sent int) {
+func newVolley(f forgery.Forgery, frame forgery.Frame, outcome forgery.Outcome) volley {
+	v := volley{frame, 1, 0}
+	if f.Unicast && outcome == forgery.Taken {
+		v.delivered = 1
+	}
+	return v
+}
+
+// shoot sends at least so many forgeries, one volley after the other, and tells
+// how many the bus takes for the bridge.
+func (b *besieged) shoot(volleys []volley, atLeast int) (sent, delivered int) {
 	b.Helper()
 	for sent < atLeast {
 		for _, v := range volleys {
 			b.must(b.forger.Send(v.Frame))
-			sent += v.count
+			sent += v.sent
+			delivered += v.delivered
 		}
 	}
-	return sent
+	return sent, delivered
 }
 
 // reachedAt tells when a target became active.

@@ -75,12 +75,12 @@ func testBurst(t *testing.T, options sandbox.Options) {
 	before := b.footprint()
 	b.forgetTop()
 	began := time.Now()
-	sent := b.shoot(bare, burst/2)
+	sent, delivered := b.shoot(bare, burst/2)
 	moved := time.Now()
 	b.must(b.Login1.SetLid(true))
 	b.must(b.Uplink.Unplug(b.ctx))
-	sent += b.shoot(bare, burst/2)
-	sentWithFDs := b.shoot(withFDs, burst)
+	more, moreDelivered := b.shoot(bare, burst/2)
+	withFD, deliveredWithFD := b.shoot(withFDs, burst)
 	_, err := b.forger.Call("GetId")
 	b.must(err)
 	took := time.Since(began)
@@ -103,8 +103,8 @@ func testBurst(t *testing.T, options sandbox.Options) {
 	}
 	left := b.goroutines()
 	const mib = 1024.0
-	t.Logf("forged %d and %d with descriptors in %.1f s: transitions caused %d, fds %d -> %d, goroutines %d -> %d, threads %d -> %d, RSS %.1f MiB -> %.1f MiB (peak %.1f)",
-		sent, sentWithFDs, took.Seconds(), caused, before.fds, after.fds, len(goroutines), len(left), before.threads, after.threads,
+	t.Logf("forged %d (delivered %d), and %d with descriptors (delivered %d), in %.1f s: transitions caused %d, fds %d -> %d, goroutines %d -> %d, threads %d -> %d, RSS %.1f MiB -> %.1f MiB (peak %.1f)",
+		sent+more, delivered+moreDelivered, withFD, deliveredWithFD, took.Seconds(), caused, before.fds, after.fds, len(goroutines), len(left), before.threads, after.threads,
 		float64(before.resident)/mib, float64(after.resident)/mib, float64(after.top)/mib)
 	t.Logf("in the middle of it the lid's target followed in %v, the cable's in %v", lid.Round(time.Millisecond), cable.Round(time.Millisecond))
 	if after.fds != before.fds {

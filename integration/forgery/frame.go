@@ -100,13 +100,3 @@ func (f Frame) withSerial(serial uint32) Frame {
 	orderOf(f.Bytes).PutUint32(f.Bytes[placeOfSerial:], serial)
 	return f
 }
-
-// Join makes one frame of several, to be written in one piece.
-func Join(frames []Frame) Frame {
-	var all Frame
-	for _, f := range frames {
-		all.Bytes = append(all.Bytes, f.Bytes...)
-		all.FDs += f.FDs
-	}
-	return all
-}

@@ -28,6 +28,8 @@ type Forgery struct {
 	// Small tells that it is well-formed and no larger than what the real
 	// services send.
 	Small bool
+	// Unicast tells that it is sent to the victim alone.
+	Unicast bool
 	// Unfinished tells that the bus waits for the rest.
 	Unfinished bool
 
@@ -159,7 +161,7 @@ func shapes(l lie) []Forgery {
 	honest := bodyOf(little, l.args...)
 	var all []Forgery
 	add := func(how string, small bool, letter letter) {
-		all = append(all, Forgery{Name: l.name + ", " + how, Frame: letter.frame(), Small: small, letter: letter})
+		all = append(all, Forgery{Name: l.name + ", " + how, Frame: letter.frame(), Small: small, Unicast: l.fields[dbus.FieldDestination] != nil, letter: letter})
 	}
 	add("as the real one", true, l.letter(honest))
 	add("wrong types", true, l.letter(bodyOf(little, otherTypes(l.args)...)))
