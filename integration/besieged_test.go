@@ -322,3 +322,62 @@ func (b *besieged) reachedAt(target string) time.Time {
 	b.Fatalf("%s was not reached", target)
 	return time.Time{}
 }
+
+// figures prints a line that is to be seen also when the test passes.
+func (b *besieged) figures(format string, values ...any) {
+	fmt.Printf("%s: %s\n", b.Name(), fmt.Sprintf(format, values...))
+}
+
+// nextConnections are forgeries to the connections that will be made next: not
+// to logind's own, which comes first and whose imitation is no part of this.
+func (b *besieged) nextConnections(how string) []forgery.Frame {
+	b.Helper()
+	last, err := strconv.Atoi(strings.TrimPrefix(b.forger.Name, ":1."))
+	b.must(err)
+	var frames []forgery.Frame
+	for next := last + 2; next < last+6; next++ {
+		victim := forgery.Victim{Name: fmt.Sprintf(":1.%d", next), Owners: b.victim.Owners}
+		for _, f := range forgery.Table(victim) {
+			// Few, so that each comes often: the connection lives for milliseconds.
+			if f.Name == "PrepareForSleep of org.freedesktop.login1.Manager, unicast, "+how {
+				frames = append(frames, f.Frame)
+			}
+		}
+	}
+	if len(frames) == 0 {
+		b.Fatalf("there is no forgery with %s", how)
+	}
+	return frames
+}
+
+// pelt sends frames again and again until it is told to cease, which tells how
+// many the bus took.
+func (b *besieged) pelt(frames []forgery.Frame) (cease func() int) {
+	stop, done := make(chan struct{}), make(chan int)
+	const most = 1_000_000
+	go func() {
+		sent := 0
+		defer func() { done <- sent }()
+		for sent < most {
+			for _, frame := range frames {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if b.forger.Send(frame) != nil {
+					return
+				}
+				sent++
+			}
+		}
+	}()
+	return func() int {
+		b.Helper()
+		close(stop)
+		sent := <-done
+		_, err := b.forger.Call("GetId")
+		b.must(err)
+		return sent - int(b.forger.Refusals.Load())
+	}
+}

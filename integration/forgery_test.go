@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,11 +50,14 @@ func (b *besieged) beDeceived() {
 	for outcome, n := range b.tryAll(forgery.Large) {
 		outcomes[outcome] += n
 	}
+	if b.caused() != 0 {
+		b.FailNow()
+	}
 	b.lidMoves()
 	caused := b.caused("lid-closed.target", "lid-open.target")
 	b.unharmed(2)
 	reached, poison := b.witness.Reached.Load(), b.witness.Poison.Load()
-	b.Logf("forged in %d ways, taken %d, refused %d, sender disconnected %d; reached a connection like the bridge's %d, %d of them such that godbus would close it: transitions caused %d",
+	b.figures("forged in %d ways, taken %d, refused %d, sender disconnected %d; reached a connection like the bridge's %d, %d of them such that godbus would close it: transitions caused %d",
 		outcomes[forgery.Taken]+outcomes[forgery.Refused]+outcomes[forgery.Disconnected],
 		outcomes[forgery.Taken], outcomes[forgery.Refused], outcomes[forgery.Disconnected], reached, poison, caused)
 	if reached == 0 || poison == 0 {
@@ -98,15 +102,12 @@ func testBurst(t *testing.T, options sandbox.Options) {
 	caused := b.caused("lid-closed.target", "internet-offline.target", "lid-open.target", "internet-online.target")
 	b.unharmed(4)
 	after := b.footprint()
-	for deadline := time.Now().Add(10 * time.Second); after.fds != before.fds && time.Now().Before(deadline); after = b.footprint() {
-		time.Sleep(50 * time.Millisecond) // a delay lock is taken anew
-	}
 	left := b.goroutines()
 	const mib = 1024.0
-	t.Logf("forged %d (delivered %d), and %d with descriptors (delivered %d), in %.1f s: transitions caused %d, fds %d -> %d, goroutines %d -> %d, threads %d -> %d, RSS %.1f MiB -> %.1f MiB (peak %.1f)",
+	b.figures("forged %d (delivered %d), and %d with descriptors (delivered %d), in %.1f s: transitions caused %d, fds %d -> %d, goroutines %d -> %d, threads %d -> %d, RSS %.1f MiB -> %.1f MiB (peak %.1f)",
 		sent+more, delivered+moreDelivered, withFD, deliveredWithFD, took.Seconds(), caused, before.fds, after.fds, len(goroutines), len(left), before.threads, after.threads,
 		float64(before.resident)/mib, float64(after.resident)/mib, float64(after.top)/mib)
-	t.Logf("in the middle of it the lid's target followed in %v, the cable's in %v", lid.Round(time.Millisecond), cable.Round(time.Millisecond))
+	b.figures("in the middle of it the lid's target followed in %v, the cable's in %v", lid.Round(time.Millisecond), cable.Round(time.Millisecond))
 	if after.fds != before.fds {
 		t.Errorf("%d descriptors were leaked", after.fds-before.fds)
 	}
@@ -116,5 +117,45 @@ func testBurst(t *testing.T, options sandbox.Options) {
 	// Far below what the burst would take if any part of it were kept.
 	if most := before.resident*3/2 + 8*1024; after.top > most {
 		t.Errorf("the bridge grew to %d KiB, more than %d", after.top, most)
+	}
+}
+
+// The connection that takes the delay lock must accept descriptors. Unique names
+// are given in order, so that a stranger knows it before there is one.
+func TestForgeriesOnTheConnectionThatTakesTheLock(t *testing.T) {
+	for _, how := range []string{"many descriptors attached", "keys that are booleans"} {
+		t.Run(how, func(t *testing.T) { testLock(t, how) })
+	}
+}
+
+func testLock(t *testing.T, how string) {
+	b := besiege(t, sandbox.Options{})
+	b.locks(1)
+	b.bySystemBus()
+	before := b.footprint()
+	delivered := 0
+	for range 3 {
+		b.must(b.Login1.Vanish())
+		b.locks(0)
+		_ = b.forger.Close()
+		var err error
+		b.forger, err = b.dial()
+		b.must(err)
+		cease := b.pelt(b.nextConnections(how))
+		b.must(b.Login1.Appear(b.ctx))
+		b.locks(1)
+		delivered += cease()
+	}
+	b.locks(1)
+	after := b.footprint()
+	b.figures("delivered %d to the connections that take the lock: fds %d -> %d", delivered, before.fds, after.fds)
+	if after.fds != before.fds {
+		t.Errorf("the bridge held %d descriptors and holds %d", before.fds, after.fds)
+	}
+	if said := b.log()[b.logged:]; strings.Contains(said, "cannot delay sleep") {
+		t.Errorf("a stranger kept the bridge from its lock:\n%s", said)
+	}
+	if now := b.process(); now != b.before {
+		t.Errorf("the bridge was\n%s\nand is\n%s", b.before, now)
 	}
 }

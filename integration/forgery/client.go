@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -25,6 +26,10 @@ const patience = time.Minute
 type Client struct {
 	// Name is the unique name that the bus gave.
 	Name string
+
+	// Refusals counts the errors in answer to frames that were sent without a
+	// serial number of their own.
+	Refusals atomic.Int64
 
 	conn     *net.UnixConn
 	received []func(frame []byte)
@@ -48,7 +53,7 @@ func NewClient(socket net.Conn, uid int, fds bool, received ...func(frame []byte
 	if err != nil {
 		return nil, errors.Join(os.NewSyscallError("open "+os.DevNull, err), conn.Close())
 	}
-	c := &Client{conn: conn, received: received, null: null, serial: 1, answers: map[uint32]*dbus.Message{}, news: make(chan struct{})}
+	c := &Client{conn: conn, received: received, null: null, serial: anonymous, answers: map[uint32]*dbus.Message{}, news: make(chan struct{})}
 	in := bufio.NewReaderSize(conn, 1<<16)
 	if err := c.authenticate(in, uid, fds); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -134,8 +139,9 @@ func (c *Client) answer(frame []byte) {
 	serial, _ := message.Headers[dbus.FieldReplySerial].Value().(uint32)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if serial < 2 {
-		return // to a frame of a burst
+	if serial == anonymous {
+		c.Refusals.Add(1)
+		return
 	}
 	c.answers[serial] = message
 	close(c.news)

@@ -28,6 +28,9 @@ const (
 	fixedHeader         = 16
 )
 
+// anonymous is the serial number of frames that were not given one.
+const anonymous = 1
+
 // letter is a message before it is put into bytes.
 type letter struct {
 	kind   dbus.Type
@@ -57,7 +60,7 @@ func (l letter) frame() Frame {
 	}
 	frame := encode(&dbus.Message{Type: l.kind, Headers: headers}, l.order)
 	l.order.PutUint32(frame[placeOfBodyLength:], uint32(len(l.body.bytes)))
-	l.order.PutUint32(frame[placeOfSerial:], 1)
+	l.order.PutUint32(frame[placeOfSerial:], anonymous)
 	return Frame{append(frame, l.body.bytes...), l.body.fds}
 }
 
