@@ -36,6 +36,9 @@ func besiege(t *testing.T, options sandbox.Options) *besieged {
 	// What SIGQUIT prints is to name our goroutines, not the runtime's own.
 	b.write(".config/systemd/user/"+bridgeUnit+".d/traces.conf", "[Service]\nEnvironment=GOTRACEBACK=all\n")
 	b.install()
+	b.waitLog("internet is online")
+	b.waitLog("lid is open")
+	b.locks(1)
 	return b
 }
 
@@ -127,24 +130,33 @@ func (b *besieged) try(frame forgery.Frame, unfinished bool) forgery.Outcome {
 	return outcome
 }
 
+// asWitness is the witness in the place of the bridge.
+func (b *besieged) asWitness() forgery.Victim {
+	return forgery.Victim{Name: b.witness.Name, Owners: b.victim.Owners}
+}
+
 // tryAll sends forgeries to the bridge, and the same to the witness.
 func (b *besieged) tryAll(table func(forgery.Victim) []forgery.Forgery) map[forgery.Outcome]int {
 	b.Helper()
-	witness := b.victim
-	witness.Name = b.witness.Name
-	toWitness := table(witness)
+	toWitness := table(b.asWitness())
 	outcomes := map[forgery.Outcome]int{}
 	for i, f := range table(b.victim) {
 		outcomes[b.try(f.Frame, f.Unfinished)]++
 		b.try(toWitness[i].Frame, f.Unfinished)
-		if _, err := b.forger.Call("GetConnectionUnixProcessID", b.victim.Name); err != nil {
-			b.Fatalf("%s: the bridge has lost its connection: %v", f.Name, err)
-		}
+		b.survives(f)
 	}
 	// What came before the answer has been read when it is.
 	_, err := b.witness.Call("GetId")
 	b.must(err)
 	return outcomes
+}
+
+// survives checks that the bridge still has its connection.
+func (b *besieged) survives(f forgery.Forgery) {
+	b.Helper()
+	if _, err := b.forger.Call("GetConnectionUnixProcessID", b.victim.Name); err != nil {
+		b.Fatalf("%s: the bridge has lost its connection: %v", f.Name, err)
+	}
 }
 
 // lidMoves closes and opens the lid. Once the targets have followed, the bridge
@@ -159,17 +171,17 @@ func (b *besieged) lidMoves() {
 
 // caused counts the transitions that nothing real accounts for: starts of
 // targets beyond those that are named. A target that stops makes another start.
-func (b *besieged) caused(real ...string) int {
+func (b *besieged) caused(genuine ...string) int {
 	b.Helper()
 	b.settle()
-	excess := -len(real)
+	excess := -len(genuine)
 	for _, target := range []string{
 		"internet-online.target", "internet-offline.target", "internet-portal.target",
 		"lid-open.target", "lid-closed.target", "sleep.target",
 	} {
 		excess += b.timeline.Starts(target)
 	}
-	for _, target := range real {
+	for _, target := range genuine {
 		b.must(b.timeline.WaitStarts(b.ctx, target, 1))
 	}
 	if excess != 0 {
@@ -185,8 +197,12 @@ func (b *besieged) unharmed(lines int) {
 	if now := b.process(); now != b.before {
 		b.Errorf("the bridge was\n%s\nand is\n%s", b.before, now)
 	}
-	if said := strings.TrimSpace(b.log()[b.logged:]); strings.Count(said, "\n")+1 != lines {
-		b.Errorf("the bridge had something to say of forgeries:\n%s", said)
+	var said []string
+	for len(said) < lines && b.ctx.Err() == nil { // it tells of a change when that is done
+		said = slices.Collect(strings.Lines(strings.TrimSpace(b.log()[b.logged:])))
+	}
+	if len(said) != lines {
+		b.Errorf("the bridge had something to say of forgeries:\n%s", strings.Join(said, ""))
 	}
 }
 
@@ -235,6 +251,7 @@ func (b *besieged) goroutines() []string {
 	seen := len(b.log())
 	b.systemctl("kill", "-s", "QUIT", bridgeUnit)
 	b.expect("failed", bridgeUnit)
+	b.locks(0)
 	var created []string
 	for line := range strings.Lines(b.log()[seen:]) {
 		by, ok := strings.CutPrefix(line, "created by ")
@@ -250,6 +267,7 @@ func (b *besieged) goroutines() []string {
 	slices.Sort(created)
 	b.systemctl("start", bridgeUnit)
 	b.status("internet online, lid open")
+	b.locks(1)
 	return created
 }
 
@@ -259,17 +277,19 @@ func (b *besieged) volleys() (bare, withFDs []volley) {
 	b.Helper()
 	const size = 32
 	var frames []volley
-	for _, f := range forgery.Table(b.victim) {
+	toWitness := forgery.Table(b.asWitness())
+	for i, f := range forgery.Table(b.victim) {
 		if !f.Small {
 			continue
 		}
-		if outcome := b.try(f.Frame, false); f.FDs == 0 && outcome != forgery.Disconnected {
-			frames = append(frames, newVolley(f, f.Frame, outcome))
+		if v, borne := b.volley(f.Frame, toWitness[i].Frame); f.FDs == 0 && borne {
+			frames = append(frames, v)
 		}
-		if outcome := b.try(f.WithFD(), false); outcome != forgery.Disconnected {
+		if v, borne := b.volley(f.WithFD(), toWitness[i].WithFD()); borne {
 			// dbus-broker takes all descriptors of one piece for its first message's.
-			withFDs = append(withFDs, newVolley(f, f.WithFD(), outcome))
+			withFDs = append(withFDs, v)
 		}
+		b.survives(f)
 	}
 	for some := range slices.Chunk(frames, size) {
 		var together volley
@@ -289,16 +309,22 @@ type volley struct {
 	sent, delivered int
 }
 
-func newVolley(f forgery.Forgery, frame forgery.Frame, outcome forgery.Outcome) volley {
-	v := volley{frame, 1, 0}
-	if f.Unicast && outcome == forgery.Taken {
-		v.delivered = 1
+// volley makes one of a frame, if the bus bears it, and finds out whether it
+// delivers the like to the witness.
+func (b *besieged) volley(frame, toWitness forgery.Frame) (v volley, borne bool) {
+	b.Helper()
+	if b.try(frame, false) == forgery.Disconnected {
+		return volley{}, false
 	}
-	return v
+	reached := b.witness.Reached.Load()
+	b.try(toWitness, false)
+	_, err := b.witness.Call("GetId")
+	b.must(err)
+	return volley{frame, 1, int(b.witness.Reached.Load() - reached)}, true
 }
 
 // shoot sends at least so many forgeries, one volley after the other, and tells
-// how many the bus takes for the bridge.
+// how many the bus delivers to the bridge.
 func (b *besieged) shoot(volleys []volley, atLeast int) (sent, delivered int) {
 	b.Helper()
 	for sent < atLeast {

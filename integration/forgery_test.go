@@ -71,7 +71,6 @@ func TestABurstOfForgeriesOnDbusBroker(t *testing.T) { testBurst(t, sandbox.Opti
 
 func testBurst(t *testing.T, options sandbox.Options) {
 	b := besiege(t, options)
-	b.status("internet online, lid open")
 	goroutines := b.goroutines()
 	b.bySystemBus()
 	bare, withFDs := b.volleys()

@@ -102,7 +102,8 @@ func lies(victim Victim) []lie {
 		}
 		return lie{
 			"PropertiesChanged of " + iface, dbus.TypeSignal, signal(path, propertiesIfc, "PropertiesChanged"),
-			[]any{iface, values, []string{}}, victim.Owners[of],
+			[]any{iface, values, []string{}},
+			victim.Owners[of],
 		}
 	}
 	said := func(of string, path dbus.ObjectPath, iface, member string, args ...any) lie {
