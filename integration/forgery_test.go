@@ -21,13 +21,13 @@ func TestForgeriesOnDbusDaemon(t *testing.T) { testForgeries(t, sandbox.Options{
 func TestForgeriesOnDbusBroker(t *testing.T) { testForgeries(t, sandbox.Options{Broker: true}) }
 
 func testForgeries(t *testing.T, options sandbox.Options) {
-	b := besiege(t, options)
+	b := besiege(t, options, "")
 	b.bySystemBus()
 	b.beDeceived()
 }
 
 func TestForgeriesOnTheSessionBus(t *testing.T) {
-	b := besiege(t, sandbox.Options{})
+	b := besiege(t, sandbox.Options{}, "")
 	if _, err := b.DialSessionBus(stranger); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("another user gets to the session bus: %v", err)
 	}
@@ -70,7 +70,8 @@ func TestABurstOfForgeriesOnDbusDaemon(t *testing.T) { testBurst(t, sandbox.Opti
 func TestABurstOfForgeriesOnDbusBroker(t *testing.T) { testBurst(t, sandbox.Options{Broker: true}) }
 
 func testBurst(t *testing.T, options sandbox.Options) {
-	b := besiege(t, options)
+	// Of these alone it is certain what follows from a cable and a lid.
+	b := besiege(t, options, "--switches=internet,lid,sleep")
 	goroutines := b.goroutines()
 	b.bySystemBus()
 	bare, withFDs := b.volleys()
@@ -128,7 +129,7 @@ func TestForgeriesOnTheConnectionThatTakesTheLock(t *testing.T) {
 }
 
 func testLock(t *testing.T, how string) {
-	b := besiege(t, sandbox.Options{})
+	b := besiege(t, sandbox.Options{}, "")
 	b.locks(1)
 	b.bySystemBus()
 	before := b.footprint()

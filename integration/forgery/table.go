@@ -114,14 +114,24 @@ func lies(victim Victim) []lie {
 		busPath, managerPath    = "/org/freedesktop/DBus", "/org/freedesktop/systemd1"
 		onlinePath              = managerPath + "/unit/internet_2donline_2etarget"
 		logindIfc, managerIfc   = logind + ".Manager", userManager + ".Manager"
+		sessionIfc              = logind + ".Session"
+		sessionPath             = dbus.ObjectPath(logindPath + "/session/_31")
 		deviceOne               = dbus.ObjectPath(nmPath + "/Devices/1")
 		jobPath, somebodyElse   = dbus.ObjectPath(managerPath + "/job/7"), ":1.4242"
 		offline, down, asleepNM = uint32(1), uint32(20), uint32(10)
 	)
 	all := []lie{
-		changed(networkManager, nmPath, networkManager, map[string]any{"Connectivity": offline, "State": down}),
-		changed(logind, logindPath, logindIfc, map[string]any{"LidClosed": true, "PreparingForSleep": true}),
-		changed(upower, "/org/freedesktop/UPower", upower, map[string]any{"LidIsClosed": true, "LidIsPresent": true}),
+		changed(networkManager, nmPath, networkManager, map[string]any{
+			"Connectivity": offline, "State": down, "Metered": uint32(1), "ActiveConnections": []dbus.ObjectPath{},
+		}),
+		changed(logind, logindPath, logindIfc, map[string]any{
+			"LidClosed": true, "PreparingForSleep": true, "OnExternalPower": false,
+		}),
+		changed(logind, sessionPath, sessionIfc, map[string]any{"LockedHint": true}),
+		said(logind, sessionPath, sessionIfc, "Lock"),
+		changed(upower, "/org/freedesktop/UPower", upower, map[string]any{
+			"LidIsClosed": true, "LidIsPresent": true, "OnBattery": true,
+		}),
 		changed(userManager, onlinePath, userManager+".Unit", map[string]any{"ActiveState": "inactive", "SubState": "dead"}),
 		said(networkManager, nmPath, networkManager, "StateChanged", asleepNM),
 		said(networkManager, nmPath, networkManager, "DeviceRemoved", deviceOne),
