@@ -41,19 +41,23 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "packages are missing; install them as root with:", sandbox.InstallCommand(manager, missing))
 		return 2
 	}
-	if len(missing) > 0 {
-		err = install(missing)
-	} else {
-		err = nil
-	}
-	if err == nil && needsBroker {
-		err = unpackBroker()
-	}
-	if err != nil {
+	if err := provide(missing, needsBroker); err != nil {
 		fmt.Fprintln(os.Stderr, "packages:", err)
 		return 1
 	}
 	return 0
+}
+
+func provide(missing []sandbox.Requirement, broker bool) error {
+	if len(missing) > 0 {
+		if err := install(missing); err != nil {
+			return err
+		}
+	}
+	if broker {
+		return unpackBroker()
+	}
+	return nil
 }
 
 // tool is a package that is known by a program of it, or by the path of a file.
