@@ -109,7 +109,7 @@ func TestWhatTheSandboxForbidsFails(t *testing.T) {
 		"setuid program":      "it ran as 1000",
 		"foreign code":        "signal: bad system call",
 		"memory of processes": refused,
-		"files of processes":  refused,
+		"debugger":            refused,
 		"owner of a file":     refused,
 		"priority":            refused,
 		"io_uring":            refused,
