@@ -35,6 +35,7 @@ type Damper struct {
 
 	pending *Reading
 	since   time.Time // since when readings wait
+	limit   time.Time // until when they may, whatever follows
 	due     time.Time
 }
 
@@ -71,13 +72,14 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 		return
 	}
 	if d.pending == nil {
-		d.since = now
+		d.since, d.limit = now, now
 	}
 	longest := wait
 	if r.Doubts != "" {
 		longest = longestDoubt * wait
 	}
-	d.due = earlier(now.Add(wait), d.since.Add(longest))
+	d.limit = later(d.limit, d.since.Add(longest))
+	d.due = earlier(now.Add(wait), d.limit)
 	if !d.storm.IsZero() && !r.Urgent {
 		d.due = later(d.due, earlier(now.Add(stormStill), d.storm.Add(stormLongest)))
 	}

@@ -145,3 +145,20 @@ func TestDamperTellsWhenItIsDue(t *testing.T) {
 		t.Error("still due after it was taken")
 	}
 }
+
+// A NetworkManager that is away for seven seconds comes back with its first
+// check to do: that is no reason to be offline at once.
+func TestAShorterWaitAfterALongerOneIsWaited(t *testing.T) {
+	var d Damper
+	d.Adopt("online")
+	now := time.Now()
+	d.Offer(now, Reading{Position: "offline", Reason: "away", After: 10 * time.Second})
+	d.Offer(now.Add(7*time.Second), Reading{Position: "offline", Reason: "checking", After: 5 * time.Second})
+	if due, _ := d.Due(); !due.Equal(now.Add(10 * time.Second)) {
+		t.Errorf("due after %v", due.Sub(now))
+	}
+	d.Offer(now.Add(8*time.Second), Reading{Position: "offline", Reason: "no network"})
+	if due, _ := d.Due(); due.After(now.Add(8 * time.Second)) {
+		t.Errorf("certain, yet due after %v", due.Sub(now))
+	}
+}
