@@ -69,6 +69,10 @@ type Login1 struct {
 	inhibitors map[*os.File]Inhibitor
 	changed    chan struct{}
 	displays   displays
+
+	hanging bool
+	held    []func()        // what is done when it goes on
+	garbled map[string]bool // properties that are told wrongly
 }
 
 // NewLogin1 prepares a fake of the given generation for the bus at address (a D-Bus address). It is not on
@@ -98,6 +102,7 @@ func NewLogin1(address string, generation Generation) (*Login1, error) {
 		properties: properties,
 		inhibitors: map[*os.File]Inhibitor{},
 		changed:    make(chan struct{}),
+		garbled:    map[string]bool{},
 	}
 	for _, ifc := range node.Interfaces {
 		for _, method := range ifc.Methods {
@@ -209,6 +214,7 @@ func (l *Login1) Vanish() error {
 	if !l.present() {
 		return nil
 	}
+	l.hanging, l.held = false, nil
 	// Close would close the channel that the connection still writes to.
 	l.conn.Eavesdrop(nil)
 	err := l.conn.Close()
@@ -258,6 +264,43 @@ func (l *Login1) Babble() error {
 		login1Manager, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant("ajar")}, []string{})
 }
 
+// Hang makes it do nothing, as if stopped by SIGSTOP, until GoOn or Vanish: calls wait, and what changes
+// is not signalled yet.
+func (l *Login1) Hang() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hanging = l.present()
+}
+
+// GoOn ends Hang: what had to wait is done in order.
+func (l *Login1) GoOn() {
+	l.mu.Lock()
+	held := l.held
+	l.hanging, l.held = false, nil
+	l.mu.Unlock()
+	for _, do := range held {
+		do()
+	}
+}
+
+// Lie signals that the lid is where it is not, and changes nothing.
+func (l *Login1) Lie() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.present() {
+		return ErrVanished
+	}
+	closed, _ := l.properties["LidClosed"].Value().(bool)
+	return l.signal("LidClosed", dbus.MakeVariant(!closed))
+}
+
+// Garble makes it tell a property as a text whenever it is asked, or ends that.
+func (l *Login1) Garble(property string, garbled bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.garbled[property] = garbled
+}
+
 // PrepareForSleep sends the signal of that name and sets the property PreparingForSleep before it.
 func (l *Login1) PrepareForSleep(start bool) error {
 	if err := l.set("PreparingForSleep", dbus.MakeVariant(start)); err != nil {
@@ -300,6 +343,16 @@ func (l *Login1) set(name string, value dbus.Variant) error {
 
 // signal sends PropertiesChanged. It is called with mu held.
 func (l *Login1) signal(name string, value dbus.Variant) error {
+	if l.hanging {
+		l.held = append(l.held, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.present() {
+				_ = l.signal(name, value) // the bus may have gone
+			}
+		})
+		return nil
+	}
 	err := l.conn.Emit(login1Path, propertiesIfc+".PropertiesChanged",
 		login1Manager, map[string]dbus.Variant{name: value}, []string{})
 	if err != nil {
@@ -320,13 +373,23 @@ func (l *Login1) serve(conn *dbus.Conn, messages <-chan *dbus.Message, owned cha
 			}
 			member, _ := msg.Headers[dbus.FieldMember].Value().(string)
 			switch {
-			case msg.Type == dbus.TypeMethodCall:
+			case msg.Type == dbus.TypeMethodCall && !l.holds(func() { l.answer(conn, msg, member) }):
 				l.answer(conn, msg, member)
 			case member == "NameAcquired" && len(msg.Body) == 1 && msg.Body[0] == login1Name:
 				close(owned)
 			}
 		}
 	}
+}
+
+// holds tells whether something has to wait because of Hang, and is kept then.
+func (l *Login1) holds(do func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hanging {
+		l.held = append(l.held, do)
+	}
+	return l.hanging
 }
 
 func (l *Login1) answer(conn *dbus.Conn, msg *dbus.Message, member string) {
@@ -364,13 +427,22 @@ func (l *Login1) get(conn *dbus.Conn, msg *dbus.Message) {
 		return
 	}
 	l.mu.Lock()
-	value, ok := l.properties[name]
+	value, ok := l.told(name)
 	l.mu.Unlock()
 	if ifc != login1Manager || !ok {
 		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownProperty", "Unknown interface "+ifc+" or property "+name+".")
 		return
 	}
 	reply(conn, msg, value)
+}
+
+// told returns a property as a caller hears it. It is called with mu held.
+func (l *Login1) told(name string) (value dbus.Variant, known bool) {
+	value, known = l.properties[name]
+	if known && l.garbled[name] {
+		return dbus.MakeVariant("ajar"), true
+	}
+	return value, known
 }
 
 func (l *Login1) getAll(conn *dbus.Conn, msg *dbus.Message) {
@@ -382,8 +454,8 @@ func (l *Login1) getAll(conn *dbus.Conn, msg *dbus.Message) {
 	all := map[string]dbus.Variant{}
 	if ifc == login1Manager {
 		l.mu.Lock()
-		for name, value := range l.properties {
-			all[name] = value
+		for name := range l.properties {
+			all[name], _ = l.told(name)
 		}
 		l.mu.Unlock()
 	}
