@@ -95,6 +95,12 @@ func (sb *Sandbox) DialSystemBus(uid int) (net.Conn, error) { return dialAs(uid,
 // closes it.
 func (sb *Sandbox) DialSessionBus(uid int) (net.Conn, error) { return dialAs(uid, SessionBus) }
 
+// ConnectSystemBusAs returns a connection to the system bus of any user there is or is not. The caller
+// closes it.
+func (sb *Sandbox) ConnectSystemBusAs(ctx context.Context, uid int) (*dbus.Conn, error) {
+	return connectAs(ctx, uid, systemBusPath, dbus.NewSequentialSignalHandler())
+}
+
 func connectAs(ctx context.Context, uid int, path string, signals dbus.SignalHandler) (*dbus.Conn, error) {
 	socket, err := dialAs(uid, path)
 	if err != nil {

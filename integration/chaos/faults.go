@@ -1,0 +1,103 @@
+package chaos
+
+import (
+	"context"
+	"math/rand"
+)
+
+// fault is a kind of fault.
+type fault struct {
+	name   string
+	weight int // how often it is drawn, in comparison
+	// draw draws its argument; nil for a fault without one.
+	draw func(*rand.Rand) string
+	// happen makes it happen, and notes in the world what that means for the model. Faults that last plan their
+	// end. It returns a skipped if the fault cannot happen now.
+	happen func(ctx context.Context, w *World, arg string) error
+}
+
+func faults() []fault {
+	anyTarget := drawOf(targets()...)
+	return []fault{
+		{"nm-stop", 2, nil, nmStop},
+		{"nm-start", 3, nil, nmStart},
+		{"nm-kill", 3, drawGap, nmKill},
+		{"nm-restart", 3, drawGap, nmRestart},
+		{"nm-freeze", 2, drawStop, nmFreeze},
+		{"nm-slow-start", 2, drawStop, nmSlowStart},
+		{"networking-off", 3, nil, networkingOff},
+		{"networking-on", 3, nil, networkingOn},
+		{"networking-flap", 1, drawFlap, networkingFlap},
+		{"unplug", 4, nil, unplug},
+		{"plug", 4, nil, plug},
+		{"plug-flap", 1, drawFlap, plugFlap},
+		{"dhcp-stop", 2, nil, dhcpStop},
+		{"dhcp-start", 3, nil, dhcpStart},
+		{"check", 8, drawOf("full", "full", "full", "portal-redirect", "portal-body", "limited-refuse", "hang"), check},
+		{"check-flap", 2, drawFlap, checkFlap},
+		{"network-mended", 8, nil, networkMended},
+
+		{"lid", 6, drawOf("open", "closed", "open", "closed", "same"), moveLid},
+		{"lid-flap", 3, drawFlap, lidFlap},
+		{"sleep", 2, nil, goToSleep},
+		{"wake", 4, nil, wakeUp},
+		{"logind-gone", 3, nil, logindGone},
+		{"logind-back", 4, nil, logindBack},
+		{"logind-restart", 3, drawGap, logindRestart},
+		{"logind-hangs", 3, drawStop, logindHangs},
+		{"logind-lies", 3, drawGap, logindLies},
+		{"logind-garbles", 3, drawGap, logindGarbles},
+
+		{"reload", 4, nil, reload},
+		{"reexec", 3, nil, reexec},
+		{"mask", 3, anyTarget, mask},
+		{"unmask", 6, nil, unmask},
+		{"start-target", 4, anyTarget, startTarget},
+		{"stop-target", 4, anyTarget, stopTarget},
+		{"start-service", 4, drawOf(lasting()...), startService},
+		{"stop-service", 4, drawOf(lasting()...), stopService},
+		{"fight", 1, nil, fight},
+		{"slow-units", 3, drawOf("0", "0.5", "1.5", "3"), slowUnits},
+		{"failing-units", 2, drawOf("0", "1"), failingUnits},
+
+		{"bridge-freeze", 4, drawStop, bridgeFreeze},
+		{"bridge-kill", 4, nil, bridgeKill},
+		{"bridge-abort", 1, nil, bridgeAbort},
+		{"bridge-restart", 4, nil, bridgeRestart},
+		{"bridge-reload", 2, nil, bridgeReload},
+		{"bridge-upgrade", 2, nil, bridgeUpgrade},
+		{"forge", 4, drawOf("1", "5", "20"), forge},
+		{"session-bus-kill", 2, nil, sessionBusKill},
+		{"system-bus-kill", 2, drawGap, systemBusKill},
+	}
+}
+
+// happen makes a drawn fault happen.
+func (w *World) happen(ctx context.Context, step Step) error {
+	for _, f := range faults() {
+		if f.name == step.Fault {
+			w.note("%s %s", step.Fault, step.Arg)
+			return f.happen(ctx, w, step.Arg)
+		}
+	}
+	return skipped("there is no such fault")
+}
+
+func targets() []string {
+	var all []string
+	for _, a := range aspects() {
+		all = append(all, a.all()...)
+	}
+	return all
+}
+
+// lasting are the services that a user would start and stop by hand.
+func lasting() []string {
+	var names []string
+	for _, s := range services() {
+		if s.lasts {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,117 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+)
+
+// setLid moves the lid. The positions are noted first: the bridge may be quick.
+func (w *World) setLid(closed bool) error {
+	w.logind.closed = closed
+	w.goes()
+	return w.sb.Login1.SetLid(closed)
+}
+
+func moveLid(_ context.Context, w *World, arg string) error {
+	if arg == "same" {
+		return w.setLid(w.logind.closed)
+	}
+	return w.setLid(arg == "closed")
+}
+
+func lidFlap(_ context.Context, w *World, arg string) error {
+	return w.flap(arg, "the lid flaps", func(context.Context, bool) error { return w.setLid(!w.logind.closed) })
+}
+
+func (w *World) prepareForSleep(start bool) error {
+	if !w.logind.present || w.logind.hanging {
+		return skipped("there is no logind to do it")
+	}
+	w.logind.asleep = start
+	w.goes()
+	return w.sb.Login1.PrepareForSleep(start)
+}
+
+func goToSleep(_ context.Context, w *World, _ string) error { return w.prepareForSleep(true) }
+
+func wakeUp(_ context.Context, w *World, _ string) error { return w.prepareForSleep(false) }
+
+func logindGone(_ context.Context, w *World, _ string) error {
+	w.logind.present, w.logind.hanging = false, false
+	w.goes()
+	return w.sb.Login1.Vanish()
+}
+
+func logindBack(ctx context.Context, w *World, _ string) error {
+	if !w.busUp {
+		return skipped("there is no system bus")
+	}
+	w.logind.present = true
+	w.goes()
+	return w.sb.Login1.Appear(ctx)
+}
+
+func logindRestart(ctx context.Context, w *World, arg string) error {
+	d, err := time.ParseDuration(arg)
+	if err != nil {
+		return err
+	}
+	w.afterwards(d, "logind is back", func(ctx context.Context) error { return logindBack(ctx, w, "") })
+	return logindGone(ctx, w, "")
+}
+
+func logindHangs(_ context.Context, w *World, arg string) error {
+	d, err := time.ParseDuration(arg)
+	if err != nil {
+		return err
+	}
+	if !w.logind.present || w.logind.hanging {
+		return skipped("there is no logind to hang")
+	}
+	w.sb.Login1.Hang()
+	w.logind.hanging = true
+	w.afterwards(d, "logind goes on", func(context.Context) error {
+		w.logind.hanging = false
+		w.sb.Login1.GoOn()
+		return nil
+	})
+	return nil
+}
+
+// logindLies has logind say for a time that the lid is where it is not.
+func logindLies(_ context.Context, w *World, arg string) error {
+	d, err := time.ParseDuration(arg)
+	if err != nil {
+		return err
+	}
+	if !w.logind.present || w.logind.hanging {
+		return skipped("there is no logind to lie")
+	}
+	truth := w.logind.closed
+	w.logind.closed = !truth
+	w.goes()
+	w.logind.closed = truth
+	w.afterwards(d, "logind tells the truth", func(context.Context) error { return w.setLid(w.logind.closed) })
+	w.goes()
+	return w.sb.Login1.Lie()
+}
+
+// logindGarbles has logind talk nonsense for a time.
+func logindGarbles(_ context.Context, w *World, arg string) error {
+	d, err := time.ParseDuration(arg)
+	if err != nil {
+		return err
+	}
+	w.sb.Login1.Garble("LidClosed", true)
+	w.afterwards(d, "logind talks sense", func(context.Context) error {
+		w.sb.Login1.Garble("LidClosed", false)
+		return nil
+	})
+	if err := w.sb.Login1.Babble(); !errors.Is(err, fakes.ErrVanished) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package chaos
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+func reload(ctx context.Context, w *World, _ string) error { return w.ask(ctx, "daemon-reload") }
+
+func reexec(ctx context.Context, w *World, _ string) error { return w.ask(ctx, "daemon-reexec") }
+
+func mask(ctx context.Context, w *World, target string) error {
+	w.masked[target] = true
+	w.round.masks = true
+	return w.ask(ctx, "mask", target)
+}
+
+// unmask is a user who has masked targets no more.
+func unmask(ctx context.Context, w *World, _ string) error {
+	var names []string
+	for name := range w.masked {
+		names = append(names, name)
+		w.round.moved[name]++
+	}
+	if len(names) == 0 {
+		return skipped("nothing is masked")
+	}
+	slices.Sort(names)
+	clear(w.masked)
+	return w.ask(ctx, append([]string{"unmask"}, names...)...)
+}
+
+// moved notes that the user has moved a target, and may so have made every target of its switch start, and
+// again what a target wants.
+func (w *World) moved(target string) {
+	a, _ := aspectOf(target)
+	w.moves[a.name] = append(w.moves[a.name], time.Now())
+	for _, other := range a.all() {
+		w.round.moved[other]++
+		w.pulled(other)
+	}
+}
+
+// pulled notes that what a target wants may have been started again.
+func (w *World) pulled(target string) {
+	for _, s := range services() {
+		if s.target == target {
+			w.round.pulled[s.name]++
+			if s.lasts {
+				w.unsure[s.name] = true
+			}
+		}
+	}
+}
+
+func startTarget(ctx context.Context, w *World, target string) error {
+	w.moved(target)
+	return w.ask(ctx, "start", "--no-block", target)
+}
+
+func stopTarget(ctx context.Context, w *World, target string) error {
+	w.moved(target)
+	return w.ask(ctx, "stop", "--no-block", target)
+}
+
+func startService(ctx context.Context, w *World, name string) error {
+	s := serviceOf(name)
+	if s.pulls {
+		w.moved(s.target)
+	}
+	w.touched(s)
+	w.round.pulled[name]++
+	return w.handle(ctx, s, "start")
+}
+
+func stopService(ctx context.Context, w *World, name string) error {
+	return w.handle(ctx, serviceOf(name), "stop")
+}
+
+// handle has the user start or stop a service, and notes what that means as long as its target is not
+// started anew. Where the target moves meanwhile, nothing is known.
+func (w *World) handle(ctx context.Context, s service, verb string) error {
+	before, err := w.look(ctx, s.target)
+	if err != nil {
+		w.unsure[s.name] = true
+		return w.ask(ctx, verb, "--no-block", s.name)
+	}
+	_, refused := w.systemctl(ctx, verb, "--no-block", s.name)
+	after, err := w.look(ctx, s.target)
+	switch was, is := before[s.target], after[s.target]; {
+	case err != nil, refused != nil, was.queued, is.queued, was.active != is.active, was.invocation != is.invocation:
+		w.unsure[s.name] = true
+	case verb == "start":
+		delete(w.kept, s.name)
+	case is.active == "active":
+		w.kept[s.name] = is.invocation
+	}
+	return nil
+}
+
+// touched notes that the user has used up starts of what a target wants.
+func (w *World) touched(s service) {
+	a, _ := aspectOf(s.target)
+	w.moves[a.name] = append(w.moves[a.name], time.Now())
+}
+
+func serviceOf(name string) service {
+	all := services()
+	return all[slices.IndexFunc(all, func(s service) bool { return s.name == name })]
+}
+
+// fight is something that starts the wrong target again and again.
+func fight(_ context.Context, w *World, _ string) error {
+	for i := range 8 {
+		w.afterwards(time.Duration(i)*40*time.Millisecond, "the fight goes on", func(ctx context.Context) error {
+			target := "lid-open.target"
+			if !w.logind.closed {
+				target = "lid-closed.target"
+			}
+			return startTarget(ctx, w, target)
+		})
+	}
+	return nil
+}
+
+func slowUnits(_ context.Context, w *World, seconds string) error {
+	return w.writeFile(slowness, seconds)
+}
+
+func failingUnits(_ context.Context, w *World, status string) error {
+	return w.writeFile(outcome, status)
+}

@@ -1,0 +1,162 @@
+// Package chaos lets faults happen to a sandbox with the bridge in it, and holds what the user manager made
+// of them against a model that shares no code with the bridge.
+//
+// A run goes in rounds: some faults at random moments, then quiet, and then everything must be as the model
+// says. What the faults leave behind is there in the next round as well.
+package chaos
+
+import (
+	"fmt"
+	"math/rand"
+	"strings"
+	"time"
+)
+
+// Step is one fault.
+type Step struct {
+	// After is how long after the one before it comes.
+	After time.Duration
+	Fault string
+	// Arg says how, where there are several ways.
+	Arg string
+}
+
+// Plan is the faults of each round.
+type Plan [][]Step
+
+// String is a plan as Parse reads it, such as "120ms:unplug,0s:bridge-freeze=1s/40ms:plug".
+func (p Plan) String() string {
+	var rounds []string
+	for _, round := range p {
+		var steps []string
+		for _, step := range round {
+			steps = append(steps, step.String())
+		}
+		rounds = append(rounds, strings.Join(steps, ","))
+	}
+	return strings.Join(rounds, "/")
+}
+
+func (s Step) String() string {
+	text := s.After.String() + ":" + s.Fault
+	if s.Arg != "" {
+		text += "=" + s.Arg
+	}
+	return text
+}
+
+// Faults returns how many faults there are in a plan.
+func (p Plan) Faults() int {
+	count := 0
+	for _, round := range p {
+		count += len(round)
+	}
+	return count
+}
+
+// Parse reads a plan as String writes it.
+func Parse(text string) (Plan, error) {
+	known := map[string]bool{}
+	for _, f := range faults() {
+		known[f.name] = true
+	}
+	var plan Plan
+	for _, round := range strings.Split(text, "/") {
+		var steps []Step
+		for _, words := range strings.Split(round, ",") {
+			after, fault, found := strings.Cut(words, ":")
+			if !found {
+				return nil, fmt.Errorf("%q is no fault: it is written delay:name or delay:name=argument", words)
+			}
+			var step Step
+			var err error
+			if step.After, err = time.ParseDuration(after); err != nil {
+				return nil, fmt.Errorf("%q: the delay: %w", words, err)
+			}
+			step.Fault, step.Arg, _ = strings.Cut(fault, "=")
+			if !known[step.Fault] {
+				return nil, fmt.Errorf("%q: there is no fault %q", words, step.Fault)
+			}
+			steps = append(steps, step)
+		}
+		plan = append(plan, steps)
+	}
+	return plan, nil
+}
+
+// mostInARound is how many faults a round has at most.
+const mostInARound = 6
+
+// Draw returns a plan of so many faults. The same seed gives the same plan.
+func Draw(seed int64, count int) Plan {
+	random := rand.New(rand.NewSource(seed))
+	var urn []fault
+	for _, f := range faults() {
+		for range f.weight {
+			urn = append(urn, f)
+		}
+	}
+	var plan Plan
+	for count > 0 {
+		size := min(1+random.Intn(mostInARound), count)
+		count -= size
+		round := make([]Step, size)
+		for i := range round {
+			f := urn[random.Intn(len(urn))]
+			round[i] = Step{After: drawPause(random), Fault: f.name}
+			if f.draw != nil {
+				round[i].Arg = f.draw(random)
+			}
+		}
+		plan = append(plan, round)
+	}
+	return plan
+}
+
+// drawPause is a moment between two faults: often none, sometimes one long enough for things to settle.
+func drawPause(random *rand.Rand) time.Duration {
+	switch random.Intn(10) {
+	case 0, 1:
+		return 0
+	case 2:
+		return drawUpTo(random, 1500*time.Millisecond)
+	}
+	return drawUpTo(random, 300*time.Millisecond)
+}
+
+func drawUpTo(random *rand.Rand, most time.Duration) time.Duration {
+	return time.Duration(random.Int63n(int64(most))).Round(time.Millisecond)
+}
+
+// drawStop is how long a process is stopped: 1 to 20 s, seldom more than 2.
+func drawStop(random *rand.Rand) string {
+	most := 2
+	switch random.Intn(30) {
+	case 0:
+		most = 20
+	case 1, 2, 3:
+		most = 5
+	}
+	return (time.Second + drawUpTo(random, time.Duration(most-1)*time.Second)).String()
+}
+
+// drawGap is how long something is away.
+func drawGap(random *rand.Rand) string {
+	if random.Intn(5) == 0 {
+		return drawUpTo(random, 4*time.Second).String()
+	}
+	return drawUpTo(random, time.Second).String()
+}
+
+// drawFlap is how often and how fast something goes to and fro, as "8x50ms": faster than the bridge's damper
+// lets through, which is three changes in ten seconds, or slower than its 2 s of rest.
+func drawFlap(random *rand.Rand) string {
+	if random.Intn(6) == 0 {
+		return fmt.Sprintf("%dx%v", 2+random.Intn(2), 2100*time.Millisecond+drawUpTo(random, time.Second))
+	}
+	return fmt.Sprintf("%dx%v", 2+random.Intn(12), 5*time.Millisecond+drawUpTo(random, 300*time.Millisecond))
+}
+
+func drawOf(choices ...string) func(*rand.Rand) string {
+	return func(random *rand.Rand) string { return choices[random.Intn(len(choices))] }
+}

@@ -1,0 +1,154 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Summary says what a run did.
+type Summary struct {
+	Rounds, Happened, Skipped int
+	// Faults counts them by name.
+	Faults map[string]int
+	// Starts counts the starts of units that the user manager told of, Corrections what the bridge put right.
+	Starts, Corrections int
+	// Files, Threads and Memory (KiB) are the most that a bridge that had settled was seen to use.
+	Files, Threads, Memory int
+	Took                   time.Duration
+
+	began time.Time
+}
+
+func (s Summary) String() string {
+	var kinds []string
+	for _, name := range slices.Sorted(maps.Keys(s.Faults)) {
+		kinds = append(kinds, fmt.Sprintf("%s %d", name, s.Faults[name]))
+	}
+	return fmt.Sprintf("%d faults (%d could not happen when drawn) in %d rounds, %v; %d starts of units, %d corrections; "+
+		"the bridge at rest had at most %d files, %d threads, %d KiB\n%s",
+		s.Happened+s.Skipped, s.Skipped, s.Rounds, s.Took.Round(time.Second), s.Starts, s.Corrections,
+		s.Files, s.Threads, s.Memory, strings.Join(kinds, ", "))
+}
+
+// Failure is what a run found.
+type Failure struct {
+	// Plan is what had happened, the round that went wrong last.
+	Plan  Plan
+	Cause error
+	// Trace tells of the last round, Events what the user manager told of it, Journal what was logged.
+	Trace, Events []string
+	Journal       string
+}
+
+func (f *Failure) Error() string { return f.Cause.Error() }
+
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// Run lets a plan happen in a sandbox of its own, with the bridge of a program. The error is a Failure where
+// something is not as the model says.
+func Run(ctx context.Context, program string, plan Plan) (summary Summary, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := enter(ctx, program)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer func() { err = errors.Join(err, w.leave()) }()
+	if err := w.firstSettle(ctx); err != nil {
+		return Summary{}, w.failure(nil, err)
+	}
+	for i, steps := range plan {
+		if err := w.play(ctx, steps); err != nil {
+			return w.summary(ctx), w.failure(plan[:i+1], err)
+		}
+	}
+	return w.summary(ctx), nil
+}
+
+// firstSettle waits for the beginning.
+func (w *World) firstSettle(ctx context.Context) error {
+	w.round = round{moved: map[string]int{}, pulled: map[string]int{}}
+	return w.settle(ctx)
+}
+
+// play lets a round happen.
+func (w *World) play(ctx context.Context, steps []Step) error {
+	w.trace = nil
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	at := time.Now()
+	for i := 0; i < len(steps) || len(w.later) > 0; {
+		next := at
+		if i < len(steps) {
+			next = at.Add(steps[i].After)
+		}
+		if len(w.later) > 0 && (i == len(steps) || w.later[0].at.Before(next)) {
+			first := w.later[0]
+			w.later = w.later[1:]
+			w.quietlyUntil(ctx, first.at)
+			w.note("  %s", first.what)
+			if err := w.count("", first.do(ctx)); err != nil {
+				return fmt.Errorf("%s: %w", first.what, err)
+			}
+			continue
+		}
+		w.quietlyUntil(ctx, next)
+		if err := w.count(steps[i].Fault, w.happen(ctx, steps[i])); err != nil {
+			return fmt.Errorf("%s: %w", steps[i], err)
+		}
+		at = time.Now()
+		i++
+	}
+	if err := w.settle(ctx); err != nil {
+		return err
+	}
+	w.note("settled")
+	w.total.Rounds++
+	return w.check(ctx)
+}
+
+// count counts a fault; one that cannot happen is no error.
+func (w *World) count(fault string, err error) error {
+	var why skipped
+	if errors.As(err, &why) {
+		w.note("  not now: %s", why)
+		err = nil
+		if fault != "" {
+			w.total.Skipped++
+		}
+	} else if fault != "" {
+		w.total.Happened++
+	}
+	if fault != "" {
+		w.total.Faults[fault]++
+	}
+	return err
+}
+
+func (w *World) summary(ctx context.Context) Summary {
+	s := w.total
+	s.Starts = w.watch.seen().total
+	s.Files, s.Threads, s.Memory = w.growth.most.files, w.growth.most.threads, w.growth.most.memory
+	s.Took = time.Since(s.began)
+	log, err := w.sb.Journal(ctx, "--user-unit", bridgeUnit, "-o", "cat")
+	if err == nil {
+		s.Corrections = strings.Count(log, "putting it right")
+	}
+	return s
+}
+
+// failure keeps what is needed to understand what went wrong.
+func (w *World) failure(plan Plan, cause error) *Failure {
+	f := &Failure{Plan: plan, Cause: cause, Trace: w.trace}
+	for _, event := range w.watch.seen().events {
+		f.Events = append(f.Events, event.String())
+	}
+	f.Journal, _ = w.sb.Journal(context.Background(), "-o", "short-precise", "--no-hostname", "-n", "400")
+	return f
+}

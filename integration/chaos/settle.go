@@ -1,0 +1,206 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// patience is how long it may take until everything is as it should be: the longest that the bridge leaves
+	// a service alone that does not answer is 30 s, and the machine may be shared.
+	patience = 2 * time.Minute
+	// still is how long nothing may happen then.
+	still = 400 * time.Millisecond
+	// again is how often is looked for what nobody tells.
+	again = 250 * time.Millisecond
+	// fightWindow is how long the bridge remembers what it put right, with something to spare, and fightMost how
+	// often it does so before it gives up.
+	fightWindow = 12 * time.Second
+	fightMost   = 5
+)
+
+// settle waits until everything is as the model says and stays so.
+func (w *World) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		w.takeNews()
+		wrong, err := w.wrong(ctx)
+		if err != nil {
+			return err
+		}
+		rest := again
+		if wrong == "" {
+			rest = still
+		}
+		select {
+		case n := <-w.networkNews:
+			w.takeNetwork(n)
+		case <-w.watch.news:
+		case <-ctx.Done():
+			return fmt.Errorf("it does not settle within %v: %s", patience, wrong)
+		case <-time.After(rest):
+			if wrong == "" {
+				return nil
+			}
+		}
+	}
+}
+
+// wrong says what is not as it should be yet; an error says that it never will.
+func (w *World) wrong(ctx context.Context) (string, error) {
+	if !w.watch.isLive() {
+		return "the user manager is not on the session bus", nil
+	}
+	units, err := w.look(ctx, w.names()...)
+	if err != nil {
+		return err.Error(), nil
+	}
+	bridge := units[bridgeUnit]
+	if bridge.active == "failed" {
+		return "", fmt.Errorf("the bridge has failed: %s", bridge.result)
+	}
+	for name, u := range units {
+		if u.queued {
+			return name + " has a job", nil
+		}
+	}
+	if strings.Contains(bridge.status, "keeps moving") {
+		return "the bridge has given up", w.makePeace(ctx, bridge.status)
+	}
+	if wrong := w.wrongTargets(units); wrong != "" {
+		return wrong, nil
+	}
+	if wrong := w.wrongServices(units); wrong != "" {
+		return wrong, nil
+	}
+	if wrong := w.wrongStatus(bridge); wrong != "" {
+		return wrong, nil
+	}
+	if wrong := w.wrongLocks(); wrong != "" {
+		return wrong, nil
+	}
+	return w.wrongNetwork(ctx), nil
+}
+
+// names returns all units that matter.
+func (w *World) names() []string {
+	names := append(targets(), bridgeUnit)
+	for _, s := range services() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func (w *World) wrongTargets(units map[string]unit) string {
+	for _, a := range aspects() {
+		position := w.present()[a.name]
+		for _, target := range a.all() {
+			want, is := a.wants(position, target), units[target].active == "active"
+			if want != is && !(want && w.masked[target]) {
+				return fmt.Sprintf("%s is %s though the %s is %q", target, units[target].active, a.name, position)
+			}
+		}
+	}
+	return ""
+}
+
+func (w *World) wrongServices(units map[string]unit) string {
+	for _, s := range services() {
+		target, is := units[s.target], units[s.name]
+		if !s.lasts || w.unsure[s.name] {
+			continue
+		}
+		up := target.active == "active"
+		if up && is.result == "start-limit-hit" && w.busyHands(s) {
+			continue
+		}
+		want := up && w.kept[s.name] != target.invocation
+		if want != (is.active == "active") {
+			return fmt.Sprintf("%s is %s (result %s) though %s is %s (stopped by hand: %t)",
+				s.name, is.active, is.result, s.target, target.active, w.kept[s.name] == target.invocation)
+		}
+	}
+	return ""
+}
+
+// busyHands tells whether the user has lately started what is behind the switch of a service.
+func (w *World) busyHands(s service) bool {
+	a, _ := aspectOf(s.target)
+	return w.lately(a.name) > 0
+}
+
+// lately returns how often the user moved the targets of a switch lately.
+func (w *World) lately(aspect string) int {
+	w.moves[aspect] = slices.DeleteFunc(w.moves[aspect], func(at time.Time) bool { return time.Since(at) > fightWindow })
+	return len(w.moves[aspect])
+}
+
+// makePeace has the user tell a bridge that gave up to try again. It gives up only after a fight.
+func (w *World) makePeace(ctx context.Context, status string) error {
+	for _, a := range aspects() {
+		if w.lately(a.name) > fightMost {
+			w.note("the bridge is told to try again")
+			return bridgeReload(ctx, w, "")
+		}
+	}
+	return fmt.Errorf("the bridge gave up without a fight: %s", status)
+}
+
+func (w *World) wrongStatus(bridge unit) string {
+	if bridge.active != "active" {
+		return "the bridge is " + bridge.active
+	}
+	if strings.Contains(bridge.status, "in doubt") {
+		return "the bridge says " + bridge.status
+	}
+	for name, position := range w.present() {
+		if position == unknown {
+			position = "unknown"
+		}
+		if !strings.Contains(bridge.status, name+" "+position) {
+			return fmt.Sprintf("the bridge does not say that the %s is %s: %s", name, position, bridge.status)
+		}
+	}
+	return ""
+}
+
+// wrongLocks looks for the delay lock: one while the machine is awake.
+func (w *World) wrongLocks() string {
+	held, want := 0, 0
+	all, _ := w.sb.Login1.Inhibitors()
+	for _, lock := range all {
+		if lock.Who == "nm-session-bridge" {
+			held++
+		}
+	}
+	if w.logind.present && !w.logind.asleep {
+		want = 1
+	}
+	if held != want {
+		return fmt.Sprintf("the bridge holds %d delay locks, not %d", held, want)
+	}
+	return ""
+}
+
+// wrongNetwork asks NetworkManager whether it is as it was last heard.
+func (w *World) wrongNetwork(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := w.sb.SystemBus.Connect(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	now, err := readNetwork(ctx, conn)
+	if err != nil && w.nmUp {
+		return "NetworkManager does not answer: " + err.Error()
+	}
+	if now != w.network {
+		return fmt.Sprintf("NetworkManager is %+v, last heard %+v", now, w.network)
+	}
+	return ""
+}

@@ -1,0 +1,60 @@
+package chaos
+
+import "strings"
+
+// bridgeUnit is the bridge's own.
+const bridgeUnit = "nm-session-bridge.service"
+
+// service is one of the user's, wanted by a target.
+type service struct {
+	name, target string
+	// lasts tells that it is there as long as its target is, and not run once.
+	lasts bool
+	// pulls tells that starting it by hand starts its target.
+	pulls   bool
+	content string
+}
+
+// The user changes how long slow units take, in seconds, and the status of those that may fail.
+const (
+	slowness = "slowness"
+	outcome  = "outcome"
+)
+
+func services() []service {
+	once := func(name, target, command string) service {
+		return service{name: name, target: target, content: "[Service]\nType=oneshot\nExecStart=" + command + "\n[Install]\nWantedBy=" + target + "\n"}
+	}
+	const (
+		slow = "/bin/sh -c 'exec sleep $(cat %h/" + slowness + ")'"
+		fail = "/bin/sh -c 'exit $(cat %h/" + outcome + ")'"
+	)
+	all := []service{
+		{name: "sync.service", target: "internet-online.target", lasts: true, content: `[Unit]
+After=internet-online.target
+PartOf=internet-online.target
+Requisite=internet-online.target
+[Service]
+ExecStart=/bin/sleep infinity
+[Install]
+WantedBy=internet-online.target
+`},
+		{name: "mailbox.service", target: "internet-online.target", lasts: true, pulls: true, content: `[Unit]
+BindsTo=internet-online.target
+[Service]
+ExecStart=/bin/sleep infinity
+[Install]
+WantedBy=internet-online.target
+`},
+		once("slow-offline.service", "internet-offline.target", slow),
+		once("slow-closed.service", "lid-closed.target", slow),
+		once("failing-online.service", "internet-online.target", fail),
+		once("failing-closed.service", "lid-closed.target", fail),
+	}
+	for _, a := range aspects() {
+		for _, target := range a.all() {
+			all = append(all, once("at-"+strings.TrimSuffix(target, ".target")+".service", target, "/bin/true"))
+		}
+	}
+	return all
+}

@@ -1,0 +1,145 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// watch follows the user manager's stream of events, through the ends of session buses.
+type watch struct {
+	news chan struct{} // has one when there are new events
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	live    bool // whether the stream is there
+	events  []sandbox.Event
+	total   int
+	starts  map[string]int
+	unended map[string]int  // jobs that did not end as they were to
+	blind   bool            // whether events may have been missed
+	active  map[string]bool // as far as events told
+	blindAt time.Time
+	broken  []string // where two targets were active at once
+}
+
+func newWatch(ctx context.Context, sb *sandbox.Sandbox) *watch {
+	ctx, stop := context.WithCancel(ctx)
+	w := &watch{news: make(chan struct{}, 1), stop: stop, active: map[string]bool{}}
+	w.reset()
+	go w.follow(ctx, sb)
+	return w
+}
+
+func (w *watch) close() { w.stop() }
+
+// reset begins a round.
+func (w *watch) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events, w.starts, w.unended, w.blind, w.broken = nil, map[string]int{}, map[string]int{}, false, nil
+}
+
+func (w *watch) follow(ctx context.Context, sb *sandbox.Sandbox) {
+	for ctx.Err() == nil {
+		timeline, err := sb.Timeline(ctx)
+		if err != nil {
+			pause(ctx, retry)
+			continue
+		}
+		w.setLive(true)
+		for i := 0; err == nil; i++ {
+			var event sandbox.Event
+			if event, err = timeline.Event(ctx, i); err == nil {
+				w.take(event)
+			}
+		}
+		w.setLive(false)
+		_ = timeline.Close() // has ended
+	}
+}
+
+func (w *watch) setLive(live bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.live = live
+	if !live {
+		w.miss()
+	}
+	w.tell()
+}
+
+// miss is called with mu held.
+func (w *watch) miss() {
+	w.blind, w.blindAt = true, time.Now()
+	clear(w.active)
+}
+
+// tell is called with mu held.
+func (w *watch) tell() {
+	select {
+	case w.news <- struct{}{}:
+	default:
+	}
+}
+
+func (w *watch) take(event sandbox.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch event.Kind {
+	case sandbox.Interrupted:
+		w.miss()
+	case sandbox.JobRemoved:
+		if event.Result != "done" {
+			w.unended[event.Unit]++
+		}
+	case sandbox.UnitChanged:
+		if event.Started {
+			w.starts[event.Unit]++
+			w.total++
+		}
+		w.active[event.Unit] = event.Active == "active"
+		w.checkPairs(event)
+	}
+	w.events = append(w.events, event)
+	w.tell()
+}
+
+// readAnew is how long after an interruption the states are read one by one, which is no order of events.
+const readAnew = time.Second
+
+// checkPairs is called with mu held.
+func (w *watch) checkPairs(event sandbox.Event) {
+	for _, pair := range pairs() {
+		if (pair[0] == event.Unit || pair[1] == event.Unit) && w.active[pair[0]] && w.active[pair[1]] &&
+			time.Since(w.blindAt) > readAnew {
+			w.broken = append(w.broken, fmt.Sprintf("%s and %s are both active: %s", pair[0], pair[1], event))
+		}
+	}
+}
+
+// seen is what was told in a round.
+type seen struct {
+	events  []sandbox.Event
+	total   int
+	starts  map[string]int
+	unended map[string]int
+	blind   bool
+	broken  []string
+}
+
+func (w *watch) seen() seen {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return seen{w.events, w.total, maps.Clone(w.starts), maps.Clone(w.unended), w.blind, w.broken}
+}
+
+func (w *watch) isLive() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.live
+}

@@ -1,0 +1,233 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// World is a sandbox with the bridge in it, and what is known of what was done to it. One goroutine owns it.
+type World struct {
+	sb      *sandbox.Sandbox
+	program string
+	control *dbus.Conn // root's, to NetworkManager
+
+	networkNews chan network
+	network     network
+	logind      logind
+	busUp, nmUp bool
+	nmFrozen    bool
+	upgrades    int
+
+	later []action
+	trace []string
+	began time.Time
+
+	// positions holds, by switch, those that it went through in this round, the one it began with first.
+	positions map[string][]string
+	masked    map[string]bool        // by target
+	moves     map[string][]time.Time // by switch: when the user moved its targets
+	kept      map[string]string      // service that the user has stopped → start of its target that it was stopped in
+	unsure    map[string]bool        // services that the user touched while their target moved
+
+	watch  *watch
+	round  round
+	growth growth
+	total  Summary
+}
+
+// round is what happened in a round.
+type round struct {
+	initial map[string]bool // targets that were active at its beginning
+	moved   map[string]int  // by target: how often the user may have made it start
+	pulled  map[string]int  // by service: how often the user may have made it start
+	masks   bool            // whether a target was masked in it
+}
+
+// action is something that is to be done later in a round.
+type action struct {
+	at   time.Time
+	what string
+	do   func(context.Context) error
+}
+
+// skipped is why a fault cannot happen now.
+type skipped string
+
+func (s skipped) Error() string { return string(s) }
+
+// enter brings up a sandbox with the units under test and the bridge.
+func enter(ctx context.Context, program string) (*World, error) {
+	sb, err := sandbox.Up(ctx, sandbox.Options{})
+	if err != nil {
+		return nil, err
+	}
+	w := &World{
+		sb: sb, program: program, busUp: true, nmUp: true, logind: logind{present: true},
+		networkNews: make(chan network, 4096), positions: map[string][]string{},
+		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{},
+		began: time.Now(), total: Summary{Faults: map[string]int{}, began: time.Now()},
+	}
+	if err := w.install(ctx); err != nil {
+		return nil, errors.Join(err, sb.Down())
+	}
+	go recordNetwork(ctx, sb.SystemBus, w.networkNews)
+	w.watch = newWatch(ctx, sb)
+	return w, nil
+}
+
+func (w *World) install(ctx context.Context) error {
+	for _, file := range [][2]string{
+		{slowness, "0"},
+		{outcome, "0"},
+		{".config/systemd/user/" + bridgeUnit + ".d/override.conf",
+			"[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run --limited-grace=500ms --gone-grace=2s\n"},
+	} {
+		if err := w.sb.WriteFile(file[0], []byte(file[1]), 0o644); err != nil {
+			return err
+		}
+	}
+	var names []string
+	for _, s := range services() {
+		names = append(names, s.name)
+		if err := w.sb.WriteFile(".config/systemd/user/"+s.name, []byte(s.content), 0o644); err != nil {
+			return err
+		}
+	}
+	if _, err := w.systemctl(ctx, append([]string{"enable"}, names...)...); err != nil {
+		return err
+	}
+	_, err := w.run(ctx, w.program, "install", "--now")
+	return err
+}
+
+// leave takes the sandbox down.
+func (w *World) leave() error {
+	if w.control != nil {
+		_ = w.control.Close()
+	}
+	w.watch.close()
+	return w.sb.Down()
+}
+
+// run runs a command of the user.
+func (w *World) run(ctx context.Context, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cmd := w.sb.Command(name, args...)
+	stop := context.AfterFunc(ctx, func() {
+		if cmd.Process != nil {
+			_ = cmd.Process.Kill()
+		}
+	})
+	defer stop()
+	out, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	if err != nil {
+		return text, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, text)
+	}
+	return text, nil
+}
+
+func (w *World) systemctl(ctx context.Context, args ...string) (string, error) {
+	return w.run(ctx, "systemctl", append([]string{"--user"}, args...)...)
+}
+
+// ask is a request of the user that may be refused.
+func (w *World) ask(ctx context.Context, args ...string) error {
+	_, err := w.systemctl(ctx, args...)
+	var refused *exec.ExitError
+	if errors.As(err, &refused) {
+		w.note("  refused: %v", err)
+		return nil
+	}
+	return err
+}
+
+// note keeps a line for the report of a failure.
+func (w *World) note(format string, args ...any) {
+	w.trace = append(w.trace, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+}
+
+// afterwards has something done later.
+func (w *World) afterwards(d time.Duration, what string, do func(context.Context) error) {
+	w.later = append(w.later, action{time.Now().Add(d), what, do})
+	slices.SortStableFunc(w.later, func(a, b action) int { return a.at.Compare(b.at) })
+}
+
+// goes notes that a switch has got another position.
+func (w *World) goes() {
+	for name, position := range w.present() {
+		if was := w.positions[name]; len(was) == 0 || was[len(was)-1] != position {
+			w.positions[name] = append(was, position)
+		}
+	}
+}
+
+// present returns the position of each switch.
+func (w *World) present() map[string]string {
+	return map[string]string{"internet": w.network.position(), "lid": w.logind.lid(), "sleep": w.logind.sleep()}
+}
+
+// takeNews takes in what is known by now.
+func (w *World) takeNews() (news bool) {
+	for {
+		select {
+		case n := <-w.networkNews:
+			w.takeNetwork(n)
+		case <-w.watch.news:
+		default:
+			return news
+		}
+		news = true
+	}
+}
+
+func (w *World) takeNetwork(n network) {
+	if n != w.network {
+		w.network = n
+		w.note("  NetworkManager: present %t, state %d, connectivity %d", n.present, n.state, n.connectivity)
+		w.goes()
+	}
+}
+
+// quietlyUntil takes news in until a moment.
+func (w *World) quietlyUntil(ctx context.Context, at time.Time) {
+	due := time.After(time.Until(at))
+	for {
+		select {
+		case n := <-w.networkNews:
+			w.takeNetwork(n)
+		case <-w.watch.news:
+		case <-due:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// writeFile replaces one of the user's files.
+func (w *World) writeFile(name, content string) error {
+	return w.sb.WriteFile(name, []byte(content), 0o644)
+}
+
+// newer writes another program of the same behaviour: trailing bytes do nothing.
+func (w *World) newer() (string, error) {
+	content, err := os.ReadFile(w.program)
+	if err != nil {
+		return "", err
+	}
+	w.upgrades++
+	name := w.program + "-newer"
+	return name, os.WriteFile(name, append(content, fmt.Sprintf("newer %d", w.upgrades)...), 0o755)
+}
