@@ -15,13 +15,10 @@ var (
 	chaosFaults = flag.Int("faults", 100, "how many faults TestChaos lets happen")
 	chaosSeed   = flag.Int64("seed", 0, "what TestChaos draws its faults by; 0 for a fixed seed and then a fresh one")
 	chaosReplay = flag.String("replay", "", "the faults of TestChaos, as it printed them, instead of drawn ones")
+	chaosShrink = flag.Duration("shrink", 4*time.Minute, "for how long at most TestChaos looks for less that fails as well")
 )
 
-const (
-	fixedSeed = 20260101
-	// shrinkTime bounds the search for a smaller plan that fails as well.
-	shrinkTime = 4 * time.Minute
-)
+const fixedSeed = 20260101
 
 func TestChaos(t *testing.T) {
 	if *chaosReplay != "" {
@@ -64,9 +61,9 @@ func unleash(t *testing.T, plan chaos.Plan, shrink bool) {
 	}
 	t.Log(failure.Journal)
 	t.Logf("all faults up to there: %s", failure.Plan)
-	if shrink {
-		t.Logf("looking for less that fails as well, for at most %v", shrinkTime)
-		failure.Plan = chaos.Shrink(ctx, program, failure.Plan, shrinkTime)
+	if shrink && *chaosShrink > 0 {
+		t.Logf("looking for less that fails as well, for at most %v", *chaosShrink)
+		failure.Plan = chaos.Shrink(ctx, program, failure.Plan, *chaosShrink)
 	}
 	t.Fatalf("to do it again: go test ./integration -run Chaos -count=1 -replay='%s'", failure.Plan)
 }

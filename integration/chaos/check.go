@@ -2,53 +2,68 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// begin begins a round.
-func (w *World) begin(ctx context.Context) error {
-	units, err := w.look(ctx, targets()...)
-	if err != nil {
-		return err
+// limitHit is the result of a service that was started too often.
+const limitHit = "start-limit-hit"
+
+func newRound() round {
+	return round{
+		initial: map[string]bool{}, moved: map[string]int{}, pulled: map[string]int{},
+		positions: map[string][]string{}, limited: map[string]bool{}, deaf: map[string]int{},
 	}
-	w.round = round{initial: map[string]bool{}, moved: map[string]int{}, pulled: map[string]int{}, masks: len(w.masked) > 0}
-	for name, u := range units {
-		w.round.initial[name] = u.active == "active"
+}
+
+// cut waits until a round has settled, ends it and begins the next one. Nothing is lost in between.
+func (w *World) cut(ctx context.Context) (round, seen, map[string]unit, error) {
+	for {
+		units, err := w.settle(ctx)
+		if err != nil {
+			return round{}, seen{}, nil, err
+		}
+		if w.takeNews() {
+			continue
+		}
+		ended := w.round
+		w.round = newRound()
+		w.round.masks = len(w.masked) > 0
+		for name, u := range units {
+			w.round.initial[name] = u.active == "active"
+			w.round.limited[name] = u.result == limitHit
+		}
+		w.goes()
+		return ended, w.watch.cut(), units, nil
 	}
-	for name, position := range w.present() {
-		w.positions[name] = []string{position}
-	}
-	w.watch.reset()
-	return nil
 }
 
 // check holds what happened in a round that has settled against its causes.
-func (w *World) check(ctx context.Context) error {
-	units, err := w.look(ctx, w.names()...)
-	if err != nil {
-		return err
-	}
+func (w *World) check(r round, seen seen, units map[string]unit) error {
+	w.adopt(units)
 	if err := w.growth.look(units[bridgeUnit].pid); err != nil {
 		return err
 	}
-	w.adopt(units)
-	seen := w.watch.seen()
-	if len(seen.broken) > 0 && !w.round.masks {
-		return fmt.Errorf("%s", strings.Join(seen.broken, "; "))
+	if len(seen.broken) > 0 && !r.masks {
+		return errors.New(strings.Join(seen.broken, "; "))
 	}
 	for _, a := range aspects() {
 		for _, target := range a.all() {
-			causes := a.causes(target, w.positions[a.name], w.round.initial[target]) + w.round.moved[target]
+			causes := a.causes(target, r.positions[a.name], r.initial[target]) + r.moved[target] + r.unheard(a.name)
 			if starts := seen.starts[target]; starts > causes {
 				return fmt.Errorf("%s was started %d times though there were causes for %d: the %s was %q, and it was moved %d times",
-					target, starts, causes, a.name, w.positions[a.name], w.round.moved[target])
+					target, starts, causes, a.name, r.positions[a.name], r.moved[target])
 			}
 			for _, s := range services() {
-				if s.target == target {
-					if err := w.checkStarts(s, seen, causes, units[s.name]); err != nil {
-						return err
-					}
+				if s.target != target {
+					continue
+				}
+				if err := w.checkLimit(s, r, units[s.name]); err != nil {
+					return err
+				}
+				if err := r.checkStarts(s, seen, causes, units[s.name]); err != nil {
+					return err
 				}
 			}
 		}
@@ -56,24 +71,38 @@ func (w *World) check(ctx context.Context) error {
 	return nil
 }
 
+// unheard returns how often a switch may have lost its position because somebody had to ask a service anew
+// that did not answer.
+func (r round) unheard(aspect string) int {
+	if r.reborn {
+		return r.deaf[aspect]
+	}
+	return 0
+}
+
+// checkLimit checks that no service was started so often that it is left behind, unless the user did it.
+func (w *World) checkLimit(s service, r round, now unit) error {
+	if now.result != limitHit || r.limited[s.name] || r.urgent || w.busyHands(s) || r.moved[s.target]+r.pulled[s.name] > 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has hit its start limit, for good, though the user did nothing", s.name)
+}
+
 // checkStarts checks how often a service ran: once for each start of its target. A start that was given up may
 // have run it or not.
-func (w *World) checkStarts(s service, seen seen, causes int, now unit) error {
+func (r round) checkStarts(s service, seen seen, causes int, now unit) error {
 	activations, starts := seen.starts[s.target], seen.starts[s.name]
 	givenUp := seen.unended[s.target] + seen.unended[s.name]
-	least, most := activations-givenUp, activations+givenUp+w.round.pulled[s.name]
+	least, most := activations-givenUp, activations+givenUp+r.pulled[s.name]
 	if seen.blind {
-		least, most = 0, causes+givenUp+w.round.pulled[s.name]
+		most = causes + givenUp + r.pulled[s.name]
 	}
-	if now.result == "start-limit-hit" {
-		if units := w.busyHands(s); !units {
-			return fmt.Errorf("%s has hit its start limit, for good, and the user did nothing: %s was started %d times", s.name, s.target, activations)
-		}
+	if seen.blind || now.result == limitHit {
 		least = 0
 	}
 	if starts < least || starts > most {
 		return fmt.Errorf("%s ran %d times, not %d to %d: %s was started %d times, %d jobs were given up, the user may have started it %d times",
-			s.name, starts, least, most, s.target, activations, givenUp, w.round.pulled[s.name])
+			s.name, starts, least, most, s.target, activations, givenUp, r.pulled[s.name])
 	}
 	return nil
 }
@@ -81,7 +110,7 @@ func (w *World) checkStarts(s service, seen seen, causes int, now unit) error {
 // adopt learns what became of services about which the model could not know.
 func (w *World) adopt(units map[string]unit) {
 	for _, s := range services() {
-		limited := s.lasts && units[s.name].result == "start-limit-hit"
+		limited := s.lasts && units[s.name].result == limitHit
 		if !w.unsure[s.name] && !limited {
 			continue
 		}

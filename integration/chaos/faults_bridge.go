@@ -17,15 +17,18 @@ func bridgeFreeze(ctx context.Context, w *World, arg string) error {
 }
 
 func bridgeKill(ctx context.Context, w *World, _ string) error {
+	w.round.reborn = true
 	return w.ask(ctx, "kill", "-s", "KILL", bridgeUnit)
 }
 
 // bridgeAbort ends it as its watchdog or a panic would.
 func bridgeAbort(ctx context.Context, w *World, _ string) error {
+	w.round.reborn = true
 	return w.ask(ctx, "kill", "-s", "ABRT", bridgeUnit)
 }
 
 func bridgeRestart(ctx context.Context, w *World, _ string) error {
+	w.round.reborn = true
 	return w.ask(ctx, "restart", "--no-block", bridgeUnit)
 }
 
@@ -34,6 +37,7 @@ func bridgeReload(ctx context.Context, w *World, _ string) error {
 }
 
 func bridgeUpgrade(ctx context.Context, w *World, _ string) error {
+	w.round.reborn = true
 	newer, err := w.newer()
 	if err != nil {
 		return err

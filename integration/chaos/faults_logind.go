@@ -11,6 +11,7 @@ import (
 // setLid moves the lid. The positions are noted first: the bridge may be quick.
 func (w *World) setLid(closed bool) error {
 	w.logind.closed = closed
+	w.round.urgent = w.round.urgent || w.logind.asleep
 	w.goes()
 	return w.sb.Login1.SetLid(closed)
 }
@@ -49,7 +50,7 @@ func logindBack(ctx context.Context, w *World, _ string) error {
 	if !w.busUp {
 		return skipped("there is no system bus")
 	}
-	w.logind.present = true
+	w.logind.present, w.round.reborn = true, true
 	w.goes()
 	return w.sb.Login1.Appear(ctx)
 }
@@ -63,6 +64,12 @@ func logindRestart(ctx context.Context, w *World, arg string) error {
 	return logindGone(ctx, w, "")
 }
 
+// deaf notes that logind does not answer, or not with sense.
+func (w *World) deaf() {
+	w.round.deaf["lid"]++
+	w.round.deaf["sleep"]++
+}
+
 func logindHangs(_ context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {
@@ -71,6 +78,7 @@ func logindHangs(_ context.Context, w *World, arg string) error {
 	if !w.logind.present || w.logind.hanging {
 		return skipped("there is no logind to hang")
 	}
+	w.deaf()
 	w.sb.Login1.Hang()
 	w.logind.hanging = true
 	w.afterwards(d, "logind goes on", func(context.Context) error {
@@ -105,6 +113,7 @@ func logindGarbles(_ context.Context, w *World, arg string) error {
 	if err != nil {
 		return err
 	}
+	w.deaf()
 	w.sb.Login1.Garble("LidClosed", true)
 	w.afterwards(d, "logind talks sense", func(context.Context) error {
 		w.sb.Login1.Garble("LidClosed", false)

@@ -24,6 +24,7 @@ func (w *World) thawNM() {
 
 // startNM starts NetworkManager if it is to run and there is a bus for it.
 func (w *World) startNM(ctx context.Context) error {
+	w.round.reborn = true
 	if !w.busUp || !w.nmUp {
 		return nil
 	}
@@ -76,6 +77,7 @@ func (w *World) freezeNM(d time.Duration) error {
 		return skipped("NetworkManager is between two lives")
 	}
 	w.nmFrozen = true
+	w.round.deaf["internet"]++
 	w.afterwards(d, "NetworkManager goes on", func(context.Context) error {
 		w.thawNM()
 		return nil
@@ -92,7 +94,7 @@ func nmSlowStart(ctx context.Context, w *World, arg string) error {
 	if !w.busUp {
 		return skipped("there is no system bus")
 	}
-	w.nmUp = true
+	w.nmUp, w.round.reborn = true, true
 	if err := w.stopNM(ctx, w.sb.NM.Stop); err != nil {
 		return err
 	}

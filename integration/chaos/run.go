@@ -59,29 +59,35 @@ func Run(ctx context.Context, program string, plan Plan) (summary Summary, err e
 		return Summary{}, err
 	}
 	defer func() { err = errors.Join(err, w.leave()) }()
-	if err := w.firstSettle(ctx); err != nil {
-		return Summary{}, w.failure(nil, err)
+	if _, _, _, err := w.cut(ctx); err != nil {
+		return Summary{}, w.failure(nil, seen{}, err)
 	}
 	for i, steps := range plan {
-		if err := w.play(ctx, steps); err != nil {
-			return w.summary(ctx), w.failure(plan[:i+1], err)
+		seen, err := w.play(ctx, steps)
+		if err != nil {
+			return w.summary(ctx), w.failure(plan[:i+1], seen, err)
 		}
 	}
 	return w.summary(ctx), nil
 }
 
-// firstSettle waits for the beginning.
-func (w *World) firstSettle(ctx context.Context) error {
-	w.round = round{moved: map[string]int{}, pulled: map[string]int{}}
-	return w.settle(ctx)
+// play lets a round happen and checks it.
+func (w *World) play(ctx context.Context, steps []Step) (seen, error) {
+	w.trace = nil
+	if err := w.burst(ctx, steps); err != nil {
+		return w.watch.seen(), err
+	}
+	ended, seen, units, err := w.cut(ctx)
+	if err != nil {
+		return w.watch.seen(), err
+	}
+	w.note("settled")
+	w.total.Rounds++
+	return seen, w.check(ended, seen, units)
 }
 
-// play lets a round happen.
-func (w *World) play(ctx context.Context, steps []Step) error {
-	w.trace = nil
-	if err := w.begin(ctx); err != nil {
-		return err
-	}
+// burst lets faults happen, and what they have planned.
+func (w *World) burst(ctx context.Context, steps []Step) error {
 	at := time.Now()
 	for i := 0; i < len(steps) || len(w.later) > 0; {
 		next := at
@@ -105,12 +111,7 @@ func (w *World) play(ctx context.Context, steps []Step) error {
 		at = time.Now()
 		i++
 	}
-	if err := w.settle(ctx); err != nil {
-		return err
-	}
-	w.note("settled")
-	w.total.Rounds++
-	return w.check(ctx)
+	return nil
 }
 
 // count counts a fault; one that cannot happen is no error.
@@ -133,7 +134,7 @@ func (w *World) count(fault string, err error) error {
 
 func (w *World) summary(ctx context.Context) Summary {
 	s := w.total
-	s.Starts = w.watch.seen().total
+	s.Starts = w.watch.all()
 	s.Files, s.Threads, s.Memory = w.growth.most.files, w.growth.most.threads, w.growth.most.memory
 	s.Took = time.Since(s.began)
 	log, err := w.sb.Journal(ctx, "--user-unit", bridgeUnit, "-o", "cat")
@@ -144,9 +145,9 @@ func (w *World) summary(ctx context.Context) Summary {
 }
 
 // failure keeps what is needed to understand what went wrong.
-func (w *World) failure(plan Plan, cause error) *Failure {
+func (w *World) failure(plan Plan, seen seen, cause error) *Failure {
 	f := &Failure{Plan: plan, Cause: cause, Trace: w.trace}
-	for _, event := range w.watch.seen().events {
+	for _, event := range seen.events {
 		f.Events = append(f.Events, event.String())
 	}
 	f.Journal, _ = w.sb.Journal(context.Background(), "-o", "short-precise", "--no-hostname", "-n", "400")

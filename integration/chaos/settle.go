@@ -23,14 +23,14 @@ const (
 )
 
 // settle waits until everything is as the model says and stays so.
-func (w *World) settle(ctx context.Context) error {
+func (w *World) settle(ctx context.Context) (map[string]unit, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		w.takeNews()
-		wrong, err := w.wrong(ctx)
+		units, wrong, err := w.wrong(ctx)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rest := again
 		if wrong == "" {
@@ -41,49 +41,48 @@ func (w *World) settle(ctx context.Context) error {
 			w.takeNetwork(n)
 		case <-w.watch.news:
 		case <-ctx.Done():
-			return fmt.Errorf("it does not settle within %v: %s", patience, wrong)
+			return nil, fmt.Errorf("it does not settle within %v: %s", patience, wrong)
 		case <-time.After(rest):
 			if wrong == "" {
-				return nil
+				return units, nil
 			}
 		}
 	}
 }
 
 // wrong says what is not as it should be yet; an error says that it never will.
-func (w *World) wrong(ctx context.Context) (string, error) {
+func (w *World) wrong(ctx context.Context) (units map[string]unit, wrong string, err error) {
 	if !w.watch.isLive() {
-		return "the user manager is not on the session bus", nil
+		return nil, "the user manager is not on the session bus", nil
 	}
-	units, err := w.look(ctx, w.names()...)
+	units, err = w.look(ctx, w.names()...)
 	if err != nil {
-		return err.Error(), nil
+		return nil, err.Error(), nil
 	}
 	bridge := units[bridgeUnit]
-	if bridge.active == "failed" {
-		return "", fmt.Errorf("the bridge has failed: %s", bridge.result)
+	switch {
+	case bridge.active == "failed":
+		return nil, "", fmt.Errorf("the bridge has failed: %s", bridge.result)
+	case strings.Contains(bridge.status, "keeps moving"):
+		return nil, "the bridge has given up", w.makePeace(ctx, bridge.status)
 	}
-	for name, u := range units {
-		if u.queued {
-			return name + " has a job", nil
+	for _, wrong := range []string{
+		wrongJobs(units), w.wrongTargets(units), w.wrongServices(units), w.wrongStatus(bridge), w.wrongLocks(), w.wrongNetwork(ctx),
+	} {
+		if wrong != "" {
+			return nil, wrong, nil
 		}
 	}
-	if strings.Contains(bridge.status, "keeps moving") {
-		return "the bridge has given up", w.makePeace(ctx, bridge.status)
+	return units, "", nil
+}
+
+func wrongJobs(units map[string]unit) string {
+	for name, u := range units {
+		if u.queued {
+			return name + " has a job"
+		}
 	}
-	if wrong := w.wrongTargets(units); wrong != "" {
-		return wrong, nil
-	}
-	if wrong := w.wrongServices(units); wrong != "" {
-		return wrong, nil
-	}
-	if wrong := w.wrongStatus(bridge); wrong != "" {
-		return wrong, nil
-	}
-	if wrong := w.wrongLocks(); wrong != "" {
-		return wrong, nil
-	}
-	return w.wrongNetwork(ctx), nil
+	return ""
 }
 
 // names returns all units that matter.
@@ -115,7 +114,7 @@ func (w *World) wrongServices(units map[string]unit) string {
 			continue
 		}
 		up := target.active == "active"
-		if up && is.result == "start-limit-hit" && w.busyHands(s) {
+		if up && is.result == limitHit && w.busyHands(s) {
 			continue
 		}
 		want := up && w.kept[s.name] != target.invocation

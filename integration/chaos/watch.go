@@ -15,33 +15,62 @@ type watch struct {
 	news chan struct{} // has one when there are new events
 	stop context.CancelFunc
 
-	mu      sync.Mutex
-	live    bool // whether the stream is there
+	mu       sync.Mutex
+	live     bool // whether the stream is there
+	now      seen
+	starts   int             // of units, in all
+	active   map[string]bool // as far as events told
+	missedAt time.Time       // when events were last missed
+}
+
+// seen is what was told in a round.
+type seen struct {
 	events  []sandbox.Event
-	total   int
 	starts  map[string]int
-	unended map[string]int  // jobs that did not end as they were to
-	blind   bool            // whether events may have been missed
-	active  map[string]bool // as far as events told
-	blindAt time.Time
-	broken  []string // where two targets were active at once
+	unended map[string]int // jobs that did not end as they were to
+	blind   bool           // whether events may have been missed
+	broken  []string       // where two targets were active at once
 }
 
 func newWatch(ctx context.Context, sb *sandbox.Sandbox) *watch {
 	ctx, stop := context.WithCancel(ctx)
 	w := &watch{news: make(chan struct{}, 1), stop: stop, active: map[string]bool{}}
-	w.reset()
+	w.cut()
 	go w.follow(ctx, sb)
 	return w
 }
 
 func (w *watch) close() { w.stop() }
 
-// reset begins a round.
-func (w *watch) reset() {
+// seen returns what was told in this round.
+func (w *watch) seen() seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.events, w.starts, w.unended, w.blind, w.broken = nil, map[string]int{}, map[string]int{}, false, nil
+	now := w.now
+	now.starts, now.unended = maps.Clone(now.starts), maps.Clone(now.unended)
+	return now
+}
+
+// cut ends a round and begins the next one.
+func (w *watch) cut() seen {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ended := w.now
+	w.now = seen{starts: map[string]int{}, unended: map[string]int{}}
+	return ended
+}
+
+// all returns how often units were started in all.
+func (w *watch) all() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.starts
+}
+
+func (w *watch) isLive() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.live
 }
 
 func (w *watch) follow(ctx context.Context, sb *sandbox.Sandbox) {
@@ -75,7 +104,7 @@ func (w *watch) setLive(live bool) {
 
 // miss is called with mu held.
 func (w *watch) miss() {
-	w.blind, w.blindAt = true, time.Now()
+	w.now.blind, w.missedAt = true, time.Now()
 	clear(w.active)
 }
 
@@ -95,17 +124,17 @@ func (w *watch) take(event sandbox.Event) {
 		w.miss()
 	case sandbox.JobRemoved:
 		if event.Result != "done" {
-			w.unended[event.Unit]++
+			w.now.unended[event.Unit]++
 		}
 	case sandbox.UnitChanged:
 		if event.Started {
-			w.starts[event.Unit]++
-			w.total++
+			w.now.starts[event.Unit]++
+			w.starts++
 		}
 		w.active[event.Unit] = event.Active == "active"
 		w.checkPairs(event)
 	}
-	w.events = append(w.events, event)
+	w.now.events = append(w.now.events, event)
 	w.tell()
 }
 
@@ -116,30 +145,8 @@ const readAnew = time.Second
 func (w *watch) checkPairs(event sandbox.Event) {
 	for _, pair := range pairs() {
 		if (pair[0] == event.Unit || pair[1] == event.Unit) && w.active[pair[0]] && w.active[pair[1]] &&
-			time.Since(w.blindAt) > readAnew {
-			w.broken = append(w.broken, fmt.Sprintf("%s and %s are both active: %s", pair[0], pair[1], event))
+			time.Since(w.missedAt) > readAnew {
+			w.now.broken = append(w.now.broken, fmt.Sprintf("%s and %s are both active: %s", pair[0], pair[1], event))
 		}
 	}
-}
-
-// seen is what was told in a round.
-type seen struct {
-	events  []sandbox.Event
-	total   int
-	starts  map[string]int
-	unended map[string]int
-	blind   bool
-	broken  []string
-}
-
-func (w *watch) seen() seen {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return seen{w.events, w.total, maps.Clone(w.starts), maps.Clone(w.unended), w.blind, w.broken}
-}
-
-func (w *watch) isLive() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.live
 }

@@ -32,12 +32,10 @@ type World struct {
 	trace []string
 	began time.Time
 
-	// positions holds, by switch, those that it went through in this round, the one it began with first.
-	positions map[string][]string
-	masked    map[string]bool        // by target
-	moves     map[string][]time.Time // by switch: when the user moved its targets
-	kept      map[string]string      // service that the user has stopped → start of its target that it was stopped in
-	unsure    map[string]bool        // services that the user touched while their target moved
+	masked map[string]bool        // by target
+	moves  map[string][]time.Time // by switch: when the user moved its targets
+	kept   map[string]string      // service that the user has stopped → start of its target that it was stopped in
+	unsure map[string]bool        // services that the user touched while their target moved
 
 	watch  *watch
 	round  round
@@ -48,9 +46,15 @@ type World struct {
 // round is what happened in a round.
 type round struct {
 	initial map[string]bool // targets that were active at its beginning
-	moved   map[string]int  // by target: how often the user may have made it start
-	pulled  map[string]int  // by service: how often the user may have made it start
-	masks   bool            // whether a target was masked in it
+	// positions holds, by switch, those that it went through, the one it began with first.
+	positions map[string][]string
+	moved     map[string]int  // by target: how often the user may have made it start
+	pulled    map[string]int  // by service: how often the user may have made it start
+	masks     bool            // whether a target was masked in it
+	limited   map[string]bool // services that had hit their start limit before
+	deaf      map[string]int  // by switch: how often its service did not answer
+	urgent    bool            // whether the lid was moved on the way to sleep, when nothing is damped
+	reborn    bool            // whether somebody had to be asked anew: the bridge or a service was started
 }
 
 // action is something that is to be done later in a round.
@@ -73,7 +77,7 @@ func enter(ctx context.Context, program string) (*World, error) {
 	}
 	w := &World{
 		sb: sb, program: program, busUp: true, nmUp: true, logind: logind{present: true},
-		networkNews: make(chan network, 4096), positions: map[string][]string{},
+		networkNews: make(chan network, 4096), round: newRound(),
 		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{},
 		began: time.Now(), total: Summary{Faults: map[string]int{}, began: time.Now()},
 	}
@@ -91,6 +95,8 @@ func (w *World) install(ctx context.Context) error {
 		{outcome, "0"},
 		{".config/systemd/user/" + bridgeUnit + ".d/override.conf",
 			"[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run --limited-grace=500ms --gone-grace=2s\n"},
+		// For sessionBusKill.
+		{".config/systemd/user/dbus.service.d/kill.conf", "[Service]\nKillSignal=SIGKILL\n"},
 	} {
 		if err := w.sb.WriteFile(file[0], []byte(file[1]), 0o644); err != nil {
 			return err
@@ -167,8 +173,8 @@ func (w *World) afterwards(d time.Duration, what string, do func(context.Context
 // goes notes that a switch has got another position.
 func (w *World) goes() {
 	for name, position := range w.present() {
-		if was := w.positions[name]; len(was) == 0 || was[len(was)-1] != position {
-			w.positions[name] = append(was, position)
+		if was := w.round.positions[name]; len(was) == 0 || was[len(was)-1] != position {
+			w.round.positions[name] = append(was, position)
 		}
 	}
 }
