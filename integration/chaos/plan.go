@@ -154,7 +154,7 @@ func drawFlap(random *rand.Rand) string {
 	if random.Intn(6) == 0 {
 		return fmt.Sprintf("%dx%v", 2+random.Intn(2), 2100*time.Millisecond+drawUpTo(random, time.Second))
 	}
-	return fmt.Sprintf("%dx%v", 2+random.Intn(12), 5*time.Millisecond+drawUpTo(random, 300*time.Millisecond))
+	return fmt.Sprintf("%dx%v", 4+random.Intn(24), 5*time.Millisecond+drawUpTo(random, 200*time.Millisecond))
 }
 
 func drawOf(choices ...string) func(*rand.Rand) string {

@@ -15,6 +15,8 @@ type Summary struct {
 	Rounds, Happened, Skipped int
 	// Faults counts them by name.
 	Faults map[string]int
+	// Positions counts the rounds that ended in each position of each switch.
+	Positions map[string]int
 	// Starts counts the starts of units that the user manager told of, Corrections what the bridge put right.
 	Starts, Corrections int
 	// Files, Threads and Memory (KiB) are the most that a bridge that had settled was seen to use.
@@ -25,14 +27,18 @@ type Summary struct {
 }
 
 func (s Summary) String() string {
-	var kinds []string
-	for _, name := range slices.Sorted(maps.Keys(s.Faults)) {
-		kinds = append(kinds, fmt.Sprintf("%s %d", name, s.Faults[name]))
-	}
 	return fmt.Sprintf("%d faults (%d could not happen when drawn) in %d rounds, %v; %d starts of units, %d corrections; "+
-		"the bridge at rest had at most %d files, %d threads, %d KiB\n%s",
+		"the bridge at rest had at most %d files, %d threads, %d KiB\nrounds ended with %s\nfaults: %s",
 		s.Happened+s.Skipped, s.Skipped, s.Rounds, s.Took.Round(time.Second), s.Starts, s.Corrections,
-		s.Files, s.Threads, s.Memory, strings.Join(kinds, ", "))
+		s.Files, s.Threads, s.Memory, tally(s.Positions), tally(s.Faults))
+}
+
+func tally(counts map[string]int) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		words = append(words, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	return strings.Join(words, ", ")
 }
 
 // Failure is what a run found.
@@ -83,6 +89,9 @@ func (w *World) play(ctx context.Context, steps []Step) (seen, error) {
 	}
 	w.note("settled")
 	w.total.Rounds++
+	for name, position := range w.present() {
+		w.total.Positions[strings.TrimSpace(name+" "+position)]++
+	}
 	return seen, w.check(ended, seen, units)
 }
 

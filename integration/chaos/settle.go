@@ -26,11 +26,15 @@ const (
 func (w *World) settle(ctx context.Context) (map[string]unit, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	last := ""
 	for {
 		w.takeNews()
 		units, wrong, err := w.wrong(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if ctx.Err() == nil {
+			last = wrong
 		}
 		rest := again
 		if wrong == "" {
@@ -41,7 +45,7 @@ func (w *World) settle(ctx context.Context) (map[string]unit, error) {
 			w.takeNetwork(n)
 		case <-w.watch.news:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("it does not settle within %v: %s", patience, wrong)
+			return nil, fmt.Errorf("it does not settle within %v: %s", patience, last)
 		case <-time.After(rest):
 			if wrong == "" {
 				return units, nil

@@ -79,7 +79,7 @@ func enter(ctx context.Context, program string) (*World, error) {
 		sb: sb, program: program, busUp: true, nmUp: true, logind: logind{present: true},
 		networkNews: make(chan network, 4096), round: newRound(),
 		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{},
-		began: time.Now(), total: Summary{Faults: map[string]int{}, began: time.Now()},
+		began: time.Now(), total: Summary{Faults: map[string]int{}, Positions: map[string]int{}, began: time.Now()},
 	}
 	if err := w.install(ctx); err != nil {
 		return nil, errors.Join(err, sb.Down())
