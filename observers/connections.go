@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	nm "github.com/Wifx/gonetworkmanager/v2"
-	"github.com/coreos/go-systemd/v22/unit"
 )
 
 const (
@@ -28,6 +27,9 @@ func Connections() Source {
 		Label:     "NetworkManager",
 		Path:      networkManagerPath,
 		Interface: networkManagerInterface,
+		Properties: map[string]string{
+			"Startup": "b", // connections of before a restart are still being brought up
+		},
 		Children: &Children{
 			Property:  "ActiveConnections",
 			Below:     networkManagerPath + "/ActiveConnection",
@@ -50,62 +52,58 @@ func Connections() Source {
 
 func byConnection() Template { return Template{Prefix: "connection@", Suffix: ".target"} }
 
-// activated returns the facts of the connections that are up, and whether they
-// are known.
-func activated(world World) (up []Facts, problem string) {
-	facts := world[connections]
-	if facts.Problem != "" {
-		return nil, facts.Problem
-	}
-	for _, child := range facts.Children() {
-		if state, _ := child.Uint32("State"); nm.NmActiveConnectionState(state) == nm.NmActiveConnectionStateActivated {
-			up = append(up, child)
+// ofActive reads a switch from the connections that are up.
+func ofActive(policy Policy, read func(up []Facts) Reading) func(World) Reading {
+	return func(world World) Reading {
+		facts := world[connections]
+		if facts.Problem != "" {
+			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
 		}
+		var up []Facts
+		for _, child := range facts.Children() {
+			if state, _ := child.Uint32("State"); nm.NmActiveConnectionState(state) == nm.NmActiveConnectionStateActivated {
+				up = append(up, child)
+			}
+		}
+		reading := read(up)
+		if startup, _ := facts.Bool("Startup"); startup {
+			// A restarted NetworkManager brings up again what never went down.
+			reading.Reason += " Startup=true"
+			reading.After = policy.GoneGrace
+		}
+		return reading
 	}
-	return up, ""
 }
 
 // vpn reads whether a VPN of NetworkManager is up.
-func vpn(policy Policy) func(World) Reading {
-	return func(world World) Reading {
-		up, problem := activated(world)
-		if problem != "" {
-			return Reading{Reason: problem, After: policy.GoneGrace}
+func vpn(up []Facts) Reading {
+	for _, connection := range up {
+		kind, _ := connection.Text("Type")
+		if isVPN, _ := connection.Bool("Vpn"); isVPN || kind == "wireguard" {
+			name, _ := connection.Text("Id")
+			return Reading{Position: "up", Reason: "Id=" + legible(name) + " Type=" + kind}
 		}
-		for _, connection := range up {
-			kind, _ := connection.Text("Type")
-			if isVPN, _ := connection.Bool("Vpn"); isVPN || kind == "wireguard" {
-				name, _ := connection.Text("Id")
-				return Reading{Position: "up", Reason: "Id=" + name + " Type=" + kind}
-			}
-		}
-		return Reading{Position: "down", Reason: "no VPN is active"}
 	}
+	return Reading{Position: "down", Reason: "no VPN is active"}
 }
 
 // connection reads the set of active profiles.
-func connection(policy Policy) func(World) Reading {
-	return func(world World) Reading {
-		up, problem := activated(world)
-		if problem != "" {
-			return Reading{Reason: problem, After: policy.GoneGrace}
+func connection(up []Facts) Reading {
+	var names, instances []string
+	for _, connection := range up {
+		name, _ := connection.Text("Id")
+		kind, _ := connection.Text("Type")
+		instance := Escape(name)
+		// A name that is too long for a unit has no target.
+		if kind == "loopback" || !byConnection().fits(instance) || slices.Contains(instances, instance) {
+			continue
 		}
-		var names, instances []string
-		for _, connection := range up {
-			name, _ := connection.Text("Id")
-			kind, _ := connection.Text("Type")
-			instance := unit.UnitNameEscape(name)
-			// A name that is too long for a unit has no target.
-			if kind == "loopback" || !byConnection().fits(instance) || slices.Contains(instances, instance) {
-				continue
-			}
-			names, instances = append(names, name), append(instances, instance)
-		}
-		slices.Sort(names)
-		slices.Sort(instances)
-		if len(instances) == 0 {
-			return Reading{Position: None, Reason: "no profile is active"}
-		}
-		return Reading{Position: strings.Join(instances, " "), Reason: "active: " + strings.Join(names, ", ")}
+		names, instances = append(names, legible(name)), append(instances, instance)
 	}
+	slices.Sort(names)
+	slices.Sort(instances)
+	if len(instances) == 0 {
+		return Reading{Position: None, Reason: "no profile is active"}
+	}
+	return Reading{Position: strings.Join(instances, " "), Reason: "active: " + strings.Join(names, ", ")}
 }

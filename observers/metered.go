@@ -20,17 +20,18 @@ func metered(policy Policy) func(World) Reading {
 		}
 		value, state := nm.NmMetered(m), nm.NmState(s)
 		reading := Reading{Reason: "Metered=" + meteredWord(value)}
-		startup, _ := facts.Bool("Startup")
 		switch {
 		case state < nm.NmStateConnectedLocal:
 			reading.Reason += " State=" + stateWord(state)
-			if startup {
-				reading.After = policy.GoneGrace
-			}
 		case value == nm.NmMeteredYes || value == nm.NmMeteredGuessYes:
 			reading.Position = "metered"
 		case value == nm.NmMeteredNo || value == nm.NmMeteredGuessNo:
 			reading.Position = "unmetered"
+		}
+		if startup, _ := facts.Bool("Startup"); startup {
+			// A restarted NetworkManager comes to know its networks one by one.
+			reading.Reason += " Startup=true"
+			reading.After = policy.GoneGrace
 		}
 		return reading
 	}

@@ -3,6 +3,7 @@ package observers
 import (
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,7 +140,16 @@ func (s Source) word(name string, value any) string {
 	if number, ok := value.(uint32); ok && s.Words[name] != nil {
 		return s.Words[name](number)
 	}
-	return fmt.Sprint(value)
+	return legible(fmt.Sprint(value))
+}
+
+// legible writes what others have named so that it is one line, and does
+// nothing to a terminal.
+func legible(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // Initially returns how much of the source is observed without being asked to.

@@ -156,13 +156,13 @@ func Table(policy Policy) []Switch {
 				{"down", []string{"vpn-down.target"}},
 			},
 			Sources: []Source{Connections()},
-			Read:    vpn(policy),
+			Read:    ofActive(policy, vpn),
 		},
 		{
 			Name:     "connection",
 			Template: byConnection(),
 			Sources:  []Source{Connections()},
-			Read:     connection(policy),
+			Read:     ofActive(policy, connection),
 		},
 	}
 }

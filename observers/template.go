@@ -38,6 +38,27 @@ func (t Template) instances(targets []string) []string {
 	return slices.Compact(instances)
 }
 
+// Escape writes a name as an instance of a template, as systemd-escape(1) does:
+// a / becomes a -, and each byte that is not in units' names, a - and a leading
+// dot become \x and two hexadecimal digits.
+//
+// Not go-systemd's UnitNameEscape: it leaves the 0 of \x0a out.
+func Escape(name string) string {
+	const kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_."
+	var instance strings.Builder
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '/':
+			instance.WriteByte('-')
+		case i == 0 && c == '.', strings.IndexByte(kept, c) < 0:
+			fmt.Fprintf(&instance, `\x%02x`, c)
+		default:
+			instance.WriteByte(c)
+		}
+	}
+	return instance.String()
+}
+
 // fits tells whether an instance makes a unit's name that systemd takes.
 func (t Template) fits(instance string) bool {
 	return instance != "" && len(t.target(instance)) <= longestUnitName

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/unit"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 const (
@@ -44,7 +44,7 @@ func profileInstances() []string {
 			continue // it has gone, or is another user's
 		}
 		if name, ok := groups["connection"]["id"].Value().(string); ok {
-			instances = append(instances, unit.UnitNameEscape(name))
+			instances = append(instances, observers.Escape(name))
 		}
 	}
 	slices.Sort(instances)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
@@ -238,13 +239,32 @@ func (b *Bridge) Announce() {
 	b.log.Info("observing", positions...)
 }
 
-// Status says the present positions in words.
+// longestStatus is how many bytes the status may have of each switch. The
+// service manager ignores messages of more than 4096 (NOTIFY_BUFFER_MAX in
+// systemd's src/core/manager.c).
+const longestStatus = 300
+
+// Status says the present positions in words, in one line.
 func (b *Bridge) Status() string {
 	words := make([]string, 0, len(b.switches))
 	for _, s := range b.switches {
-		words = append(words, s.status(b.targets))
+		words = append(words, oneLine(s.status(b.targets)))
 	}
 	return strings.Join(words, ", ")
+}
+
+// oneLine makes words fit for the status.
+func oneLine(words string) string {
+	words = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, words)
+	if len(words) <= longestStatus {
+		return words
+	}
+	return strings.ToValidUTF8(words[:longestStatus], "") + "…"
 }
 
 func (s *switchState) status(targets Targets) string {

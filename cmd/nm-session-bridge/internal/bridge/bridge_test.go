@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
@@ -174,5 +175,21 @@ func TestAnUnknownPositionTellsWhy(t *testing.T) {
 	}
 	if targets.wanted["open.target"] || targets.wanted["shut.target"] || len(targets.wanted) != 2 {
 		t.Errorf("wanted %v", targets.wanted)
+	}
+}
+
+func TestTheStatusIsOneShortLine(t *testing.T) {
+	b, _, reading, _ := begin()
+	b.Adopt()
+	*reading = observers.Reading{Position: "open", Reason: "first"}
+	b.Observe(time.Now(), facts)
+	*reading = observers.Reading{Position: "shut", Reason: "somebody\nREADY=0 " + strings.Repeat("ü", longestStatus), After: time.Hour}
+	b.Observe(time.Now(), facts)
+	status := b.Status()
+	if strings.Contains(status, "\n") || len(status) > longestStatus+len("…") || !utf8.ValidString(status) {
+		t.Errorf("the status is %q", status)
+	}
+	if !strings.Contains(status, "door open (in doubt: somebody READY=0 ü") {
+		t.Errorf("the status says %q", status)
 	}
 }

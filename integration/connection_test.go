@@ -1,0 +1,251 @@
+package integration
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// whileUnit runs while a target is active, after the pattern that the README
+// teaches.
+func whileUnit(target string) string {
+	return strings.ReplaceAll(syncUnit, "internet-online.target", target)
+}
+
+// profile adds a profile that makes an interface of its own, and brings it up.
+func (s *scene) profile(device, name string) {
+	s.Helper()
+	conn, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer conn.Close()
+	type settings = map[string]dbus.Variant
+	disabled := settings{"method": dbus.MakeVariant("disabled")}
+	const (
+		manager = "org.freedesktop.NetworkManager"
+		path    = "/org/freedesktop/NetworkManager"
+	)
+	var added dbus.ObjectPath
+	s.must(conn.Object(manager, path+"/Settings").CallWithContext(s.ctx, manager+".Settings.AddConnection", 0, map[string]settings{
+		"connection": {
+			"id": dbus.MakeVariant(name), "type": dbus.MakeVariant("bridge"), "interface-name": dbus.MakeVariant(device),
+			"autoconnect": dbus.MakeVariant(false),
+		},
+		"bridge": {"stp": dbus.MakeVariant(false)},
+		"ipv4":   disabled,
+		"ipv6":   disabled,
+	}).Store(&added))
+	s.must(conn.Object(manager, path).CallWithContext(s.ctx, manager+".ActivateConnection", 0, added, dbus.ObjectPath("/"), dbus.ObjectPath("/")).Err)
+}
+
+// targetsOf returns the targets of profiles, by the names that systemd's own tool
+// gives them.
+func (s *scene) targetsOf(names ...string) []string {
+	s.Helper()
+	if len(names) == 0 {
+		return nil
+	}
+	out, err := s.Command("systemd-escape", append([]string{"--template=connection@.target", "--"}, names...)...).Output()
+	s.must(err)
+	return strings.Fields(string(out))
+}
+
+// profiles checks that of all profiles' targets exactly these are active.
+func (s *scene) profiles(names ...string) {
+	s.Helper()
+	want := s.targetsOf(names...)
+	s.expect("active", want...)
+	s.settle()
+	slices.Sort(want)
+	var active []string
+	for _, line := range strings.Split(s.systemctl("list-units", "--plain", "--no-legend", "--state=active", "connection@*.target"), "\n") {
+		if target, _, _ := strings.Cut(line, " "); strings.HasPrefix(target, "connection@") {
+			active = append(active, target)
+		}
+	}
+	slices.Sort(active)
+	if !slices.Equal(active, want) {
+		s.Errorf("active are %q, not %q", active, want)
+	}
+}
+
+func TestAServiceRunsWhileAProfileIsActive(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("home.service", whileUnit(`connection@Home\x20Wifi.target`))
+	s.install()
+	s.profiles("home")
+	s.profile("br0", "Home Wifi")
+	s.profiles("home", "Home Wifi")
+	s.expect("active", "home.service")
+	s.nmcli("connection", "down", "id", "Home Wifi")
+	s.expect("inactive", "home.service", `connection@Home\x20Wifi.target`)
+	s.profiles("home")
+	s.nmcli("connection", "up", "id", "Home Wifi")
+	s.expect("active", "home.service")
+	s.nmcli("connection", "delete", "id", "Home Wifi")
+	s.expect("inactive", "home.service", `connection@Home\x20Wifi.target`)
+	s.profiles("home")
+	s.started("home.service", 2)
+	s.started("connection@home.target", 1)
+}
+
+func TestProfilesOfAllKindsOfNames(t *testing.T) {
+	const room = 255 - len("connection@.target")
+	names := []string{
+		"Home Wifi", "a/b//c/", `C:\net`, "it's \"so\"", "Café ☕ 咖啡", ".hidden", "-dash", "a@b:c_d.e", "100%h", "$HOME;#",
+		"two\nlines", " ",
+	}
+	s := begin(t, sandbox.Options{})
+	s.install()
+	for i, name := range names {
+		s.profile(fmt.Sprintf("br%d", i), name)
+	}
+	for i, name := range []string{strings.Repeat("l", room), strings.Repeat("l", room+1), strings.Repeat("ü", 150)} {
+		device := fmt.Sprintf("long%d", i)
+		s.profile(device, device) // a new profile's name is to do for a file's, too
+		s.nmcli("connection", "modify", device, "connection.id", name)
+	}
+	names = append(names, strings.Repeat("l", room))
+	s.profiles(append(names, "home")...)
+	s.nmcli(append([]string{"connection", "delete"}, names...)...)
+	s.expect("inactive", s.targetsOf(names...)...)
+	s.profiles("home")
+	s.started("connection@home.target", 1)
+	s.started(bridgeUnit, 1)
+}
+
+func TestAProfileRenamedWhileItIsActive(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("old.service", whileUnit("connection@home.target"))
+	s.enable("new.service", whileUnit("connection@new-name.target")) // a / is a - in units' names
+	s.install()
+	s.expect("active", "old.service")
+	s.nmcli("connection", "modify", "home", "connection.id", "new/name")
+	s.expect("active", "connection@new-name.target")
+	s.profiles("new/name")
+	s.expect("active", "new.service")
+	s.expect("inactive", "old.service")
+	s.nmcli("connection", "modify", "new/name", "connection.id", "home")
+	s.profiles("home")
+	s.expect("inactive", "new.service")
+	s.started("old.service", 2)
+	s.started("new.service", 1)
+}
+
+func TestTwoProfilesOfOneName(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("twin.service", whileUnit("connection@twin.target"))
+	s.install()
+	s.profile("br0", "twin")
+	s.expect("active", "twin.service")
+	s.profile("br1", "twin")
+	s.profiles("home", "twin")
+	s.nmcli("device", "disconnect", "br0")
+	s.nmcli("connection", "modify", "home", "connection.id", "twin") // the third
+	s.expect("inactive", "connection@home.target")
+	s.nmcli("device", "disconnect", "br1")
+	s.profiles("twin")
+	s.started("twin.service", 1)
+	s.started("connection@twin.target", 1)
+}
+
+func TestProfilesOutliveTheBridge(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("home.service", whileUnit("connection@home.target"))
+	s.enable("once.service", onceUnit("connection@home.target"))
+	s.install()
+	s.profile("br0", "Work")
+	s.profile("br1", "Café")
+	s.profiles("home", "Work", "Café")
+	s.systemctl("kill", "-s", "KILL", bridgeUnit)
+	s.secondBridge()
+	s.profiles("home", "Work", "Café")
+
+	// What ends while there is no bridge ends with the next one.
+	s.systemctl("stop", bridgeUnit)
+	s.nmcli("connection", "delete", "id", "Café")
+	s.nmcli("connection", "modify", "Work", "connection.id", "Office")
+	s.systemctl("start", bridgeUnit)
+	s.expect("inactive", "connection@Work.target")
+	s.profiles("home", "Office")
+	s.started("home.service", 1)
+	s.started("once.service", 1)
+}
+
+func TestProfilesHoldWhileNetworkManagerRestarts(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	targets := []string{"connection@home.target", "network-unmetered.target", "vpn-down.target"}
+	s.flags("--gone-grace=1h")
+	s.install()
+	s.expect("active", targets...)
+	// With a slow DHCP server a starting NetworkManager has no active connection for long.
+	s.must(s.Uplink.StopDHCP(s.ctx))
+	s.must(s.NM.Restart(s.ctx))
+	s.status("connection home (in doubt: no profile is active Startup=true)")
+	s.status("metered unmetered (in doubt: Metered=Unknown State=Disconnected Startup=true)")
+	s.must(s.Uplink.StartDHCP(s.ctx))
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.status("metered unmetered, vpn down, connection home")
+	for _, target := range targets {
+		s.started(target, 1)
+	}
+	s.started("vpn-up.target", 0)
+	s.started("network-metered.target", 0)
+}
+
+func TestProfilesEndWithNetworkManager(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.flags("--gone-grace=100ms")
+	s.install()
+	s.profiles("home")
+	s.must(s.NM.Kill(s.ctx))
+	s.expect("inactive", "connection@home.target", "network-unmetered.target", "vpn-down.target")
+	s.must(s.NM.Start(s.ctx))
+	s.profiles("home")
+	s.started("connection@home.target", 2)
+}
+
+func TestAHundredProfiles(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("home.service", whileUnit("connection@home.target"))
+	s.install()
+	s.profiles("home")
+	var names []string
+	for i := range 100 {
+		// So long that all of them together are longer than a message to the user manager may be.
+		name := fmt.Sprintf("%03d %s", i, strings.Repeat("profile ", 8))
+		names = append(names, name)
+		s.profile(fmt.Sprintf("br%d", i), name)
+	}
+	s.profiles(append(names, "home")...)
+	s.systemctl("restart", bridgeUnit)
+	s.secondBridge()
+	s.profiles(append(names, "home")...)
+	s.nmcli(append([]string{"connection", "delete"}, names...)...)
+	s.expect("inactive", s.targetsOf(names...)...)
+	s.profiles("home")
+	s.started("home.service", 1)
+}
+
+func TestProfilesHeldByHand(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("away.service", whileUnit(`connection@Far\x20away.target`))
+	s.install()
+	s.profiles("home")
+	s.user(`nm-session-bridge set connection 'Far\x20away home'`)
+	s.expect("active", "away.service")
+	s.profiles("Far away", "home")
+	s.user("nm-session-bridge set connection none")
+	s.profiles()
+	s.profile("br0", "Work")
+	s.profiles()
+	s.user("nm-session-bridge set connection auto")
+	s.profiles("home", "Work")
+	s.fails(2, `nm-session-bridge set connection 'Far away/'`)
+	s.profiles("home", "Work")
+	s.started("away.service", 1)
+}

@@ -1,0 +1,79 @@
+package observers
+
+import (
+	"strings"
+	"testing"
+
+	nm "github.com/Wifx/gonetworkmanager/v2"
+)
+
+// active are the facts of an active connection.
+func active(name, kind string, isVPN bool, state nm.NmActiveConnectionState) Facts {
+	return Facts{values: map[string]any{"Id": name, "Type": kind, "Vpn": isVPN, "State": uint32(state)}}
+}
+
+func TestConnectionsAndVPN(t *testing.T) {
+	const (
+		activating = nm.NmActiveConnectionStateActivating
+		activated  = nm.NmActiveConnectionStateActivated
+	)
+	lo, home := active("lo", "loopback", false, activated), active("Home Wifi", "802-11-wireless", false, activated)
+	grace := policy().GoneGrace
+	for _, test := range []struct {
+		name            string
+		facts           Facts
+		connection, vpn string
+		held            bool
+	}{
+		{"nothing", Facts{}, None, "down", false},
+		{"the loopback is none", Facts{children: []Facts{lo}}, None, "down", false},
+		{"two, in the order of their names", Facts{children: []Facts{home, active("C", "gsm", false, activated), lo}}, `C Home\x20Wifi`, "down", false},
+		{"two of one name", Facts{children: []Facts{home, home}}, `Home\x20Wifi`, "down", false},
+		{"not up yet", Facts{children: []Facts{active("wg", "wireguard", false, activating)}}, None, "down", false},
+		{"WireGuard", Facts{children: []Facts{home, active("wg", "wireguard", false, activated)}}, `Home\x20Wifi wg`, "up", false},
+		{"a plugin's VPN", Facts{children: []Facts{active("Büro", "vpn", true, activated)}}, `B\xc3\xbcro`, "up", false},
+		{"starting", Facts{children: []Facts{home}, values: map[string]any{"Startup": true}}, `Home\x20Wifi`, "down", true},
+		{"away", Facts{Problem: "NetworkManager is not running"}, Unknown, Unknown, true},
+		{"too long a name", Facts{children: []Facts{active(strings.Repeat("x", 238), "bridge", false, activated)}}, None, "down", false},
+		{"no name", Facts{children: []Facts{active("", "bridge", false, activated)}}, None, "down", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			world := World{connections: test.facts}
+			c, v := ofActive(policy(), connection)(world), ofActive(policy(), vpn)(world)
+			if c.Position != test.connection || v.Position != test.vpn {
+				t.Errorf("connection %q, vpn %q, want %q and %q", c.Position, v.Position, test.connection, test.vpn)
+			}
+			if (c.After == grace) != test.held || (v.After == grace) != test.held {
+				t.Errorf("they are held for %v and %v", c.After, v.After)
+			}
+		})
+	}
+}
+
+func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
+	up := []Facts{active("Café\n\x1b[2J", "wireguard", false, nm.NmActiveConnectionStateActivated)}
+	for _, reason := range []string{connection(up).Reason, vpn(up).Reason} {
+		if !strings.Contains(reason, `"Café\n\x1b[2J"`) {
+			t.Errorf("a reason is %q", reason)
+		}
+	}
+	facts := Facts{children: []Facts{{Path: "/1", values: up[0].values}}}
+	if got := Connections().Describe(facts)["NetworkManager.1.Id"]; got != `"Café\n\x1b[2J"` {
+		t.Errorf("a fact is %q", got)
+	}
+}
+
+// The right sides were printed by systemd-escape of systemd 252.
+func TestEscape(t *testing.T) {
+	for name, want := range map[string]string{
+		"Home Wifi": `Home\x20Wifi`,
+		".a.b":      `\x2ea.b`,
+		"/a//b-c":   `-a--b\x2dc`,
+		"\n\t\x01é": `\x0a\x09\x01\xc3\xa9`,
+		`a\b@c:d_e`: `a\x5cb\x40c:d_e`,
+	} {
+		if got := Escape(name); got != want {
+			t.Errorf("%q is %s, not %s", name, got, want)
+		}
+	}
+}
