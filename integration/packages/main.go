@@ -1,4 +1,4 @@
-// Packages installs what the demo and the tests need and the machine lacks. On
+// Packages installs what the demo, the tests and the benchmark need and the machine lacks. On
 // Debian and its kin it names the packages and installs them; elsewhere it
 // prints the command that does and exits 2.
 package main
@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/laptop"
@@ -19,8 +20,8 @@ func main() {
 }
 
 func run(args []string) int {
-	if len(args) != 1 || args[0] != "demo" && args[0] != "test" {
-		fmt.Fprintln(os.Stderr, "usage: packages demo|test")
+	if len(args) != 1 || !slices.Contains([]string{"demo", "test", "bench"}, args[0]) {
+		fmt.Fprintln(os.Stderr, "usage: packages demo|test|bench")
 		return 2
 	}
 	missing := append(sandbox.Missing(), missingOf(more(args[0]))...)
@@ -60,7 +61,8 @@ func provide(missing []sandbox.Requirement, broker bool) error {
 	return nil
 }
 
-// tool is a package that is known by a program of it, or by the path of a file.
+// tool is a package that is known by a program of it, or by the path of a file,
+// in which * stands for anything.
 type tool struct {
 	sandbox.Requirement
 	program string
@@ -69,10 +71,11 @@ type tool struct {
 // more lists what is needed besides the sandbox's own packages.
 func more(purpose string) []tool {
 	tools := []tool{{sandbox.Requirement{Apt: "python3", Dnf: "python3", Pacman: "python"}, "python3"}}
-	if purpose == "test" {
-		// The race detector needs cgo.
-		tools = append(tools,
-			tool{sandbox.Requirement{Apt: "gcc libc6-dev", Dnf: "gcc glibc-devel", Pacman: "gcc"}, "gcc"},
+	// The race detector needs cgo.
+	compiler := tool{sandbox.Requirement{Apt: "gcc libc6-dev", Dnf: "gcc glibc-devel", Pacman: "gcc"}, "gcc"}
+	switch purpose {
+	case "test":
+		tools = append(tools, compiler,
 			tool{sandbox.Requirement{Apt: "mandoc", Dnf: "mandoc", Pacman: "mandoc"}, "mandoc"},
 			// The shells that completion is for, and a terminal for them.
 			tool{sandbox.Requirement{Apt: "bash-completion", Dnf: "bash-completion", Pacman: "bash-completion"}, "/usr/share/bash-completion/bash_completion"},
@@ -83,6 +86,14 @@ func more(purpose string) []tool {
 			tool{sandbox.Requirement{Apt: "lintian", Dnf: "lintian", Pacman: "lintian"}, "lintian"},
 			tool{sandbox.Requirement{Apt: "makepkg", Dnf: "pacman", Pacman: "pacman"}, "makepkg"},
 			tool{sandbox.Requirement{Apt: "rpm", Dnf: "rpm-build", Pacman: "rpm-tools"}, "rpmspec"})
+	case "bench":
+		// What others would do the bridge's work with.
+		const pythonPackages = "/usr/lib*/python3*/*-packages/"
+		tools = append(tools, compiler,
+			tool{sandbox.Requirement{Apt: "libsystemd-dev", Dnf: "systemd-devel", Pacman: "systemd-libs"}, "/usr/include/systemd/sd-bus.h"},
+			tool{sandbox.Requirement{Apt: "dbus-bin", Dnf: "dbus-tools", Pacman: "dbus"}, "dbus-monitor"},
+			tool{sandbox.Requirement{Apt: "python3-dbus", Dnf: "python3-dbus", Pacman: "python-dbus"}, pythonPackages + "dbus"},
+			tool{sandbox.Requirement{Apt: "python3-gi", Dnf: "python3-gobject-base", Pacman: "python-gobject"}, pythonPackages + "gi"})
 	}
 	return tools
 }
@@ -90,15 +101,20 @@ func more(purpose string) []tool {
 func missingOf(tools []tool) []sandbox.Requirement {
 	var missing []sandbox.Requirement
 	for _, t := range tools {
-		find := func(name string) error { _, err := exec.LookPath(name); return err }
-		if filepath.IsAbs(t.program) {
-			find = func(name string) error { _, err := os.Stat(name); return err }
-		}
-		if err := find(t.program); err != nil {
+		if !t.installed() {
 			missing = append(missing, t.Requirement)
 		}
 	}
 	return missing
+}
+
+func (t tool) installed() bool {
+	if !filepath.IsAbs(t.program) {
+		_, err := exec.LookPath(t.program)
+		return err == nil
+	}
+	found, err := filepath.Glob(t.program)
+	return err == nil && len(found) > 0
 }
 
 // install installs packages with apt-get, through sudo where that is needed.

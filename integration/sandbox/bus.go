@@ -101,6 +101,11 @@ func (sb *Sandbox) ConnectSystemBusAs(ctx context.Context, uid int) (*dbus.Conn,
 	return connectAs(ctx, uid, systemBusPath, dbus.NewSequentialSignalHandler())
 }
 
+// ConnectSessionBusWith is ConnectSessionBus with a handler that takes each signal as it arrives.
+func (sb *Sandbox) ConnectSessionBusWith(ctx context.Context, signals dbus.SignalHandler) (*dbus.Conn, error) {
+	return connectAs(ctx, UID, SessionBus, signals)
+}
+
 func connectAs(ctx context.Context, uid int, path string, signals dbus.SignalHandler) (*dbus.Conn, error) {
 	socket, err := dialAs(uid, path)
 	if err != nil {

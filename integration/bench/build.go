@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed programs
+var sources embed.FS
+
+// programs is the directory of everything that is measured. It lies in a tmpfs
+// that ends with the sandbox, and that the sandbox's user can read.
+type programs string
+
+func (p programs) path(name string) string { return filepath.Join(string(p), name) }
+
+// buildAll builds and unpacks the bridge and the contenders.
+func buildAll() (programs, error) {
+	dir, err := os.MkdirTemp("/dev/shm", "bench")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", err
+	}
+	p := programs(dir)
+	entries, err := sources.ReadDir("programs")
+	if err != nil {
+		return "", err
+	}
+	for _, entry := range entries {
+		content, err := sources.ReadFile("programs/" + entry.Name())
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(p.path(entry.Name()), content, 0o755); err != nil {
+			return "", err
+		}
+		if name, isC := strings.CutSuffix(entry.Name(), ".c"); isC {
+			if err := call("gcc", "-O2", "-s", "-o", p.path(name), p.path(entry.Name()), "-lsystemd"); err != nil {
+				return "", err
+			}
+		}
+	}
+	return p, buildGo(dir+"/", ".")
+}
+
+// buildGo builds the Go programs of the repository in a directory as they are
+// shipped.
+func buildGo(to, repository string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-tags=godbus_no_tcp", "-ldflags=-s -w", "-o", to,
+		"./cmd/nm-session-bridge", "./integration/bench/bare")
+	cmd.Dir = repository
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return nil
+}
+
+func call(name string, args ...string) error {
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// size tells the sizes of the stripped programs.
+func (s *stage) size(_ context.Context, t *table) error {
+	for _, one := range []struct{ name, file string }{{bridge, "nm-session-bridge"}, {bareGo, "bare"}, {bareC, "listen"}} {
+		info, err := os.Stat(s.programs.path(one.file))
+		if err != nil {
+			return err
+		}
+		f := figure{Subject: "size of the stripped program", Of: one.name, Value: float64(info.Size()) / 1e6, Unit: "MB", N: 1}
+		if one.name == bridge {
+			f.Budget = atMost("< 4.5 MB", f.Value, 4.5)
+		}
+		t.add(f)
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// growUnits measures with more and more units that the closed lid's target
+// wants. They are targets: what counts here are the jobs, not what they run.
+func (s *stage) growUnits(ctx context.Context, t *table) error {
+	if err := s.prepareForSleep(ctx, true); err != nil {
+		return err
+	}
+	for _, wanted := range []int{1, 10, 100, 1000} {
+		for _, name := range []string{"lid", "bench-floor"} {
+			if err := s.want(name, wanted); err != nil {
+				return err
+			}
+		}
+		if err := s.User.DaemonReload(); err != nil {
+			return err
+		}
+		changes := s.options.changes
+		if wanted == 1000 {
+			changes = max(changes/10, 1)
+		}
+		if err := s.growth(ctx, t, fmt.Sprintf("%d units wanted", wanted), changes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// want has the closed target of a pair want so many targets, which end with it.
+func (s *stage) want(name string, wanted int) error {
+	const units = ".config/systemd/user/"
+	for i := range wanted {
+		unit := fmt.Sprintf("%s-wanted-%d.target", name, i)
+		content := fmt.Sprintf("[Unit]\nPartOf=%s-closed.target\n", name)
+		if err := s.WriteFile(units+unit, []byte(content), 0o644); err != nil {
+			return err
+		}
+		// What systemctl enable would link.
+		if err := s.WriteFile(units+name+"-closed.target.wants/"+unit, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// growth measures the bridge's own share, its whole latency and its memory, in
+// turns with the floor.
+func (s *stage) growth(ctx context.Context, t *table, with string, changes int) error {
+	var whole, least sample
+	var p spans
+	for range changes {
+		for _, one := range []struct {
+			c    *contender
+			into *sample
+		}{{s.contenders[0], &whole}, {s.floor, &least}} {
+			began, ended, err := s.turn(ctx, one.c)
+			if err != nil {
+				return err
+			}
+			*one.into = append(*one.into, ended-began)
+			time.Sleep(pause)
+		}
+		if err := p.watch(ctx, s); err != nil {
+			return err
+		}
+	}
+	m, err := memoryOf(s.contenders[0].pid)
+	if err != nil {
+		return err
+	}
+	t.addTimes("growth: from logind's signal to the target active", with, whole, least, "floor")
+	t.addTimes("growth: the bridge's own share", with, p.own, least, "floor")
+	t.add(figure{Subject: "growth: RSS of the bridge", Of: with, Value: float64(m.rss) / 1024, Unit: "MB", N: 1})
+	return nil
+}
+
+// growConnections measures with more and more active connections.
+func (s *stage) growConnections(ctx context.Context, t *table) error {
+	if err := s.prepareForSleep(ctx, false); err != nil {
+		return err
+	}
+	if _, err := s.Systemctl("stop", "nm-session-bridge.service"); err != nil {
+		return err
+	}
+	have := 0
+	for _, active := range []int{1, 10, 100} {
+		for ; have < active-1; have++ { // one is the cable
+			if err := addConnection(have); err != nil {
+				return err
+			}
+		}
+		if err := s.activate(ctx, active); err != nil {
+			return err
+		}
+		starts, changes, err := s.startOver(ctx, s.options.changes, s.contenders[:1])
+		if err != nil {
+			return err
+		}
+		with := fmt.Sprintf("%d active connections", active)
+		t.addTimes("growth: "+fromNM, with, changes.bridge, changes.floor, "floor")
+		t.addTimes("growth: from exec to READY=1", with, starts[bridge], nil, "")
+		t.add(figure{Subject: "growth: RSS of the bridge", Of: with, Value: changes.rss.median() / 1024, Unit: "MB", N: len(changes.rss)})
+	}
+	return nil
+}
+
+// addConnection adds a profile that NetworkManager makes a device for.
+func addConnection(number int) error {
+	name := fmt.Sprintf("bench%d", number)
+	profile := fmt.Sprintf("[connection]\nid=%s\ntype=macvlan\ninterface-name=%s\n[macvlan]\nparent="+sandbox.Interface+"\nmode=2\n[ipv4]\nmethod=manual\naddress1=198.51.100.%d/32\nnever-default=true\n[ipv6]\nmethod=disabled\n",
+		name, name, number+1)
+	return os.WriteFile("/run/sandbox/networkmanager/connections/"+name+".nmconnection", []byte(profile), 0o600)
+}
+
+// activate waits until so many connections are active.
+func (s *stage) activate(ctx context.Context, active int) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if _, err := s.NM.Nmcli(ctx, "connection", "reload"); err != nil {
+		return err
+	}
+	for {
+		out, err := s.NM.Nmcli(context.WithoutCancel(ctx), "--terse", "--fields=STATE,NAME", "connection", "show", "--active")
+		if err != nil {
+			return err
+		}
+		if strings.Count(out, "activated:bench")+1 >= active {
+			return nil
+		}
+		if err := wait(ctx, 100*time.Millisecond); err != nil {
+			return fmt.Errorf("of %d connections only these are active: %q: %w", active, out, err)
+		}
+	}
+}

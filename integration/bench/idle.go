@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	nmName = "org.freedesktop.NetworkManager"
+	nmPath = dbus.ObjectPath("/org/freedesktop/NetworkManager")
+	// settling is how long a program that has just started is left alone. The
+	// bridge looks after an activated target once more after ten seconds.
+	settling = 12 * time.Second
+	// chatter is how often NetworkManager is made to signal something, in
+	// milliseconds.
+	chatter = uint32(100)
+)
+
+// residents are the contenders that are one process each.
+func (s *stage) residents() []*contender {
+	var all []*contender
+	for _, c := range s.contenders {
+		switch c.name {
+		case bridge, bareC, bareGo, python:
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// atRest watches everything while nothing happens, and then while NetworkManager
+// signals what is of no interest: the statistics of its devices. Wi-Fi scans
+// are signals of that kind, on other paths than its own.
+func (s *stage) atRest(ctx context.Context, t *table) error {
+	if err := wait(ctx, settling); err != nil {
+		return err
+	}
+	if err := s.remember(t, "memory at rest"); err != nil {
+		return err
+	}
+	if err := s.watchIdle(ctx, t, "at rest", func() string { return "" }); err != nil {
+		return err
+	}
+	tap, err := s.hearNetworkManager(ctx)
+	if err != nil {
+		return err
+	}
+	defer tap.close()
+	if err := s.haveDevicesTell(ctx, chatter); err != nil {
+		return err
+	}
+	err = s.watchIdle(ctx, t, "while NetworkManager chatters", func() string {
+		return fmt.Sprintf(", %d signals", len(tap.seen))
+	})
+	if err != nil {
+		return err
+	}
+	return s.haveDevicesTell(ctx, 0)
+}
+
+// watchIdle counts what the residents do in a while.
+func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func() string) error {
+	before := map[string]work{}
+	for _, c := range s.residents() {
+		var err error
+		if before[c.name], err = workOf(c.pid); err != nil {
+			return err
+		}
+	}
+	if err := wait(ctx, s.options.idle); err != nil {
+		return err
+	}
+	done := map[string]work{}
+	for _, c := range s.residents() {
+		after, err := workOf(c.pid)
+		if err != nil {
+			return err
+		}
+		done[c.name] = after.since(before[c.name])
+	}
+	subject := fmt.Sprintf("%v %s%s: ", s.options.idle, when, more())
+	for _, one := range []struct {
+		what, unit string
+		take       func(work) float64
+	}{
+		{"voluntary context switches", "", func(w work) float64 { return float64(w.switches) }},
+		{"times a thread ran", "", func(w work) float64 { return float64(w.slices) }},
+		{"CPU time", "ms", func(w work) float64 { return float64(w.cpu) / 1e6 }},
+	} {
+		for _, c := range s.residents() {
+			t.add(figure{Subject: subject + one.what, Of: c.name, Value: one.take(done[c.name]), Unit: one.unit, N: 1})
+		}
+	}
+	return nil
+}
+
+// hearNetworkManager taps all that NetworkManager signals.
+func (s *stage) hearNetworkManager(ctx context.Context) (*tap, error) {
+	conn, err := s.SystemBus.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(nmName))
+	return newTap(conn), err
+}
+
+// haveDevicesTell has each device signal its statistics at an interval in
+// milliseconds, 0 for never.
+func (s *stage) haveDevicesTell(ctx context.Context, interval uint32) error {
+	var devices []dbus.ObjectPath
+	call := s.system.Object(nmName, nmPath).CallWithContext(ctx, nmName+".GetDevices", 0)
+	if err := call.Store(&devices); err != nil {
+		return err
+	}
+	for _, device := range devices {
+		err := s.system.Object(nmName, device).CallWithContext(ctx, properties+".Set", 0,
+			nmName+".Device.Statistics", "RefreshRateMs", dbus.MakeVariant(interval)).Err
+		if err != nil {
+			return fmt.Errorf("have %s tell its statistics: %w", device, err)
+		}
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

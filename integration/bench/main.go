@@ -1,0 +1,123 @@
+// Bench measures the bridge, and beside it what else could do its work, in a
+// sandbox: real dbus-daemon, real NetworkManager, real systemd --user. It
+// prints one table and writes it as JSON and as a chart. It takes some minutes
+// and needs root and a quiet machine:
+//
+//	go run ./integration/bench
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// options say how much is measured.
+type options struct {
+	changes     int           // of each contender
+	idle        time.Duration // how long each is watched doing nothing
+	flood       int           // signals of a stranger
+	transitions int           // that memory is measured after
+	only        string        // the part that is measured alone; "" for all
+	out         string        // directory of the JSON and the chart
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.changes, "changes", 200, "how many changes each figure of latency is made of")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest, twice")
+	flag.IntVar(&o.flood, "flood", 100_000, "how many foreign signals memory is measured after")
+	flag.IntVar(&o.transitions, "transitions", 1000, "how many transitions memory is measured after")
+	flag.StringVar(&o.only, "only", "", "measure one `part` alone: size, rest, memory, latency, start, units or connections")
+	flag.StringVar(&o.out, "out", "integration/bench", "the `directory` for figures.json and chart.svg")
+	flag.Parse()
+	if flag.NArg() > 0 || o.changes < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	if sandbox.Outside() {
+		if err := prepare(); err != nil {
+			return err
+		}
+	}
+	if err := sandbox.Enter(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	began := time.Now()
+	t, err := measure(ctx, o)
+	if err != nil {
+		return err
+	}
+	t.Machine = describeMachine(began)
+	fmt.Print(t.markdown())
+	return t.write(o.out)
+}
+
+// prepare does what needs the machine's own network: packages and modules.
+func prepare() error {
+	if _, err := os.Stat("integration/bench/main.go"); err != nil {
+		return errors.New("run it in the repository's root: go run ./integration/bench")
+	}
+	if os.Geteuid() != 0 {
+		return sandbox.ErrNotRoot
+	}
+	packages := exec.Command("go", "run", "./integration/packages", "bench")
+	packages.Stdout, packages.Stderr = os.Stderr, os.Stderr
+	if err := packages.Run(); err != nil {
+		return fmt.Errorf("install what is missing: %w", err)
+	}
+	return buildGo(os.DevNull, ".")
+}
+
+// measure brings up the sandbox, has everything measured and takes it down.
+func measure(ctx context.Context, o options) (t *table, err error) {
+	programs, err := buildAll()
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStage(ctx, o, programs)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	t = &table{}
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context, *table) error
+	}{
+		{"size", s.size},
+		{"rest", s.atRest},
+		{"memory", s.afterWork},
+		{"latency", s.latency},
+		{"start", s.start},
+		{"units", s.growUnits},
+		{"connections", s.growConnections},
+	} {
+		if o.only != "" && o.only != part.name {
+			continue
+		}
+		began := time.Now()
+		if err := part.measure(ctx, t); err != nil {
+			return nil, fmt.Errorf("%s: %w", part.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s: %.0f s\n", part.name, time.Since(began).Seconds())
+	}
+	return t, nil
+}

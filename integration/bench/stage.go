@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+const (
+	// pause lets what a change leaves behind end before the next one: processes
+	// that exit, lines on their way to the journal.
+	pause = 15 * time.Millisecond
+	// changeTimeout only ends a run that would wait for ever.
+	changeTimeout = 30 * time.Second
+
+	logindPath    = dbus.ObjectPath("/org/freedesktop/login1")
+	logindManager = "org.freedesktop.login1.Manager"
+)
+
+// stage is the sandbox with all that measures and all that is measured.
+type stage struct {
+	*sandbox.Sandbox
+	options    options
+	programs   programs
+	witness    *witness
+	system     *dbus.Conn // root's
+	contenders []*contender
+	floor      *contender
+	started    []*exec.Cmd
+	asleep     bool // whether logind prepares for sleep
+}
+
+func newStage(ctx context.Context, o options, p programs) (*stage, error) {
+	// Before NetworkManager looks whether there are any.
+	script, err := os.ReadFile(p.path("dispatch.sh"))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile("/etc/NetworkManager/dispatcher.d/50-bench", script, 0o755); err != nil {
+		return nil, err
+	}
+	sb, err := sandbox.Up(ctx, sandbox.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{Sandbox: sb, options: o, programs: p}
+	if err := s.furnish(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *stage) furnish(ctx context.Context) error {
+	if err := s.NM.WaitConnectivity(ctx, sandbox.ConnectivityFull); err != nil {
+		return err
+	}
+	var err error
+	if s.system, err = s.SystemBus.Connect(ctx); err != nil {
+		return err
+	}
+	if s.witness, err = newWitness(ctx, s.Sandbox); err != nil {
+		return err
+	}
+	if out, err := s.Command(s.programs.path("nm-session-bridge"), "install", "--now").CombinedOutput(); err != nil {
+		return fmt.Errorf("install the bridge: %w: %s", err, out)
+	}
+	if err := s.startDispatcher(); err != nil {
+		return err
+	}
+	return s.startContenders(ctx)
+}
+
+// startDispatcher starts what the system bus would start on demand.
+func (s *stage) startDispatcher() error {
+	for _, path := range []string{"/usr/libexec/nm-dispatcher", "/usr/lib/NetworkManager/nm-dispatcher"} {
+		if _, err := os.Stat(path); err == nil {
+			cmd := exec.Command(path, "--persist")
+			if err := cmd.Start(); err != nil {
+				return err
+			}
+			s.started = append(s.started, cmd)
+			return nil
+		}
+	}
+	return errors.New("NetworkManager's nm-dispatcher is not there")
+}
+
+func (s *stage) close() error {
+	for _, cmd := range s.started {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed
+	}
+	return s.Down()
+}
+
+// bridgePID is the process of the bridge's service.
+func (s *stage) bridgePID() (int, error) {
+	out, err := s.Systemctl("show", "--property=MainPID", "--value", "nm-session-bridge.service")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(out)
+}
+
+// pair writes and loads a pair of targets that are as those of the lid, and
+// what each of them wants.
+func (s *stage) pair(name string) (open, closed string, err error) {
+	for _, position := range []string{"open", "closed"} {
+		content, err := os.ReadFile(sandbox.Home + "/.local/share/systemd/user/lid-" + position + ".target")
+		if err != nil {
+			return "", "", err
+		}
+		unit := strings.ReplaceAll(string(content), "lid-", name+"-")
+		if err := s.WriteFile(".config/systemd/user/"+name+"-"+position+".target", []byte(unit), 0o644); err != nil {
+			return "", "", err
+		}
+	}
+	return name + "-open.target", name + "-closed.target", s.User.DaemonReload()
+}
+
+// signalLid signals the change of a lid on a path of its own, as logind does on
+// its path.
+func (s *stage) signalLid(path dbus.ObjectPath, closed bool) (began int64, err error) {
+	began = now()
+	return began, s.system.Emit(path, properties+".PropertiesChanged", logindManager,
+		map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(closed)}, []string{})
+}
