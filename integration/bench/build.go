@@ -47,15 +47,17 @@ func buildAll() (programs, error) {
 			}
 		}
 	}
-	return p, buildGo(dir+"/", ".")
+	return p, buildGo(dir)
 }
 
-// buildGo builds the Go programs of the repository in a directory as they are
-// shipped.
-func buildGo(to, repository string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-tags=godbus_no_tcp", "-ldflags=-s -w", "-o", to,
-		"./cmd/nm-session-bridge", "./integration/bench/bare")
-	cmd.Dir = repository
+// buildGo builds the Go programs of the repository in a directory, as the bridge
+// is shipped.
+func buildGo(dir string) error {
+	if err := call("cmd/nm-session-bridge/dist/build", filepath.Join(dir, "nm-session-bridge")); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=godbus_no_tcp", "-ldflags=-s -w",
+		"-o", filepath.Join(dir, "bare"), "./integration/bench/bare")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)

@@ -83,7 +83,12 @@ func prepare() error {
 	if err := packages.Run(); err != nil {
 		return fmt.Errorf("install what is missing: %w", err)
 	}
-	return buildGo(os.DevNull, ".")
+	// Inside there is no network to fetch modules from; this fills the caches.
+	scratch, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	return errors.Join(buildGo(scratch), os.RemoveAll(scratch))
 }
 
 // measure brings up the sandbox, has everything measured and takes it down.
