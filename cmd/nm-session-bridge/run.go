@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -54,6 +55,9 @@ func runCommand() command {
 			var options runOptions
 			options.declare(flags)
 			return func(ctx context.Context, out output, _ []string) error {
+				// From a signal to a job each goroutine waits for the one before. More
+				// threads would only be woken, and look for work in vain.
+				runtime.GOMAXPROCS(1)
 				return run(ctx, options, out.stderr)
 			}
 		},
