@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+const (
+	logindName  = "org.freedesktop.login1"
+	systemdName = "org.freedesktop.systemd1"
+	// everybody owns all names on the machine's buses.
+	everybody = ":1.1"
+	// marked is where the serial of an answered call goes.
+	marked = uint32(0xfeedbeef)
+)
+
+// machine is both buses of a machine in memory, and what the bridge asks of
+// them. What happens at a transition is encoded beforehand, so that what is
+// allocated then is the bridge's.
+type machine struct {
+	testing.TB
+	system net.Conn // the bridge's connection
+	log    *bufio.Reader
+	stop   context.CancelFunc
+	ended  chan error
+
+	signals map[bool][]byte // of the lid, by closed
+	isShut  bool
+}
+
+// newMachine runs the bridge until it is ready. Its lid switch takes every
+// change as it comes: logind prepares for sleep.
+func newMachine(tb testing.TB) *machine {
+	tb.Helper()
+	m := &machine{TB: tb, ended: make(chan error, 1), signals: map[bool][]byte{}}
+	for _, closed := range []bool{false, true} {
+		m.signals[closed] = signalOf("/org/freedesktop/login1", "org.freedesktop.DBus.Properties", "PropertiesChanged",
+			logindName+".Manager", map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(closed)}, []string{})
+	}
+	systems := make(chan net.Conn, 1)
+	tb.Setenv("DBUS_SYSTEM_BUS_ADDRESS", m.listen("system", systems))
+	tb.Setenv("DBUS_SESSION_BUS_ADDRESS", m.listen("session", make(chan net.Conn, 1)))
+	tb.Setenv("XDG_RUNTIME_DIR", tb.TempDir())
+	read, write, err := os.Pipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m.log = bufio.NewReader(read)
+	var ctx context.Context
+	ctx, m.stop = context.WithCancel(context.Background())
+	go func() {
+		m.ended <- run(ctx, runOptions{policy: observers.Policy{OnlineWhen: observers.Full}}, write)
+		write.Close()
+	}()
+	tb.Cleanup(m.end)
+	m.system = <-systems
+	m.await("msg=observing")
+	return m
+}
+
+func (m *machine) end() {
+	m.stop()
+	if _, err := io.Copy(io.Discard, m.log); err != nil {
+		m.Error(err)
+	}
+	if err := <-m.ended; err != nil {
+		m.Error(err)
+	}
+}
+
+// await reads the log up to a line that has some words.
+func (m *machine) await(words string) {
+	m.Helper()
+	for {
+		line, err := m.log.ReadSlice('\n')
+		if err != nil {
+			m.Fatal("the bridge has ended: ", err)
+		}
+		if bytes.Contains(line, []byte(words)) {
+			return
+		}
+	}
+}
+
+// turn moves the lid and waits until the bridge has done all about it.
+func (m *machine) turn() {
+	m.Helper()
+	m.isShut = !m.isShut
+	if _, err := m.system.Write(m.signals[m.isShut]); err != nil {
+		m.Fatal(err)
+	}
+	m.await(`msg="lid is`)
+}
+
+// listen begins a bus, and passes the first connection to it on.
+func (m *machine) listen(name string, first chan<- net.Conn) (address string) {
+	m.Helper()
+	path := filepath.Join(m.TempDir(), name)
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		m.Fatal(err)
+	}
+	m.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return // closed
+			}
+			client := &client{conn: conn, in: bufio.NewReaderSize(conn, 64<<10), jobs: newJobs()}
+			go client.serve()
+			select {
+			case first <- conn:
+			default:
+			}
+		}
+	}()
+	return "unix:path=" + path
+}
+
+// client is one connection to a bus of the machine.
+type client struct {
+	conn net.Conn
+	in   *bufio.Reader
+	jobs jobs
+}
+
+func (c *client) serve() {
+	defer c.conn.Close()
+	if !c.authenticate() {
+		return
+	}
+	for {
+		fixed, err := c.in.Peek(16)
+		if err != nil {
+			return
+		}
+		size := 16 + (binary.LittleEndian.Uint32(fixed[12:])+7)/8*8 + binary.LittleEndian.Uint32(fixed[4:])
+		whole, err := c.in.Peek(int(size))
+		if err != nil {
+			return
+		}
+		answer := c.jobs.take(whole)
+		if answer == nil {
+			answer = answerTo(whole)
+		}
+		if _, err := c.conn.Write(answer); err != nil {
+			return
+		}
+		if _, err := c.in.Discard(int(size)); err != nil {
+			return
+		}
+	}
+}
+
+// authenticate plays the bus's part of the text that a connection begins with
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#auth-protocol).
+func (c *client) authenticate() bool {
+	if _, err := c.in.Discard(1); err != nil {
+		return false
+	}
+	for {
+		line, err := c.in.ReadString('\n')
+		if err != nil {
+			return false
+		}
+		answer := "OK 0123456789abcdef0123456789abcdef\r\n"
+		switch line {
+		case "BEGIN\r\n":
+			return true
+		case "AUTH\r\n":
+			answer = "REJECTED EXTERNAL\r\n"
+		case "NEGOTIATE_UNIX_FD\r\n":
+			answer = "AGREE_UNIX_FD\r\n"
+		}
+		if _, err := io.WriteString(c.conn, answer); err != nil {
+			return false
+		}
+	}
+}
+
+// jobs are the user manager's answers to having the lid's targets moved: a stop
+// is only answered, and what a start brings about is told of both.
+type jobs struct {
+	stopped []byte
+	started map[string][]byte // by target
+	out     []byte
+}
+
+func newJobs() jobs {
+	j := jobs{stopped: reply(dbus.ObjectPath("/job/1")), started: map[string][]byte{}}
+	for target, other := range map[string]string{"lid-open": "lid-closed", "lid-closed": "lid-open"} {
+		j.started[target] = bytes.Join([][]byte{
+			reply(dbus.ObjectPath("/job/2")),
+			unitChanged(other, "active", 1), unitChanged(target, "inactive", 2),
+			jobRemoved(other, 1), unitChanged(other, "inactive", 0),
+			jobRemoved(target, 2), unitChanged(target, "active", 0),
+		}, nil)
+	}
+	return j
+}
+
+// take answers a call for a job, without allocating anything.
+func (j *jobs) take(call []byte) []byte {
+	prepared := j.stopped
+	switch {
+	case bytes.Contains(call, []byte("StopUnit")):
+	case bytes.Contains(call, []byte("StartUnit")):
+		target := "lid-closed"
+		if bytes.Contains(call, []byte("lid-open")) {
+			target = "lid-open"
+		}
+		prepared = j.started[target]
+	default:
+		return nil
+	}
+	j.out = append(j.out[:0], prepared...)
+	copy(j.out[bytes.Index(j.out, binary.LittleEndian.AppendUint32(nil, marked)):], call[8:12])
+	return j.out
+}
+
+func unitPathOf(target string) dbus.ObjectPath {
+	return dbus.ObjectPath("/org/freedesktop/systemd1/unit/" + string(bytes.ReplaceAll([]byte(target), []byte("-"), []byte("_2d"))) + "_2etarget")
+}
+
+// unitChanged says of a target what a user manager (252) does at each change.
+func unitChanged(target, active string, job uint32) []byte {
+	at := uint64(time.Now().UnixMicro())
+	changed := map[string]dbus.Variant{
+		"ActiveState": dbus.MakeVariant(active), "SubState": dbus.MakeVariant(active), "FreezerState": dbus.MakeVariant("running"),
+		"Job": dbus.MakeVariant(struct {
+			ID   uint32
+			Path dbus.ObjectPath
+		}{job, "/"}),
+		"ConditionResult": dbus.MakeVariant(true), "AssertResult": dbus.MakeVariant(true),
+		"InvocationID": dbus.MakeVariant(make([]byte, 16)),
+	}
+	for _, name := range []string{"StateChange", "InactiveExit", "ActiveEnter", "ActiveExit", "InactiveEnter", "Condition", "Assert"} {
+		changed[name+"Timestamp"] = dbus.MakeVariant(at)
+		changed[name+"TimestampMonotonic"] = dbus.MakeVariant(at)
+	}
+	return signalOf(unitPathOf(target), "org.freedesktop.DBus.Properties", "PropertiesChanged", systemdName+".Unit", changed, []string{})
+}
+
+func jobRemoved(target string, job uint32) []byte {
+	return signalOf("/org/freedesktop/systemd1", systemdName+".Manager", "JobRemoved",
+		job, dbus.ObjectPath("/job/"+string(rune('0'+job))), target+".target", "done")
+}
+
+// answerTo answers what the bridge asks when it starts.
+func answerTo(call []byte) []byte {
+	if dbus.Type(call[1]) != dbus.TypeMethodCall || dbus.Flags(call[2])&dbus.FlagNoReplyExpected != 0 {
+		return nil
+	}
+	m, err := dbus.DecodeMessage(bytes.NewReader(call))
+	if err != nil {
+		return refuse()
+	}
+	member, _ := m.Headers[dbus.FieldMember].Value().(string)
+	var answer []byte
+	switch member {
+	case "Hello":
+		answer = reply(":1.7")
+	case "RequestName":
+		answer = reply(uint32(dbus.RequestNameReplyPrimaryOwner))
+	case "GetNameOwner":
+		answer = reply(everybody)
+	case "AddMatch", "RemoveMatch", "Subscribe":
+		answer = reply()
+	case "Introspect":
+		answer = reply(`<node><interface name="` + logindName + `.Manager"><property name="LidClosed" type="b" access="read"/></interface></node>`)
+	case "GetAll":
+		iface, _ := m.Body[0].(string)
+		answer = reply(propertiesOf(iface))
+	case "ListUnitsByPatterns":
+		answer = reply(inactive(nil))
+	case "ListUnitsByNames":
+		answer = reply(inactive(m.Body[0]))
+	default:
+		answer = refuse()
+	}
+	copy(answer[bytes.Index(answer, binary.LittleEndian.AppendUint32(nil, marked)):], call[8:12])
+	return answer
+}
+
+func propertiesOf(iface string) map[string]dbus.Variant {
+	all := map[string]dbus.Variant{}
+	for name, value := range map[string]map[string]any{
+		logindName + ".Manager": {"LidClosed": false, "PreparingForSleep": true, "InhibitDelayMaxUSec": uint64(5_000_000)},
+		"org.freedesktop.NetworkManager": {
+			"Connectivity": uint32(4), "State": uint32(70), "Metered": uint32(4), "Startup": false, "ConnectivityCheckEnabled": true,
+			"ActiveConnections": []dbus.ObjectPath{},
+		},
+		logindName + ".User": {"Display": struct {
+			ID   string
+			Path dbus.ObjectPath
+		}{"", "/"}},
+		"org.freedesktop.UPower": {"OnBattery": false, "LidIsClosed": false, "LidIsPresent": true},
+	}[iface] {
+		all[name] = dbus.MakeVariant(value)
+	}
+	return all
+}
+
+// listed is an element of ListUnitsByNames' answer.
+type listed struct {
+	Name, Description, Load, Active, Sub, Following string
+	Path                                            dbus.ObjectPath
+	JobID                                           uint32
+	JobType                                         string
+	JobPath                                         dbus.ObjectPath
+}
+
+func inactive(names any) []listed {
+	units := []listed{}
+	list, _ := names.([]string)
+	for _, name := range list {
+		active := "inactive"
+		if name == "lid-open.target" || name == "sleep.target" {
+			active = "active"
+		}
+		units = append(units, listed{Name: name, Load: "loaded", Active: active, Sub: active, Path: "/u", JobPath: "/"})
+	}
+	return units
+}
+
+func signalOf(path dbus.ObjectPath, iface, member string, body ...any) []byte {
+	return encoded(dbus.TypeSignal, map[dbus.HeaderField]any{dbus.FieldPath: path, dbus.FieldInterface: iface, dbus.FieldMember: member}, body)
+}
+
+func reply(body ...any) []byte {
+	return encoded(dbus.TypeMethodReply, map[dbus.HeaderField]any{dbus.FieldReplySerial: marked}, body)
+}
+
+func refuse() []byte {
+	return encoded(dbus.TypeError, map[dbus.HeaderField]any{
+		dbus.FieldReplySerial: marked, dbus.FieldErrorName: "org.freedesktop.DBus.Error.AccessDenied",
+	}, []any{"not on this machine"})
+}
+
+// encoded returns a message from everybody in the wire format.
+func encoded(kind dbus.Type, headers map[dbus.HeaderField]any, body []any) []byte {
+	m := &dbus.Message{Type: kind, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{dbus.FieldSender: dbus.MakeVariant(everybody)}}
+	for field, value := range headers {
+		m.Headers[field] = dbus.MakeVariant(value)
+	}
+	if len(body) > 0 {
+		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(body...))
+	}
+	var raw bytes.Buffer
+	if err := m.EncodeTo(&raw, binary.LittleEndian); err != nil {
+		panic(err) // a mistake of the test's own
+	}
+	binary.LittleEndian.PutUint32(raw.Bytes()[8:], 1) // a serial
+	return raw.Bytes()
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"runtime"
+	"testing"
+)
+
+// A transition's whole way: the signal's bytes, the switch, both jobs, what the
+// user manager tells of them, the log and the bridge's own signals.
+func BenchmarkTransition(b *testing.B) {
+	procs := runtime.GOMAXPROCS(1) // as run has it
+	defer runtime.GOMAXPROCS(procs)
+	m := newMachine(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.turn()
+	}
+}
+
+// A flood that strangers send costs reading it.
+func BenchmarkForeignSignal(b *testing.B) {
+	procs := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(procs)
+	m := newMachine(b)
+	foreign := bytes.Replace(signalOf("/org/example/Noise", "org.example.Noise", "Noise", "x"), []byte(everybody), []byte(":6.6"), 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.system.Write(foreign); err != nil {
+			b.Fatal(err)
+		}
+	}
+	m.turn() // all have been read
+}
+
+// The budget is what it was when this was written, and a fifth.
+const transitionAllocations = 4000
+
+func TestATransitionAllocatesNoMoreThanItDid(t *testing.T) {
+	m := newMachine(t)
+	if got := testing.AllocsPerRun(100, m.turn); got > transitionAllocations {
+		t.Errorf("a transition allocates %.0f times, more than %d", got, transitionAllocations)
+	}
+}
+
+func TestTransitionsLeaveNothingBehind(t *testing.T) {
+	m := newMachine(t)
+	m.turn()
+	goroutines, descriptors := runtime.NumGoroutine(), openFiles(t)
+	for range 1000 {
+		m.turn()
+	}
+	if got := runtime.NumGoroutine(); got > goroutines+1 {
+		t.Errorf("%d goroutines became %d", goroutines, got)
+	}
+	if got := openFiles(t); got > descriptors {
+		t.Errorf("%d file descriptors became %d", descriptors, got)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
