@@ -272,12 +272,14 @@ func answerTo(call []byte) []byte {
 	var answer []byte
 	switch member {
 	case "Hello":
-		answer = reply(":1.7")
+		answer = busReply(":1.7")
 	case "RequestName":
-		answer = reply(uint32(dbus.RequestNameReplyPrimaryOwner))
+		answer = busReply(uint32(dbus.RequestNameReplyPrimaryOwner))
 	case "GetNameOwner":
-		answer = reply(everybody)
-	case "AddMatch", "RemoveMatch", "Subscribe":
+		answer = busReply(everybody)
+	case "AddMatch", "RemoveMatch":
+		answer = busReply()
+	case "Subscribe":
 		answer = reply()
 	case "Introspect":
 		answer = reply(`<node><interface name="` + logindName + `.Manager"><property name="LidClosed" type="b" access="read"/></interface></node>`)
@@ -336,6 +338,8 @@ func inactive(names any) []listed {
 	return units
 }
 
+const busName = "org.freedesktop.DBus"
+
 func signalOf(path dbus.ObjectPath, iface, member string, body ...any) []byte {
 	return encoded(dbus.TypeSignal, map[dbus.HeaderField]any{dbus.FieldPath: path, dbus.FieldInterface: iface, dbus.FieldMember: member}, body)
 }
@@ -344,13 +348,20 @@ func reply(body ...any) []byte {
 	return encoded(dbus.TypeMethodReply, map[dbus.HeaderField]any{dbus.FieldReplySerial: marked}, body)
 }
 
+// busReply is an answer of the bus itself.
+func busReply(body ...any) []byte {
+	return encoded(dbus.TypeMethodReply, map[dbus.HeaderField]any{dbus.FieldReplySerial: marked, dbus.FieldSender: busName}, body)
+}
+
 func refuse() []byte {
 	return encoded(dbus.TypeError, map[dbus.HeaderField]any{
+		dbus.FieldSender:      busName,
 		dbus.FieldReplySerial: marked, dbus.FieldErrorName: "org.freedesktop.DBus.Error.AccessDenied",
 	}, []any{"not on this machine"})
 }
 
-// encoded returns a message from everybody in the wire format.
+// encoded returns a message in the wire format, from everybody where the headers
+// do not say otherwise.
 func encoded(kind dbus.Type, headers map[dbus.HeaderField]any, body []any) []byte {
 	m := &dbus.Message{Type: kind, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{dbus.FieldSender: dbus.MakeVariant(everybody)}}
 	for field, value := range headers {

@@ -26,7 +26,7 @@ const (
 func profileInstances() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
 	defer cancel()
-	system, err := bus.Dial(ctx, bus.SystemAddress())
+	system, err := dbus.Connect(bus.SystemAddress(), dbus.WithContext(ctx))
 	if err != nil {
 		return nil
 	}

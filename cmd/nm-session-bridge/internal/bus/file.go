@@ -207,7 +207,7 @@ func (c *fileCaller) Read(p []byte) (int, error) {
 	control := make([]byte, syscall.CmsgSpace(4*mostDescriptors))
 	n, controlled, flags, _, err := c.conn.ReadMsgUnix(p, control)
 	if err != nil {
-		return n, err
+		return 0, err // n is -1 then
 	}
 	messages, err := syscall.ParseSocketControlMessage(control[:controlled])
 	if err != nil {

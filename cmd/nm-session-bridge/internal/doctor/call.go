@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
-
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
 // callTimeout bounds one answer. A service that takes longer counts as one
@@ -18,12 +16,12 @@ const busName = "org.freedesktop.DBus"
 
 // object is an object of a service on a bus. Calls never start the service.
 type object struct {
-	conn *bus.Conn
+	conn *dbus.Conn
 	name string
 	path dbus.ObjectPath
 }
 
-func theBus(conn *bus.Conn) object { return object{conn, busName, "/org/freedesktop/DBus"} }
+func theBus(conn *dbus.Conn) object { return object{conn, busName, "/org/freedesktop/DBus"} }
 
 func (o object) at(path dbus.ObjectPath) object { return object{o.conn, o.name, path} }
 
@@ -42,7 +40,7 @@ func (o object) all(ctx context.Context, iface string) (properties, error) {
 }
 
 // names are the names that a method of the bus returns.
-func names(ctx context.Context, conn *bus.Conn, method string) ([]string, error) {
+func names(ctx context.Context, conn *dbus.Conn, method string) ([]string, error) {
 	var names []string
 	err := theBus(conn).call(ctx, busName+"."+method, &names)
 	return names, err

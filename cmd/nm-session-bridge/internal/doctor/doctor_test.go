@@ -13,7 +13,6 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -240,7 +239,7 @@ func TestAServiceThatStartsIsAskedAgain(t *testing.T) {
 
 // connected starts a bus and returns two connections to it, the second of which
 // can provide a service.
-func connected(ctx context.Context, t *testing.T) (conn *bus.Conn, provider *dbus.Conn) {
+func connected(ctx context.Context, t *testing.T) (conn *dbus.Conn, provider *dbus.Conn) {
 	t.Helper()
 	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
 	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address", "--address="+address)
@@ -258,7 +257,7 @@ func connected(ctx context.Context, t *testing.T) (conn *bus.Conn, provider *dbu
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	conn, err = bus.Dial(ctx, address)
+	conn, err = dbus.Connect(address, dbus.WithContext(ctx))
 	if err != nil {
 		t.Fatal(err)
 	}

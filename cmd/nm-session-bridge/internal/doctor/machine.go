@@ -36,7 +36,7 @@ type answer struct {
 
 func askMachine(ctx context.Context) machine {
 	m := machine{address: bus.SystemAddress()}
-	conn, err := bus.Dial(ctx, m.address)
+	conn, err := dbus.Connect(m.address, dbus.WithContext(ctx))
 	if err == nil {
 		defer conn.Close()
 		m.owned, err = names(ctx, conn, "ListNames")
@@ -57,7 +57,7 @@ func askMachine(ctx context.Context) machine {
 	return m
 }
 
-func (m machine) ask(ctx context.Context, conn *bus.Conn, source observers.Source) answer {
+func (m machine) ask(ctx context.Context, conn *dbus.Conn, source observers.Source) answer {
 	if !slices.Contains(m.owned, source.Name) {
 		return answer{}
 	}

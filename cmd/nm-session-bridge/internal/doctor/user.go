@@ -61,7 +61,7 @@ func (p *patient) askUser(ctx context.Context) user {
 		return user{problem: "no session bus", cause: err}
 	}
 	u := user{address: address, all: map[string]unit{}}
-	conn, err := bus.Dial(ctx, address)
+	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
 	if err != nil {
 		u.problem, u.cause = "no session bus", err
 		return u
