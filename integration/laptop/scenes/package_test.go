@@ -33,12 +33,15 @@ func TestPackageIsInstalledUsedUpgradedAndPurged(t *testing.T) {
 	if state := s.user("systemctl --user is-enabled nm-session-bridge || true"); state != "disabled" {
 		t.Errorf("the service is %s before anybody wants it", state)
 	}
-	const sync = "sync.service"
+	const (
+		sync = "sync.service"
+		lab  = "connection@lab.target" // the Wi-Fi's
+	)
 	s.enable(map[string]string{sync: while(online)})
 	s.systemctl("enable", "--now", "nm-session-bridge")
 	s.internet(online)
 	s.lid(lidOpen)
-	s.expect("active", sync)
+	s.expect("active", sync, lab)
 	if said := s.user("nm-session-bridge install --now"); !strings.HasPrefix(said, "already installed, nothing changed\nnow: internet online,") {
 		t.Errorf("install of the package's program said %q", said)
 	}
@@ -49,8 +52,8 @@ func TestPackageIsInstalledUsedUpgradedAndPurged(t *testing.T) {
 	s.root("systemctl --global enable nm-session-bridge") // as an administrator may
 	s.record()
 	s.dpkg("--install " + newerPackage)
-	s.starts(map[string]int{bridgeUnit: 1, sync: 0, online: 0, lidOpen: 0})
-	s.expect("active", sync, online, lidOpen)
+	s.starts(map[string]int{bridgeUnit: 1, sync: 0, online: 0, lidOpen: 0, lab: 0})
+	s.expect("active", sync, online, lidOpen, lab)
 	pid := s.systemctl("show", "--value", "--property=MainPID", bridgeUnit)
 	if said := s.root("/proc/" + pid + "/exe version"); !strings.HasPrefix(said, "nm-session-bridge 9999.0 ") {
 		t.Errorf("what runs after the upgrade is %s", said)
@@ -60,7 +63,7 @@ func TestPackageIsInstalledUsedUpgradedAndPurged(t *testing.T) {
 	}
 
 	s.dpkg("--remove nm-session-bridge")
-	s.expect("inactive", bridgeUnit, sync, online, lidOpen)
+	s.expect("inactive", bridgeUnit, sync, online, lidOpen, lab)
 	if loaded := s.systemctl("show", "--value", "--property=LoadState", bridgeUnit); loaded != "not-found" {
 		t.Errorf("the user manager has the service %s", loaded)
 	}
