@@ -27,6 +27,7 @@ func (w *World) cut(ctx context.Context) (round, seen, map[string]unit, error) {
 		if w.takeNews() {
 			continue
 		}
+		w.adopt(units)
 		ended := w.round
 		w.round = newRound()
 		w.round.masks = len(w.masked) > 0
@@ -41,7 +42,6 @@ func (w *World) cut(ctx context.Context) (round, seen, map[string]unit, error) {
 
 // check holds what happened in a round that has settled against its causes.
 func (w *World) check(r round, seen seen, units map[string]unit) error {
-	w.adopt(units)
 	if err := w.growth.look(units[bridgeUnit].pid); err != nil {
 		return err
 	}
@@ -59,10 +59,7 @@ func (w *World) check(r round, seen seen, units map[string]unit) error {
 				if s.target != target {
 					continue
 				}
-				if err := w.checkLimit(s, r, units[s.name]); err != nil {
-					return err
-				}
-				if err := r.checkStarts(s, seen, causes, units[s.name]); err != nil {
+				if err := r.checkStarts(s, seen, causes); err != nil {
 					return err
 				}
 			}
@@ -80,25 +77,20 @@ func (r round) unheard(aspect string) int {
 	return 0
 }
 
-// checkLimit checks that no service was started so often that it is left behind, unless the user did it.
-func (w *World) checkLimit(s service, r round, now unit) error {
-	if now.result != limitHit || r.limited[s.name] || r.urgent || w.busyHands(s) || r.moved[s.target]+r.pulled[s.name] > 0 {
-		return nil
-	}
-	return fmt.Errorf("%s has hit its start limit, for good, though the user did nothing", s.name)
-}
-
 // checkStarts checks how often a service ran: once for each start of its target. A start that was given up may
 // have run it or not.
-func (r round) checkStarts(s service, seen seen, causes int, now unit) error {
+func (r round) checkStarts(s service, seen seen, causes int) error {
 	activations, starts := seen.starts[s.target], seen.starts[s.name]
 	givenUp := seen.unended[s.target] + seen.unended[s.name]
 	least, most := activations-givenUp, activations+givenUp+r.pulled[s.name]
 	if seen.blind {
 		most = causes + givenUp + r.pulled[s.name]
 	}
-	if seen.blind || now.result == limitHit {
+	if seen.blind {
 		least = 0
+	}
+	if r.limited[s.name] {
+		most++ // the bridge starts it once more
 	}
 	if starts < least || starts > most {
 		return fmt.Errorf("%s ran %d times, not %d to %d: %s was started %d times, %d jobs were given up, the user may have started it %d times",
@@ -110,8 +102,7 @@ func (r round) checkStarts(s service, seen seen, causes int, now unit) error {
 // adopt learns what became of services about which the model could not know.
 func (w *World) adopt(units map[string]unit) {
 	for _, s := range services() {
-		limited := s.lasts && units[s.name].result == limitHit
-		if !w.unsure[s.name] && !limited {
+		if !s.lasts || !w.isLoose(s) {
 			continue
 		}
 		delete(w.unsure, s.name)

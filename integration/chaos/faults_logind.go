@@ -11,7 +11,6 @@ import (
 // setLid moves the lid. The positions are noted first: the bridge may be quick.
 func (w *World) setLid(closed bool) error {
 	w.logind.closed = closed
-	w.round.urgent = w.round.urgent || w.logind.asleep
 	w.goes()
 	return w.sb.Login1.SetLid(closed)
 }

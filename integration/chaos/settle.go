@@ -114,11 +114,17 @@ func (w *World) wrongTargets(units map[string]unit) string {
 func (w *World) wrongServices(units map[string]unit) string {
 	for _, s := range services() {
 		target, is := units[s.target], units[s.name]
-		if !s.lasts || w.unsure[s.name] {
+		up := target.active == "active"
+		if up && is.result == limitHit && w.usedUp(s) {
+			w.excused[s.name] = target.invocation
+		}
+		if w.excused[s.name] == target.invocation {
 			continue
 		}
-		up := target.active == "active"
-		if up && is.result == limitHit && w.busyHands(s) {
+		if up && is.result == limitHit {
+			return s.name + " is left behind by its start limit"
+		}
+		if !s.lasts || w.isLoose(s) {
 			continue
 		}
 		want := up && w.kept[s.name] != target.invocation
@@ -130,10 +136,19 @@ func (w *World) wrongServices(units map[string]unit) string {
 	return ""
 }
 
-// busyHands tells whether the user has lately started what is behind the switch of a service.
-func (w *World) busyHands(s service) bool {
+// usedUp tells whether the user has lately started what is behind the switch of a service.
+func (w *World) usedUp(s service) bool {
 	a, _ := aspectOf(s.target)
-	return w.lately(a.name) > 0
+	return w.lately(a.name) > 0 || w.round.moved[s.target]+w.round.pulled[s.name] > 0
+}
+
+// isLoose tells whether it cannot be known whether a service runs that a user may have stopped: because the user
+// did it while its target moved, or because its target was to stop and then was not, whereupon all that it wants
+// was started again.
+func (w *World) isLoose(s service) bool {
+	a, _ := aspectOf(s.target)
+	seen := w.watch.seen()
+	return w.unsure[s.name] || seen.unended[s.target] > 0 || seen.blind && len(w.round.positions[a.name]) > 1
 }
 
 // lately returns how often the user moved the targets of a switch lately.
@@ -157,15 +172,22 @@ func (w *World) wrongStatus(bridge unit) string {
 	if bridge.active != "active" {
 		return "the bridge is " + bridge.active
 	}
-	if strings.Contains(bridge.status, "in doubt") {
-		return "the bridge says " + bridge.status
-	}
 	for name, position := range w.present() {
 		if position == unknown {
 			position = "unknown"
 		}
-		if !strings.Contains(bridge.status, name+" "+position) {
+		if said := statusOf(bridge.status, name); !strings.HasPrefix(said, position) || strings.Contains(said, "in doubt") {
 			return fmt.Sprintf("the bridge does not say that the %s is %s: %s", name, position, bridge.status)
+		}
+	}
+	return ""
+}
+
+// statusOf returns what a status says of a switch, as "open (from logind)" in "internet online, lid open (from logind)".
+func statusOf(status, name string) string {
+	for _, words := range strings.Split(status, ", ") {
+		if said, found := strings.CutPrefix(words, name+" "); found {
+			return said
 		}
 	}
 	return ""

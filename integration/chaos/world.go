@@ -32,10 +32,11 @@ type World struct {
 	trace []string
 	began time.Time
 
-	masked map[string]bool        // by target
-	moves  map[string][]time.Time // by switch: when the user moved its targets
-	kept   map[string]string      // service that the user has stopped → start of its target that it was stopped in
-	unsure map[string]bool        // services that the user touched while their target moved
+	masked  map[string]bool        // by target
+	moves   map[string][]time.Time // by switch: when the user moved its targets
+	kept    map[string]string      // service that the user has stopped → start of its target that it was stopped in
+	unsure  map[string]bool        // services that the user touched while their target moved
+	excused map[string]string      // service that the user has started too often → start of its target
 
 	watch  *watch
 	round  round
@@ -53,7 +54,6 @@ type round struct {
 	masks     bool            // whether a target was masked in it
 	limited   map[string]bool // services that had hit their start limit before
 	deaf      map[string]int  // by switch: how often its service did not answer
-	urgent    bool            // whether the lid was moved on the way to sleep, when nothing is damped
 	reborn    bool            // whether somebody had to be asked anew: the bridge or a service was started
 }
 
@@ -78,7 +78,7 @@ func enter(ctx context.Context, program string) (*World, error) {
 	w := &World{
 		sb: sb, program: program, busUp: true, nmUp: true, logind: logind{present: true},
 		networkNews: make(chan network, 4096), round: newRound(),
-		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{},
+		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{}, excused: map[string]string{},
 		began: time.Now(), total: Summary{Faults: map[string]int{}, Positions: map[string]int{}, began: time.Now()},
 	}
 	if err := w.install(ctx); err != nil {
