@@ -103,7 +103,8 @@ func (w *World) wrongTargets(units map[string]unit) string {
 		position := w.present()[a.name]
 		for _, target := range a.all() {
 			want, is := a.wants(position, target), units[target].active == "active"
-			if want != is && !(want && w.masked[target]) {
+			excused := want && w.masked[target] // what is masked stays as it was
+			if want != is && !excused {
 				return fmt.Sprintf("%s is %s though the %s is %q", target, units[target].active, a.name, position)
 			}
 		}

@@ -93,8 +93,10 @@ func (w *World) install(ctx context.Context) error {
 	for _, file := range [][2]string{
 		{slowness, "0"},
 		{outcome, "0"},
-		{".config/systemd/user/" + bridgeUnit + ".d/override.conf",
-			"[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run --limited-grace=500ms --gone-grace=2s\n"},
+		{
+			".config/systemd/user/" + bridgeUnit + ".d/override.conf",
+			"[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run --limited-grace=500ms --gone-grace=2s\n",
+		},
 		// For sessionBusKill.
 		{".config/systemd/user/dbus.service.d/kill.conf", "[Service]\nKillSignal=SIGKILL\n"},
 	} {
