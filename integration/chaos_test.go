@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"testing"
 	"time"
 
@@ -34,7 +35,8 @@ func TestChaos(t *testing.T) {
 		seeds = []int64{fixedSeed, time.Now().UnixNano() % 1e9}
 	}
 	for _, seed := range seeds {
-		t.Logf("-faults=%d -seed=%d", *chaosFaults, seed)
+		// Not by the test's log, which is lost where the test is cut off or passes.
+		fmt.Printf("TestChaos: -faults=%d -seed=%d\n", *chaosFaults, seed)
 		unleash(t, chaos.Draw(seed, *chaosFaults), true)
 	}
 }
@@ -44,7 +46,7 @@ func unleash(t *testing.T, plan chaos.Plan, shrink bool) {
 	t.Helper()
 	ctx := context.Background() // the plan bounds itself
 	summary, err := chaos.Run(ctx, program, plan)
-	t.Log(summary)
+	fmt.Printf("TestChaos: %s\n", summary)
 	var failure *chaos.Failure
 	if !errors.As(err, &failure) {
 		if err != nil {

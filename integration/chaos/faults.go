@@ -39,7 +39,7 @@ func faults() []fault {
 
 		{"lid", 6, drawOf("open", "closed", "open", "closed", "same"), moveLid},
 		{"lid-flap", 5, drawFlap, lidFlap},
-		{"sleep", 1, nil, goToSleep},
+		{"sleep", 2, nil, goToSleep},
 		{"wake", 5, nil, wakeUp},
 		{"logind-gone", 2, nil, logindGone},
 		{"logind-back", 4, nil, logindBack},
