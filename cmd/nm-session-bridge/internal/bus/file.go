@@ -144,7 +144,7 @@ func (c *fileCaller) send(serial uint32, destination string, path dbus.ObjectPat
 // bus in its place, and returns it with the file that came with it, if one did.
 func (c *fileCaller) answer(serial uint32, from string) (*dbus.Message, *os.File, error) {
 	for {
-		h, err := readHeader(c.in, longestFields)
+		h, err := readHeader(c.in, longestFields, nil)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -32,7 +32,8 @@ type frames struct {
 	dropped func(sender string)
 
 	begun   bool   // whether authentication is over, and messages follow
-	pending []byte // what has been read of the present frame's header
+	room    []byte // for the header of the present frame
+	pending []byte // what has been read of it and not passed on
 	body    int64  // how much of its body is still to come
 }
 
@@ -60,9 +61,12 @@ func (f *frames) Read(p []byte) (int, error) {
 // next reads the header of the next message, and skips the message if it is not
 // to be decoded.
 func (f *frames) next() error {
-	h, err := readHeader(f.in, largestFields)
+	h, err := readHeader(f.in, largestFields, f.room)
 	if err != nil {
 		return err
+	}
+	if h.raw != nil {
+		f.room = h.raw // a flood of what is skipped must not fill the heap
 	}
 	if !f.isWelcome(h) {
 		return skip(f.in, h.body)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -24,9 +25,9 @@ type header struct {
 	body    int64 // the body's length
 }
 
-// readHeader reads a header, and skips fields that are larger than some number
-// of bytes: they are not legible.
-func readHeader(in *bufio.Reader, largestFields int64) (header, error) {
+// readHeader reads a header, into the given room where there is enough of it, and
+// skips fields that are larger than some number of bytes: they are not legible.
+func readHeader(in *bufio.Reader, largestFields int64, room []byte) (header, error) {
 	fixed, err := in.Peek(fixedHeader)
 	if err != nil {
 		return header{}, err
@@ -41,7 +42,7 @@ func readHeader(in *bufio.Reader, largestFields int64) (header, error) {
 	if length > largestFields {
 		return h, skip(in, whole)
 	}
-	h.raw = make([]byte, whole)
+	h.raw = slices.Grow(room[:0], int(whole))[:whole]
 	if _, err := io.ReadFull(in, h.raw); err != nil {
 		return header{}, err
 	}
@@ -50,7 +51,7 @@ func readHeader(in *bufio.Reader, largestFields int64) (header, error) {
 }
 
 func skip(in *bufio.Reader, length int64) error {
-	_, err := io.CopyN(io.Discard, in, length)
+	_, err := in.Discard(int(length))
 	return err
 }
 
