@@ -70,7 +70,7 @@ func (s *stage) growth(ctx context.Context, t *table, with string, changes int) 
 			*one.into = append(*one.into, ended-began)
 			time.Sleep(pause)
 		}
-		if err := p.watch(ctx, s); err != nil {
+		if err := p.watch(ctx, s, s.contenders[0]); err != nil {
 			return err
 		}
 	}

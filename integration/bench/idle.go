@@ -14,8 +14,8 @@ const (
 	// settling is how long a program that has just started is left alone. The
 	// bridge looks after an activated target once more after ten seconds.
 	settling = 12 * time.Second
-	// chatter is how often NetworkManager is made to signal something, in
-	// milliseconds.
+	// chatter is how often NetworkManager looks whether it has something to
+	// signal, in milliseconds.
 	chatter = uint32(100)
 )
 
@@ -52,6 +52,9 @@ func (s *stage) atRest(ctx context.Context, t *table) error {
 	if err := s.haveDevicesTell(ctx, chatter); err != nil {
 		return err
 	}
+	checking, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.keepChecking(checking)
 	err = s.watchIdle(ctx, t, "while NetworkManager chatters", func() string {
 		return fmt.Sprintf(", %d signals", len(tap.seen))
 	})
@@ -123,6 +126,14 @@ func (s *stage) haveDevicesTell(ctx context.Context, interval uint32) error {
 		}
 	}
 	return nil
+}
+
+// keepChecking has NetworkManager check its connectivity over and over, for which
+// there is traffic.
+func (s *stage) keepChecking(ctx context.Context) {
+	for wait(ctx, 2*time.Duration(chatter)*time.Millisecond) == nil {
+		s.system.Object(nmName, nmPath).Go(nmName+".CheckConnectivity", dbus.FlagNoReplyExpected, nil)
+	}
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -7,7 +7,10 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-const fromLid = "from logind's signal to the target active"
+const (
+	fromLid  = "from logind's signal to the target active"
+	ownShare = "its own share: from logind's signal to the first job on the session bus"
+)
 
 // latency has all contenders change in turns. The bridge takes its lid switch
 // as it comes while logind prepares for sleep, however often it changes; at
@@ -17,7 +20,7 @@ func (s *stage) latency(ctx context.Context, t *table) error {
 		return err
 	}
 	samples := map[string]sample{}
-	var spans spans
+	parts := map[string]*spans{bridge: {}, bareC: {}, bareGo: {}}
 	for round := range s.options.changes {
 		for i := range s.contenders {
 			c := s.contenders[(round+i)%len(s.contenders)]
@@ -28,26 +31,37 @@ func (s *stage) latency(ctx context.Context, t *table) error {
 			samples[c.name] = append(samples[c.name], ended-began)
 			time.Sleep(pause)
 		}
-		if err := spans.watch(ctx, s); err != nil {
-			return err
+		for _, c := range s.residents() {
+			if p := parts[c.name]; p != nil {
+				if err := p.watch(ctx, s, c); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	base := samples[floor]
 	for _, c := range s.contenders {
 		t.addTimes(fromLid, c.name, samples[c.name], base, "floor")
 	}
-	spans.tell(t, base)
+	own := t.addTimes(ownShare, bridge, parts[bridge].own, base, "floor")
+	own.Budget = within("median < 0.10, p99 < 0.25 of the floor's", own.Ratio < 0.10 && parts[bridge].own.p99()/base.p99() < 0.25)
+	t.addTimes(ownShare, bareC, parts[bareC].own, base, "floor")
+	t.addTimes(ownShare, bareGo, parts[bareGo].own, base, "floor")
+	const rest = "the rest of the bridge's latency"
+	t.addTimes(rest, "between its two jobs: stop one, start the other", parts[bridge].jobs, base, "floor")
+	t.addTimes(rest, "systemd: from the start job to the target active", parts[bridge].systemd, base, "floor")
 	return nil
 }
 
-// spans are the parts of the bridge's latency, measured in changes of their own
-// because it takes more listeners.
+// spans are the parts of a contender's latency, measured in changes of their own
+// because that takes one more listener. Its own share has both buses' work in
+// it, and so is not nothing for anyone.
 type spans struct {
 	own, jobs, systemd sample
 }
 
 // watch measures one change.
-func (p *spans) watch(ctx context.Context, s *stage) error {
+func (p *spans) watch(ctx context.Context, s *stage, c *contender) error {
 	conn, err := s.ConnectSessionBus(ctx)
 	if err != nil {
 		return err
@@ -62,7 +76,7 @@ func (p *spans) watch(ctx context.Context, s *stage) error {
 		return err
 	}
 	monitor := newTap(conn)
-	began, ended, err := s.turn(ctx, s.contenders[0])
+	began, ended, err := s.turn(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -82,12 +96,4 @@ func (p *spans) watch(ctx context.Context, s *stage) error {
 	p.systemd = append(p.systemd, ended-start.at)
 	time.Sleep(pause)
 	return nil
-}
-
-func (p *spans) tell(t *table, base sample) {
-	const subject = "where the bridge's time goes"
-	own := t.addTimes(subject, "its own: signal to the first job on the session bus", p.own, base, "floor")
-	own.Budget = within("median < 0.10, p99 < 0.25", own.Ratio < 0.10 && own.P99/base.p99() < 0.25)
-	t.addTimes(subject, "between its two jobs: stop one, start the other", p.jobs, base, "floor")
-	t.addTimes(subject, "systemd: start job to the target active", p.systemd, base, "floor")
 }

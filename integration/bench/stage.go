@@ -12,6 +12,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
@@ -25,6 +26,15 @@ const (
 	logindPath    = dbus.ObjectPath("/org/freedesktop/login1")
 	logindManager = "org.freedesktop.login1.Manager"
 )
+
+// upowerPolicy is what UPower's package brings.
+const upowerPolicy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <policy user="root"><allow own="org.freedesktop.UPower"/></policy>
+  <policy context="default"><allow send_destination="org.freedesktop.UPower"/></policy>
+</busconfig>
+`
 
 // stage is the sandbox with all that measures and all that is measured.
 type stage struct {
@@ -48,6 +58,9 @@ func newStage(ctx context.Context, o options, p programs) (*stage, error) {
 	if err := os.WriteFile("/etc/NetworkManager/dispatcher.d/50-bench", script, 0o755); err != nil {
 		return nil, err
 	}
+	if err := os.WriteFile("/etc/dbus-1/system.d/bench.conf", []byte(upowerPolicy), 0o644); err != nil {
+		return nil, err
+	}
 	sb, err := sandbox.Up(ctx, sandbox.Options{})
 	if err != nil {
 		return nil, err
@@ -65,6 +78,10 @@ func (s *stage) furnish(ctx context.Context) error {
 	}
 	var err error
 	if s.system, err = s.SystemBus.Connect(ctx); err != nil {
+		return err
+	}
+	// Without it the bridge has to ask logind for the power supply again and again.
+	if _, err := fakes.NewUPower(ctx, s.system); err != nil {
 		return err
 	}
 	if s.witness, err = newWitness(ctx, s.Sandbox); err != nil {
