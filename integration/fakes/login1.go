@@ -246,6 +246,13 @@ func (l *Login1) MoveLidUnseen(closed bool) {
 	l.properties["LidClosed"] = dbus.MakeVariant(closed)
 }
 
+// SetExternalPower plugs the machine in, or unplugs it. No logind signals that.
+func (l *Login1) SetExternalPower(plugged bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.properties["OnExternalPower"] = dbus.MakeVariant(plugged)
+}
+
 // Wake ends the sleep and signals nothing, as a logind that is not there.
 func (l *Login1) Wake() {
 	l.mu.Lock()

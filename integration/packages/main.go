@@ -61,8 +61,8 @@ func provide(missing []sandbox.Requirement, broker bool) error {
 	return nil
 }
 
-// tool is a package that is known by a program of it, or by the path of a file,
-// in which * stands for anything.
+// tool is a package that is known by a program of it, or by the path of a file:
+// patterns with blanks between them, of which one matches.
 type tool struct {
 	sandbox.Requirement
 	program string
@@ -82,6 +82,11 @@ func more(purpose string) []tool {
 			tool{sandbox.Requirement{Apt: "fish", Dnf: "fish", Pacman: "fish"}, "fish"},
 			tool{sandbox.Requirement{Apt: "zsh", Dnf: "zsh", Pacman: "zsh"}, "zsh"},
 			tool{sandbox.Requirement{Apt: "bsdutils", Dnf: "util-linux-script", Pacman: "util-linux"}, "script"},
+			// A UPower, and a machine with a battery for it.
+			tool{sandbox.Requirement{Apt: "upower", Dnf: "upower", Pacman: "upower"}, "upower"},
+			tool{sandbox.Requirement{Apt: "umockdev", Dnf: "umockdev", Pacman: "umockdev"}, "umockdev-wrapper"},
+			tool{sandbox.Requirement{Apt: "gir1.2-umockdev-1.0", Dnf: "umockdev", Pacman: "umockdev"}, "/usr/lib/*/girepository-1.0/UMockdev-1.0.typelib /usr/lib*/girepository-1.0/UMockdev-1.0.typelib"},
+			tool{sandbox.Requirement{Apt: "python3-gi", Dnf: "python3-gobject-base", Pacman: "python-gobject"}, "/usr/lib*/python3*/*-packages/gi"},
 			// What judges the packages.
 			tool{sandbox.Requirement{Apt: "lintian", Dnf: "lintian", Pacman: "lintian"}, "lintian"},
 			tool{sandbox.Requirement{Apt: "makepkg", Dnf: "pacman", Pacman: "pacman"}, "makepkg"},
@@ -113,8 +118,12 @@ func (t tool) installed() bool {
 		_, err := exec.LookPath(t.program)
 		return err == nil
 	}
-	found, err := filepath.Glob(t.program)
-	return err == nil && len(found) > 0
+	for _, pattern := range strings.Fields(t.program) {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // install installs packages with apt-get, through sudo where that is needed.

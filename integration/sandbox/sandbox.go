@@ -49,6 +49,7 @@ type Sandbox struct {
 	Uplink    *Uplink
 	Check     *Check
 	Login1    *fakes.Login1
+	UPower    *UPower
 	User      *UserManager
 
 	logDir   string
@@ -102,6 +103,7 @@ func (sb *Sandbox) up(ctx context.Context, options Options) error {
 	if err := sb.startUplink(ctx, options); err != nil {
 		return err
 	}
+	sb.UPower = &UPower{sb: sb}
 	sb.NM = &NetworkManager{sb: sb}
 	sb.User = &UserManager{sb: sb}
 	user := make(chan error, 1)

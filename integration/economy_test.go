@@ -1,0 +1,152 @@
+package integration
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// costs are what a bridge has to do with the buses.
+type costs struct {
+	services []string // that it listens to
+	targets  []string // that it listens for
+}
+
+// costs asks both buses what the bridge listens to.
+func (s *scene) costs(names []string) costs {
+	s.Helper()
+	system, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer system.Close()
+	session, err := s.ConnectSessionBus(s.ctx)
+	s.must(err)
+	defer session.Close()
+	var c costs
+	heard := s.rules(system)
+	for _, name := range names {
+		if strings.Contains(heard, "'"+name+"'") {
+			c.services = append(c.services, name)
+		}
+	}
+	for _, rule := range strings.Split(s.rules(session), "\n") {
+		if _, target, found := strings.Cut(rule, "member='JobRemoved'"); found {
+			_, target, _ = strings.Cut(target, "arg2='")
+			c.targets = append(c.targets, strings.TrimSuffix(target, "'"))
+		}
+	}
+	slices.Sort(c.targets)
+	return c
+}
+
+// rules returns the match rules that the bridge has given a bus.
+func (s *scene) rules(conn *dbus.Conn) string {
+	s.Helper()
+	const daemon = "org.freedesktop.DBus"
+	var all map[string][]string // by unique name
+	s.must(conn.BusObject().CallWithContext(s.ctx, daemon+".Debug.Stats.GetAllMatchRules", 0).Store(&all))
+	bridge := s.systemctl("show", "--value", "--property=MainPID", bridgeUnit)
+	for name, rules := range all {
+		var pid uint32
+		err := conn.BusObject().CallWithContext(s.ctx, daemon+".GetConnectionUnixProcessID", 0, name).Store(&pid)
+		if err == nil && fmt.Sprint(pid) == bridge && len(rules) > 0 { // else it has gone
+			return strings.Join(rules, "\n")
+		}
+	}
+	s.Fatal("the bridge listens to nothing")
+	return ""
+}
+
+func TestASwitchThatIsOffCostsNothing(t *testing.T) {
+	const (
+		networkManager = "org.freedesktop.NetworkManager"
+		logind         = "org.freedesktop.login1"
+		upower         = "org.freedesktop.UPower"
+	)
+	s := begin(t, sandbox.Options{})
+	s.must(s.UPower.Start(s.ctx))
+	s.install()
+	s.online()
+	all := []string{networkManager, upower, logind} // in alphabetical order
+	asked := s.overhear(all)
+	for _, test := range []struct {
+		name, status string
+		services     []string
+		targets      []string
+	}{
+		{"internet", "online", []string{networkManager}, []string{"internet-offline.target", "internet-online.target", "internet-portal.target"}},
+		{"lid", "open", []string{upower, logind}, []string{"lid-closed.target", "lid-open.target"}},
+		{"sleep", "awake", []string{logind}, []string{"sleep.target"}},
+		{"lock", "unlocked", []string{logind}, []string{"lock.target", "unlock.target"}},
+		{"power", "ac", []string{upower, logind}, []string{"power-ac.target", "power-battery.target"}},
+		{"metered", "unmetered", []string{networkManager}, []string{"network-metered.target", "network-unmetered.target"}},
+		{"vpn", "down", []string{networkManager}, []string{"vpn-down.target", "vpn-up.target"}},
+		{"connection", "home", []string{networkManager}, []string{"connection@home.target"}},
+	} {
+		s.flags("--switches=" + test.name)
+		s.must(s.User.DaemonReload())
+		asked() // what was before
+		s.systemctl("restart", bridgeUnit)
+		s.status(test.name + " " + test.status)
+		if got := asked(); !slices.Equal(got, test.services) {
+			t.Errorf("%s has to do with %v", test.name, got)
+		}
+		if got := s.costs(all); !slices.Equal(got.services, test.services) || !slices.Equal(got.targets, test.targets) {
+			t.Errorf("%s listens to %v for %v", test.name, got.services, got.targets)
+		}
+	}
+}
+
+// overhear listens to all calls on the system bus. The function that it returns
+// tells to or about which of some services they were since it was last called.
+func (s *scene) overhear(services []string) (asked func() []string) {
+	s.Helper()
+	monitor, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	s.Cleanup(func() { monitor.Close() })
+	caller, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	s.Cleanup(func() { caller.Close() })
+	known := map[string]string{} // by well-known or unique name
+	for _, name := range services {
+		var owner string
+		s.must(caller.BusObject().CallWithContext(s.ctx, "org.freedesktop.DBus.GetNameOwner", 0, name).Store(&owner))
+		known[name], known[owner] = name, name
+	}
+	messages := make(chan *dbus.Message, 4096)
+	s.must(monitor.BusObject().CallWithContext(s.ctx, "org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, []string{"type='method_call'"}, uint32(0)).Err)
+	monitor.Eavesdrop(messages)
+	rounds := 0
+	return func() []string {
+		s.Helper()
+		rounds++
+		end := fmt.Sprintf("org.example.Round%d", rounds)
+		s.must(caller.BusObject().CallWithContext(s.ctx, "org.freedesktop.DBus.NameHasOwner", 0, end).Err)
+		var asked []string
+		for {
+			select {
+			case message := <-messages:
+				destination, _ := message.Headers[dbus.FieldDestination].Value().(string)
+				argument := ""
+				if len(message.Body) > 0 {
+					argument, _ = message.Body[0].(string)
+				}
+				if argument == end {
+					slices.Sort(asked)
+					return asked
+				}
+				for name, service := range known {
+					if (destination == name || strings.Contains(argument, service)) && !slices.Contains(asked, service) {
+						asked = append(asked, service)
+					}
+				}
+			case <-s.ctx.Done():
+				s.Fatal(s.ctx.Err())
+			}
+		}
+	}
+}

@@ -1,0 +1,26 @@
+# upower.py DAEMON...: runs UPower, where it sees a machine with a battery that
+# is charging, until the input ends. Lines of the input, "ac" and "battery", say
+# where the machine has its power from. To be run by umockdev-wrapper.
+import subprocess
+import sys
+
+import gi
+
+gi.require_version("UMockdev", "1.0")
+from gi.repository import UMockdev
+
+machine = UMockdev.Testbed.new()
+mains = machine.add_device("power_supply", "AC", None, ["type", "Mains", "online", "1"], [])
+battery = machine.add_device("power_supply", "BAT0", None, [
+    "type", "Battery", "present", "1", "status", "Charging", "voltage_now", "12000000",
+    "energy_full_design", "60000000", "energy_full", "60000000", "energy_now", "48000000",
+], [])
+daemon = subprocess.Popen(sys.argv[1:])
+for line in sys.stdin:
+    plugged = {"ac": True, "battery": False}[line.strip()]
+    machine.set_attribute(mains, "online", str(int(plugged)))
+    machine.set_attribute(battery, "status", "Charging" if plugged else "Discharging")
+    for device in mains, battery:
+        machine.uevent(device, "change")
+daemon.terminate()
+sys.exit(daemon.wait())
