@@ -93,8 +93,8 @@ func (r *Reconciler) revive(u *unit, activation int, failed listedUnit) {
 func (s limited) rest(now time.Time) time.Duration {
 	const longest = math.MaxInt64 / uint64(time.Microsecond)
 	interval := time.Duration(min(s.StartLimitIntervalUSec, longest)) * time.Microsecond
-	since := now.Sub(time.UnixMicro(int64(s.StateChangeTimestamp)))
-	return interval - max(since, 0)
+	changed := min(s.StateChangeTimestamp, uint64(now.UnixMicro()))
+	return interval - now.Sub(time.UnixMicro(int64(changed)))
 }
 
 // limitedService takes the properties of a service.
