@@ -19,7 +19,8 @@ var (
 	chaosShrink = flag.Duration("shrink", 4*time.Minute, "for how long at most TestChaos looks for less that fails as well")
 )
 
-const fixedSeed = 20260101
+// fixedSeed draws all but one kind of fault within a hundred.
+const fixedSeed = 5916
 
 func TestChaos(t *testing.T) {
 	if *chaosReplay != "" {
