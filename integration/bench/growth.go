@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -25,6 +28,10 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 		if err := s.User.DaemonReload(); err != nil {
 			return err
 		}
+		out, err := s.Systemctl("show", "--property=Wants", "--value", "lid-closed.target")
+		if got := len(strings.Fields(out)); err != nil || got != wanted {
+			return fmt.Errorf("lid-closed.target wants %d units, not %d: %w", got, wanted, err)
+		}
 		changes := s.options.changes
 		if wanted == 1000 {
 			changes = max(changes/10, 1)
@@ -39,22 +46,26 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 // want has the closed target of a pair want so many targets, which end with it.
 func (s *stage) want(name string, wanted int) error {
 	const units = ".config/systemd/user/"
+	wants := filepath.Join(sandbox.Home, units, name+"-closed.target.wants")
+	if err := os.MkdirAll(wants, 0o755); err != nil {
+		return err
+	}
 	for i := range wanted {
 		unit := fmt.Sprintf("%s-wanted-%d.target", name, i)
 		content := fmt.Sprintf("[Unit]\nPartOf=%s-closed.target\n", name)
 		if err := s.WriteFile(units+unit, []byte(content), 0o644); err != nil {
 			return err
 		}
-		// What systemctl enable would link.
-		if err := s.WriteFile(units+name+"-closed.target.wants/"+unit, []byte(content), 0o644); err != nil {
+		// As systemctl enable does.
+		if err := os.Symlink("../"+unit, filepath.Join(wants, unit)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
 	return nil
 }
 
-// growth measures the bridge's own share, its whole latency and its memory, in
-// turns with the floor.
+// growth measures the bridge's own share, its whole latency when the lid closes,
+// and its memory, in turns with the floor.
 func (s *stage) growth(ctx context.Context, t *table, with string, changes int) error {
 	var whole, least sample
 	var p spans
@@ -63,6 +74,9 @@ func (s *stage) growth(ctx context.Context, t *table, with string, changes int) 
 			c    *contender
 			into *sample
 		}{{s.contenders[0], &whole}, {s.floor, &least}} {
+			if err := s.turnTo(ctx, one.c, false); err != nil {
+				return err
+			}
 			began, ended, err := s.turn(ctx, one.c)
 			if err != nil {
 				return err
@@ -78,10 +92,20 @@ func (s *stage) growth(ctx context.Context, t *table, with string, changes int) 
 	if err != nil {
 		return err
 	}
-	t.addTimes("growth: from logind's signal to the target active", with, whole, least, "floor")
+	t.addTimes("growth: from logind's signal to the closed lid's target active", with, whole, least, "floor")
 	t.addTimes("growth: the bridge's own share", with, p.own, least, "floor")
 	t.add(figure{Subject: "growth: RSS of the bridge", Of: with, Value: float64(m.rss) / 1024, Unit: "MB", N: 1})
 	return nil
+}
+
+// turnTo has a contender be in a position.
+func (s *stage) turnTo(ctx context.Context, c *contender, closed bool) error {
+	if c.isClosed == closed {
+		return nil
+	}
+	_, _, err := s.turn(ctx, c)
+	time.Sleep(pause)
+	return err
 }
 
 // growConnections measures with more and more active connections.

@@ -27,15 +27,6 @@ const (
 	logindManager = "org.freedesktop.login1.Manager"
 )
 
-// upowerPolicy is what UPower's package brings.
-const upowerPolicy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig>
-  <policy user="root"><allow own="org.freedesktop.UPower"/></policy>
-  <policy context="default"><allow send_destination="org.freedesktop.UPower"/></policy>
-</busconfig>
-`
-
 // stage is the sandbox with all that measures and all that is measured.
 type stage struct {
 	*sandbox.Sandbox
@@ -58,7 +49,7 @@ func newStage(ctx context.Context, o options, p programs) (*stage, error) {
 	if err := os.WriteFile("/etc/NetworkManager/dispatcher.d/50-bench", script, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile("/etc/dbus-1/system.d/bench.conf", []byte(upowerPolicy), 0o644); err != nil {
+	if err := os.WriteFile("/etc/dbus-1/system.d/bench.conf", []byte(fakes.UPowerPolicy), 0o644); err != nil {
 		return nil, err
 	}
 	sb, err := sandbox.Up(ctx, sandbox.Options{})

@@ -12,6 +12,15 @@ const (
 	upowerPath = dbus.ObjectPath("/org/freedesktop/UPower")
 )
 
+// UPowerPolicy is what UPower's package allows on the system bus, for a file in /etc/dbus-1/system.d.
+const UPowerPolicy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <policy user="root"><allow own="org.freedesktop.UPower"/></policy>
+  <policy context="default"><allow send_destination="org.freedesktop.UPower"/></policy>
+</busconfig>
+`
+
 // UPower is a fake org.freedesktop.UPower of a desktop machine, which never changes.
 type UPower struct{ conn *dbus.Conn }
 

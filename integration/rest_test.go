@@ -1,0 +1,76 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// NetworkManager checks its connectivity each second meanwhile. The watchdog
+// ticks each half minute, so of some windows in a row one is still, if nothing
+// else ever wakes the bridge.
+func TestNothingWakesTheBridgeAtRest(t *testing.T) {
+	const window, windows = 10 * time.Second, 5
+	policy := "/etc/dbus-1/system.d/upower.conf"
+	if err := os.WriteFile(policy, []byte(fakes.UPowerPolicy), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(policy) })
+	s := begin(t, sandbox.Options{})
+	system, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer system.Close()
+	_, err = fakes.NewUPower(s.ctx, system)
+	s.must(err)
+	s.install()
+	s.online()
+	process := s.systemctl("show", "--property=MainPID", "--value", "nm-session-bridge.service")
+	var woken []int
+	for range windows {
+		before := s.wakeUps(process)
+		time.Sleep(window) // it is stillness that is measured
+		woken = append(woken, s.wakeUps(process)-before)
+		if woken[len(woken)-1] == 0 {
+			return
+		}
+	}
+	t.Errorf("in windows of %v the bridge was woken %v times", window, woken)
+}
+
+// wakeUps counts how often the threads of a process have been woken.
+func (s *scene) wakeUps(process string) int {
+	s.Helper()
+	threads, err := filepath.Glob("/proc/" + process + "/task/*/status")
+	s.must(err)
+	all := 0
+	for _, thread := range threads {
+		content, err := os.ReadFile(thread)
+		s.must(err)
+		var woken int
+		_, line, _ := strings.Cut(string(content), "\nvoluntary_ctxt_switches:")
+		_, err = fmt.Sscan(line, &woken)
+		s.must(err)
+		all += woken
+	}
+	return all
+}
+
+// largestProgram is what the stripped program may have, in bytes.
+const largestProgram = 4_500_000
+
+func TestTheProgramIsSmall(t *testing.T) {
+	info, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() >= largestProgram {
+		t.Errorf("the program has %d bytes, not less than %d", info.Size(), largestProgram)
+	}
+	t.Logf("%d bytes", info.Size())
+}
