@@ -36,7 +36,7 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest, twice")
 	flag.IntVar(&o.flood, "flood", 100_000, "how many foreign signals memory is measured after")
 	flag.IntVar(&o.transitions, "transitions", 1000, "how many transitions memory is measured after")
-	flag.StringVar(&o.only, "only", "", "measure one `part` alone: size, rest, memory, latency, start, units or connections")
+	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, memory, latency, start, units or connections")
 	flag.StringVar(&o.out, "out", "integration/bench", "the `directory` for figures.json and chart.svg")
 	flag.Parse()
 	if flag.NArg() > 0 || o.changes < 1 {
@@ -67,6 +67,9 @@ func run(o options) error {
 	}
 	t.Machine = describeMachine(began)
 	fmt.Print(t.markdown())
+	if o.only != "" {
+		return nil // the rest of the figures stays as it was
+	}
 	return t.write(o.out)
 }
 
