@@ -66,16 +66,16 @@ func (p *spans) watch(ctx context.Context, s *stage, c *contender) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
 	var rules []string
 	for _, method := range []string{"StartUnit", "StopUnit"} {
 		rules = append(rules, "type='method_call',interface='"+systemdManager+"',member='"+method+"'")
 	}
 	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, rules, uint32(0)).Err
+	monitor := newTap(conn)
+	defer monitor.close()
 	if err != nil {
 		return err
 	}
-	monitor := newTap(conn)
 	began, ended, err := s.turn(ctx, c)
 	if err != nil {
 		return err

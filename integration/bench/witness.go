@@ -117,7 +117,11 @@ func (t *tap) next(ctx context.Context, wanted func(*dbus.Message) bool) (stamp,
 	}
 }
 
-func (t *tap) close() { t.conn.Close() }
+func (t *tap) close() {
+	// Close would close the channel that the connection still writes to.
+	t.conn.Eavesdrop(nil)
+	t.conn.Close()
+}
 
 func member(m *dbus.Message) string {
 	name, _ := m.Headers[dbus.FieldMember].Value().(string)
