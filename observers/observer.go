@@ -215,7 +215,7 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	o.silent = nil
 	o.leaving, o.complained = false, false
 	clear(o.values)
-	clear(o.children)
+	o.children.toBeRead() // a session outlives its logind, and what was said last of it counts
 	o.owner = owner
 	switch {
 	case o.need == Dormant:
