@@ -13,6 +13,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
+// units is the user's directory of units, in the home.
+const units = ".config/systemd/user/"
+
 // growUnits measures with more and more units that the closed lid's target
 // wants. They are targets: what counts here are the jobs, not what they run.
 func (s *stage) growUnits(ctx context.Context, t *table) error {
@@ -40,13 +43,22 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 			return err
 		}
 	}
-	return nil
+	for _, name := range []string{"lid", "bench-floor"} {
+		if err := os.RemoveAll(wantsOf(name)); err != nil {
+			return err
+		}
+	}
+	return s.User.DaemonReload()
+}
+
+// wantsOf is the directory of what the closed target of a pair wants.
+func wantsOf(name string) string {
+	return filepath.Join(sandbox.Home, units, name+"-closed.target.wants")
 }
 
 // want has the closed target of a pair want so many targets, which end with it.
 func (s *stage) want(name string, wanted int) error {
-	const units = ".config/systemd/user/"
-	wants := filepath.Join(sandbox.Home, units, name+"-closed.target.wants")
+	wants := wantsOf(name)
 	if err := os.MkdirAll(wants, 0o755); err != nil {
 		return err
 	}
