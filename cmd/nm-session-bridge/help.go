@@ -16,6 +16,9 @@ Keeps systemd user targets equal to what NetworkManager and logind say:
   internet-online.target, internet-offline.target, internet-portal.target
   lid-open.target, lid-closed.target
   sleep.target, before the machine sleeps
+  lock.target, unlock.target, power-ac.target, power-battery.target
+  network-metered.target, network-unmetered.target
+  vpn-up.target, vpn-down.target, connection@NAME.target
 
 Commands:
 `
