@@ -47,6 +47,8 @@ func stories() map[string]func(*scene) {
 		"radios":    storyOfLid("radios-off.service", "rfkill block all", "rfkill unblock all"),
 		"reconnect": storyOfReconnect,
 		"timer":     storyOfTimer,
+		"home":      storyOfHome,
+		"away":      storyOfAway,
 		"both":      storyOfBoth,
 	}
 }
@@ -54,7 +56,7 @@ func stories() map[string]func(*scene) {
 func TestRecipes(t *testing.T) {
 	s := begin(t, sandbox.Options{NoNetworkManager: true})
 	s.standIn(map[string]string{
-		"offlineimap": stayingProgram, "syncthing": stayingProgram, "gajim": stayingProgram,
+		"offlineimap": stayingProgram, "syncthing": stayingProgram, "unison": stayingProgram, "sshuttle": stayingProgram, "gajim": stayingProgram,
 		"mbsync": endingProgram, "vdirsyncer": endingProgram,
 		"notify-send": endingProgram, "ratpoison": endingProgram, "xset": endingProgram, "rfkill": endingProgram,
 		"xdg-open": leavingProgram,
@@ -329,6 +331,40 @@ func storyOfVPN(s *scene) {
 	s.nmcli("connection", "down", profile)
 	s.unplug()
 	s.expect("inactive", unit)
+	s.plug()
+	s.expect("active", unit)
+}
+
+func storyOfHome(s *scene) {
+	const unit = `home-sync@My\x20VPN.service`
+	s.expect("inactive", unit)
+	s.fails(1, "systemctl --user start '"+unit+"'")
+	for round := 1; round <= 2; round++ {
+		s.nmcli("connection", "up", profile)
+		s.expect("active", unit)
+		s.started(unit, round)
+		s.nmcli("connection", "down", profile)
+		s.expect("inactive", unit)
+	}
+}
+
+func storyOfAway(s *scene) {
+	const unit, ends = `away-tunnel@My\x20VPN.service`, `away-ends@My\x20VPN.service`
+	s.systemctl("start", unit) // the user is online already
+	s.expect("active", unit)
+	s.nmcli("connection", "up", profile)
+	s.expect("active", ends)
+	s.expect("inactive", unit)
+	s.settle()
+	s.systemctl("start", unit) // its condition leaves it out
+	s.expect("inactive", unit)
+	s.nmcli("connection", "down", profile)
+	s.expect("inactive", ends)
+	s.expect("active", unit)
+	s.unplug()
+	s.expect("inactive", unit)
+	s.refused(unit)
+	s.fresh()
 	s.plug()
 	s.expect("active", unit)
 }

@@ -85,6 +85,16 @@ func Recipes() []Recipe {
 			[]Program{{"vdirsyncer", "vdirsyncer"}},
 		},
 		{
+			"home", "keep files in sync with another machine while at home, with Unison",
+			[]string{"home-sync@PROFILE.service"},
+			[]Program{{"unison", "unison"}},
+		},
+		{
+			"away", "a tunnel while online, but not at home, with sshuttle",
+			[]string{"away-tunnel@PROFILE.service", "away-ends@PROFILE.service"},
+			[]Program{{"sshuttle", "sshuttle"}},
+		},
+		{
 			"both", "two conditions at once: a chat program while online with the lid open",
 			[]string{"online-and-open.target", "chat.service"},
 			[]Program{{"gajim", "gajim"}},
