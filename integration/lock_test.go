@@ -131,3 +131,39 @@ func TestWithoutASessionNothingIsSaidOfTheLock(t *testing.T) {
 	s.status("lock unknown")
 	s.expect("inactive", "lock.target", "unlock.target")
 }
+
+func TestALockedScreenStaysLockedWhileLogindIsAway(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.flags("--gone-grace=100ms")
+	s.install()
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.must(s.Login1.Vanish())
+	s.expect("inactive", "lid-open.target") // which is no longer known
+	s.status("lock locked (in doubt: logind is not running)")
+	s.systemctl("kill", "-s", "KILL", bridgeUnit)
+	s.secondBridge()
+	s.status("lock locked (in doubt: logind is not running)")
+	s.must(s.Login1.Appear(s.ctx))
+	s.expect("active", "lid-open.target")
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.started("locker.service", 1)
+}
+
+func TestANewSessionIsNotLocked(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.install()
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.must(s.Login1.SetSession(sandbox.UID, false))
+	s.must(s.Login1.SetSession(sandbox.UID, true))
+	s.lock("unlocked")
+	s.expect("inactive", "locker.service")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.started("locker.service", 2)
+}

@@ -58,7 +58,7 @@ func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
 		}
 	}
 	facts := Facts{children: []Facts{{Path: "/1", values: up[0].values}}}
-	if got := Connections().Describe(facts)["NetworkManager.1.Id"]; got != `"Café\n\x1b[2J"` {
+	if got := Connections().Describe(facts)["NetworkManager.ActiveConnection.1.Id"]; got != `"Café\n\x1b[2J"` {
 		t.Errorf("a fact is %q", got)
 	}
 }

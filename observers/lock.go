@@ -30,11 +30,15 @@ func Session() Source {
 	return Source{
 		ID:        session,
 		Name:      logindName,
-		Label:     "session",
+		Label:     "logind",
 		Path:      dbus.ObjectPath(logindPath + "/user/_" + strconv.Itoa(os.Getuid())),
 		Interface: logindName + ".User",
+		// A user manager may run for a user that logind knows nothing of.
+		Transient: true,
 		Children: &Children{
-			Property:   "Display",
+			Property: "Display",
+			// 252 and 257 signal the session that has just ended once more.
+			Premature:  true,
 			Below:      logindPath + "/session",
 			Interface:  logindName + ".Session",
 			Properties: map[string]string{"LockedHint": "b"},
@@ -46,15 +50,20 @@ func Session() Source {
 // lock reads whether the screen is locked. A Lock is only a request; but lockers
 // that are units begin with it, and many never tell logind by LockedHint.
 func lock(policy Policy) func(World) Reading {
+	var last dbus.ObjectPath // the session that was read last
 	return func(world World) Reading {
 		facts := world[session]
 		if facts.Problem != "" {
-			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
+			// Nobody unlocks while logind is away, however long, and stopping
+			// lock.target would end the locker.
+			return Reading{Reason: facts.Problem, After: unproven}
 		}
 		if len(facts.Children()) == 0 {
 			return Reading{Reason: "the user has no display session", After: policy.GoneGrace}
 		}
 		display := facts.Children()[0]
+		isAnother := last != "" && display.Path != last
+		last = display.Path
 		hint, known := display.Bool("LockedHint")
 		said, hasSaid := display.Bool(saidLast)
 		switch {
@@ -64,7 +73,7 @@ func lock(policy Policy) func(World) Reading {
 			return Reading{Reason: "logind does not tell LockedHint", After: policy.GoneGrace}
 		}
 		reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
-		if !hint {
+		if !hint && !isAnother {
 			// Stopping lock.target would end a locker that does not set it.
 			reading.Doubts, reading.After = "locked", unproven
 		}

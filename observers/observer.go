@@ -251,6 +251,10 @@ func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (
 		o.nonsense(ctx, err)
 		return Facts{}, false
 	}
+	if named != nil && o.source.Children.Premature {
+		o.startReading(ctx)
+		return Facts{}, false
+	}
 	for name, content := range changed {
 		o.set(name, content, signal.Sequence)
 	}
@@ -518,8 +522,13 @@ func (o *Observer) readingFailed(err error) (Facts, bool) {
 	early := o.backoff <= stillEarly && isUnknown(err)
 	o.retry.Reset(o.backoff)
 	o.backoff = min(2*o.backoff, lastRetry)
-	if early {
+	switch {
+	case early:
 		return Facts{}, false
+	case o.source.Transient && isUnknown(err):
+		clear(o.values)
+		clear(o.children)
+		return o.facts(), true
 	}
 	facts := o.trouble("does not answer")
 	if !facts.equal(o.sent) {

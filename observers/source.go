@@ -30,6 +30,8 @@ type Source struct {
 	Doubtful []string
 	// Turns names a signal of the interface after which everything is read anew.
 	Turns string
+	// Transient tells that the object may not be there, which is no trouble.
+	Transient bool
 	// OnDemand makes the observer read nothing until it is asked to, and then
 	// start the service where it does not run.
 	OnDemand bool
@@ -45,6 +47,9 @@ type Children struct {
 	// Property of the source names them: an array of paths (ao), or one of a
 	// name and a path ((so)), which is / where there is none.
 	Property string
+	// Premature tells that Property is signalled before it has its new value,
+	// so that a signal of it is only a reason to read it.
+	Premature bool
 	// Below is the path that the paths of all of them begin with.
 	Below      dbus.ObjectPath
 	Interface  string
@@ -117,7 +122,7 @@ func (s Source) Matches() [][]dbus.MatchOption {
 }
 
 // Describe tells the source's facts in words, by the names that people know:
-// NetworkManager.Connectivity, say. Of a source without values it tells, under
+// NetworkManager.Connectivity, say, or logind.session._31.LockedHint. Of a source without values it tells, under
 // its label, why there are none.
 func (s Source) Describe(facts Facts) map[string]string {
 	words := map[string]string{}
@@ -128,9 +133,9 @@ func (s Source) Describe(facts Facts) map[string]string {
 		words[s.Label+"."+name] = s.word(name, value)
 	}
 	for _, child := range facts.children {
-		_, last := path.Split(string(child.Path))
+		which := path.Base(string(s.Children.Below)) + "." + path.Base(string(child.Path))
 		for name, value := range child.values {
-			words[s.Label+"."+last+"."+name] = s.word(name, value)
+			words[s.Label+"."+which+"."+name] = s.word(name, value)
 		}
 	}
 	return words

@@ -1,0 +1,119 @@
+package scenes
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+const (
+	locked   = "lock.target"
+	unlocked = "unlock.target"
+
+	// lockerUnit is a screen locker as users of systemd-lock-handler write it:
+	// it forks once the screen is locked, and its end unlocks. It writes down
+	// how often the laptop has slept when it has locked.
+	lockerUnit = `[Unit]
+OnSuccess=unlock.target
+PartOf=lock.target
+After=lock.target
+
+[Service]
+Type=forking
+ExecStart=/bin/sh -c 'sleep 2; cat /sys/power/suspend_stats/success >>%h/locked; while ! [ -e %h/password ]; do sleep 0.1; done & :'
+ExecStopPost=/bin/rm -f %h/password
+
+[Install]
+WantedBy=lock.target
+`
+)
+
+// lock waits until of the lock's targets exactly the given ones are active.
+func (s *scene) lock(targets ...string) {
+	s.Helper()
+	s.only([]string{locked, unlocked}, targets)
+}
+
+// enter logs the user in, through PAM, and returns the session's number. It ends
+// with the unit of the name.
+func (s *scene) enter(name string, properties ...string) string {
+	s.Helper()
+	before := s.root("loginctl list-sessions --no-legend")
+	s.root("systemd-run --quiet --unit=" + name + " --property=PAMName=login --property=User=" + user + " " +
+		strings.Join(properties, " ") + " /bin/sleep infinity")
+	s.afterwards("if systemctl --quiet is-active " + name + "; then systemctl stop " + name + "; fi")
+	var number string
+	s.until("the session is there", func() bool {
+		for _, line := range strings.Split(s.root("loginctl list-sessions --no-legend"), "\n") {
+			fields := strings.Fields(line)
+			if len(fields) > 0 && !strings.Contains(line, "manager") && !strings.Contains(before, line) {
+				number = fields[0]
+			}
+		}
+		return number != ""
+	})
+	return number
+}
+
+// atTheSeat are the properties of a login on the laptop's own console.
+func atTheSeat() []string {
+	return []string{"--property=TTYPath=/dev/tty7", "--property=StandardInput=tty"}
+}
+
+func TestLockOfTheSessionThatIsThere(t *testing.T) {
+	s := beginOpen(t)
+	s.suspendWithLid("InhibitDelayMaxSec=30\n")
+	s.enable(map[string]string{"locker.service": lockerUnit, "unlocked.service": once(unlocked)})
+	s.flags("--gone-grace=2s")
+	s.install()
+	s.sure("lock unknown (the user has no display session)")
+	s.lock()
+
+	session := s.enter("seat", atTheSeat()...)
+	s.lock(unlocked)
+	s.root("loginctl lock-session " + session)
+	s.lock(locked)
+	s.expect("active", "locker.service")
+	s.root("systemctl restart systemd-logind")
+	// The new one does not know who has locked.
+	s.until("the bridge has read the new logind", func() bool {
+		return strings.Contains(s.systemctl("show", "--value", "--property=StatusText", bridgeUnit), "lock locked (in doubt: LockedHint=false)")
+	})
+	s.lock(locked)
+	s.user("touch " + home + "/password")
+	s.lock(unlocked)
+	s.expect("inactive", "locker.service")
+	s.root("loginctl lock-session " + session)
+	s.lock(locked)
+	s.root("loginctl unlock-session " + session)
+	s.lock(unlocked)
+	for _, hint := range []string{"true", "false"} { // as a desktop does that locks by itself
+		s.root("busctl call org.freedesktop.login1 /org/freedesktop/login1/session/_3" + session + " org.freedesktop.login1.Session SetLockedHint b " + hint)
+		s.lock(map[string]string{"true": locked, "false": unlocked}[hint])
+	}
+
+	// Locked before it sleeps, and afterwards.
+	s.expect("inactive", "locker.service")
+	s.must(os.Remove(home + "/locked"))
+	slept := s.slept()
+	s.oneLock()
+	s.closeToSleep()
+	s.lock(locked)
+	s.expect("active", "locker.service")
+	written, err := os.ReadFile(home + "/locked")
+	if err != nil || string(written) != fmt.Sprintln(slept) {
+		t.Errorf("the locker wrote %q (%v), but locking before the sleep is to write %d", written, err, slept)
+	}
+
+	// Another session knows nothing of it; and one over SSH counts where there is no other.
+	s.enter("ssh", "--setenv=XDG_SESSION_CLASS=user", "--setenv=XDG_SESSION_TYPE=tty")
+	s.lock(locked)
+	s.root("systemctl stop seat")
+	s.lock(unlocked)
+	s.expect("inactive", "locker.service")
+	s.root("systemctl stop ssh")
+	s.lock()
+	s.sure("lock unknown (the user has no display session)")
+	s.starts(map[string]int{locked: 4, "locker.service": 4, unlocked: 5})
+}

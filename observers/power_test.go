@@ -1,0 +1,34 @@
+package observers
+
+import (
+	"maps"
+	"testing"
+)
+
+func TestPower(t *testing.T) {
+	type values = map[string]any
+	gone := Facts{Source: upower, Problem: "UPower cannot be started"}
+	polled := Facts{values: values{"OnExternalPower": false}, polled: true}
+	watched, polling := map[string]Need{upower: Watched}, map[string]Need{upower: Watched, logind: Polled}
+	for _, test := range []struct {
+		name             string
+		upower, logind   Facts
+		position, source string
+		needs            map[string]Need
+	}{
+		{"UPower knows", Facts{Source: upower, values: values{"OnBattery": true}}, Facts{}, "battery", "from UPower", watched},
+		{"UPower knows, whatever logind says", Facts{Source: upower, values: values{"OnBattery": false}}, polled, "ac", "from UPower", watched},
+		{"not heard yet", Facts{}, polled, Unknown, "", watched},
+		{"being started", Facts{Source: upower, Problem: "UPower is being started", Awaited: true}, polled, Unknown, "", watched},
+		{"no UPower", gone, polled, "battery", "by polling logind every 2s", polling},
+		{"no UPower, logind not polled yet", gone, Facts{values: values{"OnExternalPower": false}}, Unknown, "", polling},
+		{"neither", gone, Facts{Problem: "logind is not running"}, Unknown, "", polling},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := power(policy())(World{upower: test.upower, logind: test.logind})
+			if got.Position != test.position || got.Origin.Source != test.source || !maps.Equal(got.Needs, test.needs) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
