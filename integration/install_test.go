@@ -88,16 +88,19 @@ func TestInstallLeavesAChangedFileAlone(t *testing.T) {
 func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("sync.service", syncUnit)
+	s.enable("home.service", strings.ReplaceAll(syncUnit, "internet-online", "connection@home"))
 	list := "find . -type f -o -type l | sort"
 	before := s.user(list)
 	s.install()
 	s.online()
-	s.expect("active", "sync.service")
+	s.expect("active", "sync.service", "home.service")
 	out := s.user(".local/bin/nm-session-bridge uninstall")
 	s.Log(out)
-	s.expect("inactive", "sync.service", "internet-online.target", "lid-open.target", bridgeUnit)
-	if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/internet-online.target.wants/sync.service") {
-		t.Errorf("uninstall does not name the link that it leaves: %s", out)
+	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-open.target", bridgeUnit)
+	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service"} {
+		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link) {
+			t.Errorf("uninstall does not name the link %s that it leaves: %s", link, out)
+		}
 	}
 	if left := s.user(list); left != before {
 		t.Errorf("left:\n%s\nbefore:\n%s", left, before)

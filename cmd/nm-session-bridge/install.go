@@ -94,7 +94,7 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 		fmt.Fprintln(stdout, "already installed, nothing changed")
 	}
 	if dir := filepath.Dir(p.program()); !slices.Contains(filepath.SplitList(os.Getenv("PATH")), dir) {
-		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there\n", dir)
+		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there before the next login; for now: export PATH=%[1]s:$PATH\n", dir)
 	}
 	if !p.packaged && hasPackage() {
 		fmt.Fprintf(stdout, "note: these files win over those of the package in %s\n", packagedUnits)
@@ -209,8 +209,9 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 		return err
 	}
 	defer manager.Close()
-	units := append([]string{systemdctl.ServiceName}, targetsOf(observers.Table(observers.Policy{}))...)
-	if err := takeDown(ctx, manager, units, stdout); err != nil {
+	ours := managed(observers.Table(observers.Policy{}))
+	units := append([]string{systemdctl.ServiceName}, ours.Targets...)
+	if err := takeDown(ctx, manager, units, ours.Patterns, stdout); err != nil {
 		return err
 	}
 	if installation.Empty() {
@@ -231,11 +232,12 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 	if err := manager.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading the user manager: %w", err)
 	}
-	return tellLeftovers(p, units, stdout)
+	return tellLeftovers(p, append(units, ours.Patterns...), stdout)
 }
 
-// takeDown disables the service and stops the units that are active.
-func takeDown(ctx context.Context, manager *systemd.Conn, units []string, stdout io.Writer) error {
+// takeDown disables the service and stops the units that are active, and those
+// that patterns match.
+func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []string, stdout io.Writer) error {
 	_, err := manager.DisableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false)
 	var refusal dbus.Error
 	if errors.As(err, &refusal) {
@@ -245,17 +247,29 @@ func takeDown(ctx context.Context, manager *systemd.Conn, units []string, stdout
 		return fmt.Errorf("disabling %s: %w", systemdctl.ServiceName, err)
 	}
 	states, err := manager.ListUnitsByNamesContext(ctx, units)
-	if err != nil {
-		return fmt.Errorf("reading the states of the units: %w", err)
+	if err == nil {
+		err = stopActive(ctx, manager, states, stdout)
 	}
-	for _, state := range states {
-		if state.ActiveState == "inactive" || state.ActiveState == "failed" {
+	if err != nil {
+		return err
+	}
+	// Nobody starts further ones now that the service has stopped.
+	states, err = manager.ListUnitsByPatternsContext(ctx, nil, patterns)
+	if err != nil {
+		return err
+	}
+	return stopActive(ctx, manager, states, stdout)
+}
+
+func stopActive(ctx context.Context, manager *systemd.Conn, units []systemd.UnitStatus, stdout io.Writer) error {
+	for _, unit := range units {
+		if unit.ActiveState == "inactive" || unit.ActiveState == "failed" {
 			continue
 		}
-		if err := finish(ctx, manager.StopUnitContext, state.Name); err != nil && !isNotLoaded(err) {
+		if err := finish(ctx, manager.StopUnitContext, unit.Name); err != nil && !isNotLoaded(err) {
 			return err
 		}
-		fmt.Fprintf(stdout, "stopped %s\n", state.Name)
+		fmt.Fprintf(stdout, "stopped %s\n", unit.Name)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (b *Bridge) Release(now time.Time, name string) error {
 	if s.hold == nil {
 		return nil
 	}
-	s.hold = nil
+	s.hold, s.because = nil, s.reason
 	b.changed = true
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if position, known := s.damper.Present(); known && position != s.position {
