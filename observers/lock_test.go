@@ -49,3 +49,49 @@ func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// display is a user's Display, which is / without a session.
+func display(path dbus.ObjectPath) map[string]dbus.Variant {
+	type pair struct {
+		ID   string
+		Path dbus.ObjectPath
+	}
+	// As it comes over the bus, where a structure is a list.
+	return map[string]dbus.Variant{"Display": dbus.MakeVariantWithSignature([]any{"3", path}, dbus.SignatureOf(pair{}))}
+}
+
+func TestADisplayThatIsSignalledIsRead(t *testing.T) {
+	w := observe(t, Session())
+	w.owner(":1.1")
+	answer(w.called("GetAll"), 1, nil, display("/session/_33"))
+	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(true)})
+	if facts := w.hears(); len(facts.Children()) != 1 {
+		t.Fatalf("heard %+v", facts)
+	}
+	w.changed(3, display("/session/_33")) // the session has ended
+	answer(w.called("GetAll"), 4, nil, display("/"))
+	if facts := w.hears(); facts.Problem != "" || len(facts.Children()) != 0 {
+		t.Errorf("heard %+v", facts)
+	}
+}
+
+func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
+	unknown := dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownObject"}
+	w := observe(t, Session())
+	w.owner(":1.1")
+	for range 5 { // as long as logind may only be starting
+		answer(w.called("GetAll"), 1, unknown)
+	}
+	if facts := w.hears(); facts.Problem != "" || len(facts.Children()) != 0 {
+		t.Errorf("heard %+v", facts)
+	}
+	if w.log.Len() > 0 {
+		t.Errorf("logged %s", w.log)
+	}
+	w.changed(2, display("/session/_33")) // a login
+	answer(w.called("GetAll"), 3, nil, display("/session/_33"))
+	answer(w.called("GetAll"), 4, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false)})
+	if facts := w.hears(); len(facts.Children()) != 1 {
+		t.Errorf("heard %+v", facts)
+	}
+}

@@ -75,11 +75,7 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 	s.root("loginctl lock-session " + session)
 	s.lock(locked)
 	s.expect("active", "locker.service")
-	s.root("systemctl restart systemd-logind")
-	// The new one does not know who has locked.
-	s.until("the bridge has read the new logind", func() bool {
-		return strings.Contains(s.systemctl("show", "--value", "--property=StatusText", bridgeUnit), "lock locked (in doubt: LockedHint=false)")
-	})
+	s.restartLogind("lock locked")
 	s.lock(locked)
 	s.user("touch " + home + "/password")
 	s.lock(unlocked)

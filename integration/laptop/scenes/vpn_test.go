@@ -3,26 +3,33 @@ package scenes
 import "testing"
 
 const (
-	vpnUp   = "vpn-up.target"
-	vpnDown = "vpn-down.target"
+	vpnUp     = "vpn-up.target"
+	vpnDown   = "vpn-down.target"
+	metered   = "network-metered.target"
+	unmetered = "network-unmetered.target"
 )
 
-func TestWireGuard(t *testing.T) {
+func TestWireGuardAndMeteredWiFi(t *testing.T) {
 	s := beginOpen(t)
 	s.enable(map[string]string{"tunnel.service": while(vpnUp), "bureau.service": while(`connection@Mein\x20B\xc3\xbcro.target`)})
 	s.install()
 	s.internet(online)
-	s.expect("active", vpnDown, "connection@lab.target")
+	s.expect("active", vpnDown, unmetered, "connection@lab.target")
 	s.root("nmcli connection add type wireguard ifname wg0 con-name 'Mein Büro' autoconnect no" +
 		" wireguard.private-key 6KpcbY792vVKSaHDI/1G3UsLqZTz7UjVdLy6oyUvNk4= ipv4.method manual ipv4.addresses 10.99.0.1/24 ipv6.method disabled")
-	s.afterwards("nmcli connection delete 'Mein Büro'")
-	for range 2 {
-		s.root("nmcli connection up 'Mein Büro'")
-		s.only([]string{vpnUp, vpnDown}, []string{vpnUp})
-		s.expect("active", "tunnel.service", "bureau.service")
-		s.root("nmcli connection down 'Mein Büro'")
-		s.only([]string{vpnUp, vpnDown}, []string{vpnDown})
-		s.expect("inactive", "tunnel.service", "bureau.service")
-	}
-	s.starts(map[string]int{vpnUp: 2, vpnDown: 3, "tunnel.service": 2, "bureau.service": 2, "connection@lab.target": 1})
+	s.afterwards("nmcli connection delete wg0")
+	s.root("nmcli connection up 'Mein Büro'")
+	s.only([]string{vpnUp, vpnDown}, []string{vpnUp})
+	s.expect("active", "tunnel.service", "bureau.service")
+	s.root("nmcli connection modify 'Mein Büro' connection.id wg0")
+	s.expect("active", "connection@wg0.target")
+	s.expect("inactive", "bureau.service")
+	s.root("nmcli connection down wg0")
+	s.only([]string{vpnUp, vpnDown}, []string{vpnDown})
+	s.expect("inactive", "tunnel.service", "connection@wg0.target")
+
+	s.afterwards("nmcli connection modify lab connection.metered unknown && nmcli device reapply wlan0")
+	s.root("nmcli connection modify lab connection.metered yes && nmcli device reapply wlan0")
+	s.only([]string{metered, unmetered}, []string{metered})
+	s.starts(map[string]int{vpnUp: 1, vpnDown: 2, "tunnel.service": 1, "bureau.service": 1, "connection@lab.target": 1, metered: 1, unmetered: 1})
 }
