@@ -90,7 +90,7 @@ func TestWhatIsNotLentIsAnErrorAndLeaksNothing(t *testing.T) {
 	if _, err := CallForFile(ctx, address, name, path, iface, "Lend", "pipe"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if after := descriptors(t); after != before {
+	if after := descriptors(t); after > before { // those of tests before this one may still be closed
 		t.Errorf("%d descriptors are open, and %d were before", after, before)
 	}
 }
