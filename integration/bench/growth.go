@@ -22,6 +22,13 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 	if err := s.prepareForSleep(ctx, true); err != nil {
 		return err
 	}
+	if _, err := s.Systemctl("stop", "nm-session-bridge.service"); err != nil {
+		return err
+	}
+	relayed, err := s.startRelayed(bridge, "bridge", "nm-session-bridge")
+	if err != nil {
+		return err
+	}
 	for _, wanted := range []int{1, 10, 100, 1000} {
 		for _, name := range []string{"lid", "bench-floor"} {
 			if err := s.want(name, wanted); err != nil {
@@ -39,7 +46,7 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 		if wanted == 1000 {
 			changes = max(changes/10, 1)
 		}
-		if err := s.growth(ctx, t, fmt.Sprintf("%d units wanted", wanted), changes); err != nil {
+		if err := s.growth(ctx, t, relayed, fmt.Sprintf("%d units wanted", wanted), changes); err != nil {
 			return err
 		}
 	}
@@ -48,7 +55,10 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 			return err
 		}
 	}
-	return s.User.DaemonReload()
+	if err := errors.Join(s.User.DaemonReload(), relayed.end()); err != nil {
+		return err
+	}
+	return s.restart()
 }
 
 // wantsOf is the directory of what the closed target of a pair wants.
@@ -77,35 +87,34 @@ func (s *stage) want(name string, wanted int) error {
 }
 
 // growth measures the bridge's own share, its whole latency when the lid closes,
-// and its memory, in turns with the floor.
-func (s *stage) growth(ctx context.Context, t *table, with string, changes int) error {
-	var whole, least sample
-	var p spans
+// with the relay's part in it, and its memory, in turns with the floor.
+func (s *stage) growth(ctx context.Context, t *table, r *relayed, with string, changes int) error {
+	var own, whole, least sample
 	for range changes {
-		for _, one := range []struct {
-			c    *contender
-			into *sample
-		}{{s.contenders[0], &whole}, {s.floor, &least}} {
-			if err := s.turnTo(ctx, one.c, false); err != nil {
-				return err
-			}
-			began, ended, err := s.turn(ctx, one.c)
-			if err != nil {
-				return err
-			}
-			*one.into = append(*one.into, ended-began)
-			time.Sleep(pause)
-		}
-		if err := p.watch(ctx, s, s.contenders[0]); err != nil {
+		if err := s.turnTo(ctx, r.contender, false); err != nil {
 			return err
 		}
+		share, latency, err := r.share(ctx, s)
+		if err != nil {
+			return err
+		}
+		own, whole = append(own, share), append(whole, latency)
+		if err := s.turnTo(ctx, s.floor, false); err != nil {
+			return err
+		}
+		began, ended, err := s.turn(ctx, s.floor)
+		if err != nil {
+			return err
+		}
+		least = append(least, ended-began)
+		time.Sleep(pause)
 	}
-	m, err := memoryOf(s.contenders[0].pid)
+	m, err := memoryOf(r.pid)
 	if err != nil {
 		return err
 	}
 	t.addTimes("growth: from logind's signal to the closed lid's target active", with, whole, least, "floor")
-	t.addTimes("growth: the bridge's own share", with, p.own, least, "floor")
+	t.addTimes("growth: the bridge's own share", with, own, least, "floor")
 	t.add(figure{Subject: "growth: RSS of the bridge", Of: with, Value: float64(m.rss) / 1024, Unit: "MB", N: 1})
 	return nil
 }

@@ -44,11 +44,7 @@ func (s *stage) start(ctx context.Context, t *table) error {
 			f.Budget = atMost("< 20 ms", f.Value, 20)
 		}
 	}
-	if _, err := s.Systemctl("start", "nm-session-bridge.service"); err != nil {
-		return err
-	}
-	s.contenders[0].pid, err = s.bridgePID()
-	return err
+	return s.restart()
 }
 
 // startOver starts programs in turns until so many changes were seen.
