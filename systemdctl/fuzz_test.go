@@ -91,6 +91,11 @@ func jobPath(call *dbus.Call) dbus.ObjectPath {
 // what is not wanted or stops what is, nothing of units that are not managed.
 func (h *honest) take() {
 	h.t.Helper()
+	for _, call := range h.questions {
+		conflicts := map[dbus.ObjectPath]string{unitPath(online): offline, unitPath(offline): online}[call.Path]
+		h.answer(call, nil, dbus.MakeVariant([]string{conflicts}))
+	}
+	h.questions = nil
 	calls, words := h.asked()
 	for _, call := range calls {
 		switch call.Method {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -55,6 +56,22 @@ func (r *Reconciler) ask(u *unit, verb string) {
 		}
 		r.checkWaiting()
 	}, u.name, jobMode)
+	if verb == start && u.conflicts == nil && slices.ContainsFunc(r.units, (*unit).isStopping) {
+		r.askConflicts(u)
+	}
+}
+
+// askConflicts asks what the start of a target stops, for the next time: the
+// property Conflicts (as) of org.freedesktop.systemd1(5).
+func (r *Reconciler) askConflicts(u *unit) {
+	listing := r.listing
+	r.callAt(u.path, propertiesInterface+".Get", func(call *dbus.Call) {
+		if call.Err != nil || len(call.Body) != 1 || listing != r.listing {
+			return
+		}
+		told, _ := call.Body[0].(dbus.Variant)
+		u.conflicts, _ = told.Value().([]string)
+	}, unitInterface, "Conflicts")
 }
 
 // asked takes the answer to a job that was asked for.
@@ -108,6 +125,7 @@ func (r *Reconciler) refuse(u *unit, err error) {
 	}
 	u.refused = err.Error()
 	r.log.Warn("cannot "+verb+" "+u.name+": "+err.Error(), "target", u.name, "next", remedy(u))
+	r.reconcile() // what its start would have stopped
 }
 
 // jobRemoved takes the end of any job of a managed target
@@ -157,6 +175,8 @@ func (r *Reconciler) ended(u *unit, end ending) {
 	verb := u.job.verb
 	u.job = nil
 	switch {
+	case end.result == "canceled" && u.wanted != (verb == start):
+		// By us: what conflicts with it is being started.
 	case end.result == "canceled":
 		// Not by us: a job that replaces ours has taken its place here.
 		r.log.Info("something else has canceled the "+verb+" job of "+u.name, "target", u.name, "result", end.result, "next", remedy(u))

@@ -85,6 +85,10 @@ type unit struct {
 	truce   bool        // whether that happened too often
 
 	activation int // counts how often it has settled
+
+	// conflicts are the units that its start stops; nil until the manager has
+	// told.
+	conflicts []string
 }
 
 // Managed says which targets are to be managed.
@@ -223,6 +227,17 @@ func (u *unit) isActive() bool { return u.active == "active" }
 
 func (u *unit) isQueued() bool { return u.queued != "" }
 
+// isToStart tells whether a start job is missing.
+func (u *unit) isToStart() bool {
+	return u.isManaged() && u.wanted && !u.mayBecomeActive() && !u.truce && u.refused == ""
+}
+
+// isStarting tells whether a start job of ours is on the way.
+func (u *unit) isStarting() bool { return u.job != nil && u.job.verb == start }
+
+// isStopping tells whether a stop job of ours is on the way.
+func (u *unit) isStopping() bool { return u.job != nil && u.job.verb == stop }
+
 // mayBecomeActive tells whether a unit is active or on its way to be. An
 // inactive target with a job is on its way up, held back by what it wants:
 // asking again for it would run that again.
@@ -243,19 +258,20 @@ func (r *Reconciler) unit(name string) *unit {
 }
 
 // reconcile asks for the jobs that are missing. What must not be active is
-// stopped first, in case two targets do not carry the Conflicts= they should.
+// stopped first, in case two targets do not carry the Conflicts= they should;
+// where they are known to, the start of the one stops the other.
 func (r *Reconciler) reconcile() {
 	if !r.listed || r.leaving {
 		return
 	}
 	for _, u := range r.units {
 		// A job that something else has for a settled target may be a stop.
-		if u.isManaged() && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) {
+		if u.isManaged() && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) && !r.isStoppedByAStart(u) {
 			r.putRight(u, stop)
 		}
 	}
 	for _, u := range r.units {
-		if u.isManaged() && u.wanted && !u.mayBecomeActive() {
+		if u.isToStart() {
 			r.putRight(u, start)
 		}
 	}
@@ -267,6 +283,14 @@ func (r *Reconciler) reconcile() {
 			}
 		}
 	}
+}
+
+// isStoppedByAStart tells whether a target conflicts with one that is being
+// started, or is to be.
+func (r *Reconciler) isStoppedByAStart(u *unit) bool {
+	return slices.ContainsFunc(r.units, func(other *unit) bool {
+		return (other.isStarting() || other.isToStart()) && slices.Contains(other.conflicts, u.name)
+	})
 }
 
 func (r *Reconciler) putRight(u *unit, verb string) {

@@ -18,11 +18,13 @@ import (
 // fakeManager is a user manager whose every answer and signal the test says,
 // in orders that a real one seldom has.
 type fakeManager struct {
-	t        *testing.T
-	signals  chan *dbus.Signal
-	calls    []*dbus.Call
-	sequence dbus.Sequence
-	r        *Reconciler
+	t       *testing.T
+	signals chan *dbus.Signal
+	calls   []*dbus.Call
+	// questions are the calls that ask what targets conflict with.
+	questions []*dbus.Call
+	sequence  dbus.Sequence
+	r         *Reconciler
 
 	listening int
 	log       strings.Builder
@@ -57,7 +59,11 @@ func (m *fakeManager) Listen(string) (stop func()) {
 
 func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
 	call := &dbus.Call{Path: path, Method: strings.TrimPrefix(method, managerInterface+"."), Args: args, Done: make(chan *dbus.Call, 1)}
-	m.calls = append(m.calls, call)
+	if len(args) == 2 && args[1] == "Conflicts" {
+		m.questions = append(m.questions, call)
+	} else {
+		m.calls = append(m.calls, call)
+	}
 	return call
 }
 
@@ -220,6 +226,110 @@ func TestAFlipBackCancelsTheWayThere(t *testing.T) {
 	m.wants("")
 	if strings.Contains(m.log.String(), "WARN") {
 		t.Error("a cancelled job of ours is no problem")
+	}
+}
+
+// conflicts brings the reconciler to where offline is active, and it knows what
+// the start of online stops.
+func (m *fakeManager) conflicts(answer ...any) {
+	m.t.Helper()
+	m.begin(map[string]string{online: "inactive", offline: "active"})
+	m.r.Want(wantOnline)
+	m.wants("StopUnit " + offline + ", StartUnit " + online)
+	m.answer(m.questions[0], nil, answer...)
+	m.move(online, offline)
+	m.r.Want(wantOffline)
+	m.wants("StopUnit " + online + ", StartUnit " + offline)
+	m.move(offline, online)
+}
+
+// move tells that one target is active and the other is not, for good.
+func (m *fakeManager) move(active, inactive string) {
+	m.t.Helper()
+	for _, name := range []string{inactive, active} {
+		if u := m.r.unit(name); u.job != nil {
+			u.job.path = "/job/" + dbus.ObjectPath(name)
+		}
+		m.is(name, map[bool]string{true: "active", false: "inactive"}[name == active], "")
+		m.removed(name, "/job/"+dbus.ObjectPath(name), "done")
+	}
+	m.wants("")
+}
+
+var conflicting = dbus.MakeVariant([]string{offline, "shutdown.target"})
+
+func TestAStartStopsWhatItConflictsWith(t *testing.T) {
+	m := newManager(t)
+	m.conflicts(conflicting)
+	m.r.Want(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/"+online))
+	m.move(online, offline)
+	if pending, problem := m.r.Progress(wantOnline); pending || problem != "" {
+		t.Errorf("pending %t, problem %q", pending, problem)
+	}
+}
+
+func TestWhatConflictsIsStoppedAllTheSame(t *testing.T) {
+	for name, end := range map[string]func(*fakeManager, *dbus.Call){
+		"where the start is refused": func(m *fakeManager, call *dbus.Call) {
+			m.answer(call, dbus.Error{Name: ManagerName + ".UnitMasked"})
+		},
+		"where the start fails": func(m *fakeManager, call *dbus.Call) {
+			m.answer(call, nil, dbus.ObjectPath("/job/9"))
+			m.removed(online, "/job/9", "failed")
+		},
+		"where it does not conflict after all": func(m *fakeManager, call *dbus.Call) {
+			m.answer(call, nil, dbus.ObjectPath("/job/9"))
+			m.is(online, "active", "")
+			m.removed(online, "/job/9", "done")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.conflicts(conflicting)
+			m.r.Want(wantOnline)
+			end(m, m.wants("StartUnit " + online)[0])
+			m.wants("StopUnit " + offline)
+		})
+	}
+}
+
+func TestAReloadMayChangeWhatConflicts(t *testing.T) {
+	m := newManager(t)
+	m.conflicts(conflicting)
+	m.signal(managerPath, managerInterface+".Reloading", false)
+	m.list(m.wants("ListUnitsByNames")[0], map[string]string{online: "inactive", offline: "active"})
+	m.r.Want(wantOnline)
+	m.wants("StopUnit " + offline + ", StartUnit " + online)
+}
+
+func TestAnAnswerThatTellsNoConflictsChangesNothing(t *testing.T) {
+	for _, answer := range [][]any{nil, {""}, {dbus.MakeVariant(1)}, {[]string{offline}}, {conflicting, conflicting}} {
+		m := newManager(t)
+		m.conflicts(answer...)
+		m.r.Want(wantOnline)
+		m.wants("StopUnit " + offline + ", StartUnit " + online)
+	}
+}
+
+func TestAFlipBackCancelsWhatConflicts(t *testing.T) {
+	m := newManager(t)
+	m.conflicts(conflicting)
+	m.r.Want(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/"+online))
+	m.move(online, offline)
+	m.r.Want(wantOffline)
+	calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
+	m.answer(calls[0], nil, dbus.ObjectPath("/job/7"))
+	m.answer(calls[1], nil, dbus.ObjectPath("/job/8"))
+	m.is(online, "inactive", "")
+	m.removed(online, "/job/7", "done")
+	m.r.Want(wantOnline) // while offline is on its way
+	m.wants("StartUnit " + online)
+	m.removed(offline, "/job/8", "canceled")
+	m.wants("")
+	if strings.Contains(m.log.String(), "something else") {
+		t.Error("nothing else has canceled the job")
 	}
 }
 

@@ -242,7 +242,7 @@ func (u *unit) takeListed(l listedUnit, sequence dbus.Sequence) {
 		return
 	}
 	u.sequence = sequence
-	u.active, u.queued = l.Active, ""
+	u.active, u.queued, u.conflicts = l.Active, "", nil
 	if l.JobID != 0 {
 		u.queued = l.JobPath
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -125,6 +126,7 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 		Watchdog:    watchdog(ctx),
 		Notify:      notify,
 		Publish:     served.Publish,
+		Rest:        debug.FreeOSMemory,
 		Held:        held,
 	}
 	if err := loop.Run(ctx); err != nil {

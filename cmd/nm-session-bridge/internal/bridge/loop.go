@@ -9,6 +9,17 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
+const (
+	// newsPause is how long what is new of the bridge waits to be told, so that
+	// the jobs of a transition go first and what changes with it is told at
+	// once. Most transitions are over by then, and nobody notices.
+	newsPause = 10 * time.Millisecond
+	// restAfter is how long nothing has happened when the bridge is at rest. It
+	// is more than the ten seconds after which activated targets are looked
+	// after once more.
+	restAfter = 15 * time.Second
+)
+
 // Loop is the one goroutine that owns the switches and the targets.
 type Loop struct {
 	Bridge    *Bridge
@@ -28,6 +39,9 @@ type Loop struct {
 	Notify func(message string)
 	// Publish passes on what is new of the bridge.
 	Publish func(View, []Transition)
+	// Rest is called each time that the bridge comes to rest, to give back what
+	// it took to do its work.
+	Rest func()
 	// Held are positions that switches are to be held in from the beginning.
 	Held map[string]string
 
@@ -35,6 +49,8 @@ type Loop struct {
 	ready   bool
 	status  string
 	locks   string
+	newsAt  time.Time // when what is new is to be told; zero where nothing is
+	resting bool      // whether nothing is to be done until the bridge is at rest
 }
 
 // Run keeps the targets true until the context ends, which is no error, or a
@@ -56,6 +72,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		if l.adopted {
 			facts = heard
 		}
+		isAsked := false
 		select {
 		case <-ctx.Done():
 			return nil
@@ -70,13 +87,19 @@ func (l *Loop) Run(ctx context.Context) error {
 		case takeReply := <-l.Units.Replies():
 			takeReply()
 		case <-due.C:
+			if l.resting {
+				l.Rest()
+				continue
+			}
 			l.tick(time.Now())
 		case do := <-l.Posted:
 			do()
+			isAsked = true
 		case <-l.Hangup:
 			l.reread()
 		case <-l.Watchdog:
 			l.Notify("WATCHDOG=1")
+			continue
 		}
 		if !l.adopted && l.Units.Listed() {
 			l.Bridge.Adopt()
@@ -90,15 +113,29 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.reread()
 		}
 		l.Bridge.Settle(time.Now())
-		l.tell()
+		l.spread(time.Now(), isAsked)
 		l.follow(ctx)
-		l.publish()
-		if at, waiting := l.nextDue(); waiting {
-			due.Reset(time.Until(at))
-		} else {
-			due.Stop()
+		at, waiting := l.nextDue()
+		if l.resting = !waiting; l.resting {
+			at = time.Now().Add(restAfter)
 		}
+		due.Reset(time.Until(at))
 	}
+}
+
+// spread has what is new told when it is time to. Whoever has asked for
+// something, and whoever waits for the bridge to be ready, is told at once.
+func (l *Loop) spread(now time.Time, isAsked bool) {
+	isDue := !l.newsAt.IsZero() && !now.Before(l.newsAt)
+	if l.ready && !isAsked && !isDue {
+		if l.newsAt.IsZero() {
+			l.newsAt = now.Add(newsPause)
+		}
+		return
+	}
+	l.newsAt = time.Time{}
+	l.tell()
+	l.publish()
 }
 
 func (l *Loop) tick(now time.Time) {
@@ -121,6 +158,9 @@ func (l *Loop) follow(ctx context.Context) {
 
 func (l *Loop) nextDue() (due time.Time, waiting bool) {
 	due, waiting = l.Bridge.Due()
+	if !l.newsAt.IsZero() && (!waiting || l.newsAt.Before(due)) {
+		due, waiting = l.newsAt, true
+	}
 	for _, d := range l.Delays {
 		if at, also := d.Due(); also && (!waiting || at.Before(due)) {
 			due, waiting = at, true
