@@ -11,10 +11,10 @@ import (
 const (
 	nmName = "org.freedesktop.NetworkManager"
 	nmPath = dbus.ObjectPath("/org/freedesktop/NetworkManager")
-	// settling is how long a program that has just started is left alone: the
-	// bridge looks after an activated target once more after ten seconds, and
-	// Go's runtime gives memory back bit by bit.
-	settling = 20 * time.Second
+	// settling is how long a program that has just done something is left alone:
+	// the bridge looks after an activated target once more after ten seconds,
+	// and gives memory back fifteen seconds later.
+	settling = 40 * time.Second
 	// chatter is how often NetworkManager looks whether it has something to
 	// signal, in milliseconds.
 	chatter = uint32(100)
