@@ -130,8 +130,11 @@ func (o *Observer) takeChild(ctx context.Context, path dbus.ObjectPath, one *chi
 	for name, content := range picked {
 		o.setOf(one, name, content, call.ResponseSequence)
 	}
-	o.readNext(ctx)
-	return o.facts(), o.children.areRead() && !o.leaving
+	if !o.children.areRead() {
+		o.readNext(ctx)
+		return Facts{}, false
+	}
+	return o.facts(), !o.leaving
 }
 
 // childSignal takes a signal of a child.

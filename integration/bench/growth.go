@@ -151,10 +151,14 @@ func (s *stage) growConnections(ctx context.Context, t *table) error {
 		if err != nil {
 			return err
 		}
+		m, err := s.memoryAtRest(ctx)
+		if err != nil {
+			return err
+		}
 		with := fmt.Sprintf("%d active connections", active)
 		t.addTimes("growth: "+fromNM, with, changes.bridge, changes.floor, "floor")
 		t.addTimes("growth: from exec to READY=1", with, starts[bridge], nil, "")
-		t.add(figure{Subject: "growth: RSS of the bridge", Of: with, Value: changes.rss.median() / 1024, Unit: "MB", N: len(changes.rss)})
+		t.add(figure{Subject: "growth: RSS of the bridge at rest", Of: with, Value: float64(m.rss) / 1024, Unit: "MB", N: 1})
 	}
 	return nil
 }
@@ -186,4 +190,20 @@ func (s *stage) activate(ctx context.Context, active int) error {
 			return fmt.Errorf("of %d connections only these are active: %q: %w", active, out, err)
 		}
 	}
+}
+
+// memoryAtRest starts the bridge's service, and stops it again.
+func (s *stage) memoryAtRest(ctx context.Context) (memory, error) {
+	if err := s.restart(); err != nil {
+		return memory{}, err
+	}
+	if err := wait(ctx, settling); err != nil {
+		return memory{}, err
+	}
+	m, err := memoryOf(s.contenders[0].pid)
+	if err != nil {
+		return memory{}, err
+	}
+	_, err = s.Systemctl("stop", "nm-session-bridge.service")
+	return m, err
 }

@@ -13,8 +13,8 @@ const (
 	nmPath = dbus.ObjectPath("/org/freedesktop/NetworkManager")
 	// settling is how long a program that has just done something is left alone:
 	// the bridge looks after an activated target once more after ten seconds,
-	// and gives memory back fifteen seconds later.
-	settling = 40 * time.Second
+	// and gives memory back five seconds later.
+	settling = 20 * time.Second
 	// chatter is how often NetworkManager looks whether it has something to
 	// signal, in milliseconds.
 	chatter = uint32(100)

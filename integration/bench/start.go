@@ -69,7 +69,7 @@ func (s *stage) startOver(ctx context.Context, count int, programs []*contender)
 			}
 			starts[c.name] = append(starts[c.name], int64(took))
 			if c.name == bridge {
-				err = changes.follow(ctx, s, cmd.Process.Pid)
+				err = changes.follow(ctx, s)
 			}
 			if err := errors.Join(err, end(cmd)); err != nil {
 				return nil, nil, err
@@ -95,7 +95,6 @@ type connectivity struct {
 	signals                 *tap
 	isPortal                bool
 	bridge, dispatch, floor sample
-	rss                     sample // of the bridges when they were ready, in kB
 }
 
 func (s *stage) prepareConnectivity(ctx context.Context) (*connectivity, error) {
@@ -112,12 +111,7 @@ func (s *stage) prepareConnectivity(ctx context.Context) (*connectivity, error) 
 }
 
 // follow has a bridge that has just started follow some changes.
-func (c *connectivity) follow(ctx context.Context, s *stage, pid int) error {
-	m, err := memoryOf(pid)
-	if err != nil {
-		return err
-	}
-	c.rss = append(c.rss, m.rss)
+func (c *connectivity) follow(ctx context.Context, s *stage) error {
 	for range changesOfStart {
 		if err := c.flip(ctx, s); err != nil {
 			return err

@@ -14,10 +14,9 @@ const (
 	// the jobs of a transition go first and what changes with it is told at
 	// once. Most transitions are over by then, and nobody notices.
 	newsPause = 10 * time.Millisecond
-	// restAfter is how long nothing has happened when the bridge is at rest. It
-	// is more than the ten seconds after which activated targets are looked
-	// after once more.
-	restAfter = 15 * time.Second
+	// restAfter is how long nothing has happened when the bridge is at rest:
+	// what comes in a row, as when a laptop wakes up, is over by then.
+	restAfter = 5 * time.Second
 )
 
 // Loop is the one goroutine that owns the switches and the targets.
