@@ -286,6 +286,8 @@ func answerTo(call []byte) []byte {
 	case "GetAll":
 		iface, _ := m.Body[0].(string)
 		answer = reply(propertiesOf(iface))
+	case "Get": // what a target conflicts with
+		answer = reply(dbus.MakeVariant([]string{"lid-open.target", "lid-closed.target"}))
 	case "ListUnitsByPatterns":
 		answer = reply(inactive(nil))
 	case "ListUnitsByNames":

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// A transition's whole way: the signal's bytes, the switch, both jobs, what the
-// user manager tells of them, the log and the bridge's own signals.
+// A transition's whole way: the signal's bytes, the switch, the job, what the user
+// manager tells of it and the log. What the bridge itself tells of transitions
+// that follow each other this fast it tells once for many.
 func BenchmarkTransition(b *testing.B) {
 	procs := runtime.GOMAXPROCS(1) // as run has it
 	defer runtime.GOMAXPROCS(procs)
@@ -35,9 +36,9 @@ func BenchmarkForeignSignal(b *testing.B) {
 	m.turn() // all have been read
 }
 
-// The budget is what it was when this was written, 3007, and a fifth. Two thirds of
-// it are godbus decoding ten signals.
-const transitionAllocations = 3600
+// The budget is what it was when this was written, 1588, and a fifth. Three
+// quarters of it are godbus decoding eight messages.
+const transitionAllocations = 1900
 
 func TestATransitionAllocatesNoMoreThanItDid(t *testing.T) {
 	m := newMachine(t)
