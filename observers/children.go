@@ -9,6 +9,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
+// atATime is how many children are asked for their properties before the first
+// has answered. A bus daemon refuses calls when too many are not answered
+// (max_replies_per_connection in dbus-daemon(1), 128 on a system bus).
+const atATime = 32
+
 // children are the further objects of a source, by path.
 type children map[dbus.ObjectPath]*child
 
@@ -91,22 +96,26 @@ func (o *Observer) name(ctx context.Context, named []dbus.ObjectPath) {
 			o.children[path] = &child{values: map[string]value{}}
 		}
 	}
-	if o.read == nil {
-		o.readNext(ctx)
+	if !o.isReading() {
+		o.readChildren(ctx)
 	}
 }
 
-// readNext reads a child that is to be read, if there is one.
-func (o *Observer) readNext(ctx context.Context) {
+// readChildren reads children that are to be read, if there are any. Nothing
+// else must be under way; a reading of everything may be about to begin.
+func (o *Observer) readChildren(ctx context.Context) {
+	ctx, o.cancel = context.WithTimeout(ctx, readTimeout)
 	for _, path := range slices.Sorted(maps.Keys(o.children)) {
 		one := o.children[path]
-		if one.read {
+		if one.read || len(o.asked) == atATime {
 			continue
 		}
-		o.askAt(ctx, path, func(ctx context.Context, call *dbus.Call) (Facts, bool) {
-			return o.takeChild(ctx, path, one, call)
-		}, propertiesInterface+".GetAll", o.source.Children.Interface)
-		return
+		take := func(ctx context.Context, call *dbus.Call) (Facts, bool) { return o.takeChild(ctx, path, one, call) }
+		call := o.service.Go(ctx, path, propertiesInterface+".GetAll", o.source.Children.Interface)
+		o.asked = append(o.asked, question{call, take})
+	}
+	if !o.isReading() {
+		o.cancel()
 	}
 }
 
@@ -124,17 +133,21 @@ func (o *Observer) takeChild(ctx context.Context, path dbus.ObjectPath, one *chi
 			delete(o.children, path)
 		}
 	case err != nil:
+		o.stopReading()
 		return o.readingFailed(err)
 	}
 	one.read = true
 	for name, content := range picked {
 		o.setOf(one, name, content, call.ResponseSequence)
 	}
-	if !o.children.areRead() {
-		o.readNext(ctx)
-		return Facts{}, false
+	switch {
+	case o.isReading():
+	case !o.children.areRead():
+		o.readChildren(ctx)
+	default:
+		return o.facts(), !o.leaving
 	}
-	return o.facts(), !o.leaving
+	return Facts{}, false
 }
 
 // childSignal takes a signal of a child.

@@ -67,14 +67,19 @@ type Observer struct {
 	children   children
 	checked    bool       // whether source.Doubtful is known for this owner
 	silent     []string   // properties that this owner does not signal
-	read       *dbus.Call // the call that is under way, or nil
-	take       taker      // takes its answer
+	asked      []question // what is under way, in the order of the answers
 	cancel     context.CancelFunc
 	retry      *time.Timer
 	poll       *time.Ticker
 	polling    []string // silent properties that are still to be read in this turn
 	backoff    time.Duration
 	sent       Facts
+}
+
+// question is a call and what takes its answer.
+type question struct {
+	call *dbus.Call
+	take taker
 }
 
 // taker takes the answer of a call and tells whether there are new facts.
@@ -157,8 +162,12 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 		case signal := <-o.service.Signals():
 			facts, news = o.signal(ctx, signal)
 		case call := <-o.answer():
-			o.stopReading()
-			facts, news = o.take(ctx, call)
+			take := o.asked[0].take
+			o.asked = o.asked[1:]
+			if !o.isReading() {
+				o.cancel()
+			}
+			facts, news = take(ctx, call)
 		case <-o.retry.C:
 			o.startReading(ctx)
 		case <-o.reread:
@@ -261,7 +270,7 @@ func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (
 	if named != nil {
 		o.name(ctx, named)
 	}
-	if o.backoff > firstRetry && o.read == nil {
+	if o.backoff > firstRetry && !o.isReading() {
 		o.startReading(ctx) // it did not answer, but now it lives
 	}
 	return o.facts(), (len(changed) > 0 || named != nil) && o.isBelieved()
@@ -376,13 +385,12 @@ func (o *Observer) demanded(ctx context.Context, need Need) (Facts, bool) {
 // start starts the service; its owner is told by a signal.
 func (o *Observer) start(ctx context.Context) (Facts, bool) {
 	ctx, o.cancel = context.WithTimeout(ctx, startTimeout)
-	o.read = o.starter.Start(ctx)
-	o.take = func(_ context.Context, call *dbus.Call) (Facts, bool) {
+	o.asked = []question{{o.starter.Start(ctx), func(_ context.Context, call *dbus.Call) (Facts, bool) {
 		if call.Err != nil {
 			return o.trouble("cannot be started: " + call.Err.Error()), true
 		}
 		return Facts{}, false
-	}
+	}}}
 	return o.awaited("is being started"), true
 }
 
@@ -400,7 +408,7 @@ func (o *Observer) startReading(ctx context.Context) {
 
 // startPolling reads what is not signalled, unless more is being read already.
 func (o *Observer) startPolling(ctx context.Context) {
-	if o.read == nil && o.checked && o.sent.Problem == "" {
+	if !o.isReading() && o.checked && o.sent.Problem == "" {
 		o.polling = slices.Clone(o.silent)
 		o.pollNext(ctx)
 	}
@@ -414,28 +422,25 @@ func (o *Observer) pollNext(ctx context.Context) {
 
 // ask calls a method of the object and has the answer taken.
 func (o *Observer) ask(ctx context.Context, take taker, method string, args ...any) {
-	o.askAt(ctx, o.source.Path, take, method, args...)
-}
-
-func (o *Observer) askAt(ctx context.Context, path dbus.ObjectPath, take taker, method string, args ...any) {
 	o.stopReading()
 	ctx, o.cancel = context.WithTimeout(ctx, readTimeout)
-	o.read = o.service.Go(ctx, path, method, args...)
-	o.take = take
+	o.asked = []question{{o.service.Go(ctx, o.source.Path, method, args...), take}}
 }
 
 func (o *Observer) stopReading() {
 	o.retry.Stop()
 	o.cancel()
-	o.read = nil
+	o.asked = nil
 }
 
-// answer is the channel of the reading that is under way; nil blocks for ever.
+func (o *Observer) isReading() bool { return len(o.asked) > 0 }
+
+// answer is the channel of the next answer; nil blocks for ever.
 func (o *Observer) answer() <-chan *dbus.Call {
-	if o.read == nil {
+	if !o.isReading() {
 		return nil
 	}
-	return o.read.Done
+	return o.asked[0].call.Done
 }
 
 func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {

@@ -46,7 +46,7 @@ func observe(t *testing.T, source Source) *watch {
 	t.Helper()
 	w := &watch{
 		T: t, source: source,
-		service: &fakeService{signals: make(chan *dbus.Signal), calls: make(chan *dbus.Call, 16)},
+		service: &fakeService{signals: make(chan *dbus.Signal), calls: make(chan *dbus.Call, 2*atATime)},
 		facts:   make(chan Facts),
 		log:     &strings.Builder{},
 	}
