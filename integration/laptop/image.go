@@ -24,6 +24,9 @@ var baseRecipe []byte
 //go:embed recipe/modules
 var kernelModules []byte
 
+//go:embed recipe/power.asl
+var powerSupply []byte
+
 // Image is an installed Debian that laptops boot, each with changes of its own.
 type Image struct {
 	dir string
@@ -32,6 +35,7 @@ type Image struct {
 func (i Image) disk() string    { return filepath.Join(i.dir, "root.img") }
 func (i Image) kernel() string  { return filepath.Join(i.dir, "vmlinuz") }
 func (i Image) modules() string { return filepath.Join(i.dir, "modules") }
+func (i Image) power() string   { return filepath.Join(i.dir, "power.aml") }
 
 // OpenImage returns the image of a Debian release, such as "trixie". The image
 // is made of Debian's packages, which needs root and the network, and kept in
@@ -50,8 +54,9 @@ func OpenImage(ctx context.Context, release string) (Image, error) {
 	}
 	defer unlock()
 	recipe := sha256.New()
-	recipe.Write(baseRecipe)
-	recipe.Write(kernelModules)
+	for _, part := range [][]byte{baseRecipe, kernelModules, powerSupply} {
+		recipe.Write(part)
+	}
 	dir := filepath.Join(cache, fmt.Sprintf("%s-%x", release, recipe.Sum(nil)[:8]))
 	if _, err := os.Stat(dir); err == nil {
 		return Image{dir}, nil
@@ -106,7 +111,7 @@ func makeImage(ctx context.Context, release, dir string) error {
 		return err
 	}
 	defer os.RemoveAll(unfinished)
-	for name, content := range map[string][]byte{"base.sh": baseRecipe, "modules": kernelModules} {
+	for name, content := range map[string][]byte{"base.sh": baseRecipe, "modules": kernelModules, "power.asl": powerSupply} {
 		if err := os.WriteFile(filepath.Join(unfinished, name), content, 0o644); err != nil {
 			return err
 		}

@@ -3,7 +3,8 @@
 //
 // The machine is QEMU without hardware virtualisation, so that it runs wherever
 // QEMU does. Its lid is an input device that logind opens like any other
-// (recipe/guest, lab), its Wi-Fi is simulated by the kernel with a real access
+// (recipe/guest, lab), its charger and its battery are described by its firmware
+// (recipe/power.asl), its Wi-Fi is simulated by the kernel with a real access
 // point, and it really sleeps (ACPI S3). The host's network and files are out of
 // its reach, and what it writes is lost with it.
 package laptop
@@ -65,6 +66,7 @@ func Run(ctx context.Context, image Image, programs Programs, arguments []string
 	qemu := exec.CommandContext(ctx, "qemu-system-x86_64",
 		"-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Nehalem", "-smp", "2", "-m", "768",
 		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot",
+		"-acpitable", "file="+image.power(),
 		"-kernel", image.kernel(), "-initrd", initrdPath, "-append", kernelOptions,
 		"-drive", "file="+image.disk()+",format=raw,if=virtio,snapshot=on,cache=unsafe",
 		"-device", "virtio-rng-pci", "-device", exitDevice,

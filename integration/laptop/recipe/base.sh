@@ -3,6 +3,7 @@
 #   root.img   its disk, ext4
 #   vmlinuz    its kernel
 #   modules/   the kernel modules that mount root.img, to be loaded in the order of their names
+#   power.aml  its charger and battery, from power.asl beside this script
 # The kernel modules on the disk are those that the file "modules" beside this script lists.
 set -eu
 suite=$1 out=$2
@@ -17,7 +18,7 @@ fetch_kernel='
 	kernel=$(apt-cache depends linux-image-amd64 | sed -n "s/.*Depends: \(linux-image-[0-9].*\)/\1/p" | head -n 1)
 	apt-get --quiet --option APT::Sandbox::User=root download "$kernel"'
 packages=systemd-sysv,libpam-systemd,dbus,dbus-user-session,udev,kmod,polkitd,upower,\
-network-manager,wpasupplicant,wireless-regdb,hostapd,dnsmasq-base,iw,iproute2
+network-manager,wpasupplicant,wireless-regdb,hostapd,dnsmasq-base,iw,iproute2,acpica-tools
 export WORK="$work"
 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -31,6 +32,11 @@ dpkg-deb --extract "$work"/linux-image-*.deb "$work/kernel"
 [ -e "$work/kernel/lib" ] || ln -s usr/lib "$work/kernel/lib"
 version=$(ls "$work/kernel/lib/modules")
 cp "$work"/kernel/boot/vmlinuz-* "$out/vmlinuz"
+
+cp "$here/power.asl" "$work/root/tmp"
+chroot "$work/root" iasl -p /tmp/power /tmp/power.asl
+mv "$work/root/tmp/power.aml" "$out"
+rm "$work/root/tmp/power.asl"
 
 # depends DIRECTORY MODULE...: the files of modules and of what they need, in load order
 depends() {

@@ -1,0 +1,98 @@
+package scenes
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+const (
+	onAC      = "power-ac.target"
+	onBattery = "power-battery.target"
+
+	// scratchPort is the I/O port that recipe/power.asl reads.
+	scratchPort = 0x2ff
+	charger     = "/sys/class/power_supply/AC"
+	battery     = "/sys/class/power_supply/BAT0"
+)
+
+// power waits until of the power's targets exactly the given one is active.
+func (s *scene) power(target string) {
+	s.Helper()
+	s.only([]string{onAC, onBattery}, []string{target})
+}
+
+// pull pulls the charger out, or plugs it back.
+func (s *scene) pull(out bool) {
+	s.Helper()
+	ports, err := os.OpenFile("/dev/port", os.O_WRONLY, 0)
+	s.must(err)
+	defer ports.Close()
+	pulled, supplied, status := byte(0), "1", "Charging"
+	if out {
+		pulled, supplied, status = 1, "0", "Discharging"
+	}
+	_, err = ports.WriteAt([]byte{pulled}, scratchPort)
+	s.must(err)
+	s.until("the kernel knows of the charger", func() bool { // it asks the battery once a second at most
+		return s.root("cat "+charger+"/online "+battery+"/status") == supplied+"\n"+status
+	})
+	for _, device := range []string{charger, battery} { // as the kernel does where the firmware notifies it
+		s.must(os.WriteFile(device+"/uevent", []byte("change"), 0o600))
+	}
+}
+
+func TestPower(t *testing.T) {
+	s := beginOpen(t)
+	s.Cleanup(func() { s.pull(false) })
+	s.enable(map[string]string{"backup.service": while(onAC), "dim.service": once(onBattery)})
+	s.install()
+	s.sure("power ac (from UPower)")
+	s.power(onAC)
+	s.record()
+
+	s.pull(true)
+	s.power(onBattery)
+	s.expect("inactive", "backup.service")
+	s.pull(false)
+	s.power(onAC)
+
+	s.root("systemctl stop upower")
+	s.sure("power ac (by polling logind")
+	s.pull(true)
+	s.power(onBattery)
+	s.root("systemctl start upower")
+	s.sure("power battery (from UPower)")
+	s.root("systemctl restart upower")
+	s.sure("power battery (from UPower)")
+
+	// Meanwhile somebody plugs the charger in: see recipe/power.asl.
+	s.sleepAfter(func() { s.root("systemctl suspend") })
+	s.power(onAC)
+	s.sure("power ac (from UPower)")
+	s.starts(map[string]int{onBattery: 2, "dim.service": 2, onAC: 2, "backup.service": 2})
+}
+
+func TestPowerWithoutUPower(t *testing.T) {
+	s := beginOpen(t)
+	s.Cleanup(func() { s.pull(false) })
+	s.root("systemctl mask --now upower.service")
+	s.afterwards("systemctl unmask upower.service")
+	s.enable(map[string]string{"backup.service": while(onAC), "dim.service": once(onBattery)})
+	s.install()
+	s.sure("power ac (by polling logind")
+	s.power(onAC)
+	s.record()
+	for range 2 {
+		s.pull(true)
+		s.power(onBattery)
+		s.expect("inactive", "backup.service")
+		s.pull(false)
+		s.power(onAC)
+	}
+	s.starts(map[string]int{onBattery: 2, "dim.service": 2, onAC: 2, "backup.service": 2})
+	log := s.root("journalctl --quiet --output=cat _PID=" + s.systemctl("show", "--value", "--property=MainPID", bridgeUnit))
+	if strings.Count(log, "the power is read") != 1 {
+		t.Errorf("want one line that tells where the power is read from:\n%s", log)
+	}
+}
