@@ -49,9 +49,7 @@ func TestPowerWithoutUPowerIsPolledAndThatIsSaidOnce(t *testing.T) {
 	s.power("battery")
 	s.Login1.SetExternalPower(true)
 	s.power("ac")
-	s.Login1.SetExternalPower(false)
-	s.power("battery")
-	s.says("the power is read by polling logind every 2s")
+	s.says("the power is read by polling logind every 10s")
 }
 
 func TestPowerWhileUPowerComesAndGoes(t *testing.T) {
@@ -59,11 +57,11 @@ func TestPowerWhileUPowerComesAndGoes(t *testing.T) {
 	s.enable("backup.service", whileUnit("power-ac.target"))
 	s.flags("--switches=power")
 	s.install()
-	s.status("power ac (by polling logind every 2s)")
+	s.status("power ac (by polling logind every 10s)")
 	s.must(s.UPower.Start(s.ctx))
 	s.status("power ac (from UPower)")
 	s.must(s.UPower.Stop(s.ctx))
-	s.status("power ac (by polling logind every 2s)")
+	s.status("power ac (by polling logind every 10s)")
 	s.Login1.SetExternalPower(false)
 	s.power("battery")
 	s.must(s.UPower.Start(s.ctx))
@@ -72,4 +70,21 @@ func TestPowerWhileUPowerComesAndGoes(t *testing.T) {
 	if log := s.log(); strings.Count(log, "the power is read from UPower") != 2 {
 		t.Errorf("want one line for each change of the source:\n%s", log)
 	}
+}
+
+// What logind said before UPower was there is not what it says by now.
+func TestPowerStaysAsItIsWhenUPowerGoes(t *testing.T) {
+	s := begin(t, sandbox.Options{NoNetworkManager: true})
+	s.must(s.UPower.Start(s.ctx))
+	s.flags("--switches=power")
+	s.install()
+	s.status("power ac (from UPower)")
+	s.must(s.UPower.SetOnBattery(true))
+	s.Login1.SetExternalPower(false)
+	s.power("battery")
+	s.must(s.UPower.Stop(s.ctx))
+	s.status("power battery (by polling logind every 10s)")
+	s.power("battery")
+	s.started("power-ac.target", 1)
+	s.started("power-battery.target", 1)
 }

@@ -29,7 +29,7 @@ type Facts struct {
 	values   map[string]any
 	children []Facts  // by path
 	silent   []string // properties whose changes the service does not signal
-	polled   bool     // whether the silent ones are read again and again
+	polled   []string // those of them that are read again and again
 }
 
 // World holds the latest facts by the ID of their source.
@@ -62,9 +62,11 @@ func (f Facts) Uint64(property string) (value uint64, known bool) {
 	return value, known
 }
 
-// Polled tells whether properties that are not signalled are read again and
-// again instead.
-func (f Facts) Polled() bool { return f.polled }
+// Polled tells whether a property that is not signalled is read again and again
+// instead.
+func (f Facts) Polled(property string) bool {
+	return slices.Contains(f.polled, property)
+}
 
 // Keeps tells whether a property is kept true by signals. One that is not was
 // true when the facts were read.
@@ -73,6 +75,6 @@ func (f Facts) Keeps(property string) bool {
 }
 
 func (f Facts) equal(g Facts) bool {
-	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.polled == g.polled &&
-		maps.Equal(f.values, g.values) && slices.Equal(f.silent, g.silent) && slices.EqualFunc(f.children, g.children, Facts.equal)
+	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited &&
+		maps.Equal(f.values, g.values) && slices.Equal(f.silent, g.silent) && slices.Equal(f.polled, g.polled) && slices.EqualFunc(f.children, g.children, Facts.equal)
 }

@@ -52,12 +52,12 @@ func unsignalledLid(policy Policy, facts, power Facts) Reading {
 			Needs: map[string]Need{upower: Watched},
 		}
 	}
-	needs := map[string]Need{upower: Watched, logind: Polled}
-	if !facts.Polled() {
+	needs := map[string]Need{upower: Watched, logind: PolledOften}
+	if !facts.Polled("LidClosed") {
 		return Reading{Reason: unsignalled + "; " + because, After: policy.GoneGrace, Needs: needs}
 	}
 	closed, _ = facts.Bool("LidClosed")
-	reading := lidReading("LidClosed", closed, Origin{fmt.Sprintf("by polling logind every %v", pollInterval), unsignalled + " and " + because})
+	reading := lidReading("LidClosed", closed, Origin{fmt.Sprintf("by polling logind every %v", OftenInterval), unsignalled + " and " + because})
 	reading.Needs = needs
 	return reading
 }

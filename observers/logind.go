@@ -29,7 +29,7 @@ func Logind() Source {
 			"OnExternalPower":     "b",
 		},
 		// No logind signals OnExternalPower so far.
-		Doubtful: []string{"LidClosed", "OnExternalPower"},
+		Doubtful: map[string]Need{"LidClosed": PolledOften, "OnExternalPower": Polled},
 		// The lid may be the reason for the sleep, and is signalled only later.
 		Turns: "PrepareForSleep",
 		// With the lid closed, logind 257 first signals LidClosed=false and true

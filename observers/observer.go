@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,9 +28,6 @@ const (
 	// With the pause before the fourth retry a service has had 1.5 s to bring
 	// its objects about; NetworkManager 1.42 was seen to need 0.4 s.
 	stillEarly = 8 * firstRetry
-	// pollInterval is how often a property without signals is read: seldom
-	// enough to cost nothing one would notice, often enough for a lid.
-	pollInterval = 2 * time.Second
 	// A service that has said farewell is gone well within this time.
 	farewellTime = 5 * time.Second
 	// startTimeout bounds the start of a service, as the bus itself does
@@ -71,7 +69,9 @@ type Observer struct {
 	cancel     context.CancelFunc
 	retry      *time.Timer
 	poll       *time.Ticker
+	turn       int      // of polling, since it was demanded
 	polling    []string // silent properties that are still to be read in this turn
+	polled     []string // those that are read again and again
 	backoff    time.Duration
 	sent       Facts
 }
@@ -150,7 +150,7 @@ func (o *Observer) Reread() {
 func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 	o.retry = time.NewTimer(0)
 	o.retry.Stop()
-	o.poll = time.NewTicker(pollInterval)
+	o.poll = time.NewTicker(OftenInterval)
 	o.poll.Stop()
 	defer func() { o.retry.Stop(); o.poll.Stop(); o.cancel() }()
 	for {
@@ -221,7 +221,7 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	o.stopReading()
 	o.backoff = firstRetry
 	o.checked = len(o.source.Doubtful) == 0
-	o.silent = nil
+	o.silent, o.polled = nil, nil
 	o.leaving, o.complained = false, false
 	clear(o.values)
 	o.children.toBeRead() // a session outlives its logind, and what was said last of it counts
@@ -363,10 +363,10 @@ func (o *Observer) set(name string, content any, sequence dbus.Sequence) {
 // demanded begins or ends to read the service.
 func (o *Observer) demanded(ctx context.Context, need Need) (Facts, bool) {
 	before := o.need
-	o.need = need
+	o.need, o.turn, o.polled = need, 0, nil
 	o.poll.Stop()
-	if need == Polled {
-		o.poll.Reset(pollInterval)
+	if interval := need.interval(); interval > 0 {
+		o.poll.Reset(interval)
 	}
 	switch {
 	case need == Dormant:
@@ -377,6 +377,9 @@ func (o *Observer) demanded(ctx context.Context, need Need) (Facts, bool) {
 		return o.start(ctx)
 	case before == Dormant:
 		o.startReading(ctx)
+		return Facts{}, false
+	case need > Watched:
+		o.startReading(ctx) // what was not signalled may have changed meanwhile
 		return Facts{}, false
 	}
 	return o.facts(), len(o.values) > 0 && o.sent.Problem == "" && o.children.areRead()
@@ -406,10 +409,14 @@ func (o *Observer) startReading(ctx context.Context) {
 	}
 }
 
-// startPolling reads what is not signalled, unless more is being read already.
+// startPolling reads what is not signalled, each property at its interval, unless
+// more is being read already.
 func (o *Observer) startPolling(ctx context.Context) {
+	o.turn++
 	if !o.isReading() && o.checked && o.sent.Problem == "" {
-		o.polling = slices.Clone(o.silent)
+		o.polling = slices.DeleteFunc(slices.Clone(o.polled), func(name string) bool {
+			return o.turn%int(o.source.Doubtful[name].interval()/o.need.interval()) != 0
+		})
 		o.pollNext(ctx)
 	}
 }
@@ -458,6 +465,7 @@ func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {
 	}
 	o.backoff = firstRetry
 	o.leaving = false
+	o.polled = slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool { return o.source.Doubtful[name] > o.need })
 	for name, content := range picked {
 		o.set(name, content, call.ResponseSequence)
 	}
@@ -495,7 +503,7 @@ func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Fact
 		return o.readingFailed(err)
 	}
 	o.silent = nil
-	for _, name := range o.source.Doubtful {
+	for _, name := range slices.Sorted(maps.Keys(o.source.Doubtful)) {
 		if emits[name] != "true" {
 			o.silent = append(o.silent, name)
 		}
@@ -558,7 +566,7 @@ func (o *Observer) facts() Facts {
 	}
 	return Facts{
 		Source: o.source.ID, Path: o.source.Path, Owner: o.owner, values: values,
-		children: o.children.facts(), silent: o.silent, polled: o.need == Polled,
+		children: o.children.facts(), silent: o.silent, polled: o.polled,
 	}
 }
 

@@ -20,8 +20,8 @@ type fakeService struct {
 
 func (s *fakeService) Signals() <-chan *dbus.Signal { return s.signals }
 
-func (s *fakeService) Go(_ context.Context, _ dbus.ObjectPath, method string, _ ...any) *dbus.Call {
-	call := &dbus.Call{Method: method[strings.LastIndex(method, ".")+1:], Done: make(chan *dbus.Call, 1)}
+func (s *fakeService) Go(_ context.Context, _ dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	call := &dbus.Call{Method: method[strings.LastIndex(method, ".")+1:], Args: args, Done: make(chan *dbus.Call, 1)}
 	s.calls <- call
 	return call
 }
@@ -257,7 +257,7 @@ func TestALogindIsAskedWhatItSignals(t *testing.T) {
 	w.owner(":1.1")
 	answer(w.called("Introspect"), 1, nil, silentLid)
 	answer(w.called("GetAll"), 2, nil, lidClosed(true))
-	if facts := w.hears(); facts.Keeps("LidClosed") || facts.Polled() {
+	if facts := w.hears(); facts.Keeps("LidClosed") || facts.Polled("LidClosed") {
 		t.Errorf("heard %+v", facts)
 	}
 }
@@ -275,13 +275,55 @@ func TestALogindThatIsPolledIsAskedAgainAndAgain(t *testing.T) {
 	answer(w.called("Introspect"), 1, nil, silentLid)
 	answer(w.called("GetAll"), 2, nil, lidClosed(false))
 	w.hears()
-	w.observer.Demand(Polled)
-	if facts := w.hears(); !facts.Polled() {
+	w.observer.Demand(PolledOften)
+	// The lid may have moved since it was read.
+	answer(w.called("GetAll"), 3, nil, lidClosed(true))
+	facts := w.hears()
+	if closed, _ := facts.Bool("LidClosed"); !closed || !facts.Polled("LidClosed") || !facts.Polled("OnExternalPower") {
 		t.Errorf("heard %+v", facts)
 	}
-	answer(w.called("Get"), 3, nil, dbus.MakeVariant(true))
-	if closed, known := w.hears().Bool("LidClosed"); !known || !closed {
+	get := w.called("Get")
+	if get.Args[1] != "LidClosed" {
+		t.Errorf("asked for %v", get.Args[1])
+	}
+	answer(get, 4, nil, dbus.MakeVariant(false))
+	if closed, known := w.hears().Bool("LidClosed"); !known || closed {
 		t.Errorf("closed %t, known %t", closed, known)
+	}
+}
+
+func TestThePowerIsPolledMoreSeldomThanTheLid(t *testing.T) {
+	for _, test := range []struct {
+		need Need
+		want string // what is read in each of ten turns: of the lid and of the power
+	}{
+		{PolledOften, "l l l l lp l l l l lp"},
+		{Polled, "p p p p p p p p p p"},
+	} {
+		w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
+		o := w.newObserver()
+		o.retry = time.NewTimer(time.Hour)
+		o.retry.Stop()
+		o.owner, o.checked, o.need, o.silent = ":1.1", true, test.need, []string{"LidClosed", "OnExternalPower"}
+		all := &dbus.Call{Body: []any{lidClosed(false)}}
+		o.takeAll(t.Context(), all)
+		var turns []string
+		for range 10 {
+			o.startPolling(t.Context())
+			asked := ""
+			for o.isReading() {
+				call := <-w.service.calls
+				asked += map[any]string{"LidClosed": "l", "OnExternalPower": "p"}[call.Args[1]]
+				call.Body = []any{dbus.MakeVariant(true)}
+				take := o.asked[0].take
+				o.stopReading()
+				take(t.Context(), call)
+			}
+			turns = append(turns, asked)
+		}
+		if got := strings.Join(turns, " "); got != test.want {
+			t.Errorf("for need %d %q was read, not %q", test.need, got, test.want)
+		}
 	}
 }
 

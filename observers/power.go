@@ -21,11 +21,11 @@ func power(policy Policy) func(World) Reading {
 		switch {
 		case manager.Problem != "":
 			return Reading{Reason: facts.Problem + "; " + manager.Problem, After: policy.GoneGrace, Needs: needs}
-		case !known || !manager.Polled():
+		case !known || !manager.Polled("OnExternalPower"):
 			return Reading{Reason: facts.Problem + "; asking logind", After: policy.GoneGrace, Needs: needs}
 		}
 		reading := powerReading("OnExternalPower", external, external,
-			Origin{fmt.Sprintf("by polling logind every %v", pollInterval), facts.Problem})
+			Origin{fmt.Sprintf("by polling logind every %v", SeldomInterval), facts.Problem})
 		reading.Needs = needs
 		return reading
 	}

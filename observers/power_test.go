@@ -8,7 +8,7 @@ import (
 func TestPower(t *testing.T) {
 	type values = map[string]any
 	gone := Facts{Source: upower, Problem: "UPower cannot be started"}
-	polled := Facts{values: values{"OnExternalPower": false}, polled: true}
+	polled := Facts{values: values{"OnExternalPower": false}, polled: []string{"OnExternalPower"}}
 	watched, polling := map[string]Need{upower: Watched}, map[string]Need{upower: Watched, logind: Polled}
 	for _, test := range []struct {
 		name             string
@@ -20,7 +20,7 @@ func TestPower(t *testing.T) {
 		{"UPower knows, whatever logind says", Facts{Source: upower, values: values{"OnBattery": false}}, polled, "ac", "from UPower", watched},
 		{"not heard yet", Facts{}, polled, Unknown, "", watched},
 		{"being started", Facts{Source: upower, Problem: "UPower is being started", Awaited: true}, polled, Unknown, "", watched},
-		{"no UPower", gone, polled, "battery", "by polling logind every 2s", polling},
+		{"no UPower", gone, polled, "battery", "by polling logind every 10s", polling},
 		{"no UPower, logind not polled yet", gone, Facts{values: values{"OnExternalPower": false}}, Unknown, "", polling},
 		{"neither", gone, Facts{Problem: "logind is not running"}, Unknown, "", polling},
 	} {

@@ -26,8 +26,9 @@ type Source struct {
 	// Words, where set, say the values of properties of type u in words.
 	Words map[string]func(uint32) string
 	// Doubtful names properties that some versions of the service signal and
-	// some do not; the service's introspection data tells.
-	Doubtful []string
+	// some do not; the service's introspection data tells. Where one is not, it
+	// is read again and again for those who need this much or more.
+	Doubtful map[string]Need
 	// Turns names a signal of the interface after which everything is read anew.
 	Turns string
 	// Transient tells that the object may not be there, which is no trouble.
@@ -173,6 +174,32 @@ const (
 	Dormant Need = iota
 	// Watched observers read once and believe signals. All other sources begin so.
 	Watched
-	// Polled observers also read again and again what is not signalled.
+	// Polled observers also read, every [SeldomInterval], what is not signalled
+	// and has time.
 	Polled
+	// PolledOften observers read, every [OftenInterval], what has none besides.
+	PolledOften
 )
+
+const (
+	// OftenInterval is how often the lid is read where nobody signals it: seldom
+	// enough to cost little, often enough for a lid.
+	OftenInterval = 2 * time.Second
+	// SeldomInterval is how often it is read where the power comes from. People
+	// who pull a charger to see what happens attend to it for some ten seconds
+	// (https://www.nngroup.com/articles/response-times-3-important-limits/). What
+	// is started or stopped then saves energy over minutes, and a sleeping
+	// machine has everything read anew when it wakes up.
+	SeldomInterval = 10 * time.Second
+)
+
+// interval is how often an observer reads for such a need; zero for never.
+func (n Need) interval() time.Duration {
+	switch n {
+	case Polled:
+		return SeldomInterval
+	case PolledOften:
+		return OftenInterval
+	}
+	return 0
+}

@@ -109,7 +109,7 @@ func TestLid(t *testing.T) {
 		return Facts{Source: logind, Owner: ":1.1", values: v, silent: []string{"LidClosed"}}
 	}
 	polled := silent(values{"LidClosed": true})
-	polled.polled = true
+	polled.polled = []string{"LidClosed"}
 	lidOf := func(closed, present bool) Facts {
 		return Facts{Source: upower, values: values{"LidIsClosed": closed, "LidIsPresent": present}}
 	}
@@ -124,9 +124,9 @@ func TestLid(t *testing.T) {
 		{"signalled, open", Facts{values: values{"LidClosed": false}}, Facts{}, "open", "from logind", nil},
 		{"not signalled, UPower not asked", silent(values{"LidClosed": true}), Facts{Source: upower, Problem: "UPower is not asked", Awaited: true}, Unknown, "", map[string]Need{upower: Watched}},
 		{"not signalled, UPower knows", silent(values{"LidClosed": true}), lidOf(false, true), "open", "from UPower", map[string]Need{upower: Watched}},
-		{"not signalled, UPower cannot be had", silent(values{"LidClosed": true}), Facts{Source: upower, Problem: "UPower cannot be started"}, Unknown, "", map[string]Need{upower: Watched, logind: Polled}},
-		{"polled", polled, Facts{Source: upower, Problem: "UPower cannot be started"}, "closed", "by polling logind every 2s", map[string]Need{upower: Watched, logind: Polled}},
-		{"polled, UPower sees no lid", polled, lidOf(false, false), "closed", "by polling logind every 2s", map[string]Need{upower: Watched, logind: Polled}},
+		{"not signalled, UPower cannot be had", silent(values{"LidClosed": true}), Facts{Source: upower, Problem: "UPower cannot be started"}, Unknown, "", map[string]Need{upower: Watched, logind: PolledOften}},
+		{"polled", polled, Facts{Source: upower, Problem: "UPower cannot be started"}, "closed", "by polling logind every 2s", map[string]Need{upower: Watched, logind: PolledOften}},
+		{"polled, UPower sees no lid", polled, lidOf(false, false), "closed", "by polling logind every 2s", map[string]Need{upower: Watched, logind: PolledOften}},
 		{"before sleep logind knows best", silent(values{"LidClosed": true, "PreparingForSleep": true}), lidOf(false, true), "closed", "from UPower", map[string]Need{upower: Watched}},
 		{"away", Facts{Source: logind, Problem: "logind is not running"}, Facts{}, Unknown, "", nil},
 		{"says nothing", Facts{Source: logind}, Facts{}, Unknown, "", nil},
