@@ -140,20 +140,6 @@ func TestRecipeListNamesEachOnALine(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"mail", "vpn", "ratpoison"}
-	for given, want := range map[string]string{"mail": "mail", "mial": "mail", "emails": "mail", "ratposion": "ratpoison", "vp": "vpn"} {
-		if near, found := nearest(given, names); !found || near != want {
-			t.Errorf("nearest to %s is %q, %v", given, near, found)
-		}
-	}
-	for _, given := range []string{"nonsense", "post", "ratp"} {
-		if near, found := nearest(given, names); found {
-			t.Errorf("nearest to %s is %q", given, near)
-		}
-	}
-}
-
 func TestAProgramThatSystemdDoesNotFind(t *testing.T) {
 	searched, own := t.TempDir(), t.TempDir()
 	t.Setenv("PATH", own)

@@ -14,6 +14,7 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -111,8 +112,8 @@ func findRecipe(name string) (systemdctl.Recipe, error) {
 		}
 	}
 	all := strings.Join(recipeNames(), ", ")
-	if near, found := nearest(name, recipeNames()); found {
-		return systemdctl.Recipe{}, usageError{fmt.Errorf("no recipe is called %q, did you mean %s? Recipes are %s", name, near, all)}
+	if meant, found := near.Name(name, recipeNames()); found {
+		return systemdctl.Recipe{}, usageError{fmt.Errorf("no recipe is called %q, did you mean %s? Recipes are %s", name, meant, all)}
 	}
 	return systemdctl.Recipe{}, usageError{fmt.Errorf("no recipe is called %q: recipes are %s", name, all)}
 }

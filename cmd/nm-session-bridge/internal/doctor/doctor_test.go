@@ -25,28 +25,6 @@ func someone() *patient {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{
-		{"", "", 0},
-		{"", "abc", 3},
-		{"abc", "", 3},
-		{"lid", "lid", 0},
-		{"lid", "lids", 1},
-		{"lid", "led", 1},
-		{"ild", "lid", 1},
-		{"closed", "close", 1},
-		{"kitten", "sitting", 3},
-		{"ca", "abc", 3},
-	} {
-		if got := distance(test.a, test.b); got != test.want {
-			t.Errorf("from %q to %q: %d, want %d", test.a, test.b, got, test.want)
-		}
-	}
-}
-
 func TestWhatNamesMean(t *testing.T) {
 	for name, want := range map[string]string{
 		"network-online.target":  "internet-online.target",

@@ -3,6 +3,8 @@ package doctor
 import (
 	"slices"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
 )
 
 // counterparts maps units that the user manager does not have, but that people
@@ -42,40 +44,12 @@ func (p *patient) meant(name string) string {
 	if !isTarget || p.isSystemUnit(name) {
 		return ""
 	}
-	best, least := "", len(name)
+	var stems []string
 	for _, target := range p.targets {
-		right := strings.TrimSuffix(target, ".target")
-		if d := distance(stem, right); d < least && d <= tolerance(right) {
-			best, least = target, d
-		}
+		stems = append(stems, strings.TrimSuffix(target, ".target"))
 	}
-	return best
-}
-
-// tolerance is how many letters of a name may be wrong: a third of them.
-func tolerance(name string) int { return len(name) / 3 }
-
-// distance counts the letters to insert, take away, change or swap with their
-// neighbours to make one word of another (the optimal string alignment).
-func distance(a, b string) int {
-	before, last := []int(nil), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
+	if right, found := near.Name(stem, stems); found {
+		return right + ".target"
 	}
-	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := last[j-1]
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
+	return ""
 }
