@@ -234,6 +234,9 @@ func misdeeds() []misdeed {
 
 func TestDoctorOnTheUsersUnits(t *testing.T) {
 	s := installed(t, sandbox.Options{})
+	s.profile("br0", "Home Wifi")
+	s.profile("br1", "work")
+	s.profiles("home", "Home Wifi", "work")
 	s.enable("sync.service", syncUnit)
 	s.systemctl("import-environment", "PATH")
 	s.clean("")
@@ -264,6 +267,83 @@ func TestDoctorOnTheUsersUnits(t *testing.T) {
 		s.clean("")
 		s.systemctl("disable", "--now", m.name)
 		s.must(os.Remove(sandbox.Home + "/.config/systemd/user/" + file))
+	}
+}
+
+func TestDoctorOnProfiles(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.profile("br0", "Home Wifi")
+	s.profile("br1", "Work-5.2 GHz")
+	s.profiles("home", "Home Wifi", "Work-5.2 GHz")
+	const (
+		home = `connection@Home\x20Wifi.target`
+		work = `connection@Work\x2d5.2\x20GHz.target`
+	)
+	s.clean("")
+	for _, m := range []struct {
+		written, meant string
+		words          []string
+	}{
+		{`connection@Home\x20Wif.target`, home, []string{`no profile is called "Home Wif", but "Home Wifi" is`}},
+		{`connection@homewifi.target`, home, []string{`no profile is called "homewifi", but "Home Wifi" is`}},
+		{`connection@Home Wifi.target`, home, []string{`units write the profile "Home Wifi" as ` + home}},
+		{`"connection@Home Wifi.target"`, home, []string{`units write the profile "Home Wifi" as ` + home}},
+		{`connection@Work-5.2 GHz.target`, work, []string{`units write the profile "Work-5.2 GHz" as ` + work}},
+		{`connection@Work\x2D5.2\x20GHz.target`, work, []string{`units write the profile "Work-5.2 GHz" as ` + work}},
+		{`connection@Work-5.2\x20GHz.target`, work, []string{`units write the profile "Work-5.2 GHz" as ` + work}},
+	} {
+		s.write("at.service", whileUnit(m.written))
+		s.systemctl("daemon-reload")
+		if !strings.Contains(m.written, " ") {
+			s.systemctl("enable", "at.service")
+		}
+		f := s.finds("", append(m.words, "at.service: "+strings.Trim(m.written, `"`)+" in After=, PartOf=, Requisite= and WantedBy= of "+sandbox.Home+"/.config/systemd/user/at.service: ")...)
+		s.user(f.mend)
+		s.clean("")
+		if got := s.user("cat .config/systemd/user/at.service"); got != strings.TrimSpace(whileUnit(m.meant)) {
+			t.Errorf("%s was mended to\n%s", m.written, got)
+		}
+		s.expect("active", "at.service") // the profile is
+		s.systemctl("disable", "--now", "at.service")
+		s.must(os.Remove(sandbox.Home + "/.config/systemd/user/at.service"))
+		s.systemctl("daemon-reload")
+	}
+
+	// What nobody knows better.
+	s.enable("at.service", whileUnit("connection@moon.target"))
+	f := s.finds("", `at.service: connection@moon.target in After=, PartOf=, Requisite= and WantedBy= of `, `no profile is called "moon"`)
+	if want := "systemctl --user edit --full at.service && systemctl --user reenable at.service  # " + strings.Join([]string{home, work, "connection@home.target"}, ", "); f.mend != want {
+		t.Errorf("it is mended by %s, not %s", f.mend, want)
+	}
+	s.systemctl("disable", "at.service")
+	s.write("at.service", onceUnit("connection@moon base.target"))
+	s.systemctl("daemon-reload")
+	if f := s.finds("", `no profile is called "moon base", which units would write as connection@moon\x20base.target`); !strings.Contains(f.mend, `WantedBy=connection@moon\\x20base.target`) {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	s.must(s.NM.Stop(s.ctx))
+	if found, _ := s.doctor(""); len(found) != 1 || !strings.Contains(found[0].what, "NetworkManager does not run") {
+		t.Errorf("without NetworkManager it finds %q", found)
+	}
+	s.must(s.NM.Start(s.ctx))
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/at.service"))
+
+	// Names that stand in no file: of an instance, and of a link.
+	s.write("each@.service", whileUnit("connection@%i.target"))
+	s.systemctl("daemon-reload")
+	s.systemctl("enable", `each@Home\x20Wif.service`)
+	s.mended(`each@Home\x20Wif.service: connection@Home\x20Wif.target in After=, PartOf=, Requisite= and WantedBy= of ` + sandbox.Home + "/.config/systemd/user/each@.service: ")
+	if enabled := s.systemctl("is-enabled", `each@Home\x20Wifi.service`); enabled != "enabled" {
+		t.Errorf("the right instance is %s", enabled)
+	}
+	s.expect("active", `each@Home\x20Wifi.service`) // its profile is
+	s.enable("linked.service", onceUnit("internet-online.target"))
+	s.systemctl("add-wants", `connection@hme.target`, "linked.service")
+	s.mended(`linked.service: connection@hme.target in WantedBy= of `, `but "home" is`)
+	if wants := s.systemctl("show", "--property=Wants", "connection@home.target"); !strings.Contains(wants, "linked.service") {
+		t.Errorf("the right target has %s", wants)
 	}
 }
 

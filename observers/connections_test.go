@@ -75,5 +75,13 @@ func TestEscape(t *testing.T) {
 		if got := Escape(name); got != want {
 			t.Errorf("%q is %s, not %s", name, got, want)
 		}
+		if got, isEscaped := Unescape(want); got != name || !isEscaped {
+			t.Errorf("%s is read as %q, %v", want, got, isEscaped)
+		}
+	}
+	for instance, want := range map[string]string{"Home Wifi": "Home Wifi", `a\x2Db`: "a-b", `a\x2`: `a\x2`, `a\xzz`: `a\xzz`, "é": "é"} {
+		if got, isEscaped := Unescape(instance); got != want || isEscaped {
+			t.Errorf("%s is read as %q, %v", instance, got, isEscaped)
+		}
 	}
 }

@@ -179,7 +179,7 @@ func (s Switch) Targets(position string) map[string]bool {
 	}
 	if s.Template != (Template{}) && position != None {
 		for _, instance := range strings.Fields(position) {
-			wanted[s.Template.target(instance)] = true
+			wanted[s.Template.Target(instance)] = true
 		}
 	}
 	return wanted

@@ -3,6 +3,7 @@ package observers
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,7 +15,8 @@ type Template struct {
 	Prefix, Suffix string
 }
 
-func (t Template) target(instance string) string { return t.Prefix + instance + t.Suffix }
+// Target returns the target of an instance.
+func (t Template) Target(instance string) string { return t.Prefix + instance + t.Suffix }
 
 // Pattern matches the names of all instances, for glob(7).
 func (t Template) Pattern() string { return t.Prefix + "*" + t.Suffix }
@@ -59,9 +61,28 @@ func Escape(name string) string {
 	return instance.String()
 }
 
+// Unescape reads a name from an instance, as systemd-escape --unescape does. It
+// tells whether [Escape] makes that instance of the name.
+func Unescape(instance string) (name string, isEscaped bool) {
+	var read []byte
+	for i := 0; i < len(instance); i++ {
+		c := instance[i]
+		if c == '-' {
+			c = '/'
+		} else if rest, isCode := strings.CutPrefix(instance[i:], `\x`); isCode && len(rest) >= 2 {
+			if code, err := strconv.ParseUint(rest[:2], 16, 8); err == nil {
+				c = byte(code)
+				i += len(`\x00`) - 1
+			}
+		}
+		read = append(read, c)
+	}
+	return string(read), Escape(string(read)) == instance
+}
+
 // fits tells whether an instance makes a unit's name that systemd takes.
 func (t Template) fits(instance string) bool {
-	return instance != "" && len(t.target(instance)) <= longestUnitName
+	return instance != "" && len(t.Target(instance)) <= longestUnitName
 }
 
 // accepts tells what is wrong with a position of the switch of that name.

@@ -86,14 +86,21 @@ func Examine(ctx context.Context, setting Setting) Report {
 	return p.examine()
 }
 
-// instances returns the instances of our templates that the user's units name.
+// isInstance tells whether a unit is made from a template of ours.
+func (p *patient) isInstance(name string) bool {
+	return slices.ContainsFunc(p.Switches, func(s observers.Switch) bool {
+		_, isOurs := s.Template.Instance(name)
+		return isOurs
+	})
+}
+
+// instances returns the instances of our templates that are loaded or that the
+// user's units name.
 func (p *patient) instances() []string {
 	var instances []string
 	for name, one := range p.user.all {
-		for _, s := range p.Switches {
-			if _, isOurs := s.Template.Instance(name); isOurs && one.load() == "loaded" {
-				instances = append(instances, name)
-			}
+		if p.isInstance(name) && one.load() == "loaded" {
+			instances = append(instances, name)
 		}
 	}
 	slices.Sort(instances)

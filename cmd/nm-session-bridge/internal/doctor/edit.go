@@ -20,6 +20,8 @@ type edits struct {
 	unable bool
 	// links tells that the unit's links have to be made anew.
 	links bool
+	// starts tells that the unit is to be started then.
+	starts bool
 }
 
 func newEdits(name string, all files) *edits {
@@ -102,6 +104,9 @@ func (e *edits) command() string {
 	after := "systemctl --user daemon-reload"
 	if e.links {
 		after = "systemctl --user reenable " + quoted(e.unit)
+	}
+	if e.starts {
+		after += " && systemctl --user start " + quoted(e.unit)
 	}
 	if e.unable {
 		return fmt.Sprintf("systemctl --user edit --full %s && %s  # %s", quoted(e.unit), after, strings.Join(e.words, ", "))

@@ -29,7 +29,25 @@ func (e examination) follow(targets []string, renames map[string]string, install
 	}
 	edit.add("Unit", lines...)
 	e.installInto(edit, targets, rename, install && !triggered)
+	edit.starts = edit.links && e.isDue(targets, rename)
 	return edit.command()
+}
+
+// isDue tells whether what starts the unit from now on has been reached already.
+// What only runs once is for the next time.
+func (e examination) isDue(targets []string, rename func(string) string) bool {
+	if e.active() || e.isOnce() {
+		return false
+	}
+	inactive := func(name string) bool { return !e.user.unit(rename(name)).active() }
+	for _, f := range e.files {
+		if slices.ContainsFunc(f.names("Unit", "Requisite"), inactive) {
+			return false
+		}
+	}
+	return slices.ContainsFunc(slices.Concat(targets, e.files.installs()), func(name string) bool {
+		return slices.Contains(e.targets, rename(name)) && !inactive(name)
+	})
 }
 
 // pattern returns the settings with which the unit has to name a target.

@@ -12,6 +12,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -24,6 +25,10 @@ type machine struct {
 	owned, activatable []string
 	networkManager     answer
 	login1             answer
+	// profiles are the names of NetworkManager's, which are only good for
+	// something if all are known.
+	profiles      []string
+	knowsProfiles bool
 	// lidSignalled tells whether logind signals changes of LidClosed.
 	lidSignalled bool
 }
@@ -49,12 +54,22 @@ func askMachine(ctx context.Context) machine {
 		return m
 	}
 	m.networkManager = m.ask(ctx, conn, observers.NetworkManager())
+	if m.networkManager.properties != nil {
+		m.profiles, m.knowsProfiles = profilesOf(ctx, conn)
+	}
 	logind := observers.Logind()
 	m.login1 = m.ask(ctx, conn, logind)
 	if m.login1.properties != nil {
 		m.lidSignalled = signals(ctx, object{conn, logind.Name, logind.Path}, logind.Interface, "LidClosed")
 	}
 	return m
+}
+
+func profilesOf(ctx context.Context, conn *dbus.Conn) (names []string, all bool) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	names, err := profiles.Names(ctx, conn)
+	return names, err == nil
 }
 
 func (m machine) ask(ctx context.Context, conn *dbus.Conn, source observers.Source) answer {

@@ -78,10 +78,32 @@ func parse(path, content string) file {
 			continue
 		}
 		if key, value, isSetting := strings.Cut(whole, "="); isSetting {
-			f.settings = append(f.settings, setting{section, strings.TrimSpace(key), strings.Fields(value), text})
+			f.settings = append(f.settings, setting{section, strings.TrimSpace(key), namesIn(value), text})
 		}
 	}
 	return f
+}
+
+// namesIn takes a list of units apart. The instance of a template stays one name
+// where somebody has written blanks into it, which systemd takes for two names.
+func namesIn(value string) []string {
+	var names []string
+	for _, word := range strings.Fields(value) {
+		word = strings.Trim(word, `"'`)
+		if last := len(names) - 1; last >= 0 && strings.Contains(names[last], "@") && !isUnitName(names[last]) {
+			names[last] += " " + word
+			continue
+		}
+		names = append(names, word)
+	}
+	return names
+}
+
+// isUnitName tells whether a name ends as one of a unit does (systemd.unit(5)).
+func isUnitName(name string) bool {
+	return slices.Contains([]string{
+		".target", ".service", ".timer", ".path", ".socket", ".mount", ".automount", ".slice", ".scope", ".device", ".swap",
+	}, filepath.Ext(name))
 }
 
 // names returns the units that the assignments of a setting add up to. An empty

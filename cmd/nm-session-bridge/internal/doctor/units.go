@@ -31,6 +31,7 @@ func (p *patient) units() []Finding {
 			all = nil
 		}
 		e := examination{p, u, all, map[string]bool{}}
+		found = append(found, e.connections()...)
 		found = append(found, e.unknownNames()...)
 		found = append(found, e.bindings()...)
 		found = append(found, e.unreached()...)
@@ -59,19 +60,23 @@ type examination struct {
 	told map[string]bool
 }
 
-// naming returns the settings with which the unit names another.
+// naming returns the settings with which the unit names another, or by which
+// that starts it.
 func (e examination) naming(other string) []string {
+	named := func(section, key string) bool {
+		return slices.Contains(e.texts(key), other) || slices.ContainsFunc(e.files, func(f file) bool {
+			return slices.Contains(f.names(section, key), other)
+		})
+	}
 	var keys []string
 	for _, key := range dependencyKeys() {
-		if slices.Contains(e.texts(key), other) {
+		if named("Unit", key) {
 			keys = append(keys, key)
 		}
 	}
-	for _, f := range e.files {
-		for _, key := range installKeys() {
-			if slices.Contains(f.names("Install", key), other) {
-				keys = append(keys, key)
-			}
+	for _, key := range installKeys() {
+		if named("Install", key) || key == "WantedBy" && slices.Contains(e.user.unit(other).texts("Wants"), e.name) {
+			keys = append(keys, key)
 		}
 	}
 	return keys

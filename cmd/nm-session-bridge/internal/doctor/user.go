@@ -69,7 +69,7 @@ func (p *patient) askUser(ctx context.Context) user {
 	defer conn.Close()
 	manager := object{conn, systemdctl.ManagerName, "/org/freedesktop/systemd1"}
 	if u.manager, err = manager.all(ctx, managerInterface); err == nil {
-		err = u.askUnits(ctx, manager, append([]string{systemdctl.ServiceName}, p.targets...))
+		err = u.askUnits(ctx, manager, append([]string{systemdctl.ServiceName}, p.targets...), p.isInstance)
 	}
 	if err != nil {
 		u.problem, u.cause = "no user manager", err
@@ -77,10 +77,25 @@ func (p *patient) askUser(ctx context.Context) user {
 	return u
 }
 
-func (u *user) askUnits(ctx context.Context, manager object, ours []string) error {
-	candidates, err := listOwn(ctx, manager)
+// askUnits asks for our units, the loaded ones that are also ours, the user's
+// own, and all that these depend on.
+func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOurs func(name string) bool) error {
+	var loaded []listedUnit
+	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {
+		return err
+	}
+	candidates, err := listOwn(ctx, manager, loaded)
 	if err != nil {
 		return err
+	}
+	instances := u.linked()
+	for _, l := range loaded {
+		instances = append(instances, l.Name)
+	}
+	for _, name := range instances {
+		if isOurs(name) {
+			ours = append(ours, name)
+		}
 	}
 	for _, name := range slices.Concat(ours, candidates) {
 		if err := u.ask(ctx, manager, name); err != nil {
@@ -105,6 +120,24 @@ func (u *user) askUnits(ctx context.Context, manager object, ours []string) erro
 	}
 	slices.Sort(u.own)
 	return u.askDependencies(ctx, manager)
+}
+
+// linked returns the units that links of the user's have start others. The
+// manager does not tell of them before it has loaded them.
+func (u *user) linked() []string {
+	var names []string
+	for _, dir := range u.manager.texts("UnitPath") {
+		if !isOwnPath(dir) {
+			continue
+		}
+		for _, kind := range []string{".wants", ".requires", ".upholds"} {
+			folders, _ := filepath.Glob(filepath.Join(dir, "*"+kind)) // fails for bad patterns only
+			for _, folder := range folders {
+				names = append(names, strings.TrimSuffix(filepath.Base(folder), kind))
+			}
+		}
+	}
+	return names
 }
 
 // askDependencies asks for what the user's own units depend on.
@@ -147,8 +180,8 @@ func (u *user) ask(ctx context.Context, manager object, name string) error {
 }
 
 // listOwn lists the files of units that somebody has written for the user, and
-// those that are loaded from templates.
-func listOwn(ctx context.Context, manager object) ([]string, error) {
+// those of the loaded units that are made from them.
+func listOwn(ctx context.Context, manager object, loaded []listedUnit) ([]string, error) {
 	var files []struct{ Path, State string }
 	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &files); err != nil {
 		return nil, err
@@ -163,10 +196,6 @@ func listOwn(ctx context.Context, manager object) ([]string, error) {
 		default:
 			own = append(own, name)
 		}
-	}
-	var loaded []listedUnit
-	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {
-		return nil, err
 	}
 	for _, l := range loaded {
 		if slices.Contains(templates, templateOf(l.Name)) {

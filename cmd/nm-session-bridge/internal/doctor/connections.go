@@ -1,0 +1,161 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// connections finds targets of profiles that the unit names and no profile has.
+// Where NetworkManager does not tell its profiles there are none.
+func (e examination) connections() []Finding {
+	if !e.machine.knowsProfiles {
+		return nil
+	}
+	var found []Finding
+	for _, s := range e.Switches {
+		if s.Template != (observers.Template{}) {
+			found = append(found, e.strangers(s.Template)...)
+		}
+	}
+	return found
+}
+
+// strangers mends all names at once that it knows better: they may stand in one line.
+func (e examination) strangers(template observers.Template) []Finding {
+	const why = "the target is active only while a profile of its name is: what names it so waits in vain"
+	var found []Finding
+	var wrong []string
+	renames := map[string]string{}
+	for _, target := range e.instancesOf(template) {
+		instance, _ := template.Instance(target)
+		words, meant := e.profile(instance)
+		if meant == instance {
+			continue
+		}
+		e.told[target] = true
+		place := e.place(target) + " of " + e.pathNaming(target) + ": "
+		if meant != "" {
+			renames[target] = template.Target(meant)
+			wrong = append(wrong, place+words+renames[target])
+			continue
+		}
+		found = append(found, Finding{
+			What: e.name + ": " + place + words,
+			Why:  why + ", unless such a profile is yet to come",
+			Mend: e.chooseProfile(template),
+		})
+	}
+	if len(wrong) == 0 {
+		return found
+	}
+	return append(found, Finding{What: e.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: e.rename(renames)})
+}
+
+// instancesOf returns the instances of a template that the unit names, or that
+// start it, also those that systemd does not take for names.
+func (e examination) instancesOf(template observers.Template) []string {
+	names := append(e.files.installs(), e.wanters(e.name)...)
+	for _, key := range dependencyKeys() {
+		names = append(names, e.texts(key)...)
+		for _, f := range e.files {
+			names = append(names, f.names("Unit", key)...)
+		}
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		_, isInstance := template.Instance(name)
+		return !isInstance || strings.Contains(name, "%")
+	})
+}
+
+// profile returns the instance that was meant by one, the same if it is a
+// profile's and "" if nobody knows, with words on what is wrong with it.
+func (e examination) profile(instance string) (words, meant string) {
+	profiles := e.machine.profiles
+	if slices.ContainsFunc(profiles, func(name string) bool { return observers.Escape(name) == instance }) {
+		return "", instance
+	}
+	name, isEscaped := observers.Unescape(instance)
+	for _, verbatim := range []string{instance, name, strings.ReplaceAll(name, "/", "-")} {
+		if slices.Contains(profiles, verbatim) {
+			return fmt.Sprintf("units write the profile %q as ", verbatim), observers.Escape(verbatim)
+		}
+	}
+	for _, misspelt := range []string{name, instance} {
+		if right, found := near.Name(misspelt, profiles); found {
+			return fmt.Sprintf("no profile is called %q, but %q is, which units write as ", misspelt, right), observers.Escape(right)
+		}
+	}
+	if !isEscaped {
+		return fmt.Sprintf("no profile is called %q, which units would write as ", instance), observers.Escape(instance)
+	}
+	return fmt.Sprintf("no profile is called %q", name), ""
+}
+
+// pathNaming returns the file of the unit that names another, the unit's own
+// where none does in so many words.
+func (e examination) pathNaming(other string) string {
+	for _, f := range e.files {
+		if (files{f}).name(other) {
+			return f.path
+		}
+	}
+	return e.text("FragmentPath")
+}
+
+// rename is the command that gives the unit other names of targets.
+func (e examination) rename(renames map[string]string) string {
+	if slices.ContainsFunc(e.files, func(f file) bool {
+		return slices.ContainsFunc(f.settings, func(s setting) bool {
+			return slices.ContainsFunc(s.names, func(name string) bool { return renames[name] != "" })
+		})
+	}) {
+		return e.follow(nil, renames, false)
+	}
+	command := "systemctl --user reenable " + quoted(e.name) // takes links away that the unit does not ask for
+	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
+		right := renames[wrong]
+		// The instance of the unit's own template may be what its target is called by.
+		if other, isInstance := sameInstance(e.name, wrong, right); isInstance {
+			now := ""
+			if e.user.unit(right).active() && !e.isOnce() {
+				now = "--now "
+			}
+			return fmt.Sprintf("systemctl --user disable --now %s && systemctl --user enable %s%s", quoted(e.name), now, quoted(other))
+		}
+		command += fmt.Sprintf(" && systemctl --user add-wants %s %s", quoted(right), quoted(e.name))
+	}
+	return command
+}
+
+// sameInstance returns the instance of a unit's template that goes with the
+// right target, where the unit is the instance that goes with the wrong one.
+func sameInstance(unit, wrong, right string) (other string, isInstance bool) {
+	inside := func(name string) string {
+		_, rest, _ := strings.Cut(name, "@")
+		return rest[:max(0, strings.LastIndexByte(rest, '.'))]
+	}
+	if inside(unit) == "" || inside(unit) != inside(wrong) {
+		return "", false
+	}
+	return strings.Replace(unit, "@"+inside(wrong)+".", "@"+inside(right)+".", 1), true
+}
+
+// chooseProfile leaves it to the user which profile was meant.
+func (e examination) chooseProfile(template observers.Template) string {
+	const shown = 5
+	edit := newEdits(e.name, nil)
+	edit.links = true
+	for _, name := range e.machine.profiles {
+		edit.words = append(edit.words, template.Target(observers.Escape(name)))
+	}
+	if more := len(edit.words) - shown; more > 1 {
+		edit.words = append(edit.words[:shown], fmt.Sprintf("or one of %d more that nmcli connection shows", more))
+	}
+	return edit.command()
+}
