@@ -3,6 +3,7 @@ package integration
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -164,6 +165,57 @@ func TestSetHoldsASwitchUntilAuto(t *testing.T) {
 	s.systemctl("stop", bridgeUnit)
 	if out := s.fails(1, "nm-session-bridge set internet offline"); !strings.Contains(out, "does not run") {
 		t.Errorf("set said %q", out)
+	}
+}
+
+func TestSetOfASwitchThatIsSwitchedOff(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.flags("--switches=internet,sleep")
+	s.install()
+	s.online()
+	for _, position := range []string{"open", "auto"} {
+		out := s.fails(1, "nm-session-bridge set lid "+position)
+		for _, words := range []string{"the switch lid is switched off by --switches=internet,sleep", "systemctl --user edit nm-session-bridge"} {
+			if !strings.Contains(out, words) || strings.Contains(out, "\n") {
+				t.Errorf("set lid %s said %q", position, out)
+			}
+		}
+	}
+}
+
+func TestSetOfProfiles(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.profile("br0", "Home Wifi")
+	s.profiles("home", "Home Wifi")
+	const held = "connection is held %s by hand\n"
+	for position, doubt := range map[string]string{
+		"home":              "",
+		`Home\x20Wifi home`: "",
+		"none":              "",
+		"hmoe":              `no profile is called "hmoe", but "home" is, which units write as home`,
+		"moon sun":          `no profile is called "moon"; no profile is called "sun"`,
+		"Home Wifi":         `units write the profile "Home Wifi" as Home\x20Wifi`,
+	} {
+		want := fmt.Sprintf(held, position)
+		if doubt != "" {
+			want += "nm-session-bridge: note: " + doubt
+		}
+		if got := s.user("nm-session-bridge set connection '" + position + "'"); got != strings.TrimSpace(want) {
+			t.Errorf("set connection %q said %q, not %q", position, got, want)
+		}
+		s.profiles(map[string][]string{
+			"home": {"home"}, `Home\x20Wifi home`: {"home", "Home Wifi"}, "hmoe": {"hmoe"}, "moon sun": {"moon", "sun"}, "Home Wifi": {"Home", "Wifi"},
+		}[position]...)
+	}
+	if out := s.user("nm-session-bridge set connection moon 2>&1 >/dev/null"); !strings.Contains(out, "moon") {
+		t.Errorf("on stderr it said %q", out)
+	}
+	s.user("nm-session-bridge set connection auto")
+	s.profiles("home", "Home Wifi")
+	s.must(s.NM.Stop(s.ctx))
+	if out := s.user("nm-session-bridge set connection moon"); out != "connection is held moon by hand" {
+		t.Errorf("without NetworkManager it said %q", out)
 	}
 }
 

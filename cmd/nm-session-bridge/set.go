@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -19,10 +22,12 @@ func setCommand() command {
 		operands: "SWITCH POSITION|auto",
 		summary:  "hold a switch in a position by hand, or let it follow the facts again",
 		notes: `What is held stays so over restarts of nm-session-bridge, until "auto" or the end
-of the login. "status" shows it.`,
+of the login. "status" shows it. The position of connection is the profiles that are
+to count as active, as systemd-escape writes them, with blanks between, or none.`,
 		examples: []example{
 			{"set internet offline", "pretend to be offline, on an expensive hotspot for instance"},
 			{"set lid closed", "try the units of the lid without touching it"},
+			{`set connection 'Home\x20Wifi'`, "pretend to be at home, and nowhere else"},
 			{"set internet auto", "follow the facts again"},
 		},
 		words:   setWords,
@@ -53,21 +58,23 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 	} else {
 		err = client.Hold(ctx, name, position)
 	}
-	var refused api.RefusedError
-	if errors.As(err, &refused) {
-		return usageError{err}
-	}
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out.stdout, words)
+	if doubt := doubtful(name, position); doubt != "" {
+		fmt.Fprintln(out.stderr, "nm-session-bridge: note: "+doubt)
+	}
 	return nil
 }
 
 // acceptable says what is wrong with a position of a switch.
 func acceptable(name, position string) error {
 	for _, s := range observers.Table(observers.Policy{}) {
+		instance, isTarget := s.Template.Instance(strings.TrimSuffix(name, s.Template.Suffix) + s.Template.Suffix)
 		switch {
+		case isTarget:
+			return fmt.Errorf("%s is a target; its switch is set with \"set %s '%s'\"", name, s.Name, instance)
 		case s.Name != name:
 		case position == automatic:
 			return nil
@@ -75,7 +82,36 @@ func acceptable(name, position string) error {
 			return s.Accepts(position)
 		}
 	}
+	if meant, found := near.Name(name, switchNames()); found {
+		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, joined(switchNames()))
+	}
 	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
+}
+
+// doubtful says what is odd about a position that a switch may be held in: a
+// profile that there is none of, or not yet.
+func doubtful(name, position string) string {
+	isSet := slices.ContainsFunc(observers.Table(observers.Policy{}), func(s observers.Switch) bool {
+		return s.Name == name && s.Template != (observers.Template{})
+	})
+	if !isSet || position == automatic || position == observers.None {
+		return ""
+	}
+	names, err := profileNames()
+	if err != nil {
+		return "" // nobody knows
+	}
+	if slices.Contains(names, position) && strings.Contains(position, " ") {
+		words, meant := profiles.Meant(position, names)
+		return words + meant
+	}
+	var doubts []string
+	for _, instance := range strings.Fields(position) {
+		if words, meant := profiles.Meant(instance, names); words != "" {
+			doubts = append(doubts, words+meant)
+		}
+	}
+	return strings.Join(doubts, "; ")
 }
 
 // setWords are the switches, and behind one its positions.

@@ -75,12 +75,6 @@ func (c Client) call(ctx context.Context, method string, args ...any) *dbus.Call
 	return c.conn.Object(Name, Path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
 }
 
-// RefusedError is the bridge's answer to arguments that it does not accept.
-type RefusedError struct{ words string }
-
-// Error is what the bridge said.
-func (e RefusedError) Error() string { return e.words }
-
 // explain puts an error of the bus into words for people.
 func explain(err error) error {
 	var refusal dbus.Error
@@ -90,8 +84,6 @@ func explain(err error) error {
 	switch strings.TrimPrefix(refusal.Name, busName+".Error.") {
 	case "ServiceUnknown", "NameHasNoOwner", "NoReply":
 		return ErrNotRunning
-	case "InvalidArgs":
-		return RefusedError{refusal.Error()}
 	}
 	return refusal
 }

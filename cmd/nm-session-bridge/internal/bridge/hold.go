@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 const heldByHand = "held by hand"
@@ -69,7 +71,11 @@ func (b *Bridge) Held() map[string]string {
 
 func (b *Bridge) find(name string) (*switchState, error) {
 	i := slices.IndexFunc(b.switches, func(s *switchState) bool { return s.Name == name })
-	if i < 0 {
+	isOff := slices.ContainsFunc(observers.Table(observers.Policy{}), func(s observers.Switch) bool { return s.Name == name })
+	switch {
+	case i < 0 && isOff:
+		return nil, fmt.Errorf("the switch %s is switched off by --switches=%s of nm-session-bridge.service; switch it on there (systemctl --user edit nm-session-bridge) and restart the service", name, strings.Join(b.names(), ","))
+	case i < 0:
 		return nil, fmt.Errorf("no switch is called %q; there are %s", name, strings.Join(b.names(), ", "))
 	}
 	return b.switches[i], nil

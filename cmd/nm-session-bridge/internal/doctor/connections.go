@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -33,7 +33,7 @@ func (e examination) strangers(template observers.Template) []Finding {
 	renames := map[string]string{}
 	for _, target := range e.instancesOf(template) {
 		instance, _ := template.Instance(target)
-		words, meant := e.profile(instance)
+		words, meant := profiles.Meant(instance, e.machine.profiles)
 		if meant == instance {
 			continue
 		}
@@ -71,30 +71,6 @@ func (e examination) instancesOf(template observers.Template) []string {
 		_, isInstance := template.Instance(name)
 		return !isInstance || strings.Contains(name, "%")
 	})
-}
-
-// profile returns the instance that was meant by one, the same if it is a
-// profile's and "" if nobody knows, with words on what is wrong with it.
-func (e examination) profile(instance string) (words, meant string) {
-	profiles := e.machine.profiles
-	if slices.ContainsFunc(profiles, func(name string) bool { return observers.Escape(name) == instance }) {
-		return "", instance
-	}
-	name, isEscaped := observers.Unescape(instance)
-	for _, verbatim := range []string{instance, name, strings.ReplaceAll(name, "/", "-")} {
-		if slices.Contains(profiles, verbatim) {
-			return fmt.Sprintf("units write the profile %q as ", verbatim), observers.Escape(verbatim)
-		}
-	}
-	for _, misspelt := range []string{name, instance} {
-		if right, found := near.Name(misspelt, profiles); found {
-			return fmt.Sprintf("no profile is called %q, but %q is, which units write as ", misspelt, right), observers.Escape(right)
-		}
-	}
-	if !isEscaped {
-		return fmt.Sprintf("no profile is called %q, which units would write as ", instance), observers.Escape(instance)
-	}
-	return fmt.Sprintf("no profile is called %q", name), ""
 }
 
 // pathNaming returns the file of the unit that names another, the unit's own

@@ -1,13 +1,18 @@
-// Package profiles reads the names of NetworkManager's connection profiles
+// Package profiles knows NetworkManager's connection profiles by their names
 // (https://networkmanager.dev/docs/api/latest/gdbus-org.freedesktop.NetworkManager.Settings.html).
 package profiles
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 const (
@@ -44,4 +49,28 @@ func Names(ctx context.Context, system *dbus.Conn) ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), missing
+}
+
+// Meant returns the instance of connection@.target that was meant by one: the
+// same if it is a profile's, and "" if nobody knows. The words say what is wrong
+// with it, and go before what is right, where something is.
+func Meant(instance string, profiles []string) (words, meant string) {
+	if slices.ContainsFunc(profiles, func(name string) bool { return observers.Escape(name) == instance }) {
+		return "", instance
+	}
+	name, isEscaped := observers.Unescape(instance)
+	for _, verbatim := range []string{instance, name, strings.ReplaceAll(name, "/", "-")} {
+		if slices.Contains(profiles, verbatim) {
+			return fmt.Sprintf("units write the profile %q as ", verbatim), observers.Escape(verbatim)
+		}
+	}
+	for _, misspelt := range []string{name, instance} {
+		if right, found := near.Name(misspelt, profiles); found {
+			return fmt.Sprintf("no profile is called %q, but %q is, which units write as ", misspelt, right), observers.Escape(right)
+		}
+	}
+	if !isEscaped {
+		return fmt.Sprintf("no profile is called %q, which units would write as ", instance), observers.Escape(instance)
+	}
+	return fmt.Sprintf("no profile is called %q", name), ""
 }
