@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -225,10 +226,44 @@ func TestAHundredProfiles(t *testing.T) {
 	s.systemctl("restart", bridgeUnit)
 	s.secondBridge()
 	s.profiles(append(names, "home")...)
+	s.isReadable("nm-session-bridge status")
+	s.isReadable("nm-session-bridge history")
+	s.isReadable("journalctl --user -t nm-session-bridge -o cat -n 1 SWITCH=connection")
+	lines := s.lines("nm-session-bridge", "monitor")
+	for line := range lines {
+		if strings.Contains(line, "connection") {
+			isBrief(t, "monitor", line)
+			break
+		}
+	}
+	// Every target has something to be said of, but not on one line, nor once for each.
+	s.systemctl("import-environment", "PATH")
+	s.write(".config/systemd/user/connection@.target.d/mine.conf", "[Unit]\nStopWhenUnneeded=yes\n")
+	for _, want := range []string{"changed on disk", "is overridden by connection@.target.d/mine.conf"} {
+		isBrief(t, "doctor", s.finds("", "connection@", want).what)
+		s.systemctl("daemon-reload")
+	}
+	s.must(os.RemoveAll(sandbox.Home + "/.config/systemd/user/connection@.target.d"))
+	s.systemctl("daemon-reload")
 	s.nmcli(append([]string{"connection", "delete"}, names...)...)
 	s.expect("inactive", s.targetsOf(names...)...)
 	s.profiles("home")
 	s.started("home.service", 1)
+}
+
+// isReadable checks that a command of the user prints no line that nobody reads.
+func (s *scene) isReadable(command string) {
+	s.Helper()
+	for line := range strings.Lines(s.user(command)) {
+		isBrief(s.T, command, line)
+	}
+}
+
+func isBrief(t *testing.T, what, line string) {
+	t.Helper()
+	if len(line) > 700 {
+		t.Errorf("%s has a line of %d bytes: %s", what, len(line), line)
+	}
 }
 
 func TestProfilesHeldByHand(t *testing.T) {

@@ -313,7 +313,7 @@ func TestDoctorOnProfiles(t *testing.T) {
 	// What nobody knows better.
 	s.enable("at.service", whileUnit("connection@moon.target"))
 	f := s.finds("", `at.service: connection@moon.target in After=, PartOf=, Requisite= and WantedBy= of `, `no profile is called "moon"`)
-	if want := "systemctl --user edit --full at.service && systemctl --user reenable at.service  # " + strings.Join([]string{home, work, "connection@home.target"}, ", "); f.mend != want {
+	if want := "systemctl --user edit --full at.service && systemctl --user reenable at.service  # there are " + home + ", " + work + " and connection@home.target"; f.mend != want {
 		t.Errorf("it is mended by %s, not %s", f.mend, want)
 	}
 	s.systemctl("disable", "at.service")

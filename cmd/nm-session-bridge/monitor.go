@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/status"
 )
 
@@ -104,12 +105,12 @@ func tellInWords(file *os.File) func(change) {
 		}
 		reason := ""
 		if c.Reason != "" {
-			reason = "  " + c.Reason
+			reason = "  " + brief.Text(c.Reason)
 		}
 		from := ""
 		if c.From != "" {
-			from = c.From + " → "
+			from = brief.Words(c.From) + " → "
 		}
-		fmt.Fprintf(file, "%s  %-*s  %s%s%s\n", clock, width, c.Switch, from, style.Bold(c.To), reason)
+		fmt.Fprintf(file, "%s  %-*s  %s%s%s\n", clock, width, c.Switch, from, style.Bold(brief.Words(c.To)), reason)
 	}
 }

@@ -124,14 +124,12 @@ func sameInstance(unit, wrong, right string) (other string, isInstance bool) {
 
 // chooseProfile leaves it to the user which profile was meant.
 func (e examination) chooseProfile(template observers.Template) string {
-	const shown = 5
+	var targets []string
+	for _, name := range e.machine.profiles {
+		targets = append(targets, template.Target(observers.Escape(name)))
+	}
 	edit := newEdits(e.name, nil)
 	edit.links = true
-	for _, name := range e.machine.profiles {
-		edit.words = append(edit.words, template.Target(observers.Escape(name)))
-	}
-	if more := len(edit.words) - shown; more > 1 {
-		edit.words = append(edit.words[:shown], fmt.Sprintf("or one of %d more that nmcli connection shows", more))
-	}
+	edit.words = []string{"there are " + few(targets)}
 	return edit.command()
 }

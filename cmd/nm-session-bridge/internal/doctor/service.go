@@ -137,7 +137,7 @@ func (p *patient) reload() []Finding {
 		return nil
 	}
 	return []Finding{{
-		What: listed(changed) + " changed on disk and the user manager has not read that",
+		What: few(changed) + " changed on disk and the user manager has not read that",
 		Why:  "what is in the files does not count yet",
 		Mend: "systemctl --user daemon-reload",
 	}}

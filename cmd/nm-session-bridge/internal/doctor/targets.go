@@ -11,6 +11,7 @@ import (
 // ownTargets finds targets of ours that are not there or not as they must be.
 func (p *patient) ownTargets() []Finding {
 	var found []Finding
+	told := map[string]bool{} // of templates: their instances have it from them
 	for _, name := range p.targets {
 		target := p.user.unit(name)
 		switch {
@@ -21,8 +22,10 @@ func (p *patient) ownTargets() []Finding {
 				Mend: "systemctl --user unmask " + name,
 			})
 		case target.load() == "loaded":
-			if lacks := faults(target); len(lacks) > 0 {
+			template := templateOf(name)
+			if lacks := faults(target); len(lacks) > 0 && !told[template] {
 				found = append(found, overridden(target, lacks))
+				told[template] = template != ""
 			}
 		case p.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise that is the finding
 			found = append(found, Finding{

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,15 @@ func listed(words []string) string {
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// few joins words as a sentence does, of many only the first.
+func few(words []string) string {
+	const most = 6
+	if len(words) > most {
+		words = append(slices.Clone(words[:most-1]), fmt.Sprintf("%d more", len(words)-most+1))
+	}
+	return listed(words)
 }
 
 // settings writes the names of unit file settings as a person writes them.

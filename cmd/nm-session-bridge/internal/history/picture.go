@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
 )
 
 // Style is how a history is drawn.
@@ -153,7 +155,7 @@ func (p *picture) totals(row Row) {
 		if i > 0 && (total == 0 || position == Unknown && total < shortestGap) {
 			continue
 		}
-		item := position + " " + words(total)
+		item := brief.Words(position) + " " + words(total)
 		if position != Unknown && known > 0 {
 			item += " (" + share(total, known) + ")"
 		}
@@ -240,7 +242,7 @@ func (p *picture) transitions(all []Transition) {
 		change = max(change, utf8.RuneCountInString(t.change()))
 	}
 	for _, t := range shown {
-		why := t.Reason
+		why := brief.Text(t.Reason)
 		if t.Result != "" {
 			why += " (" + t.Result + ")"
 		}
@@ -249,4 +251,4 @@ func (p *picture) transitions(all []Transition) {
 	}
 }
 
-func (t Transition) change() string { return t.From + " → " + t.To }
+func (t Transition) change() string { return brief.Words(t.From) + " → " + brief.Words(t.To) }

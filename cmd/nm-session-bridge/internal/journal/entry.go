@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
 )
 
 // Identifier is what the entries are known by (journalctl -t), wherever the
@@ -53,13 +55,13 @@ func (e entry) sentence() string {
 //
 //	internet is offline: Connectivity=None State=ConnectedSite; internet-offline.target after 10.18ms
 func (e entry) transition() string {
-	said := e.message
+	said := brief.Words(e.message)
 	if reason := e.text("reason"); reason != "" {
-		said += ": " + reason
+		said += ": " + brief.Text(reason)
 	}
 	said += ";"
-	if targets := strings.Fields(e.text("targets")); len(targets) > 0 {
-		said += " " + strings.Join(targets, " and ")
+	if targets := e.text("targets"); targets != "" {
+		said += " " + brief.Words(strings.ReplaceAll(targets, " ", " and "))
 	}
 	said += " after " + e.text("duration")
 	if result := e.text("result"); result != "" {

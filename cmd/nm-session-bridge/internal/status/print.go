@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
 )
 
 // Print writes the report for people: what is, in bold, and beside it why.
@@ -38,14 +40,23 @@ func (r Report) Print(w io.Writer, now time.Time, style Style) {
 	}
 }
 
+// widest is how wide a column may be. What is longer sticks out on its own line.
+const widest = 48
+
 // widths returns how wide the columns are.
 func (r Report) widths() (names, positions, units int) {
+	fit := func(width *int, words string) {
+		if len(words) <= widest {
+			*width = max(*width, len(words))
+		}
+	}
 	for _, s := range r.Switches {
-		names, positions = max(names, len(s.Name)), max(positions, len(s.Position))
+		fit(&names, s.Name)
+		fit(&positions, s.Position)
 		for _, t := range s.Targets {
-			units = max(units, len("  ● ")+len(t.Name))
+			fit(&units, "  ● "+t.Name)
 			for _, u := range t.Units {
-				units = max(units, len("      ● ")+len(u.Name))
+				fit(&units, "      ● "+u.Name)
 			}
 		}
 	}
@@ -68,10 +79,10 @@ func (p printer) switchLine(s Switch, names, positions int) {
 	if s.Held {
 		notes = append(notes, p.Warn("held by hand")+", \"nm-session-bridge set "+s.Name+" auto\" ends that")
 	} else if s.Reason != "" {
-		notes = append(notes, s.Reason)
+		notes = append(notes, brief.Text(s.Reason))
 	}
 	if s.Doubt != "" {
-		notes = append(notes, p.Warn("in doubt")+": "+s.Doubt)
+		notes = append(notes, p.Warn("in doubt")+": "+brief.Text(s.Doubt))
 	}
 	if s.Source != "" {
 		notes = append(notes, s.Source)
@@ -79,7 +90,7 @@ func (p printer) switchLine(s Switch, names, positions int) {
 	if s.Lock != "" {
 		notes = append(notes, "delay lock "+s.Lock)
 	}
-	p.line(fmt.Sprintf("%s  %s  %s", p.Bold(pad(s.Name, names)), p.Bold(pad(s.Position, positions)), strings.Join(notes, "; ")))
+	p.line(fmt.Sprintf("%s  %s  %s", p.Bold(pad(s.Name, names)), p.Bold(pad(brief.Words(s.Position), positions)), strings.Join(notes, "; ")))
 }
 
 // when says a time so that one sees how long ago it was.

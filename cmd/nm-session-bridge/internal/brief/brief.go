@@ -1,0 +1,40 @@
+// Package brief shortens what a person reads and what may be long: a hundred
+// profiles may be active at once.
+package brief
+
+import (
+	"fmt"
+	"strings"
+)
+
+// How many bytes there are to be of one thing: a list is to fit in a line, and
+// the longest reason that a service gives in its own words in two.
+const (
+	longestList = 100
+	longestText = 200
+)
+
+// Words shortens a list with blanks in between to its first words, and says how
+// many more there are.
+func Words(list string) string {
+	if len(list) <= longestList {
+		return list
+	}
+	words := strings.Fields(list)
+	shown := Text(words[0])
+	for i, word := range words[1:] {
+		if len(shown)+len(word) >= longestList {
+			return fmt.Sprintf("%s and %d more", shown, len(words)-1-i)
+		}
+		shown += " " + word
+	}
+	return shown
+}
+
+// Text shortens text.
+func Text(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestText], "") + "…"
+}
