@@ -398,6 +398,63 @@ func TestDoctorOnTheStartLimit(t *testing.T) {
 	s.expect("active", "sync.service")
 }
 
+func TestDoctorOnWhatHasFailed(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.enable("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "no-such-chat --online", 1))
+	s.user("systemctl --user start gone.service || true") // which systemd knows at once, or not
+	s.expect("failed", "gone.service")
+	f := s.finds("", "gone.service, which internet-online.target wants, has failed", "no-such-chat is missing or cannot be run (exit-code, 203/EXEC)")
+	if want := "journalctl --user -u gone.service  # says why; when that is mended: systemctl --user restart gone.service"; f.mend != want {
+		t.Errorf("it is mended by %s, not %s", f.mend, want)
+	}
+	s.user(f.mend)
+	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "/bin/false", 1))
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", "gone.service")
+	s.expect("failed", "gone.service")
+	s.finds("", "gone.service, which internet-online.target wants, has failed: exit-code, status 1")
+
+	// As the recipe has it: a target of the user's own lies between.
+	s.write("gone.service", strings.ReplaceAll(strings.Replace(syncUnit, "/bin/sleep infinity", "/bin/sh -c 'kill -SEGV $$$$'", 1), "internet-online", "mine"))
+	s.write("mine.target", whileUnit("internet-online.target"))
+	s.systemctl("daemon-reload")
+	s.systemctl("reenable", "gone.service")
+	s.systemctl("enable", "--now", "mine.target")
+	s.expect("active", "mine.target")
+	s.expect("failed", "gone.service")
+	s.finds("", "gone.service, which mine.target wants, has failed: ")
+	s.write("gone.service", whileUnit("mine.target"))
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", "gone.service")
+	s.clean("")
+}
+
+func TestDoctorOnARecipeThatIsNotEnabledYet(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	for recipe, units := range map[string][]string{
+		"timer": {"calendars.timer"},
+		"both":  {"online-and-open.target"},
+		"mail":  {"mail-sync.service"},
+		"vpn":   nil,
+		"home":  nil,
+		"away":  nil,
+	} {
+		s.user(program + " recipe add " + recipe)
+		found, summary := s.doctor("")
+		for i, unit := range units {
+			if len(found) != len(units) || !strings.HasPrefix(found[i].what, unit+": WantedBy=") || !strings.HasSuffix(found[i].what, "but the unit is not enabled") {
+				t.Errorf("of the recipe %s it finds %q", recipe, found)
+			}
+		}
+		if len(found) != len(units) {
+			t.Errorf("of the recipe %s it says %q; %s", recipe, found, summary)
+		}
+		s.user("rm .config/systemd/user/*.service .config/systemd/user/*.t* 2>/dev/null; systemctl --user daemon-reload")
+	}
+}
+
 func TestDoctorOnNetworkManager(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.must(s.NM.Stop(s.ctx))

@@ -54,7 +54,7 @@ func checks() []check {
 		{"environment", (*patient).environment, theManager},
 		{"reload", (*patient).reload, theManager},
 		{"units", (*patient).units, theManager},
-		{"start limits", (*patient).startLimits, theManager},
+		{"failures", (*patient).failures, theManager},
 		{"delay of sleep", (*patient).delay, theManagerAndLogind},
 	}
 }

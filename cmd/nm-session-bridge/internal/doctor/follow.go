@@ -7,7 +7,7 @@ import "slices"
 // names; "" takes them out. With install the targets also get to want the unit.
 func (e examination) follow(targets []string, renames map[string]string, install bool) string {
 	edit := newEdits(e.name, e.files)
-	triggered := len(e.texts("TriggeredBy")) > 0
+	triggered := e.isTriggered()
 	rename := func(name string) string {
 		if other, wrong := renames[name]; wrong {
 			return other

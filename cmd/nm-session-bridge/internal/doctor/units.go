@@ -228,12 +228,20 @@ func (e examination) unreached() []Finding {
 // isStartedOtherwise tells whether a target of ours starts the unit, or another
 // unit than those that start things at a login.
 func (e examination) isStartedOtherwise() bool {
-	if len(e.wanters(e.name)) > 0 || len(e.texts("TriggeredBy")) > 0 {
+	if len(e.wanters(e.name)) > 0 || e.isTriggered() {
 		return true
 	}
 	by := slices.Concat(e.texts("WantedBy"), e.texts("RequiredBy"), e.texts("UpheldBy"), e.texts("BoundBy"))
 	return slices.ContainsFunc(by, func(other string) bool {
 		return !strings.HasSuffix(other, ".target") || isOwnPath(e.user.unit(other).text("FragmentPath"))
+	})
+}
+
+// isTriggered tells whether another unit of the user's, such as a timer, starts
+// the unit. The manager itself tells it only while it has both loaded.
+func (e examination) isTriggered() bool {
+	return len(e.texts("TriggeredBy")) > 0 || slices.ContainsFunc(e.user.own, func(other string) bool {
+		return slices.Contains(e.user.unit(other).texts("Triggers"), e.name)
 	})
 }
 
@@ -252,22 +260,4 @@ func (e examination) notEnabled(key, target string, installed bool) Finding {
 		f.Mend = "systemctl --user enable --now " + quoted(e.name)
 	}
 	return f
-}
-
-// startLimits finds what systemd has given up starting.
-func (p *patient) startLimits() []Finding {
-	var found []Finding
-	for _, target := range p.targets {
-		t := p.user.unit(target)
-		for _, name := range t.wants() {
-			if u := p.user.unit(name); t.active() && u.text("Result") == "start-limit-hit" {
-				found = append(found, Finding{
-					What: fmt.Sprintf("%s has failed under the active %s: start-limit-hit", name, target),
-					Why:  "it was started too often in a short time, and systemd does not start it again",
-					Mend: fmt.Sprintf("systemctl --user reset-failed %s && systemctl --user start %s", quoted(name), quoted(name)),
-				})
-			}
-		}
-	}
-	return found
 }

@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// exitExec is the exit status of a service whose program could not be run
+// (systemd.exec(5), "Process Exit Codes").
+const exitExec = 203
+
+// failures finds what our targets start and what has failed.
+func (p *patient) failures() []Finding {
+	var found []Finding
+	seen := map[string]bool{}
+	for _, target := range p.targets {
+		found = append(found, p.failedUnder(target, target, seen)...)
+	}
+	return found
+}
+
+// failedUnder finds the failed ones of what a target wants, and of what targets among
+// that want. The root is the target of ours that this began with.
+func (p *patient) failedUnder(target, root string, seen map[string]bool) []Finding {
+	var found []Finding
+	for _, name := range p.user.unit(target).wants() {
+		if seen[name] || slices.Contains(p.targets, name) {
+			continue
+		}
+		seen[name] = true
+		u := p.user.unit(name)
+		switch result := u.text("Result"); {
+		case result == "start-limit-hit" && !p.user.unit(root).active():
+			// the next time is another
+		case result == "start-limit-hit":
+			found = append(found, Finding{
+				What: fmt.Sprintf("%s has failed under the active %s: start-limit-hit", name, target),
+				Why:  "it was started too often in a short time, and systemd does not start it again",
+				Mend: fmt.Sprintf("systemctl --user reset-failed %s && systemctl --user start %s", quoted(name), quoted(name)),
+			})
+		case u.text("ActiveState") == "failed":
+			found = append(found, Finding{
+				What: fmt.Sprintf("%s, which %s wants, has failed: %s", name, target, u.failure()),
+				Why:  "the target starts it, and it ended so",
+				Mend: fmt.Sprintf("journalctl --user -u %s  # says why; when that is mended: systemctl --user restart %s", quoted(name), quoted(name)),
+			})
+		}
+		if strings.HasSuffix(name, ".target") {
+			found = append(found, p.failedUnder(name, root, seen)...)
+		}
+	}
+	return found
+}
+
+// failure says how a unit has failed.
+func (u unit) failure() string {
+	result, status := u.text("Result"), property[int32](u.properties, "ExecMainStatus")
+	switch {
+	case result != "exit-code":
+		return result
+	case status == exitExec:
+		return fmt.Sprintf("its program %s is missing or cannot be run (%s, 203/EXEC)", u.program(), result)
+	}
+	return fmt.Sprintf("%s, status %d", result, status)
+}
+
+// program is what a service runs (org.freedesktop.systemd1(5), ExecStart).
+func (u unit) program() string {
+	commands, _ := u.properties["ExecStart"].Value().([][]any)
+	if len(commands) == 0 || len(commands[0]) == 0 {
+		return ""
+	}
+	path, _ := commands[0][0].(string)
+	return path
+}
