@@ -20,10 +20,15 @@ type report struct {
 		Held                                 bool
 		Targets                              []struct {
 			Name, Active string
-			Units        []struct{ Name, Active, Sub, Result string }
+			Units        []boundUnit
 		}
 	}
 	Facts map[string]string
+}
+
+type boundUnit struct {
+	Name, Active, Sub, Result string
+	Units                     []boundUnit
 }
 
 // states returns the states of switches, targets and units by name.
@@ -118,6 +123,37 @@ func TestStatusTellsSwitchesTargetsAndWhatIsBoundToThem(t *testing.T) {
 		t.Errorf("status does not say that the bridge is down:\n%s", words)
 	}
 	s.fails(1, "env -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR nm-session-bridge status")
+}
+
+func TestStatusTellsWhatIsBoundToTheUsersOwnTargets(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("one.target", strings.Replace(whileUnit("internet-online.target"), "[Service]\nExecStart=/bin/sleep infinity\n", "Wants=lid-open.target\n", 1))
+	s.enable("two.target", "[Unit]\nWants=one.target\n[Install]\nWantedBy=one.target\n") // a loop
+	s.enable("three.target", "[Install]\nWantedBy=two.target\n")
+	s.enable("one.service", whileUnit("one.target"))
+	s.enable("two.service", whileUnit("two.target"))
+	s.enable("three.service", whileUnit("three.target"))
+	s.install()
+	s.online()
+	s.expect("active", "one.service", "two.service", "three.service")
+	words := s.user("nm-session-bridge status")
+	const want = `
+  ● internet-online.target    active
+      ● one.target            active (active)
+          ● one.service       active (running)
+          ● two.target        active (active)
+              ● three.target  active (active)
+              ● two.service   active (running)
+  ○ internet-offline.target   inactive
+`
+	if !strings.Contains(words, want) {
+		t.Errorf("status says\n%s\nwithout%s", words, want)
+	}
+	switches := s.json(0, "nm-session-bridge status --json").Switches
+	one := switches[0].Targets[0].Units[0]
+	if one.Name != "one.target" || len(one.Units) != 2 || one.Units[0].Name != "one.service" || one.Units[1].Units[1].Name != "two.service" {
+		t.Errorf("status --json says %+v", one)
+	}
 }
 
 func TestSetHoldsASwitchUntilAuto(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -28,7 +29,12 @@ type UnitState struct {
 	Load, Active, Sub string
 	// Result is why a service failed, as "exit-code"; "success" or "" otherwise.
 	Result string
+	// Bound are, of a target, the units that are bound to it in turn.
+	Bound []UnitState
 }
+
+// deepest is how many targets deep the bound units are followed.
+const deepest = 3
 
 // bindings are the dependencies by which a unit starts or stops with a target,
 // seen from the target: what it wants, and who is PartOf=, BindsTo=, Requires=
@@ -63,24 +69,41 @@ func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetSta
 			Active: text(properties, "ActiveState"),
 			Since:  timestamp(properties, "StateChangeTimestamp"),
 		}
-		bound := map[string]bool{}
-		for _, binding := range bindings() {
-			units, _ := properties[binding].Value().([]string)
-			for _, unit := range units {
-				bound[unit] = !slices.Contains(targets, unit)
+		if state.Bound, err = bound(ctx, conn, properties, targets, []string{name}); err != nil {
+			return nil, err
+		}
+		states = append(states, state)
+	}
+	return states, nil
+}
+
+// bound returns the units that are bound to a target of these properties, but
+// for the managed ones and those that it was come by: neither loops nor what is
+// told elsewhere. At first the latter is the target alone.
+func bound(ctx context.Context, conn *dbus.Conn, target map[string]dbus.Variant, managed, way []string) ([]UnitState, error) {
+	names := map[string]bool{}
+	for _, binding := range bindings() {
+		units, _ := target[binding].Value().([]string)
+		for _, unit := range units {
+			if !slices.Contains(managed, unit) && !slices.Contains(way, unit) {
+				names[unit] = true
 			}
 		}
-		for _, unit := range slices.Sorted(maps.Keys(bound)) {
-			if !bound[unit] {
-				continue
-			}
-			properties, err := unitProperties(ctx, conn, unit)
-			if err != nil {
+	}
+	var states []UnitState
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		properties, err := unitProperties(ctx, conn, name)
+		if err != nil {
+			return nil, err
+		}
+		state := UnitState{
+			Name: name, Load: text(properties, "LoadState"), Active: text(properties, "ActiveState"),
+			Sub: text(properties, "SubState"), Result: text(properties, "Result"),
+		}
+		if strings.HasSuffix(name, ".target") && len(way) < deepest {
+			if state.Bound, err = bound(ctx, conn, properties, managed, append(slices.Clone(way), name)); err != nil {
 				return nil, err
 			}
-			state.Bound = append(state.Bound, UnitState{
-				unit, text(properties, "LoadState"), text(properties, "ActiveState"), text(properties, "SubState"), text(properties, "Result"),
-			})
 		}
 		states = append(states, state)
 	}

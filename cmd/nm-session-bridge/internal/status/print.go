@@ -21,14 +21,8 @@ func (r Report) Print(w io.Writer, now time.Time, style Style) {
 	for _, s := range r.Switches {
 		p.switchLine(s, names, positions)
 		for _, t := range s.Targets {
-			p.unitLine("  ", t.Name, t.Active, "", units)
-			for _, u := range t.Units {
-				note := u.Sub
-				if u.Result != "" {
-					note += ", " + u.Result
-				}
-				p.unitLine("      ", u.Name, u.Active, note, units)
-			}
+			p.unitLine(indent, t.Name, t.Active, "", units)
+			p.units(indent+deeper, t.Units, units)
 		}
 	}
 	if names := r.factNames(); len(names) > 0 {
@@ -40,6 +34,12 @@ func (r Report) Print(w io.Writer, now time.Time, style Style) {
 	}
 }
 
+// How far targets are indented, and how much farther what is bound to them.
+const (
+	indent = "  "
+	deeper = "    "
+)
+
 // widest is how wide a column may be. What is longer sticks out on its own line.
 const widest = 48
 
@@ -50,14 +50,19 @@ func (r Report) widths() (names, positions, units int) {
 			*width = max(*width, len(words))
 		}
 	}
+	var fitUnits func(indent string, all []Unit)
+	fitUnits = func(indent string, all []Unit) {
+		for _, u := range all {
+			fit(&units, indent+"● "+u.Name)
+			fitUnits(indent+deeper, u.Units)
+		}
+	}
 	for _, s := range r.Switches {
 		fit(&names, s.Name)
 		fit(&positions, s.Position)
 		for _, t := range s.Targets {
-			fit(&units, "  ● "+t.Name)
-			for _, u := range t.Units {
-				fit(&units, "      ● "+u.Name)
-			}
+			fit(&units, indent+"● "+t.Name)
+			fitUnits(indent+deeper, t.Units)
 		}
 	}
 	return names, positions, units
@@ -107,6 +112,18 @@ func (p printer) when(t time.Time) string {
 		return fmt.Sprintf("%s (%d h %d min)", clock, int(ago.Hours()), int(ago.Minutes())%60)
 	}
 	return fmt.Sprintf("%s (%d d)", t.Local().Format("2006-01-02 15:04"), int(ago/day))
+}
+
+// units lists units, and below each target what is bound to it.
+func (p printer) units(indent string, all []Unit, width int) {
+	for _, u := range all {
+		note := u.Sub
+		if u.Result != "" {
+			note += ", " + u.Result
+		}
+		p.unitLine(indent, u.Name, u.Active, note, width)
+		p.units(indent+deeper, u.Units, width)
+	}
 }
 
 func (p printer) unitLine(indent, name, active, note string, width int) {

@@ -63,6 +63,8 @@ type Unit struct {
 	Sub    string `json:"sub"`
 	// Result is systemd's word for why a service failed.
 	Result string `json:"result,omitempty"`
+	// Units are, of a target of the user's own, those that start or stop with it.
+	Units []Unit `json:"units,omitempty"`
 }
 
 // Make makes a report of what was found out. state is nil where no bridge answers,
@@ -122,17 +124,23 @@ func target(t systemdctl.TargetState) Target {
 	if t.Load != "loaded" && t.Active != "active" {
 		view.Active = t.Load
 	}
-	for _, u := range t.Bound {
-		unit := Unit{Name: u.Name, Active: u.Active, Sub: u.Sub, Result: u.Result}
-		if u.Load != "loaded" {
-			unit.Active = u.Load
-		}
-		if strings.TrimSpace(unit.Result) == "success" {
-			unit.Result = ""
-		}
-		view.Units = append(view.Units, unit)
-	}
+	view.Units = append(view.Units, units(t.Bound)...)
 	return view
+}
+
+func units(bound []systemdctl.UnitState) []Unit {
+	var views []Unit
+	for _, u := range bound {
+		view := Unit{Name: u.Name, Active: u.Active, Sub: u.Sub, Result: u.Result, Units: units(u.Bound)}
+		if u.Load != "loaded" {
+			view.Active = u.Load
+		}
+		if view.Result == "success" {
+			view.Result = ""
+		}
+		views = append(views, view)
+	}
+	return views
 }
 
 // factNames returns the names of what the services said. Facts about a switch
