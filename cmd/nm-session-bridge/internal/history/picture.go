@@ -152,7 +152,7 @@ func (p *picture) totals(row Row) {
 	var lengths []int // in columns
 	for i, position := range append(slices.Clone(row.Positions), Unknown) {
 		total := row.total(position, p.window)
-		if i > 0 && (total == 0 || position == Unknown && total < shortestGap) {
+		if total == 0 || position == Unknown && total < shortestGap {
 			continue
 		}
 		item := brief.Words(position) + " " + words(total)

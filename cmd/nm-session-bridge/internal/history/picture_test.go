@@ -72,6 +72,14 @@ Mon 08:00:00  lid  closed → open  LidClosed=false
 Mon 12:00:00  lid  open → closed  LidClosed=true
 Mon 13:30:01  lid  closed → open  LidClosed=false
 `},
+		"a moment, and never in the first position": {Window{at("15:00:00"), at("15:00:02")}, Style{Width: 50}, "internet", `
+Mon 2 Nov 15:00:00 – 15:00:02
+
+internet  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+          ╵15:00:00           ╵15:00:01
+
+internet  ░ offline 2 s (100 %)
+`},
 		"nothing but online": {Window{at("08:30:00"), at("11:00:00")}, Style{Width: 50}, "internet", `
 Mon 2 Nov 08:30 – 11:00
 
