@@ -52,8 +52,11 @@ func completion(stdout io.Writer, operands []string) error {
 		}
 		return nil
 	}
-	if len(operands) != 1 || !slices.Contains(shells(), operands[0]) {
-		return usageError{fmt.Errorf("completion takes one shell, %s, not %q", strings.Join(shells(), ", "), operands)}
+	switch {
+	case len(operands) != 1:
+		return usageError{fmt.Errorf("completion takes one shell: %s", strings.Join(shells(), ", "))}
+	case !slices.Contains(shells(), operands[0]):
+		return usageError{fmt.Errorf("no completion is there for %q; shells are %s", operands[0], strings.Join(shells(), ", "))}
 	}
 	script, err := completionScript(operands[0])
 	if err == nil {

@@ -228,7 +228,7 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(filepath.Dir(p.record())) // stays where something else is in it
+	p.removeEmpty(append(removed, p.record()))
 	if err := manager.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading the user manager: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestWrongUsage(t *testing.T) {
 		"recipe --now":          {"--now", "no flags"},
 		"uninstall -- --now":    {`"--now"`, "only flags"},
 		"completion":            {"bash, fish, zsh"},
-		"completion tcsh":       {`"tcsh"`, "bash, fish, zsh"},
+		"completion tcsh":       {`for "tcsh"; shells are bash, fish, zsh`},
 		"completion zsh bash":   {"bash, fish, zsh"},
 		"version 2":             {`"2"`},
 	} {
@@ -141,6 +142,34 @@ func TestRecipeListNamesEachOnALine(t *testing.T) {
 		}
 		if at := strings.Index(lines[i], r.Summary); at != strings.Index(lines[0], systemdctl.Recipes()[0].Summary) {
 			t.Errorf("%q is not aligned with %q", lines[i], lines[0])
+		}
+	}
+}
+
+func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
+	for name, test := range map[string]struct{ program, want string }{
+		"none":  {"", "build: Go is missing, 1.24 or newer: see https://go.dev/doc/install\n"},
+		"older": {"#!/bin/sh\necho go1.19.8\n", "build: go1.19.8 is too old, 1.24 or newer is needed: see https://go.dev/doc/install\n"},
+	} {
+		path := t.TempDir()
+		for _, tool := range []string{"dirname", "mktemp", "rm"} {
+			place, err := exec.LookPath(tool)
+			if err == nil {
+				err = os.Symlink(place, filepath.Join(path, tool))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if test.program != "" {
+			if err := os.WriteFile(filepath.Join(path, "go"), []byte(test.program), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		install := exec.Command("dist/install", "--now")
+		install.Env = []string{"PATH=" + path}
+		if out, err := install.CombinedOutput(); err == nil || string(out) != test.want {
+			t.Errorf("%s: %v, it says %q, not %q", name, err, out, test.want)
 		}
 	}
 }

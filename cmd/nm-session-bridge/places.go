@@ -92,6 +92,19 @@ func (p places) man(page string) string {
 	return filepath.Join(p.data, "man", "man"+strings.TrimPrefix(filepath.Ext(page), "."), page)
 }
 
+// removeEmpty removes the directories that install may have made for files that
+// are gone, where nothing is in them. A link that the user has put in the place of
+// one stays, as does the home itself.
+func (p places) removeEmpty(paths []string) {
+	for _, path := range paths {
+		for dir := filepath.Dir(path); strings.HasPrefix(dir, p.home+"/") || strings.HasPrefix(dir, p.data+"/"); dir = filepath.Dir(dir) {
+			if syscall.Rmdir(dir) != nil {
+				break
+			}
+		}
+	}
+}
+
 // files are what install writes: this program, its manual, the units, and the
 // completions of the shells that look for them in a user's home; zsh does not.
 func (p places) files() ([]systemdctl.File, error) {
