@@ -88,3 +88,28 @@ func TestPowerStaysAsItIsWhenUPowerGoes(t *testing.T) {
 	s.started("power-ac.target", 1)
 	s.started("power-battery.target", 1)
 }
+
+// Without UPower logind is asked, which is known only once UPower has been.
+func TestItIsReadyOnceThePowerIsKnown(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	for range 10 {
+		s.systemctl("reset-failed", bridgeUnit) // and forget how often it was started
+		s.systemctl("stop", bridgeUnit)
+		s.settle()
+		s.systemctl("stop", "power-ac.target") // whose position it would adopt
+		s.systemctl("start", bridgeUnit)
+	}
+	observing := 0
+	for line := range strings.Lines(s.log()) {
+		if strings.HasPrefix(line, "observing ") {
+			observing++
+			if !strings.Contains(line, " power=ac ") {
+				t.Error(line)
+			}
+		}
+	}
+	if observing != 11 {
+		t.Errorf("11 starts, of which %d are in the log", observing)
+	}
+}

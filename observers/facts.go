@@ -30,6 +30,7 @@ type Facts struct {
 	children []Facts  // by path
 	silent   []string // properties whose changes the service does not signal
 	polled   []string // those of them that are read again and again
+	served   Need     // what was demanded when they were read
 }
 
 // World holds the latest facts by the ID of their source.
@@ -68,6 +69,20 @@ func (f Facts) Polled(property string) bool {
 	return slices.Contains(f.polled, property)
 }
 
+// Serve tells whether the facts are what was to be heard for a need, be it a
+// problem.
+func (f Facts) Serve(need Need) bool {
+	switch {
+	case f.Source == "":
+		return false
+	case need == Dormant:
+		return true
+	case f.Problem != "":
+		return !f.Awaited
+	}
+	return need == Watched || f.served >= need
+}
+
 // Keeps tells whether a property is kept true by signals. One that is not was
 // true when the facts were read.
 func (f Facts) Keeps(property string) bool {
@@ -75,6 +90,6 @@ func (f Facts) Keeps(property string) bool {
 }
 
 func (f Facts) equal(g Facts) bool {
-	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited &&
+	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.served == g.served &&
 		maps.Equal(f.values, g.values) && slices.Equal(f.silent, g.silent) && slices.Equal(f.polled, g.polled) && slices.EqualFunc(f.children, g.children, Facts.equal)
 }

@@ -72,6 +72,7 @@ type Observer struct {
 	turn       int      // of polling, since it was demanded
 	polling    []string // silent properties that are still to be read in this turn
 	polled     []string // those that are read again and again
+	served     Need     // what was demanded when everything was last read
 	backoff    time.Duration
 	sent       Facts
 }
@@ -221,7 +222,7 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	o.stopReading()
 	o.backoff = firstRetry
 	o.checked = len(o.source.Doubtful) == 0
-	o.silent, o.polled = nil, nil
+	o.silent, o.polled, o.served = nil, nil, Dormant
 	o.leaving, o.complained = false, false
 	clear(o.values)
 	o.children.toBeRead() // a session outlives its logind, and what was said last of it counts
@@ -363,7 +364,7 @@ func (o *Observer) set(name string, content any, sequence dbus.Sequence) {
 // demanded begins or ends to read the service.
 func (o *Observer) demanded(ctx context.Context, need Need) (Facts, bool) {
 	before := o.need
-	o.need, o.turn, o.polled = need, 0, nil
+	o.need, o.turn, o.polled, o.served = need, 0, nil, Dormant
 	o.poll.Stop()
 	if interval := need.interval(); interval > 0 {
 		o.poll.Reset(interval)
@@ -464,7 +465,7 @@ func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {
 		return o.readingFailed(err)
 	}
 	o.backoff = firstRetry
-	o.leaving = false
+	o.leaving, o.served = false, o.need
 	o.polled = slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool { return o.source.Doubtful[name] > o.need })
 	for name, content := range picked {
 		o.set(name, content, call.ResponseSequence)
@@ -566,7 +567,7 @@ func (o *Observer) facts() Facts {
 	}
 	return Facts{
 		Source: o.source.ID, Path: o.source.Path, Owner: o.owner, values: values,
-		children: o.children.facts(), silent: o.silent, polled: o.polled,
+		children: o.children.facts(), silent: o.silent, polled: o.polled, served: o.served,
 	}
 }
 

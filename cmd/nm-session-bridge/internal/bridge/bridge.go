@@ -203,8 +203,7 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 func (b *Bridge) Heard() bool {
 	for _, s := range b.switches {
 		for _, source := range s.Sources {
-			facts := b.world[source.ID]
-			if facts.Source == "" || facts.Awaited && b.demanded[source.ID] != observers.Dormant {
+			if !b.world[source.ID].Serve(b.demanded[source.ID]) {
 				return false
 			}
 		}

@@ -56,6 +56,19 @@ func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer) {
 
 var facts = observers.Facts{Source: "org.example.Door"}
 
+func TestASourceThatIsToBePolledHasNotBeenHeardBefore(t *testing.T) {
+	b, _, reading, _ := begin()
+	*reading = observers.Reading{Needs: map[string]observers.Need{facts.Source: observers.Polled}}
+	b.Observe(time.Now(), facts)
+	if b.Heard() {
+		t.Error("the door was heard before it was polled")
+	}
+	b.Observe(time.Now(), observers.Facts{Source: facts.Source, Problem: "it is gone"})
+	if !b.Heard() {
+		t.Error("a door that is gone is waited for")
+	}
+}
+
 func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
 	b, targets, reading, log := begin()
 	if b.Heard() {
