@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -189,12 +190,7 @@ func (i *Installation) drop(files []File) (dropped []string, err error) {
 // Remove takes away what install wrote. It returns the paths that it removed
 // and those that it left because they were changed; with force it leaves none.
 func (i *Installation) Remove(force bool) (removed, left []string, err error) {
-	paths := make([]string, 0, len(i.sums))
-	for path := range i.sums {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	for _, path := range paths {
+	for _, path := range slices.Sorted(maps.Keys(i.sums)) {
 		gone, err := i.removeIfOwn(path, force)
 		if err != nil {
 			return removed, left, err
@@ -271,14 +267,13 @@ func (i *Installation) save() error {
 
 // content is the text of the record, sorted by path.
 func (i *Installation) content() []byte {
-	var lines []string
-	for path, sums := range i.sums {
-		for _, sum := range sums {
-			lines = append(lines, sum+"  "+path+"\n")
+	var content strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(i.sums)) {
+		for _, sum := range i.sums[path] {
+			content.WriteString(sum + "  " + path + "\n")
 		}
 	}
-	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[len(checksum(nil)):], b[len(checksum(nil)):]) })
-	return []byte(strings.Join(lines, ""))
+	return []byte(content.String())
 }
 
 // checksum tells a changed file from one that is not. Nobody is to be kept from
