@@ -70,16 +70,14 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 
 // acceptable says what is wrong with a position of a switch.
 func acceptable(name, position string) error {
-	for _, s := range observers.Table(observers.Policy{}) {
-		instance, isTarget := s.Template.Instance(strings.TrimSuffix(name, s.Template.Suffix) + s.Template.Suffix)
-		switch {
-		case isTarget:
-			return fmt.Errorf("%s is a target; its switch is set with \"set %s '%s'\"", name, s.Name, instance)
-		case s.Name != name:
-		case position == automatic:
-			return nil
-		default:
-			return s.Accepts(position)
+	if s, found := switchCalled(name); found && position != automatic {
+		return s.Accepts(position)
+	} else if found {
+		return nil
+	}
+	if before, profile, isTarget := strings.Cut(strings.TrimSuffix(name, ".target"), "@"); isTarget {
+		if s, found := switchCalled(before); found && s.Template != (observers.Template{}) {
+			return fmt.Errorf("%s is a target; its switch is set with \"set %s '%s'\"", name, before, profile)
 		}
 	}
 	if meant, found := near.Name(name, switchNames()); found {
@@ -88,25 +86,31 @@ func acceptable(name, position string) error {
 	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
 }
 
+func switchCalled(name string) (s observers.Switch, found bool) {
+	for _, s := range observers.Table(observers.Policy{}) {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return observers.Switch{}, false
+}
+
 // doubtful says what is odd about a position that a switch may be held in: a
 // profile that there is none of, or not yet.
 func doubtful(name, position string) string {
-	isSet := slices.ContainsFunc(observers.Table(observers.Policy{}), func(s observers.Switch) bool {
-		return s.Name == name && s.Template != (observers.Template{})
-	})
-	if !isSet || position == automatic || position == observers.None {
+	if s, _ := switchCalled(name); s.Template == (observers.Template{}) || position == automatic || position == observers.None {
 		return ""
 	}
 	names, err := profileNames()
 	if err != nil {
 		return "" // nobody knows
 	}
-	if slices.Contains(names, position) && strings.Contains(position, " ") {
-		words, meant := profiles.Meant(position, names)
-		return words + meant
+	instances := strings.Fields(position)
+	if slices.Contains(names, position) {
+		instances = []string{position} // a name with blanks
 	}
 	var doubts []string
-	for _, instance := range strings.Fields(position) {
+	for _, instance := range instances {
 		if words, meant := profiles.Meant(instance, names); words != "" {
 			doubts = append(doubts, words+meant)
 		}
@@ -126,18 +130,16 @@ func setWords(before []string) []string {
 }
 
 func positionWords(name string) []string {
-	for _, s := range observers.Table(observers.Policy{}) {
-		if s.Name != name {
-			continue
-		}
-		words := []string{automatic}
-		if s.Template != (observers.Template{}) {
-			words = append(append(words, observers.None), profileInstances()...)
-		}
-		for _, p := range s.Positions {
-			words = append(words, p.Name)
-		}
-		return words
+	s, found := switchCalled(name)
+	if !found {
+		return nil
 	}
-	return nil
+	words := []string{automatic}
+	if s.Template != (observers.Template{}) {
+		words = append(append(words, observers.None), profileInstances()...)
+	}
+	for _, p := range s.Positions {
+		words = append(words, p.Name)
+	}
+	return words
 }

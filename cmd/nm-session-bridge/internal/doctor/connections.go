@@ -31,8 +31,11 @@ func (e examination) strangers(template observers.Template) []Finding {
 	var found []Finding
 	var wrong []string
 	renames := map[string]string{}
-	for _, target := range e.instancesOf(template) {
-		instance, _ := template.Instance(target)
+	for _, target := range e.names() {
+		instance, isInstance := template.Instance(target)
+		if !isInstance || strings.Contains(instance, "%") {
+			continue
+		}
 		words, meant := profiles.Meant(instance, e.machine.profiles)
 		if meant == instance {
 			continue
@@ -56,23 +59,6 @@ func (e examination) strangers(template observers.Template) []Finding {
 	return append(found, Finding{What: e.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: e.rename(renames)})
 }
 
-// instancesOf returns the instances of a template that the unit names, or that
-// start it, also those that systemd does not take for names.
-func (e examination) instancesOf(template observers.Template) []string {
-	names := append(e.files.installs(), e.wanters(e.name)...)
-	for _, key := range dependencyKeys() {
-		names = append(names, e.texts(key)...)
-		for _, f := range e.files {
-			names = append(names, f.names("Unit", key)...)
-		}
-	}
-	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
-		_, isInstance := template.Instance(name)
-		return !isInstance || strings.Contains(name, "%")
-	})
-}
-
 // pathNaming returns the file of the unit that names another, the unit's own
 // where none does in so many words.
 func (e examination) pathNaming(other string) string {
@@ -86,12 +72,10 @@ func (e examination) pathNaming(other string) string {
 
 // rename is the command that gives the unit other names of targets.
 func (e examination) rename(renames map[string]string) string {
-	if slices.ContainsFunc(e.files, func(f file) bool {
-		return slices.ContainsFunc(f.settings, func(s setting) bool {
-			return slices.ContainsFunc(s.names, func(name string) bool { return renames[name] != "" })
-		})
-	}) {
-		return e.follow(nil, renames, false)
+	for wrong := range renames {
+		if e.files.name(wrong) {
+			return e.follow(nil, renames, false)
+		}
 	}
 	command := "systemctl --user reenable " + quoted(e.name) // takes links away that the unit does not ask for
 	for _, wrong := range slices.Sorted(maps.Keys(renames)) {

@@ -29,22 +29,19 @@ func (p *patient) failedUnder(target, root string, seen map[string]bool) []Findi
 			continue
 		}
 		seen[name] = true
-		u := p.user.unit(name)
-		switch result := u.text("Result"); {
-		case result == "start-limit-hit" && !p.user.unit(root).active():
-			// the next time is another
-		case result == "start-limit-hit":
-			found = append(found, Finding{
-				What: fmt.Sprintf("%s has failed under the active %s: start-limit-hit", name, target),
-				Why:  "it was started too often in a short time, and systemd does not start it again",
-				Mend: fmt.Sprintf("systemctl --user reset-failed %s && systemctl --user start %s", quoted(name), quoted(name)),
-			})
+		u, unitName := p.user.unit(name), quoted(name)
+		f := Finding{What: fmt.Sprintf("%s, which %s wants, has failed: ", name, target)}
+		switch {
+		case u.text("Result") == "start-limit-hit" && p.user.unit(root).active():
+			f.What += "start-limit-hit"
+			f.Why = "it was started too often in a short time, and systemd does not start it again"
+			f.Mend = "systemctl --user reset-failed " + unitName + " && systemctl --user start " + unitName
+			found = append(found, f)
 		case u.text("ActiveState") == "failed":
-			found = append(found, Finding{
-				What: fmt.Sprintf("%s, which %s wants, has failed: %s", name, target, u.failure()),
-				Why:  "the target starts it, and it ended so",
-				Mend: fmt.Sprintf("journalctl --user -u %s  # says why; when that is mended: systemctl --user restart %s", quoted(name), quoted(name)),
-			})
+			f.What += u.failure()
+			f.Why = "the target starts it, and it ended so"
+			f.Mend = "journalctl --user -u " + unitName + "  # says why; when that is mended: systemctl --user restart " + unitName
+			found = append(found, f)
 		}
 		if strings.HasSuffix(name, ".target") {
 			found = append(found, p.failedUnder(name, root, seen)...)

@@ -39,15 +39,19 @@ func (e examination) isDue(targets []string, rename func(string) string) bool {
 	if e.active() || e.isOnce() {
 		return false
 	}
-	inactive := func(name string) bool { return !e.user.unit(rename(name)).active() }
 	for _, f := range e.files {
-		if slices.ContainsFunc(f.names("Unit", "Requisite"), inactive) {
-			return false
+		for _, name := range f.names("Unit", "Requisite") {
+			if !e.user.unit(rename(name)).active() {
+				return false
+			}
 		}
 	}
-	return slices.ContainsFunc(slices.Concat(targets, e.files.installs()), func(name string) bool {
-		return slices.Contains(e.targets, rename(name)) && !inactive(name)
-	})
+	for _, name := range append(e.files.installs(), targets...) {
+		if target := rename(name); slices.Contains(e.targets, target) && e.user.unit(target).active() {
+			return true
+		}
+	}
+	return false
 }
 
 // pattern returns the settings with which the unit has to name a target.

@@ -63,34 +63,36 @@ type examination struct {
 // naming returns the settings with which the unit names another, or by which
 // that starts it.
 func (e examination) naming(other string) []string {
-	named := func(section, key string) bool {
-		return slices.Contains(e.texts(key), other) || slices.ContainsFunc(e.files, func(f file) bool {
-			return slices.Contains(f.names(section, key), other)
-		})
-	}
 	var keys []string
-	for _, key := range dependencyKeys() {
-		if named("Unit", key) {
-			keys = append(keys, key)
+	for _, key := range append(dependencyKeys(), installKeys()...) {
+		named := slices.Contains(e.texts(key), other) || key == "WantedBy" && slices.Contains(e.wanters(e.name), other)
+		for _, f := range e.files {
+			named = named || slices.Contains(f.names("Unit", key), other) || slices.Contains(f.names("Install", key), other)
 		}
-	}
-	for _, key := range installKeys() {
-		if named("Install", key) || key == "WantedBy" && slices.Contains(e.user.unit(other).texts("Wants"), e.name) {
+		if named {
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-// missing returns the units that the unit's files name and that are not there.
-func (e examination) missing() []string {
-	var names []string
+// names returns what the unit names or is started by, also names that systemd
+// does not take.
+func (e examination) names() []string {
+	names := append(e.files.installs(), e.wanters(e.name)...)
 	for _, key := range dependencyKeys() {
 		names = append(names, e.texts(key)...)
+		for _, f := range e.files {
+			names = append(names, f.names("Unit", key)...)
+		}
 	}
-	names = append(names, e.files.installs()...)
 	slices.Sort(names)
-	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+	return slices.Compact(names)
+}
+
+// missing returns the units that the unit's files name and that are not there.
+func (e examination) missing() []string {
+	return slices.DeleteFunc(e.names(), func(name string) bool {
 		// systemd adds names of its own, such as tmp.mount.
 		return e.user.unit(name).load() != "not-found" || !e.files.name(name)
 	})
