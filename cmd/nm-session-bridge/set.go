@@ -70,15 +70,13 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 
 // acceptable says what is wrong with a position of a switch.
 func acceptable(name, position string) error {
-	if s, found := switchCalled(name); found && position != automatic {
+	if s := switchCalled(name); s != nil && position != automatic {
 		return s.Accepts(position)
-	} else if found {
+	} else if s != nil {
 		return nil
 	}
-	if before, profile, isTarget := strings.Cut(strings.TrimSuffix(name, ".target"), "@"); isTarget {
-		if s, found := switchCalled(before); found && s.Template != (observers.Template{}) {
-			return fmt.Errorf("%s is a target; its switch is set with \"set %s '%s'\"", name, before, profile)
-		}
+	if before, profile, isTarget := strings.Cut(strings.TrimSuffix(name, ".target"), "@"); isTarget && switchCalled(before) != nil {
+		return fmt.Errorf("%s is a target; its switch is set with \"set %s '%s'\"", name, before, profile)
 	}
 	if meant, found := near.Name(name, switchNames()); found {
 		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, joined(switchNames()))
@@ -86,19 +84,21 @@ func acceptable(name, position string) error {
 	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
 }
 
-func switchCalled(name string) (s observers.Switch, found bool) {
-	for _, s := range observers.Table(observers.Policy{}) {
-		if s.Name == name {
-			return s, true
+// switchCalled returns the switch of a name, or nil.
+func switchCalled(name string) *observers.Switch {
+	table := observers.Table(observers.Policy{})
+	for i := range table {
+		if table[i].Name == name {
+			return &table[i]
 		}
 	}
-	return observers.Switch{}, false
+	return nil
 }
 
 // doubtful says what is odd about a position that a switch may be held in: a
 // profile that there is none of, or not yet.
 func doubtful(name, position string) string {
-	if s, _ := switchCalled(name); s.Template == (observers.Template{}) || position == automatic || position == observers.None {
+	if s := switchCalled(name); s.Template == (observers.Template{}) || position == automatic || position == observers.None {
 		return ""
 	}
 	names, err := profileNames()
@@ -130,8 +130,8 @@ func setWords(before []string) []string {
 }
 
 func positionWords(name string) []string {
-	s, found := switchCalled(name)
-	if !found {
+	s := switchCalled(name)
+	if s == nil {
 		return nil
 	}
 	words := []string{automatic}

@@ -1,9 +1,6 @@
 package doctor
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
@@ -56,7 +53,7 @@ func (e examination) strangers(template observers.Template) []Finding {
 	if len(wrong) == 0 {
 		return found
 	}
-	return append(found, Finding{What: e.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: e.rename(renames)})
+	return append(found, Finding{What: e.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: e.rename(template, renames)})
 }
 
 // pathNaming returns the file of the unit that names another, the unit's own
@@ -70,40 +67,29 @@ func (e examination) pathNaming(other string) string {
 	return e.text("FragmentPath")
 }
 
-// rename is the command that gives the unit other names of targets.
-func (e examination) rename(renames map[string]string) string {
-	for wrong := range renames {
+// rename is the command that gives the unit other names of a template's
+// instances.
+func (e examination) rename(template observers.Template, renames map[string]string) string {
+	command := "systemctl --user reenable " + quoted(e.name) // takes links away that the unit does not ask for
+	for wrong, right := range renames {
 		if e.files.name(wrong) {
 			return e.follow(nil, renames, false)
 		}
-	}
-	command := "systemctl --user reenable " + quoted(e.name) // takes links away that the unit does not ask for
-	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
-		right := renames[wrong]
-		// The instance of the unit's own template may be what its target is called by.
-		if other, isInstance := sameInstance(e.name, wrong, right); isInstance {
-			now := ""
-			if e.user.unit(right).active() && !e.isOnce() {
-				now = "--now "
-			}
-			return fmt.Sprintf("systemctl --user disable --now %s && systemctl --user enable %s%s", quoted(e.name), now, quoted(other))
+		// The unit may be an instance itself, from which its target has the name.
+		from, _ := template.Instance(wrong)
+		to, _ := template.Instance(right)
+		other := strings.Replace(e.name, "@"+from+".", "@"+to+".", 1)
+		if other == e.name {
+			command += " && systemctl --user add-wants " + quoted(right) + " " + quoted(e.name)
+			continue
 		}
-		command += fmt.Sprintf(" && systemctl --user add-wants %s %s", quoted(right), quoted(e.name))
+		command = "systemctl --user disable --now " + quoted(e.name) + " && systemctl --user enable "
+		if e.user.unit(right).active() && !e.isOnce() {
+			command += "--now "
+		}
+		return command + quoted(other)
 	}
 	return command
-}
-
-// sameInstance returns the instance of a unit's template that goes with the
-// right target, where the unit is the instance that goes with the wrong one.
-func sameInstance(unit, wrong, right string) (other string, isInstance bool) {
-	inside := func(name string) string {
-		_, rest, _ := strings.Cut(name, "@")
-		return rest[:max(0, strings.LastIndexByte(rest, '.'))]
-	}
-	if inside(unit) == "" || inside(unit) != inside(wrong) {
-		return "", false
-	}
-	return strings.Replace(unit, "@"+inside(wrong)+".", "@"+inside(right)+".", 1), true
 }
 
 // chooseProfile leaves it to the user which profile was meant.
