@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ type machine struct {
 	ended  chan error
 
 	signals map[bool][]byte // of the lid, by closed
-	isShut  bool
+	isShut  atomic.Bool
 }
 
 // newMachine runs the bridge until it is ready. Its lid switch takes every
@@ -97,8 +98,9 @@ func (m *machine) await(words string) {
 // turn moves the lid and waits until the bridge has done all about it.
 func (m *machine) turn() {
 	m.Helper()
-	m.isShut = !m.isShut
-	if _, err := m.system.Write(m.signals[m.isShut]); err != nil {
+	isShut := !m.isShut.Load()
+	m.isShut.Store(isShut) // for whoever asks, too
+	if _, err := m.system.Write(m.signals[isShut]); err != nil {
 		m.Fatal(err)
 	}
 	m.await(`msg="lid is`)
@@ -119,7 +121,7 @@ func (m *machine) listen(name string, first chan<- net.Conn) (address string) {
 			if err != nil {
 				return // closed
 			}
-			client := &client{conn: conn, in: bufio.NewReaderSize(conn, 64<<10), jobs: newJobs()}
+			client := &client{machine: m, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), jobs: newJobs()}
 			go client.serve()
 			select {
 			case first <- conn:
@@ -132,9 +134,10 @@ func (m *machine) listen(name string, first chan<- net.Conn) (address string) {
 
 // client is one connection to a bus of the machine.
 type client struct {
-	conn net.Conn
-	in   *bufio.Reader
-	jobs jobs
+	machine *machine
+	conn    net.Conn
+	in      *bufio.Reader
+	jobs    jobs
 }
 
 func (c *client) serve() {
@@ -154,7 +157,7 @@ func (c *client) serve() {
 		}
 		answer := c.jobs.take(whole)
 		if answer == nil {
-			answer = answerTo(whole)
+			answer = c.machine.answerTo(whole)
 		}
 		if _, err := c.conn.Write(answer); err != nil {
 			return
@@ -260,15 +263,15 @@ func jobRemoved(target string, job uint32) []byte {
 }
 
 // answerTo answers what the bridge asks when it starts.
-func answerTo(call []byte) []byte {
+func (m *machine) answerTo(call []byte) []byte {
 	if dbus.Type(call[1]) != dbus.TypeMethodCall || dbus.Flags(call[2])&dbus.FlagNoReplyExpected != 0 {
 		return nil
 	}
-	m, err := dbus.DecodeMessage(bytes.NewReader(call))
+	asked, err := dbus.DecodeMessage(bytes.NewReader(call))
 	if err != nil {
 		return refuse()
 	}
-	member, _ := m.Headers[dbus.FieldMember].Value().(string)
+	member, _ := asked.Headers[dbus.FieldMember].Value().(string)
 	var answer []byte
 	switch member {
 	case "Hello":
@@ -284,14 +287,14 @@ func answerTo(call []byte) []byte {
 	case "Introspect":
 		answer = reply(`<node><interface name="` + logindName + `.Manager"><property name="LidClosed" type="b" access="read"/></interface></node>`)
 	case "GetAll":
-		iface, _ := m.Body[0].(string)
-		answer = reply(propertiesOf(iface))
+		iface, _ := asked.Body[0].(string)
+		answer = reply(m.propertiesOf(iface))
 	case "Get": // what a target conflicts with
 		answer = reply(dbus.MakeVariant([]string{"lid-open.target", "lid-closed.target"}))
 	case "ListUnitsByPatterns":
 		answer = reply(inactive(nil))
 	case "ListUnitsByNames":
-		answer = reply(inactive(m.Body[0]))
+		answer = reply(inactive(asked.Body[0]))
 	default:
 		answer = refuse()
 	}
@@ -299,10 +302,10 @@ func answerTo(call []byte) []byte {
 	return answer
 }
 
-func propertiesOf(iface string) map[string]dbus.Variant {
+func (m *machine) propertiesOf(iface string) map[string]dbus.Variant {
 	all := map[string]dbus.Variant{}
 	for name, value := range map[string]map[string]any{
-		logindName + ".Manager": {"LidClosed": false, "PreparingForSleep": true, "InhibitDelayMaxUSec": uint64(5_000_000)},
+		logindName + ".Manager": {"LidClosed": m.isShut.Load(), "PreparingForSleep": true, "InhibitDelayMaxUSec": uint64(5_000_000)},
 		"org.freedesktop.NetworkManager": {
 			"Connectivity": uint32(4), "State": uint32(70), "Metered": uint32(4), "Startup": false, "ConnectivityCheckEnabled": true,
 			"ActiveConnections": []dbus.ObjectPath{},
