@@ -207,9 +207,8 @@ func newJobs() jobs {
 	for target, other := range map[string]string{"lid-open": "lid-closed", "lid-closed": "lid-open"} {
 		j.started[target] = bytes.Join([][]byte{
 			reply(dbus.ObjectPath("/job/2")),
-			unitChanged(other, "active", 1), unitChanged(target, "inactive", 2),
-			jobRemoved(other, 1), unitChanged(other, "inactive", 0),
-			jobRemoved(target, 2), unitChanged(target, "active", 0),
+			unitChanged(other, "active", 1), unitChanged(other, "inactive", 1), jobRemoved(other, 1), unitChanged(other, "inactive", 0),
+			unitChanged(target, "inactive", 2), unitChanged(target, "active", 2), jobRemoved(target, 2), unitChanged(target, "active", 0),
 		}, nil)
 	}
 	return j
