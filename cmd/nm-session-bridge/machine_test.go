@@ -5,11 +5,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,7 +39,9 @@ type machine struct {
 	ended  chan error
 
 	signals map[bool][]byte // of the lid, by closed
-	isShut  atomic.Bool
+
+	mu     sync.Mutex // so that no answer is older than a signal before it
+	isShut bool
 }
 
 // newMachine runs the bridge until it is ready. Its lid switch takes every
@@ -62,7 +65,7 @@ func newMachine(tb testing.TB) *machine {
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(context.Background())
 	go func() {
-		m.ended <- run(ctx, runOptions{policy: observers.Policy{OnlineWhen: observers.Full}}, write)
+		m.ended <- run(ctx, runOptions{policy: observers.Policy{OnlineWhen: observers.Full, GoneGrace: time.Hour}}, write)
 		write.Close()
 	}()
 	tb.Cleanup(m.end)
@@ -98,9 +101,11 @@ func (m *machine) await(words string) {
 // turn moves the lid and waits until the bridge has done all about it.
 func (m *machine) turn() {
 	m.Helper()
-	isShut := !m.isShut.Load()
-	m.isShut.Store(isShut) // for whoever asks, too
-	if _, err := m.system.Write(m.signals[isShut]); err != nil {
+	m.mu.Lock()
+	m.isShut = !m.isShut
+	_, err := m.system.Write(m.signals[m.isShut])
+	m.mu.Unlock()
+	if err != nil {
 		m.Fatal(err)
 	}
 	m.await(`msg="lid is`)
@@ -155,17 +160,24 @@ func (c *client) serve() {
 		if err != nil {
 			return
 		}
-		answer := c.jobs.take(whole)
-		if answer == nil {
-			answer = c.machine.answerTo(whole)
-		}
-		if _, err := c.conn.Write(answer); err != nil {
+		if err := c.answer(whole); err != nil {
 			return
 		}
 		if _, err := c.in.Discard(int(size)); err != nil {
 			return
 		}
 	}
+}
+
+func (c *client) answer(call []byte) error {
+	c.machine.mu.Lock()
+	defer c.machine.mu.Unlock()
+	answer := c.jobs.take(call)
+	if answer == nil {
+		answer = c.machine.answerTo(call)
+	}
+	_, err := c.conn.Write(answer)
+	return err
 }
 
 // authenticate plays the bus's part of the text that a connection begins with
@@ -203,10 +215,10 @@ type jobs struct {
 }
 
 func newJobs() jobs {
-	j := jobs{stopped: reply(dbus.ObjectPath("/job/1")), started: map[string][]byte{}}
+	j := jobs{stopped: reply(jobPath(1)), started: map[string][]byte{}}
 	for target, other := range map[string]string{"lid-open": "lid-closed", "lid-closed": "lid-open"} {
 		j.started[target] = bytes.Join([][]byte{
-			reply(dbus.ObjectPath("/job/2")),
+			reply(jobPath(2)),
 			unitChanged(other, "active", 1), unitChanged(other, "inactive", 1), jobRemoved(other, 1), unitChanged(other, "inactive", 0),
 			unitChanged(target, "inactive", 2), unitChanged(target, "active", 2), jobRemoved(target, 2), unitChanged(target, "active", 0),
 		}, nil)
@@ -217,15 +229,12 @@ func newJobs() jobs {
 // take answers a call for a job, without allocating anything.
 func (j *jobs) take(call []byte) []byte {
 	prepared := j.stopped
-	switch {
-	case bytes.Contains(call, []byte("StopUnit")):
-	case bytes.Contains(call, []byte("StartUnit")):
-		target := "lid-closed"
-		if bytes.Contains(call, []byte("lid-open")) {
-			target = "lid-open"
-		}
-		prepared = j.started[target]
-	default:
+	switch isStart := bytes.Contains(call, []byte("StartUnit")); {
+	case isStart && bytes.Contains(call, []byte("lid-open.target")):
+		prepared = j.started["lid-open"]
+	case isStart && bytes.Contains(call, []byte("lid-closed.target")):
+		prepared = j.started["lid-closed"]
+	case isStart || !bytes.Contains(call, []byte("StopUnit")):
 		return nil
 	}
 	j.out = append(j.out[:0], prepared...)
@@ -240,12 +249,16 @@ func unitPathOf(target string) dbus.ObjectPath {
 // unitChanged says of a target what a user manager (252) does at each change.
 func unitChanged(target, active string, job uint32) []byte {
 	at := uint64(time.Now().UnixMicro())
+	path := dbus.ObjectPath("/")
+	if job != 0 {
+		path = jobPath(job)
+	}
 	changed := map[string]dbus.Variant{
 		"ActiveState": dbus.MakeVariant(active), "SubState": dbus.MakeVariant(active), "FreezerState": dbus.MakeVariant("running"),
 		"Job": dbus.MakeVariant(struct {
 			ID   uint32
 			Path dbus.ObjectPath
-		}{job, "/"}),
+		}{job, path}),
 		"ConditionResult": dbus.MakeVariant(true), "AssertResult": dbus.MakeVariant(true),
 		"InvocationID": dbus.MakeVariant(make([]byte, 16)),
 	}
@@ -258,8 +271,10 @@ func unitChanged(target, active string, job uint32) []byte {
 
 func jobRemoved(target string, job uint32) []byte {
 	return signalOf("/org/freedesktop/systemd1", systemdName+".Manager", "JobRemoved",
-		job, dbus.ObjectPath("/job/"+string(rune('0'+job))), target+".target", "done")
+		job, jobPath(job), target+".target", "done")
 }
+
+func jobPath(job uint32) dbus.ObjectPath { return dbus.ObjectPath(fmt.Sprintf("/job/%d", job)) }
 
 // answerTo answers what the bridge asks when it starts.
 func (m *machine) answerTo(call []byte) []byte {
@@ -291,9 +306,9 @@ func (m *machine) answerTo(call []byte) []byte {
 	case "Get": // what a target conflicts with
 		answer = reply(dbus.MakeVariant([]string{"lid-open.target", "lid-closed.target"}))
 	case "ListUnitsByPatterns":
-		answer = reply(inactive(nil))
+		answer = reply(list(nil))
 	case "ListUnitsByNames":
-		answer = reply(inactive(asked.Body[0]))
+		answer = reply(list(asked.Body[0]))
 	default:
 		answer = refuse()
 	}
@@ -304,7 +319,7 @@ func (m *machine) answerTo(call []byte) []byte {
 func (m *machine) propertiesOf(iface string) map[string]dbus.Variant {
 	all := map[string]dbus.Variant{}
 	for name, value := range map[string]map[string]any{
-		logindName + ".Manager": {"LidClosed": m.isShut.Load(), "PreparingForSleep": true, "InhibitDelayMaxUSec": uint64(5_000_000)},
+		logindName + ".Manager": {"LidClosed": m.isShut, "PreparingForSleep": true, "InhibitDelayMaxUSec": uint64(5_000_000)},
 		"org.freedesktop.NetworkManager": {
 			"Connectivity": uint32(4), "State": uint32(70), "Metered": uint32(4), "Startup": false, "ConnectivityCheckEnabled": true,
 			"ActiveConnections": []dbus.ObjectPath{},
@@ -329,12 +344,14 @@ type listed struct {
 	JobPath                                         dbus.ObjectPath
 }
 
-func inactive(names any) []listed {
+// list lists units, of which those are active that belong to how the machine is.
+func list(names any) []listed {
 	units := []listed{}
-	list, _ := names.([]string)
-	for _, name := range list {
+	asked, _ := names.([]string)
+	for _, name := range asked {
 		active := "inactive"
-		if name == "lid-open.target" || name == "sleep.target" {
+		switch name {
+		case "internet-online.target", "lid-open.target", "sleep.target", "power-ac.target", "network-unmetered.target", "vpn-down.target":
 			active = "active"
 		}
 		units = append(units, listed{Name: name, Load: "loaded", Active: active, Sub: active, Path: "/u", JobPath: "/"})
