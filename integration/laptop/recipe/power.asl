@@ -1,7 +1,7 @@
 // A charger and a battery, as the firmware of a laptop describes them to the
 // kernel: chapter 10 of https://uefi.org/specs/ACPI/6.5/. The charger is plugged
 // in unless bit 0 of the scratch register of the second serial port is set, which
-// nothing else uses and which is 0 after each reset, so at each wake-up, too.
+// nothing else uses and which is 0 at the start of the machine.
 DefinitionBlock ("", "SSDT", 2, "LAPTOP", "POWER", 1)
 {
     External (\_SB, DeviceObj)

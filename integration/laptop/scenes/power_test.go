@@ -87,8 +87,7 @@ func TestPower(t *testing.T) {
 	s.root("systemctl restart upower")
 	s.sure("power battery (from UPower)")
 
-	// Meanwhile somebody plugs the charger in: see recipe/power.asl.
-	s.sleepAfter(func() { s.root("systemctl suspend") })
+	s.pull(false)
 	s.power(onAC)
 	s.sure("power ac (from UPower)")
 	s.starts(map[string]int{onBattery: 2, "dim.service": 2, onAC: 2, "backup.service": 2})

@@ -19,18 +19,12 @@ ExecStart=/bin/sh -c 'cat /sys/power/suspend_stats/success >>%h/%N'
 WantedBy=` + target + "\n"
 }
 
-// closeToSleep closes the lid and returns when the laptop has slept.
+// closeToSleep closes the lid and returns when the laptop has slept once more
+// and is awake, its lid open.
 func (s *scene) closeToSleep() {
 	s.Helper()
-	s.sleepAfter(func() { s.touch("closed") })
-}
-
-// sleepAfter does what sends the laptop to sleep, and returns when it has slept
-// once more and is awake, its lid open.
-func (s *scene) sleepAfter(do func()) {
-	s.Helper()
 	before := s.slept()
-	do()
+	s.touch("closed")
 	s.until("the laptop has slept", func() bool { return s.slept() > before })
 }
 
