@@ -81,6 +81,7 @@ func TestAServiceRunsWhileAProfileIsActive(t *testing.T) {
 	s.profiles("home")
 	s.profile("br0", "Home Wifi")
 	s.profiles("home", "Home Wifi")
+	s.status(`connection Home\x20Wifi home`)
 	s.expect("active", "home.service")
 	s.nmcli("connection", "down", "id", "Home Wifi")
 	s.expect("inactive", "home.service", `connection@Home\x20Wifi.target`)

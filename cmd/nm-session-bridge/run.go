@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -263,7 +264,8 @@ func watchdog(ctx context.Context) <-chan time.Time {
 // notify tells the service manager, where there is one. Its loss is not ours
 // to report: nothing reads what we would say.
 func notify(message string) {
-	_, _ = daemon.SdNotify(false, message)
+	// systemd takes a backslash for the beginning of an escape, and drops it: seen with 252.
+	_, _ = daemon.SdNotify(false, strings.ReplaceAll(message, `\`, `\\`))
 }
 
 func chosen(table []observers.Switch, names []string) []observers.Switch {
