@@ -43,6 +43,9 @@ type Damper struct {
 func (d *Damper) Adopt(position string) {
 	d.present, d.known = position, true
 	d.latest, d.heard = position, true
+	if d.pending != nil && d.pending.Position == position {
+		d.pending = nil // it is so already
+	}
 }
 
 // Present returns the position that counts, and whether there is one yet.

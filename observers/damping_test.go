@@ -162,3 +162,14 @@ func TestAShorterWaitAfterALongerOneIsWaited(t *testing.T) {
 		t.Errorf("certain, yet due after %v", due.Sub(now))
 	}
 }
+
+func TestWhatIsAdoptedIsNoLongerInDoubt(t *testing.T) {
+	var d Damper
+	now := time.Now()
+	d.Adopt("locked")
+	d.Offer(now, Reading{Position: "unlocked", After: time.Hour, Doubts: "locked"})
+	d.Adopt("unlocked")
+	if d.Pending() != nil {
+		t.Error("what is so already waits to be")
+	}
+}
