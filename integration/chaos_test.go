@@ -19,8 +19,8 @@ var (
 	chaosShrink = flag.Duration("shrink", 4*time.Minute, "for how long at most TestChaos looks for less that fails as well")
 )
 
-// fixedSeed draws all but one kind of fault within a hundred.
-const fixedSeed = 5916
+// fixedSeed draws most kinds of faults within a hundred, and what moves each of the switches.
+const fixedSeed = 61409
 
 func TestChaos(t *testing.T) {
 	if *chaosReplay != "" {

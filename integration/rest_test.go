@@ -17,16 +17,11 @@ import (
 // else ever wakes the bridge.
 func TestNothingWakesTheBridgeAtRest(t *testing.T) {
 	const window, windows = 10 * time.Second, 5
-	policy := "/etc/dbus-1/system.d/upower.conf"
-	if err := os.WriteFile(policy, []byte(fakes.UPowerPolicy), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Remove(policy) })
 	s := begin(t, sandbox.Options{})
 	system, err := s.SystemBus.Connect(s.ctx)
 	s.must(err)
 	defer system.Close()
-	_, err = fakes.NewUPower(s.ctx, system)
+	_, err = fakes.NewUPower(s.ctx, system, false)
 	s.must(err)
 	s.install()
 	s.online()

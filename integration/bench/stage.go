@@ -49,9 +49,6 @@ func newStage(ctx context.Context, o options, p programs) (*stage, error) {
 	if err := os.WriteFile("/etc/NetworkManager/dispatcher.d/50-bench", script, 0o755); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile("/etc/dbus-1/system.d/bench.conf", []byte(fakes.UPowerPolicy), 0o644); err != nil {
-		return nil, err
-	}
 	sb, err := sandbox.Up(ctx, sandbox.Options{})
 	if err != nil {
 		return nil, err
@@ -72,7 +69,7 @@ func (s *stage) furnish(ctx context.Context) error {
 		return err
 	}
 	// Without it the bridge has to ask logind for the power supply again and again.
-	if _, err := fakes.NewUPower(ctx, s.system); err != nil {
+	if _, err := fakes.NewUPower(ctx, s.system, false); err != nil {
 		return err
 	}
 	if s.witness, err = newWitness(ctx, s.Sandbox); err != nil {

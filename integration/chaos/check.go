@@ -13,7 +13,7 @@ const limitHit = "start-limit-hit"
 func newRound() round {
 	return round{
 		initial: map[string]bool{}, moved: map[string]int{}, pulled: map[string]int{},
-		positions: map[string][]string{}, limited: map[string]bool{}, deaf: map[string]int{},
+		positions: map[string][]string{}, limited: map[string]bool{}, deaf: map[string]int{}, vague: map[string]bool{},
 	}
 }
 
@@ -49,7 +49,7 @@ func (w *World) check(r round, seen seen, units map[string]unit) error {
 		return errors.New(strings.Join(seen.broken, "; "))
 	}
 	for _, a := range aspects() {
-		for _, target := range a.all() {
+		for _, target := range among(a, seen.starts) {
 			causes := a.causes(target, r.positions[a.name], r.initial[target]) + r.moved[target] + r.unheard(a.name)
 			if starts := seen.starts[target]; starts > causes {
 				return fmt.Errorf("%s was started %d times though there were causes for %d: the %s was %q, and it was moved %d times",
@@ -101,6 +101,8 @@ func (r round) checkStarts(s service, seen seen, causes int) error {
 
 // adopt learns what became of services about which the model could not know.
 func (w *World) adopt(units map[string]unit) {
+	w.adoptLock(units)
+	w.session.read = w.logind.present && w.session.exists
 	for _, s := range services() {
 		if !s.lasts || !w.isLoose(s) {
 			continue

@@ -2,7 +2,10 @@ package chaos
 
 import (
 	"context"
+	"maps"
 	"math/rand"
+	"slices"
+	"strings"
 )
 
 // fault is a kind of fault.
@@ -18,6 +21,7 @@ type fault struct {
 
 func faults() []fault {
 	anyTarget := drawOf(targets()...)
+	spare := drawOf(slices.Sorted(maps.Keys(spares()))...)
 	return []fault{
 		{"nm-stop", 1, nil, nmStop},
 		{"nm-start", 3, nil, nmStart},
@@ -37,10 +41,18 @@ func faults() []fault {
 		{"check-flap", 5, drawFlap, checkFlap},
 		{"network-mended", 16, nil, networkMended},
 
+		{"metered", 6, drawOf("yes", "no", "unknown"), metered},
+		{"profile-up", 8, spare, profileUp},
+		{"profile-down", 3, spare, profileDown},
+		{"profile-delete", 2, spare, profileDelete},
+		{"profile-rename", 8, drawRename, profileRename},
+		{"vpn-up", 5, drawOf("vpn"), profileUp},
+		{"vpn-crash", 2, nil, vpnCrash},
+
 		{"lid", 6, drawOf("open", "closed", "open", "closed", "same"), moveLid},
 		{"lid-flap", 5, drawFlap, lidFlap},
-		{"sleep", 2, nil, goToSleep},
-		{"wake", 5, nil, wakeUp},
+		{"sleep", 5, nil, goToSleep},
+		{"wake", 7, nil, wakeUp},
 		{"logind-gone", 2, nil, logindGone},
 		{"logind-back", 4, nil, logindBack},
 		{"logind-restart", 3, drawGap, logindRestart},
@@ -48,20 +60,36 @@ func faults() []fault {
 		{"logind-lies", 3, drawGap, logindLies},
 		{"logind-garbles", 3, drawGap, logindGarbles},
 
+		{"lock", 12, drawOf("lock", "lock", "lock", "unlock"), askToLock},
+		{"lock-flap", 1, drawFewFlaps, lockFlap},
+		{"locked-hint", 4, drawOf("locked", "unlocked"), lockedHint},
+		{"lock-other", 3, drawOf("lock", "unlock"), lockOther},
+		{"locker-ends", 8, nil, lockerEnds},
+		{"session-ends", 2, nil, sessionEnds},
+		{"session-begins", 5, nil, sessionBegins},
+		{"session-changes", 2, nil, sessionChanges},
+
+		{"power", 7, drawOf("ac", "battery"), movePower},
+		{"power-flap", 3, drawFlap, powerFlap},
+		{"upower-gone", 2, nil, upowerGone},
+		{"upower-back", 4, nil, upowerBack},
+		{"upower-restart", 3, drawGap, upowerRestart},
+
 		{"reload", 4, nil, reload},
 		{"reexec", 3, nil, reexec},
 		{"mask", 2, anyTarget, mask},
 		{"unmask", 6, nil, unmask},
-		{"start-target", 4, anyTarget, startTarget},
+		{"start-target", 4, drawOf(fixedTargets()...), startTarget},
 		{"stop-target", 4, anyTarget, stopTarget},
 		{"start-service", 4, drawOf(lasting()...), startService},
 		{"stop-service", 4, drawOf(lasting()...), stopService},
 		{"fight", 1, nil, fight},
+		{"manager-freeze", 3, drawGap, managerFreeze},
 		{"slow-units", 3, drawOf("0", "0.5", "1.5", "3"), slowUnits},
 		{"failing-units", 2, drawOf("0", "1"), failingUnits},
 
 		{"bridge-freeze", 4, drawStop, bridgeFreeze},
-		{"bridge-kill", 4, nil, bridgeKill},
+		{"bridge-kill", 6, nil, bridgeKill},
 		{"bridge-abort", 1, nil, bridgeAbort},
 		{"bridge-restart", 4, nil, bridgeRestart},
 		{"bridge-reload", 2, nil, bridgeReload},
@@ -86,9 +114,15 @@ func (w *World) happen(ctx context.Context, step Step) error {
 func targets() []string {
 	var all []string
 	for _, a := range aspects() {
-		all = append(all, a.all()...)
+		all = append(all, a.all...)
 	}
 	return all
+}
+
+// fixedTargets are those that have a position of their own. Of others the bridge only puts right those that it
+// has wanted before.
+func fixedTargets() []string {
+	return slices.DeleteFunc(targets(), func(target string) bool { return strings.Contains(target, "@") })
 }
 
 // lasting are the services that a user would start and stop by hand.

@@ -17,18 +17,18 @@ func bridgeFreeze(ctx context.Context, w *World, arg string) error {
 }
 
 func bridgeKill(ctx context.Context, w *World, _ string) error {
-	w.round.reborn = true
+	w.bridgeReborn()
 	return w.ask(ctx, "kill", "-s", "KILL", bridgeUnit)
 }
 
 // bridgeAbort ends it as its watchdog or a panic would.
 func bridgeAbort(ctx context.Context, w *World, _ string) error {
-	w.round.reborn = true
+	w.bridgeReborn()
 	return w.ask(ctx, "kill", "-s", "ABRT", bridgeUnit)
 }
 
 func bridgeRestart(ctx context.Context, w *World, _ string) error {
-	w.round.reborn = true
+	w.bridgeReborn()
 	return w.ask(ctx, "restart", "--no-block", bridgeUnit)
 }
 
@@ -37,7 +37,7 @@ func bridgeReload(ctx context.Context, w *World, _ string) error {
 }
 
 func bridgeUpgrade(ctx context.Context, w *World, _ string) error {
-	w.round.reborn = true
+	w.bridgeReborn()
 	newer, err := w.newer()
 	if err != nil {
 		return err

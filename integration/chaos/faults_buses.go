@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -12,7 +13,7 @@ import (
 // sessionBusKill kills the session bus with SIGKILL; its socket starts it again. The user manager does it
 // itself: where one of systemd 252 is surprised by it, it often waits for its own bus for 90 s and starts nothing.
 func sessionBusKill(ctx context.Context, w *World, _ string) error {
-	w.round.reborn = true
+	w.bridgeReborn()
 	return w.ask(ctx, "stop", "--no-block", "dbus.service")
 }
 
@@ -25,12 +26,13 @@ func systemBusKill(ctx context.Context, w *World, arg string) error {
 	if !w.busUp {
 		return skipped("there is no system bus")
 	}
-	w.busUp, w.round.reborn = false, true
-	logind := w.logind.present
+	w.busUp = false
+	w.bridgeReborn()
+	logind, upower := w.logind.present, w.power.upower
 	if err := w.sb.SystemBus.Kill(ctx); err != nil {
 		return err
 	}
-	if err := logindGone(ctx, w, ""); err != nil {
+	if err := errors.Join(logindGone(ctx, w, ""), upowerGone(ctx, w, "")); err != nil {
 		return err
 	}
 	if err := w.stopNM(ctx, w.sb.NM.Stop); err != nil {
@@ -39,6 +41,10 @@ func systemBusKill(ctx context.Context, w *World, arg string) error {
 	w.afterwards(d, "the system bus is back", func(ctx context.Context) error {
 		w.busUp = true
 		if err := w.sb.SystemBus.Start(ctx); err != nil {
+			return err
+		}
+		w.power.upower = upower
+		if err := w.startStandIns(ctx); err != nil {
 			return err
 		}
 		if logind {
@@ -115,33 +121,44 @@ func (w *World) forgeries(destination string) []*dbus.Message {
 	const (
 		login1  = dbus.ObjectPath("/org/freedesktop/login1")
 		manager = "org.freedesktop.login1.Manager"
+		session = "org.freedesktop.login1.Session"
 		bus     = dbus.ObjectPath("/org/freedesktop/DBus")
 	)
 	connectivity, lid := uint32(4), w.logind.closed
-	if w.network.position() == "online" {
+	if w.network.internet() == "online" {
 		connectivity = 1
 	}
+	display, locked := w.sb.Login1.Display(), w.lock == "locked"
+	ask := map[bool]string{false: "Lock", true: "Unlock"}[locked]
 	return slices.Concat(
 		[]*dbus.Message{changed(nmPath, nmName, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(connectivity)})},
 		[]*dbus.Message{changed(nmPath, nmName, map[string]dbus.Variant{"State": dbus.MakeVariant(uint32(10))})},
 		[]*dbus.Message{changed(login1, manager, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(!lid)})},
 		[]*dbus.Message{changed(login1, manager, map[string]dbus.Variant{"PreparingForSleep": dbus.MakeVariant(!w.logind.asleep)})},
 		[]*dbus.Message{signal(destination, login1, manager, "PrepareForSleep", !w.logind.asleep)},
+		[]*dbus.Message{signal(destination, display, session, ask)},
+		[]*dbus.Message{changed(display, session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(!locked)})},
+		[]*dbus.Message{changed(upowerPath, upowerName, map[string]dbus.Variant{"OnBattery": dbus.MakeVariant(!w.power.battery)})},
+		[]*dbus.Message{changed(nmPath, nmName, map[string]dbus.Variant{"Metered": dbus.MakeVariant(w.network.metered%2 + 1)})},
+		[]*dbus.Message{changed(nmPath, nmName, map[string]dbus.Variant{"ActiveConnections": dbus.MakeVariant([]dbus.ObjectPath{})})},
 		[]*dbus.Message{signal(destination, bus, busName, "NameOwnerChanged", nmName, ":1.1", "")},
 		[]*dbus.Message{signal(destination, bus, busName, "NameOwnerChanged", "org.freedesktop.login1", ":1.1", "")},
 	)
 }
 
 func signal(destination string, path dbus.ObjectPath, ifc, member string, body ...any) *dbus.Message {
-	return &dbus.Message{
+	message := &dbus.Message{
 		Type: dbus.TypeSignal,
 		Headers: map[dbus.HeaderField]dbus.Variant{
 			dbus.FieldDestination: dbus.MakeVariant(destination),
 			dbus.FieldPath:        dbus.MakeVariant(path),
 			dbus.FieldInterface:   dbus.MakeVariant(ifc),
 			dbus.FieldMember:      dbus.MakeVariant(member),
-			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf(body...)),
 		},
 		Body: body,
 	}
+	if len(body) > 0 {
+		message.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(body...))
+	}
+	return message
 }

@@ -41,6 +41,7 @@ func wakeUp(_ context.Context, w *World, _ string) error { return w.prepareForSl
 
 func logindGone(_ context.Context, w *World, _ string) error {
 	w.logind.present, w.logind.hanging = false, false
+	w.lockVague()
 	w.goes()
 	return w.sb.Login1.Vanish()
 }
@@ -50,6 +51,7 @@ func logindBack(ctx context.Context, w *World, _ string) error {
 		return skipped("there is no system bus")
 	}
 	w.logind.present, w.round.reborn = true, true
+	w.lockVague()
 	w.goes()
 	return w.sb.Login1.Appear(ctx)
 }
@@ -65,8 +67,13 @@ func logindRestart(ctx context.Context, w *World, arg string) error {
 
 // deaf notes that logind does not answer, or not with sense.
 func (w *World) deaf() {
-	w.round.deaf["lid"]++
-	w.round.deaf["sleep"]++
+	for _, name := range []string{"lid", "sleep", "power"} {
+		w.round.deaf[name]++
+	}
+	w.lockVague()
+	if w.logind.asleep {
+		w.pullsLock() // where a bridge that cannot ask takes it for awake
+	}
 }
 
 func logindHangs(_ context.Context, w *World, arg string) error {

@@ -77,7 +77,9 @@ func (w *World) freezeNM(d time.Duration) error {
 		return skipped("NetworkManager is between two lives")
 	}
 	w.nmFrozen = true
-	w.round.deaf["internet"]++
+	for _, name := range []string{"internet", "metered", "vpn", "connection"} {
+		w.round.deaf[name]++
+	}
 	w.afterwards(d, "NetworkManager goes on", func(context.Context) error {
 		w.thawNM()
 		return nil
@@ -209,16 +211,5 @@ func networkMended(ctx context.Context, w *World, _ string) error {
 	if err := w.tellNM(ctx, "Enable", true); err != nil {
 		return err
 	}
-	const noObject = dbus.ObjectPath("/")
-	var profile dbus.ObjectPath
-	const settings = "org.freedesktop.NetworkManager.Settings"
-	var profiles []dbus.ObjectPath
-	asked, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	err := w.control.Object(nmName, nmPath+"/Settings").CallWithContext(asked, settings+".ListConnections", 0).Store(&profiles)
-	if err != nil || len(profiles) == 0 {
-		return skipped("NetworkManager has no profile yet")
-	}
-	profile = profiles[len(profiles)-1]
-	return w.tellNM(ctx, "ActivateConnection", profile, noObject, noObject)
+	return w.nmcli(ctx, "connection", "up", "uuid", sandbox.HomeUUID)
 }

@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -22,6 +23,9 @@ func unmask(ctx context.Context, w *World, _ string) error {
 	for name := range w.masked {
 		names = append(names, name)
 		w.round.moved[name]++
+		if name == "sleep.target" && w.logind.asleep {
+			w.pullsLock()
+		}
 	}
 	if len(names) == 0 {
 		return skipped("nothing is masked")
@@ -36,7 +40,12 @@ func unmask(ctx context.Context, w *World, _ string) error {
 func (w *World) moved(target string) {
 	a, _ := aspectOf(target)
 	w.moves[a.name] = append(w.moves[a.name], time.Now())
-	for _, other := range a.all() {
+	w.free[a.name] = a.yields
+	if a.name == "sleep" {
+		w.pullsLock()
+		w.lockVague()
+	}
+	for _, other := range a.all {
 		w.round.moved[other]++
 		w.pulled(other)
 	}
@@ -75,7 +84,11 @@ func startService(ctx context.Context, w *World, name string) error {
 }
 
 func stopService(ctx context.Context, w *World, name string) error {
-	return w.handle(ctx, serviceOf(name), "stop")
+	s := serviceOf(name)
+	if s.name == locker {
+		w.moved("unlock.target") // by its end
+	}
+	return w.handle(ctx, s, "stop")
 }
 
 // handle has the user start or stop a service, and notes what that means as long as its target is not
@@ -121,6 +134,22 @@ func fight(_ context.Context, w *World, _ string) error {
 			return startTarget(ctx, w, target)
 		})
 	}
+	return nil
+}
+
+// managerFreeze stops the user manager for a time. It goes on whatever else is under way by then, for much of
+// that waits for it.
+func managerFreeze(_ context.Context, w *World, arg string) error {
+	d, err := time.ParseDuration(arg)
+	if err != nil {
+		return err
+	}
+	if err := w.sb.User.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	goesOn := make(chan error, 1)
+	time.AfterFunc(d, func() { goesOn <- w.sb.User.Signal(syscall.SIGCONT) })
+	w.afterwards(d, "the user manager goes on", func(context.Context) error { return <-goesOn })
 	return nil
 }
 

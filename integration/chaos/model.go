@@ -1,34 +1,73 @@
 package chaos
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // aspect is a switch as the model knows it.
 type aspect struct {
 	name string
-	// targets holds, by position, those that are active in it.
-	targets map[string][]string
+	// targets returns those that are active in a position.
+	targets func(position string) []string
+	// all holds its targets, of a set those that are drawn.
+	all []string
+	// yields tells that it follows its targets where something else moves them.
+	yields bool
 }
 
 // unknown is the position of a switch that nothing is known of.
 const unknown = ""
 
-// aspects lists the switches of the bridge.
+// aspects lists the switches of the bridge. Sleep is before lock, which it moves.
 func aspects() []aspect {
+	lock := simple("lock", map[string][]string{"unlocked": {"unlock.target"}, "locked": {"lock.target"}})
+	lock.yields = true
 	return []aspect{
-		{"internet", map[string][]string{
+		simple("internet", map[string][]string{
 			"online":  {"internet-online.target"},
 			"offline": {"internet-offline.target"},
 			"portal":  {"internet-offline.target", "internet-portal.target"},
-		}},
-		{"lid", map[string][]string{
-			"open":   {"lid-open.target"},
-			"closed": {"lid-closed.target"},
-		}},
-		{"sleep", map[string][]string{
-			"awake":  nil,
-			"asleep": {"sleep.target"},
-		}},
+		}),
+		simple("lid", map[string][]string{"open": {"lid-open.target"}, "closed": {"lid-closed.target"}}),
+		simple("sleep", map[string][]string{"awake": nil, "asleep": {"sleep.target"}}),
+		lock,
+		simple("power", map[string][]string{"ac": {"power-ac.target"}, "battery": {"power-battery.target"}}),
+		simple("metered", map[string][]string{"unmetered": {"network-unmetered.target"}, "metered": {"network-metered.target"}}),
+		simple("vpn", map[string][]string{"up": {"vpn-up.target"}, "down": {"vpn-down.target"}}),
+		set("connection", instances()),
 	}
+}
+
+// simple is a switch that is active in some targets by its position.
+func simple(name string, targets map[string][]string) aspect {
+	a := aspect{name: name, targets: func(position string) []string { return targets[position] }}
+	for _, of := range targets {
+		a.all = append(a.all, of...)
+	}
+	slices.Sort(a.all)
+	a.all = slices.Compact(a.all)
+	return a
+}
+
+// nothing is the position of a set without members.
+const nothing = "none"
+
+// set is a switch whose position is a list of words, with a target of a template for each.
+func set(name string, words []string) aspect {
+	targets := func(words []string) []string {
+		var targets []string
+		for _, word := range words {
+			targets = append(targets, name+"@"+word+".target")
+		}
+		return targets
+	}
+	return aspect{name: name, all: targets(words), targets: func(position string) []string {
+		if position == nothing {
+			return nil
+		}
+		return targets(strings.Fields(position))
+	}}
 }
 
 // pairs are the targets that conflict.
@@ -37,41 +76,36 @@ func pairs() [][2]string {
 		{"internet-online.target", "internet-offline.target"},
 		{"internet-online.target", "internet-portal.target"},
 		{"lid-open.target", "lid-closed.target"},
+		{"lock.target", "unlock.target"},
+		{"power-ac.target", "power-battery.target"},
+		{"network-metered.target", "network-unmetered.target"},
+		{"vpn-up.target", "vpn-down.target"},
 	}
 }
 
-// all returns the targets of the switch.
-func (a aspect) all() []string {
-	var all []string
-	for _, targets := range a.targets {
-		for _, target := range targets {
-			if !slices.Contains(all, target) {
-				all = append(all, target)
-			}
-		}
-	}
-	slices.Sort(all)
-	return all
+// has tells whether a target is of the switch.
+func (a aspect) has(target string) bool {
+	return slices.Contains(a.all, target) || strings.HasPrefix(target, a.name+"@")
 }
 
 // wants tells whether a target is active in a position.
 func (a aspect) wants(position, target string) bool {
-	return slices.Contains(a.targets[position], target)
+	return slices.Contains(a.targets(position), target)
 }
 
 // aspectOf returns the switch that has a target.
 func aspectOf(target string) (aspect, bool) {
 	for _, a := range aspects() {
-		if slices.Contains(a.all(), target) {
+		if a.has(target) {
 			return a, true
 		}
 	}
 	return aspect{}, false
 }
 
-// online tells where the internet switch belongs once every grace is over, with NetworkManager's numbers as
+// internet tells where the internet switch belongs once every grace is over, with NetworkManager's numbers as
 // its D-Bus API has them.
-func (n network) position() string {
+func (n network) internet() string {
 	const (
 		asleep, global        = 10, 70
 		untold, captive, full = 0, 2, 4
@@ -87,9 +121,59 @@ func (n network) position() string {
 	return "offline"
 }
 
+// metering tells where the metered switch belongs.
+func (n network) metering() string {
+	const local = 50                      // there is a network
+	const untold, yes, guessYes = 0, 1, 3 // NMMetered; the others are no, and guessed to be no
+	switch {
+	case !n.present, n.state < local, n.metered == untold:
+		return unknown
+	case n.metered == yes, n.metered == guessYes:
+		return "metered"
+	}
+	return "unmetered"
+}
+
+// tunnel tells where the vpn switch belongs.
+func (n network) tunnel() string {
+	switch {
+	case !n.present:
+		return unknown
+	case n.vpn:
+		return "up"
+	}
+	return "down"
+}
+
+// connection tells where the connection switch belongs.
+func (n network) connection() string {
+	switch {
+	case !n.present:
+		return unknown
+	case n.profiles == "":
+		return nothing
+	}
+	return n.profiles
+}
+
 // logind is what the faults have made of it.
 type logind struct {
 	present, hanging, closed, asleep bool
+}
+
+// power is where the machine has it from, and whether there is a UPower to tell.
+type power struct {
+	upower, battery bool
+}
+
+func (p power) position(l logind) string {
+	switch {
+	case !p.upower && !l.present:
+		return unknown
+	case p.battery:
+		return "battery"
+	}
+	return "ac"
 }
 
 func (l logind) lid() string {
@@ -120,4 +204,16 @@ func (a aspect) causes(target string, positions []string, active bool) int {
 		active = a.wants(position, target)
 	}
 	return count
+}
+
+// among returns the targets of a switch: those that are drawn, and others among some units.
+func among[T any](a aspect, units map[string]T) []string {
+	targets := slices.Clone(a.all)
+	for name := range units {
+		if a.has(name) {
+			targets = append(targets, name)
+		}
+	}
+	slices.Sort(targets)
+	return slices.Compact(targets)
 }

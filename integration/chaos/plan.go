@@ -7,7 +7,9 @@ package chaos
 
 import (
 	"fmt"
+	"maps"
 	"math/rand"
+	"slices"
 	"strings"
 	"time"
 )
@@ -155,6 +157,16 @@ func drawFlap(random *rand.Rand) string {
 		return fmt.Sprintf("%dx%v", 2+random.Intn(2), 2100*time.Millisecond+drawUpTo(random, time.Second))
 	}
 	return fmt.Sprintf("%dx%v", 4+random.Intn(24), 5*time.Millisecond+drawUpTo(random, 200*time.Millisecond))
+}
+
+// drawFewFlaps is to and fro less often than systemd lets units start: the lock is not damped.
+func drawFewFlaps(random *rand.Rand) string {
+	return fmt.Sprintf("%dx%v", 2+random.Intn(3), 5*time.Millisecond+drawUpTo(random, 200*time.Millisecond))
+}
+
+// drawRename is a profile and the instance of its new name, as "a=home".
+func drawRename(random *rand.Rand) string {
+	return drawOf(append(slices.Sorted(maps.Keys(spares())), home, home)...)(random) + "=" + drawOf(instances()...)(random)
 }
 
 func drawOf(choices ...string) func(*rand.Rand) string {

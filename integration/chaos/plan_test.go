@@ -1,7 +1,9 @@
 package chaos
 
 import (
+	"os/exec"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -59,6 +61,15 @@ func TestCauses(t *testing.T) {
 	} {
 		if got := a.causes("internet-offline.target", test.positions, test.active); got != test.want {
 			t.Errorf("%q, active %t: %d causes, not %d", test.positions, test.active, got, test.want)
+		}
+	}
+}
+
+func TestInstancesAreThoseOfSystemdsOwnTool(t *testing.T) {
+	for _, p := range profileNames() {
+		out, err := exec.Command("systemd-escape", "--", p.name).CombinedOutput()
+		if got := strings.TrimSpace(string(out)); err != nil || got != p.instance {
+			t.Errorf("%q is %s, not %s (%v)", p.name, got, p.instance, err)
 		}
 	}
 }

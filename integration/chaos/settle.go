@@ -71,7 +71,7 @@ func (w *World) wrong(ctx context.Context) (units map[string]unit, wrong string,
 		return nil, "the bridge has given up", w.makePeace(ctx, bridge.status)
 	}
 	for _, wrong := range []string{
-		wrongJobs(units), w.wrongTargets(units), w.wrongServices(units), w.wrongStatus(bridge), w.wrongLocks(), w.wrongNetwork(ctx),
+		wrongJobs(units), w.wrongServices(units), w.wrongSwitches(units), w.wrongLocks(), w.wrongNetwork(ctx),
 	} {
 		if wrong != "" {
 			return nil, wrong, nil
@@ -91,25 +91,67 @@ func wrongJobs(units map[string]unit) string {
 
 // names returns all units that matter.
 func (w *World) names() []string {
-	names := append(targets(), bridgeUnit)
+	names := append(targets(), bridgeUnit, "connection@*.target")
 	for _, s := range services() {
 		names = append(names, s.name)
 	}
 	return names
 }
 
-func (w *World) wrongTargets(units map[string]unit) string {
+// wrongSwitches looks for a switch that is in none of the positions that it may be in.
+func (w *World) wrongSwitches(units map[string]unit) (wrong string) {
+	if bridge := units[bridgeUnit]; bridge.active != "active" {
+		return "the bridge is " + bridge.active
+	}
 	for _, a := range aspects() {
-		position := w.present()[a.name]
-		for _, target := range a.all() {
-			want, is := a.wants(position, target), units[target].active == "active"
-			excused := want && w.masked[target] // what is masked stays as it was
-			if want != is && !excused {
-				return fmt.Sprintf("%s is %s though the %s is %q", target, units[target].active, a.name, position)
+		if w.free[a.name] {
+			continue
+		}
+		for _, position := range w.possible(a) {
+			if wrong = w.wrongPosition(a, position, units); wrong == "" {
+				break
 			}
+		}
+		if wrong != "" {
+			return wrong
 		}
 	}
 	return ""
+}
+
+// wrongPosition tells why a switch is not in a position.
+func (w *World) wrongPosition(a aspect, position string, units map[string]unit) string {
+	for _, target := range among(a, units) {
+		want, is := a.wants(position, target), units[target].active == "active"
+		excused := want && w.masked[target] // what is masked stays as it was
+		if want != is && !excused {
+			return fmt.Sprintf("%s is %q though the %s is %q", target, units[target].active, a.name, position)
+		}
+	}
+	for _, target := range a.targets(position) {
+		if units[target].active != "active" && !w.masked[target] {
+			return fmt.Sprintf("%s is not there though the %s is %q", target, a.name, position)
+		}
+	}
+	status := units[bridgeUnit].status
+	if said := statusOf(status, a.name); !says(said, position) || strings.Contains(said, "in doubt") && !w.staysInDoubt(a, position) {
+		return fmt.Sprintf("the bridge does not say that the %s is %q: %s", a.name, position, status)
+	}
+	return ""
+}
+
+// staysInDoubt tells whether a doubt is for good: nobody unlocks while logind is away, nor because it says nothing.
+func (w *World) staysInDoubt(a aspect, position string) bool {
+	return a.name == "lock" && (!w.logind.present || w.session.exists && position == "locked")
+}
+
+// says tells whether what a status says of a switch is a position.
+func says(said, position string) bool {
+	if position == unknown {
+		position = "unknown"
+	}
+	is, _, _ := strings.Cut(said, " (")
+	return is == position
 }
 
 func (w *World) wrongServices(units map[string]unit) string {
@@ -167,21 +209,6 @@ func (w *World) makePeace(ctx context.Context, status string) error {
 		}
 	}
 	return fmt.Errorf("the bridge gave up without a fight: %s", status)
-}
-
-func (w *World) wrongStatus(bridge unit) string {
-	if bridge.active != "active" {
-		return "the bridge is " + bridge.active
-	}
-	for name, position := range w.present() {
-		if position == unknown {
-			position = "unknown"
-		}
-		if said := statusOf(bridge.status, name); !strings.HasPrefix(said, position) || strings.Contains(said, "in doubt") {
-			return fmt.Sprintf("the bridge does not say that the %s is %s: %s", name, position, bridge.status)
-		}
-	}
-	return ""
 }
 
 // statusOf returns what a status says of a switch, as "open (from logind)" in "internet online, lid open (from logind)".

@@ -5,6 +5,9 @@ import "strings"
 // bridgeUnit is the bridge's own.
 const bridgeUnit = "nm-session-bridge.service"
 
+// locker is the service that is there while the screen is locked, and whose end unlocks it.
+const locker = "locker.service"
+
 // service is one of the user's, wanted by a target.
 type service struct {
 	name, target string
@@ -29,16 +32,24 @@ func services() []service {
 		slow = "/bin/sh -c 'exec sleep $(cat %h/" + slowness + ")'"
 		fail = "/bin/sh -c 'exit $(cat %h/" + outcome + ")'"
 	)
-	all := []service{
-		{name: "sync.service", target: "internet-online.target", lasts: true, content: `[Unit]
-After=internet-online.target
-PartOf=internet-online.target
-Requisite=internet-online.target
-[Service]
+	while := func(name, target, more string) service {
+		return service{name: name, target: target, lasts: true, content: strings.ReplaceAll(`[Unit]
+After=TARGET
+PartOf=TARGET
+Requisite=TARGET
+`+more+`[Service]
 ExecStart=/bin/sleep infinity
 [Install]
-WantedBy=internet-online.target
-`},
+WantedBy=TARGET
+`, "TARGET", target)}
+	}
+	all := []service{
+		while("sync.service", "internet-online.target", ""),
+		while("backup.service", "power-ac.target", ""),
+		while("updates.service", "network-unmetered.target", ""),
+		while("share.service", "vpn-up.target", ""),
+		while("mirror.service", `connection@Home\x20Wifi.target`, ""),
+		while(locker, "lock.target", "OnSuccess=unlock.target\n"),
 		{name: "mailbox.service", target: "internet-online.target", lasts: true, pulls: true, content: `[Unit]
 BindsTo=internet-online.target
 [Service]
@@ -52,8 +63,9 @@ WantedBy=internet-online.target
 		once("failing-closed.service", "lid-closed.target", fail),
 	}
 	for _, a := range aspects() {
-		for _, target := range a.all() {
-			all = append(all, once("at-"+strings.TrimSuffix(target, ".target")+".service", target, "/bin/true"))
+		for _, target := range a.all {
+			name := strings.ReplaceAll(strings.TrimSuffix(target, ".target"), "@", "-")
+			all = append(all, once("at-"+name+".service", target, "/bin/true"))
 		}
 	}
 	return all

@@ -24,6 +24,10 @@ type World struct {
 	networkNews chan network
 	network     network
 	logind      logind
+	session     session
+	lock        string // position of the lock
+	power       power
+	standIns    standIns
 	busUp, nmUp bool
 	nmFrozen    bool
 	upgrades    int
@@ -33,6 +37,7 @@ type World struct {
 	began time.Time
 
 	masked  map[string]bool        // by target
+	free    map[string]bool        // switches that yield whose targets the user has moved
 	moves   map[string][]time.Time // by switch: when the user moved its targets
 	kept    map[string]string      // service that the user has stopped → start of its target that it was stopped in
 	unsure  map[string]bool        // services that the user touched while their target moved
@@ -54,6 +59,8 @@ type round struct {
 	masks     bool            // whether a target was masked in it
 	limited   map[string]bool // services that had hit their start limit before
 	deaf      map[string]int  // by switch: how often its service did not answer
+	vague     map[string]bool // switches that may have stayed in any position they went through
+	shaky     bool            // whether what is next said of the lock may be missed or be overtaken
 	reborn    bool            // whether somebody had to be asked anew: the bridge or a service was started
 }
 
@@ -77,11 +84,12 @@ func enter(ctx context.Context, program string) (*World, error) {
 	}
 	w := &World{
 		sb: sb, program: program, busUp: true, nmUp: true, logind: logind{present: true},
+		session: session{exists: true}, lock: "unlocked", power: power{upower: true}, free: map[string]bool{},
 		networkNews: make(chan network, 4096), round: newRound(),
 		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{}, excused: map[string]string{},
 		began: time.Now(), total: Summary{Faults: map[string]int{}, Positions: map[string]int{}, began: time.Now()},
 	}
-	if err := w.install(ctx); err != nil {
+	if err := errors.Join(w.startStandIns(ctx), w.install(ctx)); err != nil {
 		return nil, errors.Join(err, sb.Down())
 	}
 	go recordNetwork(ctx, sb.SystemBus, w.networkNews)
@@ -124,6 +132,7 @@ func (w *World) leave() error {
 		_ = w.control.Close()
 	}
 	w.watch.close()
+	w.standIns.close()
 	return w.sb.Down()
 }
 
@@ -172,18 +181,40 @@ func (w *World) afterwards(d time.Duration, what string, do func(context.Context
 	slices.SortStableFunc(w.later, func(a, b action) int { return a.at.Compare(b.at) })
 }
 
-// goes notes that a switch has got another position.
+// goes notes that switches have got other positions.
 func (w *World) goes() {
-	for name, position := range w.present() {
-		if was := w.round.positions[name]; len(was) == 0 || was[len(was)-1] != position {
-			w.round.positions[name] = append(was, position)
+	for _, a := range aspects() {
+		position, was := w.present()[a.name], w.round.positions[a.name]
+		if len(was) > 0 && was[len(was)-1] == position {
+			continue
+		}
+		w.round.positions[a.name] = append(was, position)
+		if len(was) > 0 && a.name == "sleep" && position == "asleep" {
+			w.pullsLock()
 		}
 	}
 }
 
 // present returns the position of each switch.
 func (w *World) present() map[string]string {
-	return map[string]string{"internet": w.network.position(), "lid": w.logind.lid(), "sleep": w.logind.sleep()}
+	return map[string]string{
+		"internet":   w.network.internet(),
+		"lid":        w.logind.lid(),
+		"sleep":      w.logind.sleep(),
+		"lock":       w.lock,
+		"power":      w.power.position(w.logind),
+		"metered":    w.network.metering(),
+		"vpn":        w.network.tunnel(),
+		"connection": w.network.connection(),
+	}
+}
+
+// possible returns the positions that a switch may be in.
+func (w *World) possible(a aspect) []string {
+	if w.round.vague[a.name] {
+		return w.round.positions[a.name]
+	}
+	return []string{w.present()[a.name]}
 }
 
 // takeNews takes in what is known by now.
@@ -203,7 +234,7 @@ func (w *World) takeNews() (news bool) {
 func (w *World) takeNetwork(n network) {
 	if n != w.network {
 		w.network = n
-		w.note("  NetworkManager: present %t, state %d, connectivity %d", n.present, n.state, n.connectivity)
+		w.note("  NetworkManager: %+v", n)
 		w.goes()
 	}
 }

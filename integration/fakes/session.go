@@ -52,8 +52,10 @@ func (d displays) properties(path dbus.ObjectPath, ifc string) (all map[string]d
 // SetSession begins or ends the display session of a user, as a login at a seat
 // does. Each begins unlocked.
 func (l *Login1) SetSession(uid int, exists bool) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return l.unlessHanging(func() error { return l.setSession(uid, exists) })
+}
+
+func (l *Login1) setSession(uid int, exists bool) error {
 	l.displays.user = dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/user/_%d", uid))
 	if exists == l.displays.exists {
 		return nil
@@ -72,23 +74,65 @@ func (l *Login1) SetSession(uid int, exists bool) error {
 		login1User, map[string]dbus.Variant{"Display": signalled}, []string{})
 }
 
+// Display returns the path of the display session, or that of the last one.
+func (l *Login1) Display() dbus.ObjectPath {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.displays.path()
+}
+
 // AskToLock sends the session's signal Lock or Unlock, as loginctl lock-session
 // and unlock-session make logind do.
 func (l *Login1) AskToLock(locked bool) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	member := "Unlock"
-	if locked {
-		member = "Lock"
-	}
-	return l.conn.Emit(l.displays.path(), login1Session+"."+member)
+	return l.unlessHanging(func() error { return l.emitLock(l.displays.path(), locked) })
 }
 
 // SetLockedHint sets the session's LockedHint, as a desktop does, and signals it.
 func (l *Login1) SetLockedHint(locked bool) error {
+	return l.unlessHanging(func() error {
+		l.displays.locked = locked
+		return l.emitHint(l.displays.path(), locked)
+	})
+}
+
+// LockOther locks or unlocks a session that is no display session of the user, as
+// that of another user.
+func (l *Login1) LockOther(locked bool) error {
+	const other = dbus.ObjectPath("/org/freedesktop/login1/session/c1")
+	return l.unlessHanging(func() error {
+		if err := l.emitLock(other, locked); err != nil {
+			return err
+		}
+		return l.emitHint(other, locked)
+	})
+}
+
+func (l *Login1) emitLock(session dbus.ObjectPath, locked bool) error {
+	member := "Unlock"
+	if locked {
+		member = "Lock"
+	}
+	return l.conn.Emit(session, login1Session+"."+member)
+}
+
+func (l *Login1) emitHint(session dbus.ObjectPath, locked bool) error {
+	return l.conn.Emit(session, propertiesIfc+".PropertiesChanged",
+		login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(locked)}, []string{})
+}
+
+// unlessHanging does something with mu held, later where a Hang makes it wait.
+func (l *Login1) unlessHanging(do func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.displays.locked = locked
-	return l.conn.Emit(l.displays.path(), propertiesIfc+".PropertiesChanged",
-		login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(locked)}, []string{})
+	if l.hanging {
+		l.held = append(l.held, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.present() {
+				_ = do() // the bus may have gone
+			}
+		})
+		return nil
+	}
+	return do()
 }

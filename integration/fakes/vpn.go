@@ -64,13 +64,8 @@ func NewVPN(ctx context.Context, conn *dbus.Conn) (*VPN, error) {
 	if err := conn.ExportMethodTable(methods, vpnPath, vpnPlugin); err != nil {
 		return nil, fmt.Errorf("VPN: %w", err)
 	}
-	var reply uint32
-	err := conn.BusObject().CallWithContext(ctx, busName+".RequestName", 0, VPNService, uint32(dbus.NameFlagDoNotQueue)).Store(&reply)
-	if err == nil && dbus.RequestNameReply(reply) != dbus.RequestNameReplyPrimaryOwner {
-		err = fmt.Errorf("the name is taken (%d)", reply)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("VPN: own %s: %w", VPNService, err)
+	if err := own(ctx, conn, VPNService); err != nil {
+		return nil, fmt.Errorf("VPN: %w", err)
 	}
 	return v, nil
 }

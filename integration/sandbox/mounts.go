@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
 
 // furnish mounts what the namespaces need and hides the machine's own state. It runs once, in init.
@@ -116,7 +118,27 @@ func furnishEtc() error {
 	if err := os.WriteFile("/etc/hostname", []byte(hostname+"\n"), 0o644); err != nil {
 		return err
 	}
+	if err := admitStandIns(); err != nil {
+		return err
+	}
 	return dropEnabledUserUnits()
+}
+
+// admitStandIns lets what stands in for daemons be on the system bus, and NetworkManager know its VPN.
+func admitStandIns() error {
+	if err := os.MkdirAll("/etc/NetworkManager/VPN", 0o755); err != nil {
+		return err
+	}
+	for name, content := range map[string]string{
+		"/etc/dbus-1/system.d/sandbox-upower.conf": fakes.UPowerPolicy,
+		"/etc/dbus-1/system.d/sandbox-vpn.conf":    fakes.VPNPolicy,
+		"/etc/NetworkManager/VPN/sandbox.name":     fakes.VPNInfo,
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropEnabledUserUnits forgets what the administrator enabled for every user: it is not the sandbox's, and

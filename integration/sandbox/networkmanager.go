@@ -46,10 +46,14 @@ response=` + checkAnswer + `
 interval=1
 `
 
+// HomeUUID is that of the profile "home".
+const HomeUUID = "9ae1d6ab-4f1c-4a5e-8a53-5a3b1c0f9e01"
+
 const (
 	nmDir     = "/run/sandbox/networkmanager"
 	nmProfile = `[connection]
 id=home
+uuid=` + HomeUUID + `
 type=ethernet
 interface-name=` + Interface + `
 
@@ -138,6 +142,11 @@ func (n *NetworkManager) Restart(ctx context.Context) error {
 
 // Signal sends a signal, such as SIGSTOP or SIGCONT.
 func (n *NetworkManager) Signal(s syscall.Signal) error { return n.daemon.signal(s) }
+
+// ProfilePath returns the file of a profile that NetworkManager keeps, by its name without a suffix.
+func (n *NetworkManager) ProfilePath(name string) string {
+	return filepath.Join(nmDir, "connections", name+".nmconnection")
+}
 
 // Nmcli runs nmcli as root and returns what it printed, trimmed.
 func (n *NetworkManager) Nmcli(ctx context.Context, args ...string) (string, error) {

@@ -66,6 +66,9 @@ func (m *UserManager) Stop(ctx context.Context) error { return m.end(ctx, syscal
 // Kill ends the user manager with SIGKILL, and then its units, as the system manager would.
 func (m *UserManager) Kill(ctx context.Context) error { return m.end(ctx, syscall.SIGKILL) }
 
+// Signal sends a signal, such as SIGSTOP or SIGCONT.
+func (m *UserManager) Signal(s syscall.Signal) error { return m.daemon.signal(s) }
+
 func (m *UserManager) end(ctx context.Context, s syscall.Signal) error {
 	group := cgroup(cgroupRoot + "/" + userUnit)
 	// Removed, as systemd does: Linux 6.18 kills what is started into a cgroup that was killed before.

@@ -1,0 +1,181 @@
+package chaos
+
+import (
+	"context"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// session is the user's display session.
+type session struct {
+	exists, hint bool
+	read         bool // whether the bridge knows which one it is
+}
+
+// locks notes that the lock belongs in another position. What comes after something shaky may be missed, or be
+// overtaken by it.
+func (w *World) locks(position string, shaky bool) {
+	if w.round.shaky {
+		w.round.vague["lock"] = true
+	}
+	// The end of the locker unlocks as well, a little later.
+	w.round.shaky = w.round.shaky || shaky || w.lock == "locked"
+	if w.lock == "locked" {
+		w.pulled("unlock.target")
+	}
+	w.lock = position
+	w.goes()
+}
+
+// lockVague notes that it cannot be known what was heard of the lock, and that what is so counts again.
+func (w *World) lockVague() {
+	w.round.vague["lock"] = true
+	switch {
+	case !w.session.exists:
+		w.lockUnknown()
+	case w.session.hint:
+		w.lock = "locked"
+	}
+	w.goes()
+}
+
+// lockUnknown notes that there is no session to lock. The locker is stopped then, and that may unlock.
+func (w *World) lockUnknown() {
+	if w.lock == "locked" {
+		w.locks("unlocked", true)
+	}
+	w.locks(unknown, true)
+}
+
+// pullsLock notes that sleep.target may have started lock.target, and what that wants once more.
+func (w *World) pullsLock() {
+	w.pulled("lock.target")
+	w.round.moved["lock.target"]++
+	w.round.moved["unlock.target"]++
+	if len(w.round.positions["lock"]) > 1 || !w.session.exists || w.masked["lock.target"] || w.masked["sleep.target"] {
+		w.round.vague["lock"] = true
+	}
+	w.locks("locked", true)
+}
+
+// bridgeReborn notes that a new bridge is started, which has heard nothing.
+func (w *World) bridgeReborn() {
+	w.round.reborn, w.session.read = true, false
+	w.lockVague()
+	if w.masked["lock.target"] || w.masked["unlock.target"] {
+		w.free["lock"] = true // what is not active does not tell it the position
+	}
+}
+
+// adoptLock learns which position the lock is in where the model could not know.
+func (w *World) adoptLock(units map[string]unit) {
+	lock, _ := aspectOf("lock.target")
+	for position := range map[string]bool{"locked": true, "unlocked": true, unknown: true} {
+		if (w.free["lock"] || w.round.vague["lock"]) && w.wrongPosition(lock, position, units) == "" {
+			w.lock = position
+			delete(w.free, "lock")
+			return
+		}
+	}
+}
+
+// aDisplay tells why logind can say nothing of the display session, if it cannot.
+func (w *World) aDisplay(exists bool) error {
+	switch {
+	case !w.logind.present:
+		return skipped("there is no logind")
+	case w.session.exists != exists:
+		return skipped("there is no such session")
+	}
+	return nil
+}
+
+func askToLock(_ context.Context, w *World, arg string) error {
+	if err := w.aDisplay(true); err != nil {
+		return err
+	}
+	position := map[string]string{"lock": "locked", "unlock": "unlocked"}[arg]
+	w.locks(position, false)
+	return w.sb.Login1.AskToLock(position == "locked")
+}
+
+func lockFlap(_ context.Context, w *World, arg string) error {
+	return w.flap(arg, "the lock flaps", func(ctx context.Context, forth bool) error {
+		return askToLock(ctx, w, map[bool]string{true: "lock", false: "unlock"}[forth])
+	})
+}
+
+func lockedHint(_ context.Context, w *World, arg string) error {
+	if err := w.aDisplay(true); err != nil {
+		return err
+	}
+	hint := arg == "locked"
+	if hint != w.session.hint {
+		w.session.hint = hint
+		w.locks(arg, false)
+	}
+	return w.sb.Login1.SetLockedHint(hint)
+}
+
+// lockOther has a session be locked that is none of ours.
+func lockOther(_ context.Context, w *World, arg string) error {
+	if !w.logind.present {
+		return skipped("there is no logind")
+	}
+	return w.sb.Login1.LockOther(arg == "lock")
+}
+
+func sessionEnds(_ context.Context, w *World, _ string) error {
+	if err := w.aDisplay(true); err != nil {
+		return err
+	}
+	w.session = session{}
+	w.lockUnknown()
+	return w.sb.Login1.SetSession(sandbox.UID, false)
+}
+
+func sessionBegins(_ context.Context, w *World, _ string) error {
+	if err := w.aDisplay(false); err != nil {
+		return err
+	}
+	w.begins(w.lock == "locked" || w.round.shaky)
+	return w.sb.Login1.SetSession(sandbox.UID, true)
+}
+
+// sessionChanges has another session take the place of the one that is there.
+func sessionChanges(_ context.Context, w *World, _ string) error {
+	if err := w.aDisplay(true); err != nil {
+		return err
+	}
+	w.begins(!w.session.read)
+	if err := w.sb.Login1.SetSession(sandbox.UID, false); err != nil {
+		return err
+	}
+	return w.sb.Login1.SetSession(sandbox.UID, true)
+}
+
+// begins notes that there is another session. A bridge that does not know that it is another one does not
+// unlock.
+func (w *World) begins(vague bool) {
+	w.round.vague["lock"] = w.round.vague["lock"] || vague
+	w.session = session{exists: true}
+	w.locks("unlocked", true)
+}
+
+// lockerEnds has the locker end, as when the user has given the password: a hint that says otherwise still
+// counts.
+func lockerEnds(ctx context.Context, w *World, _ string) error {
+	if w.lock != "locked" || w.round.shaky || w.round.vague["lock"] || w.free["lock"] || w.masked["unlock.target"] {
+		return skipped("it may not run")
+	}
+	units, err := w.look(ctx, locker)
+	if err != nil || units[locker].active != "active" {
+		return skipped("it does not run")
+	}
+	w.round.vague["lock"] = w.session.hint
+	w.unsure[locker] = true
+	w.round.moved["lock.target"]++
+	w.round.moved["unlock.target"]++
+	w.locks("unlocked", true)
+	return w.ask(ctx, "kill", "-s", "TERM", locker)
+}

@@ -1,0 +1,108 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// office is the name of the profile of the VPN.
+const office = "Mein Büro"
+
+// spare is a profile besides the cable's.
+type spare struct{ uuid, name, rest string }
+
+// spares are by what faults call them. Two bridges need nothing but themselves to be up.
+func spares() map[string]spare {
+	bridge := func(device string) string {
+		return "type=bridge\ninterface-name=" + device + "\nautoconnect=false\n[bridge]\nstp=false\n[ipv4]\nmethod=disabled\n[ipv6]\nmethod=disabled\n"
+	}
+	return map[string]spare{
+		"a":   {"0b1ee2a6-8f5a-4f0c-8b52-7a3c8f8d1a01", "Home Wifi", bridge("brA")},
+		"b":   {"0b1ee2a6-8f5a-4f0c-8b52-7a3c8f8d1a02", "Café/5 GHz", bridge("brB")},
+		"vpn": {"0b1ee2a6-8f5a-4f0c-8b52-7a3c8f8d1a03", office, "type=vpn\nautoconnect=false\n[vpn]\nservice-type=" + fakes.VPNService + "\n[ipv4]\nmethod=auto\n[ipv6]\nmethod=disabled\n"},
+	}
+}
+
+// nmcli has root ask NetworkManager for something that it may refuse, and does not wait for what comes of it.
+func (w *World) nmcli(ctx context.Context, args ...string) error {
+	if !w.busUp || !w.nmUp || w.nmFrozen {
+		return skipped("NetworkManager does not listen")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := w.sb.NM.Nmcli(ctx, append([]string{"--wait", "0"}, args...)...)
+	var refused *exec.ExitError
+	if errors.As(err, &refused) {
+		w.note("  refused: %v", err)
+		return nil
+	}
+	return err
+}
+
+// profileUp brings a spare profile up, which is added where there is none.
+func profileUp(ctx context.Context, w *World, which string) error {
+	s := spares()[which]
+	path := w.sb.NM.ProfilePath(which)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		content := fmt.Sprintf("[connection]\nid=%s\nuuid=%s\n%s", s.name, s.uuid, s.rest)
+		// NetworkManager ignores profiles that others can read.
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			return err
+		}
+		if err := w.nmcli(ctx, "connection", "load", path); err != nil {
+			return err
+		}
+	}
+	return w.nmcli(ctx, "connection", "up", "uuid", s.uuid)
+}
+
+func profileDown(ctx context.Context, w *World, which string) error {
+	return w.nmcli(ctx, "connection", "down", "uuid", spares()[which].uuid)
+}
+
+func profileDelete(ctx context.Context, w *World, which string) error {
+	return w.nmcli(ctx, "connection", "delete", "uuid", spares()[which].uuid)
+}
+
+// profileRename gives a profile another name, which may be another's already.
+func profileRename(ctx context.Context, w *World, arg string) error {
+	which, instance, found := strings.Cut(arg, "=")
+	if !found {
+		return fmt.Errorf("%q is not such as a=Home", arg)
+	}
+	// A name that was only there while it came up may have been seen by one and not by the other.
+	for _, name := range instances() {
+		w.round.moved["connection@"+name+".target"]++
+	}
+	uuid := spares()[which].uuid
+	if which == home {
+		uuid = sandbox.HomeUUID
+	}
+	return w.nmcli(ctx, "connection", "modify", "uuid", uuid, "connection.id", nameOf(instance))
+}
+
+// metered has the profile of the cable say whether it costs.
+func metered(ctx context.Context, w *World, arg string) error {
+	if err := w.nmcli(ctx, "connection", "modify", "uuid", sandbox.HomeUUID, "connection.metered", arg); err != nil {
+		return err
+	}
+	return w.nmcli(ctx, "device", "reapply", sandbox.Interface)
+}
+
+// vpnCrash has the program go that keeps the VPN.
+func vpnCrash(ctx context.Context, w *World, _ string) error {
+	if !w.busUp {
+		return skipped("there is no system bus")
+	}
+	_ = w.standIns.vpnsOn.Close() // it may have gone with the bus
+	return w.startVPNs(ctx)
+}
