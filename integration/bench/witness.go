@@ -122,8 +122,3 @@ func (t *tap) close() {
 	t.conn.Eavesdrop(nil)
 	t.conn.Close()
 }
-
-func member(m *dbus.Message) string {
-	name, _ := m.Headers[dbus.FieldMember].Value().(string)
-	return name
-}
