@@ -58,7 +58,7 @@ const (
 	nobody       = 65534
 )
 
-// afterWork measures memory after a flood and after transitions.
+// afterWork measures memory at rest after a flood and after transitions.
 func (s *stage) afterWork(ctx context.Context, t *table) error {
 	for _, c := range s.residents() {
 		name, err := s.uniqueName(ctx, c.pid)
@@ -71,6 +71,9 @@ func (s *stage) afterWork(ctx context.Context, t *table) error {
 		if err := s.digest(ctx, c.pid); err != nil {
 			return err
 		}
+	}
+	if err := wait(ctx, settling); err != nil {
+		return err
 	}
 	if err := s.remember(t, floodSubject); err != nil {
 		return err
@@ -100,6 +103,9 @@ func (s *stage) afterWork(ctx context.Context, t *table) error {
 			Subject: "CPU time of a transition", Of: c.name,
 			Value: float64(done.cpu) / float64(s.options.transitions) / 1e6, Unit: "ms", N: s.options.transitions,
 		})
+	}
+	if err := wait(ctx, settling); err != nil {
+		return err
 	}
 	return s.remember(t, fmt.Sprintf("memory after %d transitions", s.options.transitions))
 }
