@@ -15,7 +15,8 @@ func (t *table) chart() string {
 	y := 20
 	for _, panel := range []struct{ title, subject string }{
 		{"milliseconds from the signal to the active target: median, and p99 as a line", fromLid},
-		{"the same on NetworkManager's signal", fromNM},
+		{"milliseconds of it in the client itself", ownShare},
+		{"from the signal to the active target, on NetworkManager's signal", fromNM},
 		{"memory at rest, RSS in MB", "memory at rest: RSS"},
 	} {
 		figures := t.of(panel.subject)

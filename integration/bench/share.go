@@ -158,7 +158,26 @@ func (s *stage) share(ctx context.Context, t *table) error {
 			return err
 		}
 	}
+	addSpans(t, own, base)
 	return s.restart()
+}
+
+// addSpans adds what the bridge's own share is made of: the programs do the same
+// at a signal, each with more beneath it than the one before.
+func addSpans(t *table, own map[string]sample, base sample) {
+	before := 0.0
+	for _, one := range []struct{ name, span string }{
+		{bareC, "the kernel wakes it up, and it answers, as in C"},
+		{bareGo, "Go's runtime and godbus, as in a plain program"},
+		{bridge, "the bridge's own code"},
+	} {
+		median := own[one.name].median()
+		t.add(figure{
+			Subject: "its own share by span, from the medians", Of: one.span,
+			Ratio: (median - before) / base.median(), To: "floor", Value: (median - before) / float64(time.Millisecond), Unit: "ms", N: len(base),
+		})
+		before = median
+	}
 }
 
 // restart starts the bridge's service again.
