@@ -73,3 +73,19 @@ func openFiles(t *testing.T) int {
 	}
 	return len(entries)
 }
+
+func TestMemoryIsGivenBackAtRest(t *testing.T) {
+	m := newMachine(t)
+	m.turn()
+	collections := func() uint32 {
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.NumForcedGC
+	}
+	before := collections()
+	for end := time.Now().Add(time.Minute); collections() == before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nothing was given back")
+		}
+	}
+}

@@ -49,7 +49,7 @@ type Loop struct {
 	status  string
 	locks   string
 	newsAt  time.Time // when what is new is to be told; zero where nothing is
-	resting bool      // whether nothing is to be done until the bridge is at rest
+	resting bool      // whether to rest is what is due next
 }
 
 // Run keeps the targets true until the context ends, which is no error, or a
@@ -88,6 +88,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-due.C:
 			if l.resting {
 				l.Rest()
+				l.arm(due, false)
 				continue
 			}
 			l.tick(time.Now())
@@ -114,11 +115,23 @@ func (l *Loop) Run(ctx context.Context) error {
 		l.Bridge.Settle(time.Now())
 		l.spread(time.Now(), isAsked)
 		l.follow(ctx)
-		at, waiting := l.nextDue()
-		if l.resting = !waiting; l.resting {
-			at = time.Now().Add(restAfter)
-		}
+		l.arm(due, true)
+	}
+}
+
+// arm sets the timer to what is due next, which may be to rest where that is
+// long in coming.
+func (l *Loop) arm(due *time.Timer, mayRest bool) {
+	at, waiting := l.nextDue()
+	rest := time.Now().Add(restAfter)
+	l.resting = mayRest && (!waiting || at.After(rest))
+	switch {
+	case l.resting:
+		due.Reset(time.Until(rest))
+	case waiting:
 		due.Reset(time.Until(at))
+	default:
+		due.Stop()
 	}
 }
 
