@@ -239,7 +239,7 @@ func TestAHundredProfiles(t *testing.T) {
 	}
 	// Every target has something to be said of, but not on one line, nor once for each.
 	s.systemctl("import-environment", "PATH")
-	s.write(".config/systemd/user/connection@.target.d/mine.conf", "[Unit]\nStopWhenUnneeded=yes\n")
+	s.write(".config/systemd/user/connection@.target.d/mine.conf", "[Unit]\nRefuseManualStop=yes\n")
 	for _, want := range []string{"changed on disk", "is overridden by connection@.target.d/mine.conf"} {
 		isBrief(t, "doctor", s.finds("", "connection@", want).what)
 		s.systemctl("daemon-reload")
