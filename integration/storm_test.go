@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -20,12 +21,22 @@ WantedBy=internet-online.target
 `
 }
 
+// remember keeps the user manager from forgetting how often units were started,
+// as it does with those that nothing loaded refers to: between the stop of one
+// target and the start of another that may be all of them.
+func (s *scene) remember(units ...string) {
+	s.Helper()
+	s.write(".config/systemd/user/remember.target", "[Unit]\nAfter="+strings.Join(units, " ")+"\n")
+	s.systemctl("start", "remember.target")
+}
+
 func TestServicesThatTheStartLimitHitAreStartedOnceMore(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("limited.service", limitedUnit("ExecStart=/bin/sleep infinity"))
 	s.enable("stopped.service", limitedUnit("ExecStart=/bin/sleep infinity"))
 	s.enable("failing.service", limitedUnit("ExecStart=/bin/false"))
 	s.enable("once.service", onceUnit("internet-online.target"))
+	s.remember("limited.service", "stopped.service", "failing.service")
 	s.install()
 	s.online()
 	s.expect("active", "limited.service", "stopped.service")
@@ -51,6 +62,7 @@ func TestServicesThatTheStartLimitHitAreStartedOnceMore(t *testing.T) {
 func TestServicesThatTheStartLimitHitStayStoppedWithTheirTarget(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("limited.service", limitedUnit("ExecStart=/bin/sleep infinity"))
+	s.remember("limited.service")
 	s.install()
 	s.online()
 	s.check(sandbox.PortalRedirect)
