@@ -292,6 +292,15 @@ func (s *switchState) doubt() string {
 	return s.reason
 }
 
+// why tells what put the switch into its position. Of one that it had from the
+// beginning, or that nothing has given it yet, what is read now tells it.
+func (s *switchState) why() string {
+	if s.because == "" && s.hold == nil && s.doubt() == "" {
+		return s.reason
+	}
+	return s.because
+}
+
 func (s *switchState) readsFrom(id string) bool {
 	for _, source := range s.Sources {
 		if source.ID == id {

@@ -186,8 +186,32 @@ func TestAnUnknownPositionTellsWhy(t *testing.T) {
 	if got, want := b.Status(), "door unknown (no latch)"; got != want {
 		t.Errorf("status %q, want %q", got, want)
 	}
+	if got := b.View().Facts["door.reason"]; got != "no latch" {
+		t.Errorf("the view gives the reason %q", got)
+	}
 	if targets.wanted["open.target"] || targets.wanted["shut.target"] || len(targets.wanted) != 2 {
 		t.Errorf("wanted %v", targets.wanted)
+	}
+}
+
+func TestAnAdoptedPositionHasTheReasonThatIsReadNow(t *testing.T) {
+	b, targets, reading, _ := begin()
+	targets.active = []string{"shut.target"}
+	b.Adopt()
+	for _, step := range []struct {
+		reading observers.Reading
+		want    string
+	}{
+		{observers.Reading{Position: "shut", Reason: "Latch=true"}, "Latch=true"},
+		{observers.Reading{Position: "open", Reason: "Latch=?", After: time.Second, Doubts: "shut"}, ""},
+		{observers.Reading{Position: "open", Reason: "Latch=false"}, "Latch=false"},
+		{observers.Reading{Position: "open", Reason: "Latch=0"}, "Latch=false"},
+	} {
+		*reading = step.reading
+		b.Observe(time.Now(), facts)
+		if got := b.View().Facts["door.reason"]; got != step.want {
+			t.Errorf("%+v: the reason is %q", step, got)
+		}
 	}
 }
 

@@ -45,12 +45,12 @@ func (b *Bridge) Changed() bool {
 func (b *Bridge) View() View {
 	view := View{Facts: map[string]string{}, Held: b.Held()}
 	for _, s := range b.switches {
-		view.Switches = append(view.Switches, SwitchView{s.Name, inWords(s.position), s.because})
+		view.Switches = append(view.Switches, SwitchView{s.Name, inWords(s.position), s.why()})
 		for _, source := range s.Sources {
 			maps.Copy(view.Facts, source.Describe(b.world[source.ID]))
 		}
 		for what, fact := range map[string]string{
-			"reason": s.because,
+			"reason": s.why(),
 			"reads":  s.reason,
 			"doubt":  s.doubt(),
 			"source": s.origin.Source,
