@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
 )
 
 // command is something that the program can be told to do.
@@ -75,7 +77,11 @@ func choose(args []string) (command, []string, error) {
 		}
 		names = append(names, c.name)
 	}
-	return command{}, nil, usageError{fmt.Errorf("unknown command %q: commands are %s, help", name, strings.Join(names, ", "))}
+	problem := fmt.Sprintf("unknown command %q: commands", name)
+	if meant, found := near.Name(name, names); found {
+		problem = fmt.Sprintf("unknown command %q, did you mean %s? Commands", name, meant)
+	}
+	return command{}, nil, usageError{fmt.Errorf("%s are %s, help; see nm-session-bridge help", problem, strings.Join(names, ", "))}
 }
 
 // call runs the command with its flags and operands. A call for help is
@@ -125,10 +131,14 @@ func explain(flags *flag.FlagSet, problem string) string {
 	if isUnknown {
 		var accepted []string
 		flags.VisitAll(func(f *flag.Flag) { accepted = append(accepted, "--"+f.Name) })
-		if len(accepted) == 0 {
-			return fmt.Sprintf("unknown flag --%s: %s has no flags", name, flags.Name())
+		given := "--" + name
+		if len(name) == 1 {
+			given = "-" + name
 		}
-		return fmt.Sprintf("unknown flag --%s: flags of %s are %s", name, flags.Name(), strings.Join(accepted, ", "))
+		if len(accepted) == 0 {
+			return fmt.Sprintf("unknown flag %s: %s has no flags", given, flags.Name())
+		}
+		return fmt.Sprintf("unknown flag %s: flags of %s are %s", given, flags.Name(), strings.Join(accepted, ", "))
 	}
 	if name, isMissing := strings.CutPrefix(problem, missing); isMissing {
 		return fmt.Sprintf("flag --%s needs a value, as in --%s=VALUE", name, name)

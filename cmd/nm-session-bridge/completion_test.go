@@ -27,6 +27,7 @@ func TestCompletionNamesWhatMayComeNext(t *testing.T) {
 		"completion zsh --":           "--help",
 		"set ":                        "internet lid sleep lock power metered vpn connection",
 		"set lid ":                    "auto open closed",
+		"history --switch=l":          "--switch=lid --switch=lock",
 		"recipe ":                     "list show add",
 		"recipe show ma":              "mail",
 		"recipe list ":                "",

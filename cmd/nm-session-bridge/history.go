@@ -66,13 +66,16 @@ type historyOptions struct {
 
 func (o *historyOptions) declare(flags *flag.FlagSet) {
 	flags.StringVar(&o.since, "since", o.since, "where to begin: a `TIME` as journalctl has it, or how long ago, as 2h or 3d; 24h by default")
-	flags.Func("switch", "the only switch to show: the `NAME` is one of "+joined(switchNames()), func(name string) error {
-		if !slices.Contains(switchNames(), name) {
-			return fmt.Errorf("accepted values are %s", joined(switchNames()))
-		}
-		o.only = name
-		return nil
-	})
+	flags.Var(choice{
+		set: func(name string) error {
+			if !slices.Contains(switchNames(), name) {
+				return fmt.Errorf("accepted values are %s", joined(switchNames()))
+			}
+			o.only = name
+			return nil
+		},
+		words: func(string) []string { return switchNames() },
+	}, "switch", "the only switch to show: the `NAME` is one of "+joined(switchNames()))
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.BoolVar(&o.verbose, "verbose", false, fmt.Sprintf("list all transitions instead of the last %d", latestTransitions))
 }

@@ -28,7 +28,8 @@ func main() {
 	os.Exit(status)
 }
 
-// usageError is an error in how the program was called.
+// usageError is an error in how the program was called. Its words end with the
+// help to read.
 type usageError struct{ error }
 
 // loggedError is an error that the log tells of already.
@@ -53,11 +54,11 @@ func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
 		return int(status)
 	case errors.As(err, &told):
 		return failure
-	case errors.As(err, &wrong):
-		fmt.Fprintf(stderr, "nm-session-bridge: %v; see nm-session-bridge help\n", err)
-		return wrongUsage
 	}
 	fmt.Fprintf(stderr, "nm-session-bridge: %v\n", err)
+	if errors.As(err, &wrong) {
+		return wrongUsage
+	}
 	return failure
 }
 
@@ -73,6 +74,10 @@ func dispatch(ctx context.Context, args []string, out output) error {
 	if errors.Is(err, flag.ErrHelp) {
 		c.help(out.stdout)
 		return nil
+	}
+	var wrong usageError
+	if errors.As(err, &wrong) {
+		return usageError{fmt.Errorf("%w; see nm-session-bridge help %s", wrong.error, c.name)}
 	}
 	return err
 }
