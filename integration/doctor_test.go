@@ -99,6 +99,7 @@ func installed(t *testing.T, options sandbox.Options) *scene {
 
 func TestDoctorOnTheService(t *testing.T) {
 	s := begin(t, sandbox.Options{})
+	s.enable("sync.service", syncUnit) // which is right
 	s.mended(bridgeUnit, "not installed")
 	s.systemctl("disable", bridgeUnit)
 	s.mended(bridgeUnit, "not enabled")
@@ -150,6 +151,22 @@ func TestDoctorOnTheTargets(t *testing.T) {
 	s.mended("internet-portal.target", "not-found")
 }
 
+func TestDoctorOnSwitches(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.user("nm-session-bridge set lid closed")
+	s.mended("lid is held closed by hand")
+
+	s.enable("home.service", whileUnit("connection@home.target"))
+	s.flags("--switches=internet,sleep")
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", bridgeUnit)
+	s.finds("", "the switch connection is switched off by --switches", "home.service")
+	s.systemctl("disable", "--now", "home.service")
+	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/home.service"))
+	s.systemctl("daemon-reload")
+	s.clean("")
+}
+
 func TestDoctorOnTheEnvironment(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	const screen = "export DISPLAY=:7 WAYLAND_DISPLAY=wayland-7;"
@@ -161,6 +178,8 @@ func TestDoctorOnTheEnvironment(t *testing.T) {
 	s.clean("export DISPLAY=localhost:10.0 SSH_CONNECTION='192.0.2.1 1 192.0.2.2 22';")
 
 	s.enable("sync.service", syncUnit)
+	s.clean("") // there is nothing but the bridge
+	s.write(".local/bin/tool", "#!/bin/sh\n")
 	f = s.finds("", sandbox.Home+"/.local/bin in PATH")
 	s.user(f.mend)
 	s.clean("")

@@ -106,6 +106,9 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	if left := s.user(list); left != before {
 		t.Errorf("left:\n%s\nbefore:\n%s", left, before)
 	}
+	if out := s.fails(3, program+" status"); !strings.Contains(out, "It is not installed; install it: nm-session-bridge install --now") {
+		t.Errorf("status said: %s", out)
+	}
 	if out := s.user(program + " uninstall"); out != "nothing is installed" {
 		t.Errorf("a second uninstall said: %s", out)
 	}

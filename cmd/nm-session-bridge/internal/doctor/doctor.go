@@ -50,6 +50,7 @@ func checks() []check {
 		{"logind", (*patient).logind, theSystemBus},
 		{"user manager", (*patient).manager, nothing},
 		{"service", (*patient).service, theManager},
+		{"switches", (*patient).switches, theManager},
 		{"targets", (*patient).ownTargets, theManager},
 		{"environment", (*patient).environment, theManager},
 		{"reload", (*patient).reload, theManager},

@@ -167,7 +167,7 @@ func TestWithNothingThere(t *testing.T) {
 	var written strings.Builder
 	report.Write(&written)
 	const want = "2 findings; not checked: NetworkManager and logind (no system bus), " +
-		"service, targets, environment, reload, units, failures and delay of sleep (no session bus)\n"
+		"service, switches, targets, environment, reload, units, failures and delay of sleep (no session bus)\n"
 	if !strings.HasSuffix(written.String(), "\n\n"+want) {
 		t.Errorf("it says %s, not %s", written.String(), want)
 	}

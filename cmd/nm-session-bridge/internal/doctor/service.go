@@ -106,6 +106,18 @@ func isOfThisSession(name string, here map[string]string) bool {
 	return name == "DBUS_SESSION_BUS_ADDRESS" || here["SSH_CONNECTION"] == ""
 }
 
+// hasPrograms tells whether a directory has others than the one that install
+// puts there, which services do not need.
+func hasPrograms(dir string) bool {
+	d, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1) // what cannot be read is not found either
+	return slices.ContainsFunc(names, func(name string) bool { return name != "nm-session-bridge" })
+}
+
 // missingPath returns the directories of programs in the user's home that the
 // manager does not know, if there is a service of the user that may need them.
 func (p *patient) missingPath(here, there map[string]string) []string {
@@ -118,7 +130,7 @@ func (p *patient) missingPath(here, there map[string]string) []string {
 	known := filepath.SplitList(there["PATH"])
 	var missing []string
 	for _, dir := range filepath.SplitList(here["PATH"]) {
-		if strings.HasPrefix(dir, here["HOME"]+"/") && !slices.Contains(known, dir) && !slices.Contains(missing, dir) && exists(dir) {
+		if strings.HasPrefix(dir, here["HOME"]+"/") && !slices.Contains(known, dir) && !slices.Contains(missing, dir) && hasPrograms(dir) {
 			missing = append(missing, dir)
 		}
 	}

@@ -94,7 +94,8 @@ func (e examination) names() []string {
 func (e examination) missing() []string {
 	return slices.DeleteFunc(e.names(), func(name string) bool {
 		// systemd adds names of its own, such as tmp.mount.
-		return e.user.unit(name).load() != "not-found" || !e.files.name(name)
+		return e.user.unit(name).load() != "not-found" || !e.files.name(name) ||
+			slices.Contains(e.targets, name) // a finding of its own
 	})
 }
 
@@ -217,6 +218,7 @@ func (e examination) unreached() []Finding {
 		for _, target := range e.targets {
 			installed := slices.Contains(installs, target)
 			switch {
+			case e.user.unit(target).load() == "not-found": // it does not tell what it wants
 			case key == "" && installed:
 				return []Finding{e.notEnabled("WantedBy", target, true)}
 			case key != "" && slices.Contains(e.texts(key), target) && !e.told[target]:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -23,6 +24,8 @@ type user struct {
 	all map[string]unit
 	// own are the names of the units that the user has written or changed.
 	own []string
+	// bridge is what a running bridge says of its switches.
+	bridge properties
 }
 
 // unit is what the user manager says of a unit.
@@ -73,7 +76,9 @@ func (p *patient) askUser(ctx context.Context) user {
 	}
 	if err != nil {
 		u.problem, u.cause = "no user manager", err
+		return u
 	}
+	u.bridge, _ = object{conn, api.Name, api.Path}.all(ctx, api.Interface) // nothing of one that does not answer
 	return u
 }
 

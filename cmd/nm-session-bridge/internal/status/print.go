@@ -14,7 +14,11 @@ func (r Report) Print(w io.Writer, now time.Time, style Style) {
 	p := printer{w, style, now}
 	if !r.Running {
 		p.line(style.Warn("nm-session-bridge does not run: this is what the targets and the services say."))
-		p.line("Start it: systemctl --user start nm-session-bridge; see why it ended: journalctl --user -u nm-session-bridge")
+		next := "Start it: systemctl --user start nm-session-bridge; see why it ended: journalctl --user -u nm-session-bridge"
+		if !r.installed() {
+			next = "It is not installed; install it: nm-session-bridge install --now"
+		}
+		p.line(next)
 		p.line("")
 	}
 	names, positions, units := r.widths()
@@ -32,6 +36,18 @@ func (r Report) Print(w io.Writer, now time.Time, style Style) {
 	for _, problem := range r.Problems {
 		p.line(style.Warn(problem))
 	}
+}
+
+// installed tells whether there is any target.
+func (r Report) installed() bool {
+	for _, s := range r.Switches {
+		for _, t := range s.Targets {
+			if t.Active != "not-found" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // How far targets are indented, and how much farther what is bound to them.

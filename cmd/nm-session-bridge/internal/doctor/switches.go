@@ -1,0 +1,55 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// switches finds those that do not follow the machine: held by hand, or left out
+// though a unit of the user's waits for a target of theirs.
+func (p *patient) switches() []Finding {
+	var found []Finding
+	held := property[map[string]string](p.user.bridge, "Overrides")
+	for _, s := range p.Switches {
+		position, isHeld := held[s.Name]
+		switch {
+		case p.user.bridge.text(api.PropertyOf(s.Name)) == api.Off:
+			if waiting := p.waiting(s); len(waiting) > 0 {
+				found = append(found, Finding{
+					What: fmt.Sprintf("the switch %s is switched off by --switches, but %s would follow it", s.Name, few(waiting)),
+					Why:  "its targets are left as they are: nothing starts or stops with them",
+					Mend: "systemctl --user edit " + systemdctl.ServiceName + " && systemctl --user restart " + systemdctl.ServiceName + "  # add " + s.Name,
+				})
+			}
+		case isHeld:
+			found = append(found, Finding{
+				What: fmt.Sprintf("%s is held %s by hand", s.Name, position),
+				Why:  "its targets follow nothing before that ends, or the login does",
+				Mend: p.Program + " set " + s.Name + " auto",
+			})
+		}
+	}
+	return found
+}
+
+// waiting returns the units of the user's that a target of a switch starts or
+// stops.
+func (p *patient) waiting(s observers.Switch) []string {
+	ours := s.Targets(observers.Unknown)
+	isOurs := func(name string) bool {
+		_, isFixed := ours[name]
+		_, isInstance := s.Template.Instance(name)
+		return isFixed || isInstance
+	}
+	return slices.DeleteFunc(slices.Clone(p.user.own), func(name string) bool {
+		bound := p.wanters(name)
+		for _, key := range following() {
+			bound = append(bound, p.user.unit(name).texts(key)...)
+		}
+		return !slices.ContainsFunc(bound, isOurs)
+	})
+}
