@@ -64,6 +64,25 @@ func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
 }
 
 // The right sides were printed by systemd-escape of systemd 252.
+func TestAPositionThatIsNoUnitsNameIsEscapedForTheUser(t *testing.T) {
+	table := Table(Policy{})
+	connection := table[len(table)-1]
+	for position, want := range map[string]string{
+		"home":                    "",
+		`B\xc3\xbcro home`:        "",
+		"Büro Süd":                `"Büro" is no part of a unit's name; systemd-escape(1) makes B\xc3\xbcro\x20S\xc3\xbcd of a whole name`,
+		strings.Repeat("ü", 1000): "systemd-escape(1) makes one",
+	} {
+		got := ""
+		if err := connection.Accepts(position); err != nil {
+			got = err.Error()
+		}
+		if !strings.HasSuffix(got, want) || want == "" && got != "" {
+			t.Errorf("%q: %s", position, got)
+		}
+	}
+}
+
 func TestEscape(t *testing.T) {
 	for name, want := range map[string]string{
 		"Home Wifi": `Home\x20Wifi`,

@@ -93,7 +93,11 @@ func (t Template) accepts(name, position string) error {
 	}
 	for _, instance := range instances {
 		if !t.fits(instance) || strings.ContainsFunc(instance, isNoUnitNameCharacter) {
-			return fmt.Errorf("the %s is never %q: %q is no part of a unit's name; systemd-escape(1) makes one", name, position, instance)
+			made := "one"
+			if escaped := Escape(position); t.fits(escaped) {
+				made = escaped + " of a whole name"
+			}
+			return fmt.Errorf("the %s is never %q: %q is no part of a unit's name; systemd-escape(1) makes %s", name, position, instance, made)
 		}
 	}
 	return nil

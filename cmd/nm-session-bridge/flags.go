@@ -25,7 +25,7 @@ func (o *runOptions) declare(flags *flag.FlagSet) {
 	}
 	flags.Var(listOf(&o.switches), "switches", "which switches to keep, separated by commas: the `LIST` is "+joined(switchNames())+"; all by default")
 	flags.Var(oneOf(&o.policy.OnlineWhen, observers.Full, observers.Limited),
-		"online-when", "what connectivity is called online: `full` (the default) or limited, for networks that block the check")
+		"online-when", "what connectivity is called online: `full|limited`, full by default; limited is for networks that block the check")
 	flags.Func("limited-grace", "how long connectivity may be limited before an online switch goes offline: a `DURATION`, 5s by default",
 		grace(&o.policy.LimitedGrace))
 	flags.Func("gone-grace", "how long switches keep their positions while NetworkManager or logind is away: a `DURATION`, 10s by default",

@@ -54,6 +54,7 @@ func TestWrongUsage(t *testing.T) {
 		"uninstall --now":       {"--now", "--force"},
 		"set lid":               {"a switch and a position", "internet, lid"},
 		"set lld open":          {`"lld", did you mean lid?`, "internet, lid"},
+		"set connection a b":    {"one word", `'home work'`, `\x20`},
 		"set moon full":         {`"moon"; there are internet, lid`},
 		"set lid ajar":          {`never "ajar"`, "open, closed"},
 		"set connection@a none": {"connection@a is a target", `"set connection 'a'"`},

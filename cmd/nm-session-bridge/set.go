@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -36,6 +37,9 @@ to count as active, as systemd-escape writes them, with blanks between, or none.
 }
 
 func setSwitch(ctx context.Context, out output, operands []string) error {
+	if len(operands) > 2 && operands[0] == "connection" {
+		return usageError{errors.New(`set connection takes one word: quotes around several profiles, as in "set connection 'home work'", and \x20 for a blank in a name, as systemd-escape writes it`)}
+	}
 	if len(operands) != 2 {
 		return usageError{fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", joined(switchNames()))}
 	}
