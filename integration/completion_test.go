@@ -31,6 +31,30 @@ var completions = []struct{ typed, line string }{
 	{"nm-session-bridge fly " + tab, "nm-session-bridge fly "},
 }
 
+// The names of profiles have letters that a shell takes for its own. What the
+// line becomes has to be one word of it, and to give the shell the name.
+var named = []struct{ typed, line string }{
+	{"nm-session-bridge set connection Ho" + tab, `nm-session-bridge set connection Home\\x20Wifi `},
+	{"nm-session-bridge set connection 'Ho" + tab, `nm-session-bridge set connection 'Home\x20Wifi' `},
+	{`nm-session-bridge set connection Home\\x20W` + tab, `nm-session-bridge set connection Home\\x20Wifi `},
+	{"nm-session-bridge set connection a:" + tab, "nm-session-bridge set connection a:b "},
+}
+
+// nameProfiles puts a program into the place of ours that has profiles.
+func (s *shell) nameProfiles() {
+	s.Helper()
+	s.file("bin/nm-session-bridge", `#!/bin/sh
+[ "$2" = words ] || exit 1
+shift 5
+for name in 'Home\x20Wifi' a:b; do
+	case $name in "$1"*) printf '%s\n' "$name" ;; esac
+done
+`)
+	if err := os.Chmod(filepath.Join(s.home, "bin/nm-session-bridge"), 0o755); err != nil {
+		s.Fatal(err)
+	}
+}
+
 func TestBashCompletes(t *testing.T) {
 	s := beginShell(t, "bash")
 	s.provide("data/bash-completion/completions/nm-session-bridge")
@@ -38,8 +62,15 @@ func TestBashCompletes(t *testing.T) {
 bind 'set enable-bracketed-paste off'
 bind -x '"\C-g": printf %s "$READLINE_LINE" >line; kill -KILL $$'
 `)
+	const bash = "bash --noprofile --init-file init -i"
 	for _, c := range completions {
-		if line := s.types("bash --noprofile --init-file init -i", c.typed); line != c.line {
+		if line := s.types(bash, c.typed); line != c.line {
+			t.Errorf("%q became %q, not %q", c.typed, line, c.line)
+		}
+	}
+	s.nameProfiles()
+	for _, c := range named {
+		if line := s.types(bash, c.typed); line != c.line {
 			t.Errorf("%q became %q, not %q", c.typed, line, c.line)
 		}
 	}
@@ -75,6 +106,13 @@ bindkey '\C-g' tell
 			}
 		}
 	}
+	s.file(".zshrc", "fpath=($PWD/functions $fpath)\nautoload -U compinit\ncompinit -u -D\n"+keys)
+	s.nameProfiles()
+	for _, c := range named {
+		if line := s.types("zsh -d -i", c.typed); line != c.line {
+			t.Errorf("%q became %q, not %q", c.typed, line, c.line)
+		}
+	}
 }
 
 func TestFishCompletes(t *testing.T) {
@@ -98,6 +136,13 @@ func TestFishCompletes(t *testing.T) {
 		}
 		if got := strings.Join(words, " "); !hasWords(got, want) {
 			t.Errorf("%q: candidates %q, not %q", typed, got, want)
+		}
+	}
+	s.nameProfiles()
+	for _, typed := range []string{`Ho`, `Home\\x20W`, `"Ho`} {
+		s.file("typed", "nm-session-bridge set connection "+typed)
+		if got := s.output("fish", "--command", "complete --do-complete (cat typed)"); got != "Home\\x20Wifi\n" {
+			t.Errorf("%q: candidates %q", typed, got)
 		}
 	}
 }

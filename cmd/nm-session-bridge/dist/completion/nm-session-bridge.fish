@@ -3,7 +3,7 @@
 function __nm_session_bridge_words
     set -l before (commandline --tokenize --cut-at-cursor --current-process)
     set -l program (string replace --regex '^~/' "$HOME/" -- $before[1])
-    set -l current (commandline --current-token --cut-at-cursor)
+    set -l current (string unescape -- (commandline --current-token --cut-at-cursor))
     $program completion words -- $before[2..] "$current" 2>/dev/null
 end
 

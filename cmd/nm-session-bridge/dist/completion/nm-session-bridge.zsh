@@ -6,7 +6,7 @@ _nm-session-bridge() {
 	local -a plain open
 	for line in "${(@f)$(${(Q)~words[1]} completion words -- "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}"; do
 		# _describe wants word:description.
-		line=${${line//:/\\:}/$'\t'/:}
+		line=${${${line//\\/\\\\}//:/\\:}/$'\t'/:}
 		case ${line%%:*} in
 		'') ;;
 		*=) open+=("$line") ;;
