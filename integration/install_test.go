@@ -95,9 +95,13 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	s.install()
 	s.online()
 	s.expect("active", "sync.service", "home.service")
+	s.user("nm-session-bridge set lid closed")
 	out := s.user(".local/bin/nm-session-bridge uninstall")
 	s.Log(out)
-	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-open.target", bridgeUnit)
+	if left := s.user("ls $XDG_RUNTIME_DIR"); strings.Contains(left, "nm-session-bridge") {
+		t.Errorf("what is held by hand was left: %s", left)
+	}
+	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", bridgeUnit)
 	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service"} {
 		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link) {
 			t.Errorf("uninstall does not name the link %s that it leaves: %s", link, out)

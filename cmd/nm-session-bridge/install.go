@@ -15,6 +15,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -229,6 +230,11 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 		return err
 	}
 	p.removeEmpty(append(removed, p.record()))
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		if err := overrides.In(dir).Forget(); err != nil {
+			return err
+		}
+	}
 	if err := manager.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading the user manager: %w", err)
 	}

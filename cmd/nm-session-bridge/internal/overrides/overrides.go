@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Store is the file that the positions are kept in: a line with switch and
@@ -51,6 +52,15 @@ func (s Store) Save(held map[string]string) error {
 	if err := s.write(content.String()); err != nil {
 		return fmt.Errorf("saving what is held by hand: %w", err)
 	}
+	return nil
+}
+
+// Forget takes away what was saved, and its directory.
+func (s Store) Forget() error {
+	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("forgetting what is held by hand: %w", err)
+	}
+	_ = syscall.Rmdir(filepath.Dir(s.path)) // unless something else is there
 	return nil
 }
 

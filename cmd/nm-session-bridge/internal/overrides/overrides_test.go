@@ -1,6 +1,7 @@
 package overrides
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"testing"
@@ -15,6 +16,17 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 		if loaded, err := store.Load(); err != nil || !maps.Equal(loaded, held) {
 			t.Errorf("saved %v, loaded %v, %v", held, loaded, err)
 		}
+	}
+}
+
+func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
+	dir := t.TempDir()
+	store := In(dir)
+	if err := errors.Join(store.Forget(), store.Save(map[string]string{"lid": "open"}), store.Forget()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }
 
