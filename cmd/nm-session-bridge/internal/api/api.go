@@ -93,7 +93,7 @@ func (a *API) takeName(ctx context.Context) error {
 		case dbus.RequestNameReply(reply) != dbus.RequestNameReplyExists:
 			return nil
 		case try == nameTries:
-			return fmt.Errorf("another nm-session-bridge is at work: %s holds %s on the session bus; stop it first: systemctl --user stop nm-session-bridge", a.holder(ctx), Name)
+			return fmt.Errorf("another nm-session-bridge is at work: %s holds %s on the session bus; nm-session-bridge status tells how things stand; to run another, stop it first: systemctl --user stop nm-session-bridge", a.holder(ctx), Name)
 		}
 		select {
 		case <-ctx.Done():
