@@ -88,7 +88,7 @@ func isHelp(args []string) bool {
 }
 
 func help(w io.Writer, args []string) error {
-	if len(args) == 0 {
+	if len(args) == 0 || isHelp(args) {
 		overview(w)
 		return nil
 	}

@@ -79,13 +79,34 @@ func acceptable(name, position string) error {
 	} else if s != nil {
 		return nil
 	}
-	if before, profile, isTarget := strings.Cut(strings.TrimSuffix(name, ".target"), "@"); isTarget && switchCalled(before) != nil {
-		return fmt.Errorf("%s is a target; its switch is set with \"set %s '%s'\"", name, before, profile)
+	if words := switchOf(name); words != "" {
+		if position == automatic {
+			words, _, _ = strings.Cut(words, " ")
+			words += " " + automatic
+		}
+		return fmt.Errorf("%s is a target; its switch is set with \"set %s\"", name, words)
 	}
 	if meant, found := near.Name(name, switchNames()); found {
 		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, joined(switchNames()))
 	}
 	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
+}
+
+// switchOf returns what a target stands for as set has it, switch and position, or
+// "" for what is no target.
+func switchOf(name string) string {
+	stem := strings.TrimSuffix(name, ".target")
+	if before, profile, isInstance := strings.Cut(stem, "@"); isInstance && switchCalled(before) != nil {
+		return before + " '" + profile + "'"
+	}
+	for _, s := range observers.Table(observers.Policy{}) {
+		for _, p := range s.Positions {
+			if slices.Contains(p.Targets, stem+".target") {
+				return s.Name + " " + p.Name
+			}
+		}
+	}
+	return ""
 }
 
 // switchCalled returns the switch of a name, or nil.
