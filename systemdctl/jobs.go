@@ -175,8 +175,6 @@ func (r *Reconciler) ended(u *unit, end ending) {
 	verb := u.job.verb
 	u.job = nil
 	switch {
-	case end.result == "canceled" && u.wanted != (verb == start):
-		// By us: what conflicts with it is being started.
 	case end.result == "canceled":
 		// Not by us: a job that replaces ours has taken its place here.
 		r.log.Info("something else has canceled the "+verb+" job of "+u.name, "target", u.name, "result", end.result, "next", remedy(u))

@@ -266,7 +266,7 @@ func (r *Reconciler) reconcile() {
 	}
 	for _, u := range r.units {
 		// A job that something else has for a settled target may be a stop.
-		if u.isManaged() && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) && !r.isStoppedByAStart(u) {
+		if u.isManaged() && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) {
 			r.putRight(u, stop)
 		}
 	}
@@ -300,6 +300,10 @@ func (r *Reconciler) putRight(u *unit, verb string) {
 	if u.settled && !r.correct(u) {
 		return
 	}
+	if verb == stop && r.isStoppedByAStart(u) {
+		u.job = nil // ours to start it, if there is one, is canceled
+		return
+	}
 	r.ask(u, verb)
 }
 
@@ -319,6 +323,7 @@ func (r *Reconciler) correct(u *unit) bool {
 		u.truce = true
 		r.log.Warn("something else keeps moving "+u.name+"; leaving it alone until the next change of fact",
 			"target", u.name, "corrections", len(u.fixes), "next", "systemctl --user list-dependencies --reverse "+u.name)
+		r.reconcile() // what its start would have stopped
 		return false
 	}
 	u.fixes = append(u.fixes, now)

@@ -333,6 +333,71 @@ func TestAFlipBackCancelsWhatConflicts(t *testing.T) {
 	}
 }
 
+func TestWhatAStartStopsIsNamedAndCounted(t *testing.T) {
+	m := newManager(t)
+	m.conflicts(conflicting)
+	m.r.Want(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/"+online))
+	m.move(online, offline)
+	for range fightCorrections {
+		m.is(online, "inactive", "")
+		call := m.wants("StartUnit " + online)[0]
+		m.is(offline, "active", "")
+		m.wants("") // the start stops it
+		m.answer(call, nil, dbus.ObjectPath("/job/"+online))
+		m.move(online, offline)
+	}
+	m.is(online, "inactive", "")
+	m.is(offline, "active", "")
+	m.wants("") // neither is fought for any longer
+	if got := strings.Count(m.log.String(), "something else has started "+offline); got != fightCorrections {
+		t.Errorf("the log names what was started %d times", got)
+	}
+}
+
+func TestATruceStopsNothingFromBeingStopped(t *testing.T) {
+	m := newManager(t)
+	m.conflicts(conflicting)
+	m.r.Want(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/"+online))
+	m.move(online, offline)
+	for range fightCorrections {
+		m.is(online, "inactive", "")
+		m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/"+online))
+		m.move(online, offline)
+	}
+	// Both have moved at once.
+	m.r.unit(online).active, m.r.unit(offline).active = "inactive", "active"
+	m.r.reconcile()
+	m.wants("StopUnit " + offline)
+}
+
+func TestAThirdFlipIsNobodyElses(t *testing.T) {
+	m := newManager(t)
+	m.conflicts(conflicting)
+	m.r.Want(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/"+online))
+	m.move(online, offline)
+	m.r.Want(wantOffline)
+	calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
+	m.answer(m.questions[len(m.questions)-1], nil, dbus.MakeVariant([]string{online}))
+	m.answer(calls[0], nil, dbus.ObjectPath("/job/7"))
+	m.answer(calls[1], nil, dbus.ObjectPath("/job/8"))
+	m.is(offline, "inactive", "/job/8")
+	m.is(online, "inactive", "")
+	m.removed(online, "/job/7", "done")
+	m.r.Want(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/9"))
+	m.r.Want(wantOffline) // before the manager has told what the start canceled
+	m.wants("StopUnit " + online)
+	m.is(offline, "inactive", "")
+	m.removed(offline, "/job/8", "canceled")
+	m.wants("StartUnit " + offline)
+	if strings.Contains(m.log.String(), "something else") {
+		t.Error("nothing else has moved a target")
+	}
+}
+
 func TestASignalThatIsNewerThanTheListWins(t *testing.T) {
 	m := newManager(t)
 	m.owner(":1.1")
