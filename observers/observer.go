@@ -466,7 +466,10 @@ func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {
 	}
 	o.backoff = firstRetry
 	o.leaving, o.served = false, o.need
-	o.polled = slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool { return o.source.Doubtful[name] > o.need })
+	o.polled = slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool {
+		_, isTold := picked[name]
+		return !isTold || o.source.Doubtful[name] > o.need
+	})
 	for name, content := range picked {
 		o.set(name, content, call.ResponseSequence)
 	}

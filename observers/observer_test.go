@@ -266,7 +266,24 @@ const silentLid = `<node><interface name="org.freedesktop.login1.Manager"><prope
 <annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/></property></interface></node>`
 
 func lidClosed(closed bool) map[string]dbus.Variant {
-	return map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(closed), "PreparingForSleep": dbus.MakeVariant(false)}
+	return map[string]dbus.Variant{
+		"LidClosed": dbus.MakeVariant(closed), "PreparingForSleep": dbus.MakeVariant(false), "OnExternalPower": dbus.MakeVariant(true),
+	}
+}
+
+func TestWhatALogindDoesNotHaveIsNotPolled(t *testing.T) {
+	w := observe(t, Logind())
+	w.owner(":1.1")
+	answer(w.called("Introspect"), 1, nil, silentLid)
+	without := lidClosed(false)
+	delete(without, "OnExternalPower")
+	answer(w.called("GetAll"), 2, nil, without)
+	w.hears()
+	w.observer.Demand(PolledOften)
+	answer(w.called("GetAll"), 3, nil, without)
+	if facts := w.hears(); !facts.Polled("LidClosed") || facts.Polled("OnExternalPower") || !facts.Serve(PolledOften) {
+		t.Errorf("heard %+v", facts)
+	}
 }
 
 func TestALogindThatIsPolledIsAskedAgainAndAgain(t *testing.T) {

@@ -21,11 +21,16 @@ func power(policy Policy) func(World) Reading {
 		switch {
 		case manager.Problem != "":
 			return Reading{Reason: facts.Problem + "; " + manager.Problem, After: policy.GoneGrace, Needs: needs}
-		case !known || !manager.Polled("OnExternalPower"):
+		case !manager.Serve(Polled):
 			return Reading{Reason: facts.Problem + "; asking logind", After: policy.GoneGrace, Needs: needs}
+		case !known:
+			return Reading{Reason: facts.Problem + "; logind does not tell OnExternalPower", After: policy.GoneGrace, Needs: needs}
 		}
-		reading := powerReading("OnExternalPower", external, external,
-			Origin{fmt.Sprintf("by polling logind every %v", SeldomInterval), facts.Problem})
+		origin := Origin{"from logind", facts.Problem}
+		if manager.Polled("OnExternalPower") {
+			origin.Source = fmt.Sprintf("by polling logind every %v", SeldomInterval)
+		}
+		reading := powerReading("OnExternalPower", external, external, origin)
 		reading.Needs = needs
 		return reading
 	}
