@@ -20,13 +20,21 @@ func Words(list string) string {
 	if len(list) <= longestList {
 		return list
 	}
-	words := strings.Fields(list)
+	return List(strings.Fields(list), " ")
+}
+
+// List joins words with something in between, of many only the first, and says
+// how many more there are.
+func List(words []string, between string) string {
+	if list := strings.Join(words, between); len(list) <= longestList {
+		return list
+	}
 	shown := Text(words[0])
 	for i, word := range words[1:] {
-		if len(shown)+len(word) >= longestList {
+		if len(shown)+len(between)+len(word) > longestList {
 			return fmt.Sprintf("%s and %d more", shown, len(words)-1-i)
 		}
-		shown += " " + word
+		shown += between + word
 	}
 	return shown
 }

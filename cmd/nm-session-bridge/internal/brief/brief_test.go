@@ -13,6 +13,7 @@ func TestWords(t *testing.T) {
 		strings.Repeat("a ", 1000):       strings.Repeat("a ", 50) + "and 950 more",
 		strings.Repeat("ab", 110) + " c": strings.Repeat("ab", 100) + "… and 1 more",
 		strings.Repeat("ab", 110):        strings.Repeat("ab", 100) + "…",
+		strings.Repeat(" ", 110):         "",
 	} {
 		if got := Words(list); got != want {
 			t.Errorf("%q became %q, not %q", list, got, want)

@@ -60,8 +60,8 @@ func (e entry) transition() string {
 		said += ": " + brief.Text(reason)
 	}
 	said += ";"
-	if targets := e.text("targets"); targets != "" {
-		said += " " + brief.Words(strings.ReplaceAll(targets, " ", " and "))
+	if targets := strings.Fields(e.text("targets")); len(targets) > 0 {
+		said += " " + brief.List(targets, " and ")
 	}
 	said += " after " + e.text("duration")
 	if result := e.text("result"); result != "" {

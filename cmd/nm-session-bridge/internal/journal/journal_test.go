@@ -86,6 +86,16 @@ func TestATransitionIsASentenceWithFields(t *testing.T) {
 	}
 }
 
+func TestATransitionCountsTheTargetsThatItLeavesOut(t *testing.T) {
+	r := listen(t)
+	targets := strings.TrimSuffix(strings.Repeat("connection@office-floor.target ", 10), " ")
+	r.log.Info("connection is many", "switch", "connection", "from", "none", "to", "many", "targets", targets, "duration", time.Second)
+	shown := strings.Join(strings.Fields(targets)[:3], " and ")
+	if got, _, _ := strings.Cut(r.entry(), "\n"); got != "MESSAGE=connection is many; "+shown+" and 7 more after 1s" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestAttributesBecomeFieldsThatJournaldTakes(t *testing.T) {
 	r := listen(t)
 	log := r.log.With("lid", "open").WithGroup("g").With("a.b", 1)
