@@ -317,6 +317,7 @@ func (b *Bridge) move(now time.Time, s *switchState) {
 	if !moved {
 		return
 	}
+	b.changed = true
 	if s.Delays != "" && from == s.During {
 		b.stale = true
 	}

@@ -69,6 +69,23 @@ func TestASourceThatIsToBePolledHasNotBeenHeardBefore(t *testing.T) {
 	}
 }
 
+func TestTheDoubtOfASwitchThatIsHeldEnds(t *testing.T) {
+	b, _, reading, _ := begin()
+	now := time.Now()
+	if err := b.Hold(now, "door", "open"); err != nil {
+		t.Fatal(err)
+	}
+	*reading = observers.Reading{Position: "shut", Reason: "it creaks", After: time.Second}
+	b.Observe(now, facts)
+	if !b.Changed() || b.View().Facts["door.doubt"] == "" {
+		t.Fatal("there is no doubt")
+	}
+	b.Tick(now.Add(time.Second))
+	if doubt := b.View().Facts["door.doubt"]; !b.Changed() || doubt != "" {
+		t.Errorf("the doubt is %q, and nobody is told of the change", doubt)
+	}
+}
+
 func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
 	b, targets, reading, log := begin()
 	if b.Heard() {
