@@ -113,8 +113,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.reread()
 		}
 		l.Bridge.Settle(time.Now())
-		l.spread(time.Now(), isAsked)
-		l.follow(ctx)
+		l.spread(ctx, time.Now(), isAsked)
 		l.arm(due, true)
 	}
 }
@@ -135,19 +134,32 @@ func (l *Loop) arm(due *time.Timer, mayRest bool) {
 	}
 }
 
-// spread has what is new told when it is time to. Whoever has asked for
+// spread has what is new told when it is time to. The delays come in between:
+// they begin when the bridge is ready, and what becomes of their locks is news.
+func (l *Loop) spread(ctx context.Context, now time.Time, isAsked bool) {
+	isDue := l.isNewsDue(now, isAsked)
+	if isDue {
+		l.tell()
+	}
+	l.follow(ctx)
+	if isDue {
+		l.publish()
+	}
+}
+
+// isNewsDue tells whether it is time to tell what is new. Whoever has asked for
 // something, and whoever waits for the bridge to be ready, is told at once.
-func (l *Loop) spread(now time.Time, isAsked bool) {
-	isDue := !l.newsAt.IsZero() && !now.Before(l.newsAt)
-	if l.ready && !isAsked && !isDue {
-		if l.newsAt.IsZero() {
-			l.newsAt = now.Add(newsPause)
-		}
-		return
+func (l *Loop) isNewsDue(now time.Time, isAsked bool) bool {
+	switch {
+	case !l.ready, isAsked:
+	case l.newsAt.IsZero():
+		l.newsAt = now.Add(newsPause)
+		return false
+	case now.Before(l.newsAt):
+		return false
 	}
 	l.newsAt = time.Time{}
-	l.tell()
-	l.publish()
+	return true
 }
 
 func (l *Loop) tick(now time.Time) {
