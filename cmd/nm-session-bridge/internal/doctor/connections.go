@@ -101,5 +101,8 @@ func (e examination) chooseProfile(template observers.Template) string {
 	edit := newEdits(e.name, nil)
 	edit.links = true
 	edit.words = []string{"there are " + few(targets)}
+	if len(targets) == 0 {
+		edit.words = []string{"there are no profiles"}
+	}
 	return edit.command()
 }

@@ -118,6 +118,16 @@ func TestAFileThatIsNotTheUsersIsLeftToAnEditor(t *testing.T) {
 	}
 }
 
+func TestWithoutProfilesThereIsNoneToChoose(t *testing.T) {
+	e := examination{patient: someone(), unit: unit{name: "x.service"}}
+	for profiles, want := range map[string]string{"": "there are no profiles", "home": "there are connection@home.target"} {
+		e.machine.profiles = strings.Fields(profiles)
+		if got := e.chooseProfile(observers.Template{Prefix: "connection@", Suffix: ".target"}); !strings.HasSuffix(got, "  # "+want) {
+			t.Errorf("of %q: %s", profiles, got)
+		}
+	}
+}
+
 func TestTheLastStartInTheJournal(t *testing.T) {
 	entry := func(id, micros, boot string) string {
 		return "__CURSOR=x\n__MONOTONIC_TIMESTAMP=" + micros + "\n_BOOT_ID=" + boot + "\nMESSAGE_ID=" + id + "\n\n"
