@@ -151,11 +151,11 @@ func (r *Reconciler) Yielded() bool {
 // Want says which targets are to be active and which are not; those it does
 // not name keep what was last said of them. Differences become jobs at once.
 func (r *Reconciler) Want(wanted map[string]bool) {
+	isNew := false
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		u := r.unit(name)
 		if u == nil && wanted[name] {
-			u = r.manage(name)
-			r.list()
+			u, isNew = r.manage(name), true
 		}
 		if u == nil {
 			continue
@@ -164,6 +164,9 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 			u.managed, u.wanted, u.settled = true, wanted[name], false
 		}
 		u.giveAnotherChance()
+	}
+	if isNew {
+		r.list()
 	}
 	r.reconcile()
 }

@@ -561,7 +561,7 @@ func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
 }
 
 func TestInstancesComeToBeManaged(t *testing.T) {
-	const home, work = "connection@home.target", "connection@work.target"
+	const home, work, lab = "connection@home.target", "connection@work.target", "connection@lab.target"
 	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
 	m.owner(":1.1")
 	calls := m.wants("Subscribe, ListUnitsByPatterns [active]")
@@ -570,12 +570,12 @@ func TestInstancesComeToBeManaged(t *testing.T) {
 	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active"})
 	m.r.Want(map[string]bool{home: true})
 	m.wants("")
-	m.r.Want(map[string]bool{home: false, work: true})
+	m.r.Want(map[string]bool{home: false, work: true, lab: true})
 	// Nothing is started before it is known whether it runs.
 	calls = m.wants("ListUnitsByPatterns [active], StopUnit " + home)
 	m.list(calls[0], map[string]string{home: "active"})
-	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active", work: "inactive"})
-	m.wants("StartUnit " + work)
+	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active", work: "inactive", lab: "inactive"})
+	m.wants("StartUnit " + lab + ", StartUnit " + work)
 }
 
 func TestAJobWhoseEndWasNotHeardIsOver(t *testing.T) {
