@@ -165,7 +165,7 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 		}
 		u.giveAnotherChance()
 	}
-	if isNew {
+	if isNew && r.owner != "" {
 		r.list()
 	}
 	r.reconcile()

@@ -578,6 +578,18 @@ func TestInstancesComeToBeManaged(t *testing.T) {
 	m.wants("StartUnit " + lab + ", StartUnit " + work)
 }
 
+func TestAManagerThatIsNotThereIsNotAskedForItsTargets(t *testing.T) {
+	const home = "connection@home.target"
+	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
+	m.owner("")
+	m.r.Want(map[string]bool{home: true})
+	m.wants("")
+	m.owner(":1.1")
+	m.list(m.wants("Subscribe, ListUnitsByPatterns [active]")[1], nil)
+	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "inactive"})
+	m.wants("StartUnit " + home)
+}
+
 func TestAJobWhoseEndWasNotHeardIsOver(t *testing.T) {
 	m := newManager(t)
 	m.begin(allDown)
