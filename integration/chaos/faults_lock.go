@@ -70,7 +70,7 @@ func (w *World) bridgeReborn() {
 // adoptLock learns which position the lock is in where the model could not know.
 func (w *World) adoptLock(units map[string]unit) {
 	lock, _ := aspectOf("lock.target")
-	for position := range map[string]bool{"locked": true, "unlocked": true, unknown: true} {
+	for _, position := range []string{"locked", "unlocked", unknown} {
 		if (w.free["lock"] || w.round.vague["lock"]) && w.wrongPosition(lock, position, units) == "" {
 			w.lock = position
 			delete(w.free, "lock")
