@@ -116,9 +116,9 @@ func (a *API) holder(ctx context.Context) string {
 	return fmt.Sprintf("process %d (%s)", pid, owner)
 }
 
-// Publish makes a view what the bus is told, and signals what is new. The
-// targets of a transition are on their way by then. An error of the connection
-// is not ours to report: the loop learns of its loss.
+// Publish makes a view what the bus is told, and signals what is new: the
+// properties once, whatever the number of transitions. An error of the
+// connection is not ours to report: the loop learns of its loss.
 func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
 	if changed := a.news(view); len(changed) > 0 {
 		_ = a.conn.Emit(Path, propertiesInterface+".PropertiesChanged", Interface, changed, []string{})
