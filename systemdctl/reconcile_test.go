@@ -298,7 +298,10 @@ func TestAReloadMayChangeWhatConflicts(t *testing.T) {
 	m := newManager(t)
 	m.conflicts(conflicting)
 	m.signal(managerPath, managerInterface+".Reloading", false)
-	m.list(m.wants("ListUnitsByNames")[0], map[string]string{online: "inactive", offline: "active"})
+	list := m.wants("ListUnitsByNames")[0]
+	m.is(online, "inactive", "") // said after the list, heard before it
+	m.r.unit(online).sequence += 2
+	m.list(list, map[string]string{online: "inactive", offline: "active"})
 	m.r.Want(wantOnline)
 	m.wants("StopUnit " + offline + ", StartUnit " + online)
 }

@@ -238,11 +238,12 @@ func (u *unit) takeListed(l listedUnit, sequence dbus.Sequence) {
 		// What was refused is worth another try.
 		u.load, u.refused = l.Load, ""
 	}
+	u.conflicts = nil
 	if u.sequence > sequence {
 		return
 	}
 	u.sequence = sequence
-	u.active, u.queued, u.conflicts = l.Active, "", nil
+	u.active, u.queued = l.Active, ""
 	if l.JobID != 0 {
 		u.queued = l.JobPath
 	}
