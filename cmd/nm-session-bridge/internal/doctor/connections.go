@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
@@ -71,7 +73,8 @@ func (e examination) pathNaming(other string) string {
 // instances.
 func (e examination) rename(template observers.Template, renames map[string]string) string {
 	command := "systemctl --user reenable " + quoted(e.name) // takes links away that the unit does not ask for
-	for wrong, right := range renames {
+	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
+		right := renames[wrong]
 		if e.files.name(wrong) {
 			return e.follow(nil, renames, false)
 		}

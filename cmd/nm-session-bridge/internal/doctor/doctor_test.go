@@ -128,6 +128,21 @@ func TestWithoutProfilesThereIsNoneToChoose(t *testing.T) {
 	}
 }
 
+func TestLinksAreMadeInTheSameOrderEachTime(t *testing.T) {
+	e := examination{patient: someone(), unit: unit{name: "x.service"}}
+	renames := map[string]string{}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		renames["connection@"+name+name+".target"] = "connection@" + name + ".target"
+	}
+	template := observers.Template{Prefix: "connection@", Suffix: ".target"}
+	first := e.rename(template, renames)
+	for range 20 {
+		if got := e.rename(template, renames); got != first {
+			t.Fatalf("%s, and before %s", got, first)
+		}
+	}
+}
+
 func TestTheLastStartInTheJournal(t *testing.T) {
 	entry := func(id, micros, boot string) string {
 		return "__CURSOR=x\n__MONOTONIC_TIMESTAMP=" + micros + "\n_BOOT_ID=" + boot + "\nMESSAGE_ID=" + id + "\n\n"
