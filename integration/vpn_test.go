@@ -3,8 +3,6 @@ package integration
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -19,19 +17,6 @@ import (
 // and one profile of them, "Office".
 func beginWithVPNs(t *testing.T) (*scene, *fakes.VPN) {
 	t.Helper()
-	for path, content := range map[string]string{
-		"/etc/dbus-1/system.d/nm-fake-service.conf": fakes.VPNPolicy,
-		"/etc/NetworkManager/VPN/fake.name":         fakes.VPNInfo,
-	} {
-		err := os.MkdirAll(filepath.Dir(path), 0o755)
-		if err == nil {
-			err = os.WriteFile(path, []byte(content), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.Remove(path) })
-	}
 	s := begin(t, sandbox.Options{})
 	conn, err := s.SystemBus.Connect(s.ctx)
 	s.must(err)
