@@ -56,6 +56,19 @@ func TestTargetOfTheOtherPositionStartedByHand(t *testing.T) {
 	s.expect("active", "sync.service")
 }
 
+// By then it is known that the start of the one stops the other.
+func TestTargetOfTheOtherPositionStartedByHandAfterAChange(t *testing.T) {
+	s := beginOnline(t)
+	s.must(s.Uplink.Unplug(s.ctx))
+	s.offline()
+	s.must(s.Uplink.Plug(s.ctx))
+	s.online()
+	_, _ = s.Systemctl("start", "internet-offline.target") // fails if its job is replaced in time
+	s.says("something else has started internet-offline.target; putting it right")
+	s.online()
+	s.neverBoth("internet-online.target", "internet-offline.target")
+}
+
 func TestTargetThatIsDownStoppedByHand(t *testing.T) {
 	s := beginOnline(t)
 	s.systemctl("stop", "internet-offline.target")
