@@ -14,6 +14,8 @@ func TestWhatAnAddressStandsFor(t *testing.T) {
 		"unix:path=/run/bus":                         {"/run/bus"},
 		"unix:guid=00,path=/run/a%20b":               {"/run/a b"},
 		"unix:abstract=/tmp/bus":                     {"@/tmp/bus"},
+		"unix:abstract=@":                            {"@@"},
+		"unix:path=@":                                {"./@"},
 		"unix:runtime=yes":                           {"/run/user/1000/bus"},
 		"tcp:host=localhost,port=1;unix:path=/a":     {"/a"},
 		"unix:path=/a;unix:path=/b;unix:abstract=/c": {"/a", "/b", "@/c"},
@@ -44,7 +46,7 @@ func FuzzAddress(f *testing.F) {
 	for _, address := range []string{
 		"unix:path=/run/user/1000/bus", "unix:path=/var/run/dbus/system_bus_socket,guid=0af3", "unix:abstract=/tmp/dbus-x%2fy",
 		"unix:runtime=yes", "tcp:host=localhost,port=1;unix:path=/a", "unix:path=", "unix:abstract=", "unix:path=/a%00b",
-		"autolaunch:", ";", "unix:path=/a;unix:tmpdir=/tmp",
+		"autolaunch:", ";", "unix:path=/a;unix:tmpdir=/tmp", "unix:abstract=@", "unix:path=@",
 	} {
 		f.Add(address)
 	}
@@ -55,7 +57,7 @@ func FuzzAddress(f *testing.F) {
 			t.Fatalf("%q, %v", names, err)
 		}
 		for _, name := range names {
-			if strings.Trim(name, "@") == "" || strings.Contains(name, "\x00") {
+			if name == "" || name == "@" || strings.Contains(name, "\x00") {
 				t.Errorf("%q is no socket", name)
 			}
 			canonical := "unix:path=" + dbus.EscapeBusAddressValue(name)
