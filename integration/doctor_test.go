@@ -157,6 +157,7 @@ func TestDoctorOnSwitches(t *testing.T) {
 	s.mended("lid is held closed by hand")
 
 	s.enable("home.service", whileUnit("connection@home.target"))
+	s.systemctl("start", "home.service")
 	s.flags("--switches=internet,sleep")
 	s.systemctl("daemon-reload")
 	s.systemctl("restart", bridgeUnit)
@@ -178,6 +179,7 @@ func TestDoctorOnTheEnvironment(t *testing.T) {
 	s.clean("export DISPLAY=localhost:10.0 SSH_CONNECTION='192.0.2.1 1 192.0.2.2 22';")
 
 	s.enable("sync.service", syncUnit)
+	s.systemctl("start", "sync.service")
 	s.clean("") // there is nothing but the bridge
 	s.write(".local/bin/tool", "#!/bin/sh\n")
 	f = s.finds("", sandbox.Home+"/.local/bin in PATH")
@@ -257,6 +259,7 @@ func TestDoctorOnTheUsersUnits(t *testing.T) {
 	s.profile("br1", "work")
 	s.profiles("home", "Home Wifi", "work")
 	s.enable("sync.service", syncUnit)
+	s.systemctl("start", "sync.service")
 	s.systemctl("import-environment", "PATH")
 	s.clean("")
 	for _, m := range misdeeds() {
@@ -280,6 +283,7 @@ func TestDoctorOnTheUsersUnits(t *testing.T) {
 			}
 			s.write(file, syncUnit)
 			s.systemctl("reenable", m.name)
+			s.systemctl("start", m.name)
 		} else {
 			s.user(f.mend)
 		}
@@ -391,6 +395,26 @@ func TestDoctorOnUnitsTogether(t *testing.T) {
 	s.enable("helped.service", syncUnit+"[Unit]\nWants=helper.service\n")
 	s.write("helper.service", "[Unit]\nPartOf=internet-online.target\nAfter=internet-online.target\n[Service]\nExecStart=/bin/sleep infinity\n")
 	s.systemctl("daemon-reload")
+	s.systemctl("start", "unneeded.service", "opposed.service", "helped.service")
+	s.clean("")
+}
+
+func TestDoctorOnAUnitThatWasNeverStarted(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.enable("sync.service", syncUnit)
+	s.mended("sync.service: internet-online.target is active and wants it, but it was never started")
+	s.expect("active", "sync.service")
+	s.systemctl("stop", "sync.service")
+	s.clean("") // as its user would have it
+
+	// What cannot be started now, does not want to, or is done when it has started.
+	s.enable("closed.service", "[Unit]\nRequisite=lid-closed.target\nAfter=lid-closed.target\n"+syncUnit)
+	s.enable("opposed.service", "[Unit]\nConflicts=lid-open.target\n"+syncUnit)
+	s.enable("condition.service", "[Unit]\nConditionPathExists=/nowhere\n"+syncUnit)
+	s.systemctl("start", "condition.service")
+	s.enable("once.service", onceUnit("internet-online.target"))
+	s.enable("offline.service", whileUnit("internet-offline.target"))
 	s.clean("")
 }
 

@@ -29,7 +29,7 @@ func (e examination) follow(targets []string, renames map[string]string, install
 	}
 	edit.add("Unit", lines...)
 	e.installInto(edit, targets, rename, install && !triggered)
-	edit.starts = edit.links && e.isDue(targets, rename)
+	edit.starts = (edit.links || e.untried()) && e.isDue(targets, rename)
 	return edit.command()
 }
 

@@ -35,6 +35,7 @@ func (p *patient) units() []Finding {
 		found = append(found, e.unknownNames()...)
 		found = append(found, e.bindings()...)
 		found = append(found, e.unreached()...)
+		found = append(found, e.unstarted()...)
 	}
 	return found
 }
