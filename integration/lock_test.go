@@ -78,6 +78,32 @@ func TestALockerThatIsAUnitLocksAndItsEndUnlocks(t *testing.T) {
 	s.neverBoth("lock.target", "unlock.target")
 }
 
+// A locker that ends without a word leaves lock.target active, and one that ends
+// it leaves neither. Both are to lock again.
+func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
+	for name, ending := range map[string]string{"without a word": "", "with its target": "PropagatesStopTo=lock.target\n"} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.enable("locker.service", "[Unit]\n"+ending+"[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
+			s.enable("dim.service", onceUnit("lock.target"))
+			s.install()
+			s.lock("unlocked")
+			for i := range 3 {
+				s.must(s.Login1.AskToLock(true))
+				s.lock("locked")
+				s.started("locker.service", i+1)
+				s.started("dim.service", i+1)
+				s.must(s.Login1.SetLockedHint(true)) // as many a locker does; it asks for nothing
+				s.systemctl("stop", "locker.service")
+			}
+			s.settle()
+			s.started("locker.service", 3)
+			s.must(s.Login1.AskToLock(false))
+			s.lock("unlocked")
+		})
+	}
+}
+
 func TestALockedScreenStaysLockedOverARestart(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)

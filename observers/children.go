@@ -20,6 +20,8 @@ type children map[dbus.ObjectPath]*child
 type child struct {
 	values map[string]value
 	read   bool // whether they have been since they were last to be
+	// request is the place of the latest request in the stream of messages.
+	request dbus.Sequence
 }
 
 // areRead tells whether none is left to be read.
@@ -46,7 +48,7 @@ func (c children) facts() []Facts {
 		for name, v := range c[path].values {
 			values[name] = v.content
 		}
-		facts = append(facts, Facts{Path: path, values: values})
+		facts = append(facts, Facts{Path: path, values: values, request: c[path].request})
 	}
 	return facts
 }
@@ -171,6 +173,9 @@ func (o *Observer) childSignal(ctx context.Context, signal *dbus.Signal) (Facts,
 	for _, name := range kind.signals() {
 		if signal.Name == kind.Interface+"."+name {
 			one.values[kind.Latest.Name] = value{kind.Latest.Signals[name], signal.Sequence}
+			if name == kind.Latest.Request {
+				one.request = signal.Sequence
+			}
 			return o.facts(), o.isBelieved()
 		}
 	}

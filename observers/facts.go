@@ -31,6 +31,7 @@ type Facts struct {
 	silent   []string // properties whose changes the service does not signal
 	polled   []string // those of them that are read again and again
 	served   Need     // what was demanded when they were read
+	request  dbus.Sequence
 }
 
 // World holds the latest facts by the ID of their source.
@@ -63,6 +64,10 @@ func (f Facts) Uint64(property string) (value uint64, known bool) {
 	return value, known
 }
 
+// Request is the place of the latest request in the stream of messages, 0 if
+// there was none.
+func (f Facts) Request() dbus.Sequence { return f.request }
+
 // Polled tells whether a property that is not signalled is read again and again
 // instead.
 func (f Facts) Polled(property string) bool {
@@ -90,6 +95,6 @@ func (f Facts) Keeps(property string) bool {
 }
 
 func (f Facts) equal(g Facts) bool {
-	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.served == g.served &&
+	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.served == g.served && f.request == g.request &&
 		maps.Equal(f.values, g.values) && slices.Equal(f.silent, g.silent) && slices.Equal(f.polled, g.polled) && slices.EqualFunc(f.children, g.children, Facts.equal)
 }

@@ -42,7 +42,7 @@ func Session() Source {
 			Below:      logindPath + "/session",
 			Interface:  logindName + ".Session",
 			Properties: map[string]string{"LockedHint": "b"},
-			Latest:     &Latest{Name: saidLast, Signals: map[string]bool{"Lock": true, "Unlock": false}, Property: "LockedHint"},
+			Latest:     &Latest{Name: saidLast, Signals: map[string]bool{"Lock": true, "Unlock": false}, Property: "LockedHint", Request: "Lock"},
 		},
 	}
 }
@@ -68,7 +68,9 @@ func lock(policy Policy) func(World) Reading {
 		said, hasSaid := display.Bool(saidLast)
 		switch {
 		case hasSaid:
-			return lockReading(said, fmt.Sprintf("Locked=%t LockedHint=%t", said, hint))
+			reading := lockReading(said, fmt.Sprintf("Locked=%t LockedHint=%t", said, hint))
+			reading.Request = display.Request()
+			return reading
 		case !known:
 			return Reading{Reason: "logind does not tell LockedHint", After: policy.GoneGrace}
 		}

@@ -95,3 +95,23 @@ func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
 		t.Errorf("heard %+v", facts)
 	}
 }
+
+func TestALockThatIsAskedForAgainIsARequest(t *testing.T) {
+	w := observe(t, Session())
+	w.owner(":1.1")
+	answer(w.called("GetAll"), 1, nil, display("/session/_33"))
+	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false)})
+	w.hears()
+	var last dbus.Sequence
+	for sequence, test := range []struct {
+		member  string
+		request bool
+	}{{"Lock", true}, {"Lock", true}, {"Unlock", false}, {"Lock", true}} {
+		w.signal(&dbus.Signal{Sender: ":1.1", Path: "/session/_33", Name: logindName + ".Session." + test.member, Sequence: dbus.Sequence(sequence + 3)})
+		got := lock(policy())(World{session: w.hears()})
+		if isNew := got.Request > last; isNew != test.request || (got.Position == "locked") != test.request {
+			t.Errorf("%s makes %+v after %d", test.member, got, last)
+		}
+		last = got.Request
+	}
+}

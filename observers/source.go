@@ -65,6 +65,9 @@ type Latest struct {
 	Name     string
 	Signals  map[string]bool
 	Property string
+	// Request, where set, is the one of Signals that asks for something each
+	// time it comes, also where nothing changes by it.
+	Request string
 }
 
 // Farewell is a signal of the source's interface with an object path for its

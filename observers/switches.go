@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/godbus/dbus/v5"
 )
 
 // Unknown is the position of a switch about which nothing can be said.
@@ -51,6 +53,9 @@ type Reading struct {
 	Doubts string
 	// Urgent makes the reading count at once even where the switch flaps.
 	Urgent bool
+	// Request, where something asks for the position rather than tells of it, is
+	// later than all before where it asks anew.
+	Request dbus.Sequence
 	// Origin tells which of several possible sources was read.
 	Origin Origin
 	// Needs says, by source, what must be observed for the switch to stay

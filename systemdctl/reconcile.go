@@ -171,6 +171,20 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 	r.reconcile()
 }
 
+// Again starts the wanted ones of managed targets, also those that are active:
+// their start has the manager start what they want and what is not active.
+func (r *Reconciler) Again(wanted map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		u := r.unit(name)
+		if !wanted[name] || u == nil || !r.listed || r.leaving || u.job != nil || u.isQueued() {
+			continue
+		}
+		u.managed, u.wanted, u.settled = true, true, false
+		u.giveAnotherChance()
+		r.ask(u, start)
+	}
+}
+
 // manage begins to manage one more target.
 func (r *Reconciler) manage(name string) *unit {
 	u := &unit{name: name, path: unitPath(name)}

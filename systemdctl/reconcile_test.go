@@ -563,6 +563,30 @@ func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
 	m.wants("StopUnit " + offline + ", StartUnit " + online)
 }
 
+func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
+	m := newManagerOf(t, Managed{Targets: []string{online, offline}, Yielding: []string{online, offline}})
+	m.r.Again(wantOnline)
+	m.wants("") // there is no manager yet
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.wants("")
+	m.r.Again(wantOnline)
+	m.r.Again(wantOnline) // on the way
+	call := m.wants("StartUnit " + online)[0]
+	m.answer(call, nil, dbus.ObjectPath("/job/1"))
+	m.removed(online, "/job/1", "done")
+	m.wants("")
+	m.is(online, "inactive", "") // which it may be, for it yields
+	m.wants("")
+	m.r.Again(wantOnline)
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/2"))
+	m.is(online, "active", "")
+	m.removed(online, "/job/2", "done")
+	m.wants("")
+	m.is(online, "inactive", "")
+	m.wants("")
+}
+
 func TestInstancesComeToBeManaged(t *testing.T) {
 	const home, work, lab = "connection@home.target", "connection@work.target", "connection@lab.target"
 	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})

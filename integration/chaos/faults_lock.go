@@ -95,6 +95,9 @@ func askToLock(_ context.Context, w *World, arg string) error {
 		return err
 	}
 	position := map[string]string{"lock": "locked", "unlock": "unlocked"}[arg]
+	if position == "locked" && w.lock == "locked" {
+		w.pulled("lock.target") // for it is asked for again
+	}
 	w.locks(position, false)
 	return w.sb.Login1.AskToLock(position == "locked")
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -21,6 +23,9 @@ const patience = time.Minute
 type Targets interface {
 	// Want says which targets are to be active and which are not.
 	Want(wanted map[string]bool)
+	// Again starts the wanted targets, also those that are active, and so what
+	// they want.
+	Again(wanted map[string]bool)
 	// Active returns the managed targets that are active now.
 	Active() []string
 	// Progress tells whether the targets' jobs are on the way, and otherwise
@@ -57,6 +62,8 @@ type switchState struct {
 	reason string // of the latest reading
 	origin observers.Origin
 	needs  map[string]observers.Need
+	// request is the latest that was heeded.
+	request dbus.Sequence
 
 	hold     *string // the position that the user holds it in, or nil
 	position string
@@ -132,9 +139,24 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 		}
 		s.damper.Offer(now, reading)
 		b.move(now, s)
+		b.heed(s, reading)
 	}
 	b.changed = true
 	b.tellDemands()
+}
+
+// heed does what is asked for anew. A locker that has ended without a word
+// leaves its target active, and is to start the next time all the same.
+func (b *Bridge) heed(s *switchState, reading observers.Reading) {
+	if reading.Request <= s.request {
+		return
+	}
+	s.request = reading.Request
+	if s.moving != nil || s.hold != nil || s.position != reading.Position {
+		return
+	}
+	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)
+	b.targets.Again(s.Targets(s.position))
 }
 
 // tellDemands passes on what the switches need of each source by now.

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -19,6 +21,13 @@ type targets struct {
 	active  []string
 	pending bool
 	problem string
+	again   int
+}
+
+func (t *targets) Again(wanted map[string]bool) {
+	if wanted["open.target"] && !wanted["shut.target"] {
+		t.again++
+	}
 }
 
 func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
@@ -66,6 +75,38 @@ func TestASourceThatIsToBePolledHasNotBeenHeardBefore(t *testing.T) {
 	b.Observe(time.Now(), observers.Facts{Source: facts.Source, Problem: "it is gone"})
 	if !b.Heard() {
 		t.Error("a door that is gone is waited for")
+	}
+}
+
+func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
+	b, targets, reading, _ := begin()
+	now := time.Now()
+	ask := func(position string, request dbus.Sequence) {
+		*reading = observers.Reading{Position: position, Request: request}
+		b.Observe(now, facts)
+	}
+	targets.pending = true
+	ask("open", 3) // which is a change
+	ask("open", 4) // on the way there
+	targets.pending = false
+	b.Settle(now)
+	ask("open", 4)
+	if targets.again != 0 {
+		t.Fatalf("there were %d starts too many", targets.again)
+	}
+	ask("open", 6)
+	ask("open", 6)
+	ask("open", 0) // no request any more
+	ask("open", 7)
+	if targets.again != 2 {
+		t.Errorf("two requests made %d starts", targets.again)
+	}
+	if err := b.Hold(now, "door", "open"); err != nil {
+		t.Fatal(err)
+	}
+	ask("open", 8)
+	if targets.again != 2 {
+		t.Error("a switch that is held by hand was moved")
 	}
 }
 
