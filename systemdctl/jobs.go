@@ -124,7 +124,10 @@ func (r *Reconciler) refuse(u *unit, err error) {
 		return // gone already
 	}
 	u.refused = err.Error()
-	r.log.Warn("cannot "+verb+" "+u.name+": "+err.Error(), "target", u.name, "next", remedy(u))
+	if u.refused == "" {
+		u.refused = refusal.Name // an error need not say more
+	}
+	r.log.Warn("cannot "+verb+" "+u.name+": "+u.refused, "target", u.name, "next", remedy(u))
 	r.reconcile() // what its start would have stopped
 }
 
