@@ -285,3 +285,35 @@ func TestProfilesHeldByHand(t *testing.T) {
 	s.profiles("home", "Work")
 	s.started("away.service", 1)
 }
+
+// What something else starts of the set is put right, be it of a profile that
+// was never active, be it that nobody had loaded it before.
+func TestATargetOfNoActiveProfileIsPutRight(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.write("puller.service", "[Unit]\nBindsTo=connection@office.target\nAfter=connection@office.target\n[Service]\nExecStart=/bin/sleep infinity\n")
+	s.systemctl("daemon-reload")
+	s.install()
+	s.profiles("home")
+	for i := range 2 {
+		s.systemctl("start", "puller.service")
+		s.waitLog("something else has started connection@office.target; putting it right")
+		s.expect("inactive", "connection@office.target", "puller.service")
+		s.started("puller.service", i+1)
+	}
+	s.systemctl("start", "connection@moon.target")
+	s.expect("inactive", "connection@moon.target")
+	s.profiles("home")
+
+	s.user("nm-session-bridge set connection none")
+	s.profiles()
+	s.systemctl("start", "connection@moon.target", "connection@sun.target")
+	s.expect("inactive", "connection@moon.target", "connection@sun.target")
+	s.profiles()
+
+	// One that is there before the bridge is what an earlier bridge has left.
+	s.user("nm-session-bridge set connection auto")
+	s.systemctl("stop", bridgeUnit)
+	s.systemctl("start", "connection@mars.target")
+	s.systemctl("start", bridgeUnit)
+	s.profiles("home")
+}

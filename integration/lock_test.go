@@ -104,6 +104,44 @@ func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
 	}
 }
 
+// The machine does not sleep unlocked because it was locked before.
+func TestALockerThatDoesNotUnlockLocksBeforeEachSleep(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", whileUnit("lock.target"))
+	s.install()
+	s.lock("unlocked")
+	for i := range 3 {
+		s.locks(1)
+		s.must(s.Login1.PrepareForSleep(true))
+		s.locks(0)
+		s.expect("active", "locker.service", "lock.target", "sleep.target")
+		s.must(s.Login1.PrepareForSleep(false))
+		s.expect("inactive", "sleep.target")
+		s.started("locker.service", i+1)
+		s.systemctl("stop", "locker.service")
+	}
+}
+
+func TestALockThatIsNoLongerHeldFollowsTheFacts(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.must(s.Login1.PrepareForSleep(true))
+	s.lock("locked") // because sleep.target wants it, which logind says nothing of
+	s.must(s.Login1.PrepareForSleep(false))
+	s.user("nm-session-bridge set lock unlocked")
+	s.user("nm-session-bridge set lock auto")
+	s.settle()
+	s.lock("unlocked")
+	s.started("lock.target", 1)
+
+	s.user("nm-session-bridge set lock locked")
+	s.lock("locked")
+	s.systemctl("restart", bridgeUnit)
+	s.secondBridge()
+	s.user("nm-session-bridge set lock auto")
+	s.lock("unlocked")
+}
+
 func TestALockedScreenStaysLockedOverARestart(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)

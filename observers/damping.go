@@ -114,6 +114,14 @@ func (d *Damper) note(now time.Time, position string) {
 	}
 }
 
+// Decide makes a reading due that only waits because it doubts the present
+// position: its caller has found that position left already.
+func (d *Damper) Decide(now time.Time) {
+	if d.pending != nil && d.pending.Doubts != "" && d.pending.Doubts == d.present {
+		d.due = earlier(d.due, now)
+	}
+}
+
 // Due returns when the pending reading is to be taken, if one is.
 func (d *Damper) Due() (time.Time, bool) {
 	return d.due, d.pending != nil

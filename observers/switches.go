@@ -31,6 +31,9 @@ type Switch struct {
 	// Delays, where set, names the logind operation that is held up in the
 	// position During until what its targets started has finished.
 	Delays, During string
+	// Again are targets of others that During begins with also where they are
+	// active already: a start of its own targets does not reach through them.
+	Again []string
 }
 
 // Position is a value of a switch and the user targets that are active exactly
@@ -124,6 +127,8 @@ func Table(policy Policy) []Switch {
 			Read:    sleep(policy),
 			Delays:  "sleep",
 			During:  "asleep",
+			// A locker may have ended without a word.
+			Again: []string{"lock.target"},
 		},
 		{
 			Name: "lock",

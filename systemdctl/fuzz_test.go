@@ -211,8 +211,17 @@ func saysState(body []any) (state string, told, sense bool) {
 	return state, told, isID && isPath
 }
 
+func isString(value any) bool {
+	_, is := value.(string)
+	return is
+}
+
 func makesSense(member string, body []any) bool {
-	if member != "JobRemoved" {
+	switch member {
+	case "JobRemoved":
+	case "UnitNew":
+		return len(body) == 2 && isString(body[0])
+	default:
 		return true
 	}
 	if len(body) != 4 {
@@ -261,6 +270,8 @@ func FuzzSignal(f *testing.F) {
 		add(when, 2, uint32(7), managerPath+"/job/7", "another.service", "done")
 		add(when, 2, "7", managerPath+"/job/7", online, "done")
 		add(when, 3, false)
+		add(when, 5, "connection@moon.target", unitPath("connection@moon.target"))
+		add(when, 5, uint32(5), managerPath)
 	}
 	add(0, 0, unitInterface, map[string]dbus.Variant{"ActiveState": dbus.MakeVariant(uint32(1))}, []string{})
 	add(0, 0, unitInterface, map[string]dbus.Variant{"Job": dbus.MakeVariant(uint32(1))}, []string{})

@@ -64,6 +64,7 @@ type Reconciler struct {
 	waiting    *waiting   // for jobs to finish, or nil
 	complained bool       // whether a signal of it that made no sense has been logged
 	yielded    bool       // whether something else has moved a target that yields
+	strays     []string   // targets found active of which nothing was said
 }
 
 // unit is what is known of one managed target.
@@ -96,7 +97,7 @@ type Managed struct {
 	// Targets are names.
 	Targets []string
 	// Patterns match the names of further targets, as glob(7) has it, which
-	// come to be managed once they are found active or are wanted.
+	// come to be managed once the manager has loaded them or they are wanted.
 	Patterns []string
 	// Yielding are those of Targets that are not moved back where something
 	// else moves them.
@@ -107,6 +108,9 @@ type Managed struct {
 // manager's first signal. Answers are passed on until the context ends.
 func New(ctx context.Context, manager Manager, managed Managed, log *slog.Logger) *Reconciler {
 	r := &Reconciler{manager: manager, patterns: managed.Patterns, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
+	if len(managed.Patterns) > 0 {
+		manager.Listen(newUnits)
+	}
 	for _, name := range managed.Targets {
 		r.manage(name).yields = slices.Contains(managed.Yielding, name)
 	}
@@ -148,6 +152,14 @@ func (r *Reconciler) Yielded() bool {
 	return yielded
 }
 
+// Strays returns, once, the targets that are active and of which [Reconciler.Want]
+// has not said whether they are to be: something else may have started them.
+func (r *Reconciler) Strays() []string {
+	strays := r.strays
+	r.strays = nil
+	return slices.DeleteFunc(strays, func(name string) bool { return r.unit(name).managed })
+}
+
 // Want says which targets are to be active and which are not; those it does
 // not name keep what was last said of them. Differences become jobs at once.
 func (r *Reconciler) Want(wanted map[string]bool) {
@@ -171,12 +183,12 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 	r.reconcile()
 }
 
-// Again starts the wanted ones of managed targets, also those that are active:
-// their start has the manager start what they want and what is not active.
-func (r *Reconciler) Again(wanted map[string]bool) {
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+// Again starts managed targets, also those that are active: their start has the
+// manager start what they want and what is not active.
+func (r *Reconciler) Again(targets []string) {
+	for _, name := range targets {
 		u := r.unit(name)
-		if !wanted[name] || u == nil || !r.listed || r.leaving || u.job != nil || u.isQueued() {
+		if u == nil || !r.listed || r.leaving || u.job != nil || u.isQueued() {
 			continue
 		}
 		u.managed, u.wanted, u.settled = true, true, false

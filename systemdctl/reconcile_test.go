@@ -565,20 +565,20 @@ func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
 
 func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
 	m := newManagerOf(t, Managed{Targets: []string{online, offline}, Yielding: []string{online, offline}})
-	m.r.Again(wantOnline)
+	m.r.Again([]string{online})
 	m.wants("") // there is no manager yet
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
 	m.wants("")
-	m.r.Again(wantOnline)
-	m.r.Again(wantOnline) // on the way
+	m.r.Again([]string{online})
+	m.r.Again([]string{online}) // on the way
 	call := m.wants("StartUnit " + online)[0]
 	m.answer(call, nil, dbus.ObjectPath("/job/1"))
 	m.removed(online, "/job/1", "done")
 	m.wants("")
 	m.is(online, "inactive", "") // which it may be, for it yields
 	m.wants("")
-	m.r.Again(wantOnline)
+	m.r.Again([]string{online})
 	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/2"))
 	m.is(online, "active", "")
 	m.removed(online, "/job/2", "done")
@@ -591,7 +591,7 @@ func TestInstancesComeToBeManaged(t *testing.T) {
 	const home, work, lab = "connection@home.target", "connection@work.target", "connection@lab.target"
 	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
 	m.owner(":1.1")
-	calls := m.wants("Subscribe, ListUnitsByPatterns [active]")
+	calls := m.wants("Subscribe, ListUnitsByPatterns []")
 	m.answer(calls[0], nil)
 	m.list(calls[1], map[string]string{home: "active"})
 	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active"})
@@ -599,10 +599,48 @@ func TestInstancesComeToBeManaged(t *testing.T) {
 	m.wants("")
 	m.r.Want(map[string]bool{home: false, work: true, lab: true})
 	// Nothing is started before it is known whether it runs.
-	calls = m.wants("ListUnitsByPatterns [active], StopUnit " + home)
+	calls = m.wants("ListUnitsByPatterns [], StopUnit " + home)
 	m.list(calls[0], map[string]string{home: "active"})
 	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active", work: "inactive", lab: "inactive"})
 	m.wants("StartUnit " + lab + ", StartUnit " + work)
+}
+
+// What nobody has spoken of is told of once it is active, and from then on put
+// right like all others.
+func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
+	const home, moon = "connection@home.target", "connection@moon.target"
+	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
+	m.owner(":1.1")
+	m.list(m.wants("Subscribe, ListUnitsByPatterns []")[1], map[string]string{home: "inactive"})
+	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "inactive"})
+	strays := func(want ...string) {
+		t.Helper()
+		if got := m.r.Strays(); !slices.Equal(got, want) {
+			t.Errorf("%v are strays, not %v", got, want)
+		}
+	}
+	strays()
+	m.is(home, "active", "")
+	strays(home)
+	strays()
+	for _, name := range []string{"moon.service", home, "disconnection@moon.target", "connection@moon.service"} {
+		m.signal(managerPath, managerInterface+".UnitNew", name, unitPath(name))
+		m.wants("")
+	}
+	m.signal(managerPath, managerInterface+".UnitNew", moon, unitPath(moon))
+	m.list(m.wants("ListUnitsByPatterns []")[0], map[string]string{home: "active", moon: "active"})
+	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active", moon: "active"})
+	m.r.Want(map[string]bool{home: true})
+	strays(moon)
+	m.r.Want(map[string]bool{moon: false})
+	m.answer(m.wants("StopUnit " + moon)[0], nil, dbus.ObjectPath("/job/1"))
+	m.is(moon, "inactive", "")
+	m.removed(moon, "/job/1", "done")
+	m.is(moon, "active", "")
+	m.wants("StopUnit " + moon)
+	strays()
+	m.signal(managerPath, managerInterface+".UnitNew", uint32(1))
+	m.wants("ListUnitsByPatterns []")
 }
 
 func TestAManagerThatIsNotThereIsNotAskedForItsTargets(t *testing.T) {
@@ -612,7 +650,7 @@ func TestAManagerThatIsNotThereIsNotAskedForItsTargets(t *testing.T) {
 	m.r.Want(map[string]bool{home: true})
 	m.wants("")
 	m.owner(":1.1")
-	m.list(m.wants("Subscribe, ListUnitsByPatterns [active]")[1], nil)
+	m.list(m.wants("Subscribe, ListUnitsByPatterns []")[1], nil)
 	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "inactive"})
 	m.wants("StartUnit " + home)
 }

@@ -3,6 +3,7 @@ package systemdctl
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,10 @@ func rules(name string) []string {
 	}
 }
 
+// newUnits is the match rule for the units that the user manager loads. None
+// can be for some of them only: there are no patterns in match rules.
+const newUnits = "type='signal',sender='" + ManagerName + "',path='" + string(managerPath) + "',interface='" + managerInterface + "',member='UnitNew'"
+
 // unitPath returns a unit's object path: every byte of its name but letters
 // and digits is written as _ and two hexadecimal digits
 // (https://www.freedesktop.org/wiki/Software/systemd/dbus, "escaping").
@@ -68,6 +73,8 @@ func (r *Reconciler) Signal(signal *dbus.Signal) {
 		r.reloading(signal)
 	case managerInterface + ".JobRemoved":
 		r.jobRemoved(signal)
+	case managerInterface + ".UnitNew":
+		r.unitNew(signal)
 	case propertiesInterface + ".PropertiesChanged":
 		r.propertiesChanged(signal)
 	}
@@ -123,6 +130,30 @@ func (r *Reconciler) reloading(signal *dbus.Signal) {
 	r.list()
 }
 
+// unitNew takes the name of a unit that the manager has loaded, as it does
+// before it starts one (UnitNew(s id, o unit), org.freedesktop.systemd1(5)).
+func (r *Reconciler) unitNew(signal *dbus.Signal) {
+	if len(signal.Body) != 2 {
+		r.nonsense(signal, fmt.Errorf("it has %d arguments", len(signal.Body)))
+		return
+	}
+	name, isString := signal.Body[0].(string)
+	switch {
+	case !isString:
+		r.nonsense(signal, fmt.Errorf("its first argument is %T", signal.Body[0]))
+	case r.unit(name) == nil && r.isPatterned(name):
+		r.manage(name)
+		r.list()
+	}
+}
+
+func (r *Reconciler) isPatterned(name string) bool {
+	return slices.ContainsFunc(r.patterns, func(pattern string) bool {
+		matched, _ := path.Match(pattern, name) // an error is one of the pattern
+		return matched
+	})
+}
+
 // list reads the states of all managed targets, and finds those that come to be.
 func (r *Reconciler) list() {
 	r.listing++
@@ -136,7 +167,7 @@ func (r *Reconciler) list() {
 		if listing == r.listing {
 			r.takeFound(call)
 		}
-	}, []string{"active"}, r.patterns)
+	}, []string{}, r.patterns)
 }
 
 // takeFound comes to manage the targets that were found.
@@ -215,6 +246,7 @@ func (r *Reconciler) takeList(call *dbus.Call) {
 	for _, l := range listed {
 		if u := r.unit(l.Name); u != nil {
 			u.takeListed(l, call.ResponseSequence)
+			r.meet(u)
 		}
 	}
 	r.reconcile()
@@ -268,7 +300,15 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 		return
 	}
 	u.sequence = signal.Sequence
+	r.meet(u)
 	r.reconcile()
+}
+
+// meet notes that a target is active of which nothing was said yet.
+func (r *Reconciler) meet(u *unit) {
+	if !u.managed && u.isActive() && !slices.Contains(r.strays, u.name) {
+		r.strays = append(r.strays, u.name)
+	}
 }
 
 // nonsense reads the states anew after a signal that cannot be understood. The

@@ -23,9 +23,8 @@ const patience = time.Minute
 type Targets interface {
 	// Want says which targets are to be active and which are not.
 	Want(wanted map[string]bool)
-	// Again starts the wanted targets, also those that are active, and so what
-	// they want.
-	Again(wanted map[string]bool)
+	// Again starts targets, also those that are active, and so what they want.
+	Again(targets []string)
 	// Active returns the managed targets that are active now.
 	Active() []string
 	// Progress tells whether the targets' jobs are on the way, and otherwise
@@ -124,6 +123,20 @@ func (b *Bridge) Yield(now time.Time) {
 	}
 }
 
+// Expel stops targets of a set that something else has started. While the set
+// is unknown they are left as they are.
+func (b *Bridge) Expel(strays []string) {
+	for _, target := range strays {
+		for _, s := range b.switches {
+			_, isOurs := s.Template.Instance(target)
+			if isOurs && s.known && s.position != observers.Unknown && !s.Targets(s.position)[target] {
+				b.log.Info("something else has started "+target+"; putting it right", "target", target)
+				b.targets.Want(map[string]bool{target: false})
+			}
+		}
+	}
+}
+
 // Observe takes new facts and moves the switches that are read from them.
 func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 	b.world[facts.Source] = facts
@@ -131,18 +144,24 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 		if !s.readsFrom(facts.Source) {
 			continue
 		}
-		reading := s.Read(b.world)
-		s.reason, s.needs = reading.Reason, reading.Needs
-		if reading.Origin != s.origin && reading.Origin.Source != "" {
-			s.origin = reading.Origin
-			b.log.Info("the "+s.Name+" is read "+s.origin.Source, "switch", s.Name, "because", s.origin.Because)
-		}
-		s.damper.Offer(now, reading)
+		reading := b.read(now, s)
 		b.move(now, s)
 		b.heed(s, reading)
 	}
 	b.changed = true
 	b.tellDemands()
+}
+
+// read offers a switch what the facts say of it.
+func (b *Bridge) read(now time.Time, s *switchState) observers.Reading {
+	reading := s.Read(b.world)
+	s.reason, s.needs = reading.Reason, reading.Needs
+	if reading.Origin != s.origin && reading.Origin.Source != "" {
+		s.origin = reading.Origin
+		b.log.Info("the "+s.Name+" is read "+s.origin.Source, "switch", s.Name, "because", s.origin.Because)
+	}
+	s.damper.Offer(now, reading)
+	return reading
 }
 
 // heed does what is asked for anew. A locker that has ended without a word
@@ -156,7 +175,7 @@ func (b *Bridge) heed(s *switchState, reading observers.Reading) {
 		return
 	}
 	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)
-	b.targets.Again(s.Targets(s.position))
+	b.targets.Again(s.targetsIn(s.position))
 }
 
 // tellDemands passes on what the switches need of each source by now.
@@ -361,6 +380,11 @@ func (b *Bridge) enter(now time.Time, s *switchState, position, reason string) {
 	b.changed = true
 	b.entered = append(b.entered, Transition{s.Name, inWords(s.moving.from), inWords(position), reason})
 	b.targets.Want(s.moving.wanted)
+	if position != observers.Unknown && position == s.During {
+		b.targets.Again(slices.DeleteFunc(slices.Clone(s.Again), func(target string) bool {
+			return !slices.Contains(b.targets.Active(), target)
+		}))
+	}
 }
 
 // change returns, for each target that matters, whether it is to be active in a
@@ -385,7 +409,7 @@ func (b *Bridge) report(now time.Time, s *switchState, result string) {
 		"switch", s.Name,
 		"from", inWords(t.from), "to", inWords(t.to),
 		"reason", t.reason,
-		"targets", strings.Join(s.active(t), " "),
+		"targets", strings.Join(s.targetsIn(t.to), " "),
 		"duration", now.Sub(t.began).Round(10 * time.Microsecond),
 	}
 	if result != "" {
@@ -394,15 +418,17 @@ func (b *Bridge) report(now time.Time, s *switchState, result string) {
 	b.log.Info(s.Name+" is "+inWords(t.to), attributes...)
 }
 
-// active returns the targets that are active after a transition, in the order
-// of the table.
-func (s *switchState) active(t *transition) []string {
+// targetsIn returns the targets that are active in a position, in the order of
+// the table.
+func (s *switchState) targetsIn(position string) []string {
 	for _, p := range s.Positions {
-		if p.Name == t.to {
+		if p.Name == position {
 			return p.Targets
 		}
 	}
-	return slices.Sorted(maps.Keys(s.Targets(t.to)))
+	wanted := s.Targets(position)
+	maps.DeleteFunc(wanted, func(_ string, isWanted bool) bool { return !isWanted })
+	return slices.Sorted(maps.Keys(wanted))
 }
 
 func inWords(position string) string {

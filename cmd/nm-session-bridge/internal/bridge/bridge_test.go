@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -24,8 +25,8 @@ type targets struct {
 	again   int
 }
 
-func (t *targets) Again(wanted map[string]bool) {
-	if wanted["open.target"] && !wanted["shut.target"] {
+func (t *targets) Again(targets []string) {
+	if slices.Equal(targets, []string{"open.target"}) {
 		t.again++
 	}
 }
@@ -107,6 +108,36 @@ func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
 	ask("open", 8)
 	if targets.again != 2 {
 		t.Error("a switch that is held by hand was moved")
+	}
+}
+
+func TestADoubtSparesNothingThatTheHandHasMoved(t *testing.T) {
+	b, targets, reading, _ := begin()
+	now := time.Now()
+	*reading = observers.Reading{Position: "open"}
+	b.Observe(now, facts)
+	*reading = observers.Reading{Position: "shut", After: time.Hour, Doubts: "open"}
+	b.Observe(now, facts)
+	for _, test := range []struct{ held, then string }{{"open", "open.target"}, {"shut", "shut.target"}} {
+		if err := errors.Join(b.Hold(now, "door", test.held), b.Release(now, "door")); err != nil {
+			t.Fatal(err)
+		}
+		if !targets.wanted[test.then] {
+			t.Errorf("after a hand has put the door %s it wants %v", test.held, targets.wanted)
+		}
+	}
+}
+
+func TestWhatWasHeldBeforeIsNoFact(t *testing.T) {
+	b, targets, reading, _ := begin()
+	now := time.Now()
+	targets.active = []string{"open.target"}
+	b.Adopt()
+	b.HoldAll(now, map[string]string{"door": "open"})
+	*reading = observers.Reading{Position: "shut", After: time.Hour, Doubts: "open"}
+	b.Observe(now, facts)
+	if err := b.Release(now, "door"); err != nil || !targets.wanted["shut.target"] {
+		t.Errorf("it wants %v, %v", targets.wanted, err)
 	}
 }
 

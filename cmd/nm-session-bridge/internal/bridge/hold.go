@@ -34,9 +34,15 @@ func (b *Bridge) Hold(now time.Time, name, position string) error {
 // is left out, with a word in the log.
 func (b *Bridge) HoldAll(now time.Time, held map[string]string) {
 	for name, position := range held {
-		if err := b.Hold(now, name, position); err != nil {
-			b.log.Warn("cannot hold what was held before: " + err.Error())
+		s, err := b.find(name)
+		if err == nil {
+			err = b.Hold(now, name, position)
 		}
+		if err != nil {
+			b.log.Warn("cannot hold what was held before: " + err.Error())
+			continue
+		}
+		s.damper = observers.Damper{} // the active targets tell of the hand, not of the facts
 	}
 }
 
@@ -52,6 +58,11 @@ func (b *Bridge) Release(now time.Time, name string) error {
 	s.hold, s.because = nil, s.reason
 	b.changed = true
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
+	if present, known := s.damper.Present(); known && present != s.position {
+		b.read(now, s) // what has moved its targets since is no reading
+		s.damper.Decide(now)
+		s.damper.Take(now)
+	}
 	if position, known := s.damper.Present(); known && position != s.position {
 		b.enter(now, s, position, s.reason)
 	}

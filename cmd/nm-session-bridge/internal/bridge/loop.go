@@ -109,6 +109,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		if l.adopted && l.Units.Yielded() {
 			l.Bridge.Yield(time.Now())
 		}
+		if l.adopted {
+			l.Bridge.Expel(l.Units.Strays())
+		}
 		if l.Bridge.Stale() {
 			l.reread()
 		}

@@ -59,11 +59,9 @@ func (e entry) transition() string {
 	if reason := e.text("reason"); reason != "" {
 		said += ": " + brief.Text(reason)
 	}
-	said += ";"
 	if targets := strings.Fields(e.text("targets")); len(targets) > 0 {
-		said += " " + brief.List(targets, " and ")
+		said += "; " + brief.List(targets, " and ") + " after " + e.text("duration")
 	}
-	said += " after " + e.text("duration")
 	if result := e.text("result"); result != "" {
 		said += ": " + result
 	}
