@@ -196,6 +196,29 @@ func TestWithoutASessionNothingIsSaidOfTheLock(t *testing.T) {
 	s.expect("inactive", "lock.target", "unlock.target")
 }
 
+// Nobody is there to unlock what a sleep has locked without a session.
+func TestASleepWithoutASessionLocksNoneThatIsYetToCome(t *testing.T) {
+	s := begin(t, sandbox.Options{NoSession: true})
+	s.flags("--gone-grace=100ms")
+	s.install()
+	s.waitLog("lock is unknown: the user has no display session")
+	s.must(s.Login1.PrepareForSleep(true))
+	s.expect("active", "sleep.target")
+	s.must(s.Login1.PrepareForSleep(false))
+	s.expect("inactive", "sleep.target", "lock.target", "unlock.target")
+	s.status("lock unknown (the user has no display session)")
+
+	s.flags("--gone-grace=1h")
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", bridgeUnit)
+	s.status("lock unknown (the user has no display session)")
+	s.must(s.Login1.PrepareForSleep(true))
+	s.expect("active", "lock.target")
+	s.must(s.Login1.PrepareForSleep(false))
+	s.must(s.Login1.SetSession(sandbox.UID, true))
+	s.lock("unlocked")
+}
+
 func TestALockedScreenStaysLockedWhileLogindIsAway(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)

@@ -90,12 +90,16 @@ func (c *Children) named(all map[string]dbus.Variant) ([]dbus.ObjectPath, error)
 	return named, nil
 }
 
-// name takes the paths of the children that there are, and reads new ones.
-func (o *Observer) name(ctx context.Context, named []dbus.ObjectPath) {
-	maps.DeleteFunc(o.children, func(path dbus.ObjectPath, _ *child) bool { return !slices.Contains(named, path) })
-	for _, path := range named {
-		if o.children[path] == nil {
-			o.children[path] = &child{values: map[string]value{}}
+// name takes the paths of the children that there are, unless they were told
+// later already, and reads new ones.
+func (o *Observer) name(ctx context.Context, named []dbus.ObjectPath, sequence dbus.Sequence) {
+	if sequence >= o.named {
+		o.named = sequence
+		maps.DeleteFunc(o.children, func(path dbus.ObjectPath, _ *child) bool { return !slices.Contains(named, path) })
+		for _, path := range named {
+			if o.children[path] == nil {
+				o.children[path] = &child{values: map[string]value{}}
+			}
 		}
 	}
 	if !o.isReading() {
@@ -203,5 +207,6 @@ func (o *Observer) forgotten() (Facts, bool) {
 	for _, one := range o.children {
 		delete(one.values, o.source.Children.Latest.Name)
 	}
+	o.forgets++ // which makes the facts news, be they the same
 	return o.facts(), o.isBelieved()
 }

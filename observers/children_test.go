@@ -36,6 +36,31 @@ func named(call *dbus.Call, number int) {
 	answer(call, dbus.Sequence(2+number), nil, map[string]dbus.Variant{"Id": dbus.MakeVariant(fmt.Sprintf("profile %d", number))})
 }
 
+func TestANewerListOfChildrenWins(t *testing.T) {
+	w := observe(t, Connections())
+	for number, call := range w.many(1) {
+		named(call, number)
+	}
+	w.hears()
+	w.observer.Reread()
+	all := w.called("GetAll")
+	list := func(count int) map[string]dbus.Variant {
+		var paths []dbus.ObjectPath
+		for i := range count {
+			paths = append(paths, dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/NetworkManager/ActiveConnection/%d", i)))
+		}
+		return map[string]dbus.Variant{"ActiveConnections": dbus.MakeVariant(paths), "Startup": dbus.MakeVariant(false)}
+	}
+	w.changed(9, list(2))
+	answer(all, 8, nil, list(1))
+	for number := range 2 {
+		named(w.called("GetAll"), 9+number)
+	}
+	if facts := w.hears(); len(facts.Children()) != 2 {
+		t.Errorf("heard of %d children", len(facts.Children()))
+	}
+}
+
 func TestManyChildrenAreReadSomeAtATime(t *testing.T) {
 	const most = 128 // unanswered calls that a system bus lets one have
 	if atATime > most/2 {

@@ -50,7 +50,7 @@ func Session() Source {
 // lock reads whether the screen is locked. A Lock is only a request; but lockers
 // that are units begin with it, and many never tell logind by LockedHint.
 func lock(policy Policy) func(World) Reading {
-	var last dbus.ObjectPath // the session that was read last
+	var last dbus.ObjectPath // the session that was read last; / if there was none before
 	return func(world World) Reading {
 		facts := world[session]
 		if facts.Problem != "" {
@@ -59,6 +59,9 @@ func lock(policy Policy) func(World) Reading {
 			return Reading{Reason: facts.Problem, After: unproven}
 		}
 		if len(facts.Children()) == 0 {
+			if last == "" {
+				last = "/"
+			}
 			return Reading{Reason: "the user has no display session", After: policy.GoneGrace}
 		}
 		display := facts.Children()[0]

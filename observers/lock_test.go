@@ -50,6 +50,19 @@ func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
 	}
 }
 
+func TestTheFirstSessionIsNotLockedBecauseTheUserWithoutOneWas(t *testing.T) {
+	read := lock(policy())
+	none, first := World{session: {Source: session}}, sessionFacts("/1", map[string]any{"LockedHint": false})
+	read(none)
+	if got := read(first); got.Position != "unlocked" || got.After != 0 {
+		t.Errorf("got %+v", got)
+	}
+	read(none)
+	if got := read(first); got.Doubts != "locked" {
+		t.Errorf("of the same session, which has come back, got %+v", got)
+	}
+}
+
 // display is a user's Display, which is / without a session.
 func display(path dbus.ObjectPath) map[string]dbus.Variant {
 	type pair struct {

@@ -63,6 +63,8 @@ type Observer struct {
 	complained bool // whether nonsense of this owner has been logged
 	values     map[string]value
 	children   children
+	named      dbus.Sequence // of the message that named the children
+	forgets    int           // how often what signals had said was forgotten
 	checked    bool       // whether source.Doubtful is known for this owner
 	silent     []string   // properties that this owner does not signal
 	asked      []question // what is under way, in the order of the answers
@@ -225,6 +227,7 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	o.silent, o.polled, o.served = nil, nil, Dormant
 	o.leaving, o.complained = false, false
 	clear(o.values)
+	o.named = 0
 	o.children.toBeRead() // a session outlives its logind, and what was said last of it counts
 	o.owner = owner
 	switch {
@@ -269,7 +272,7 @@ func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (
 		o.set(name, content, signal.Sequence)
 	}
 	if named != nil {
-		o.name(ctx, named)
+		o.name(ctx, named, signal.Sequence)
 	}
 	if o.backoff > firstRetry && !o.isReading() {
 		o.startReading(ctx) // it did not answer, but now it lives
@@ -411,10 +414,10 @@ func (o *Observer) startReading(ctx context.Context) {
 }
 
 // startPolling reads what is not signalled, each property at its interval, unless
-// more is being read already.
+// more is being read already, or is to be because that has failed.
 func (o *Observer) startPolling(ctx context.Context) {
 	o.turn++
-	if !o.isReading() && o.checked && o.sent.Problem == "" {
+	if !o.isReading() && o.backoff == firstRetry && o.checked && o.sent.Problem == "" {
 		o.polling = slices.DeleteFunc(slices.Clone(o.polled), func(name string) bool {
 			return o.turn%int(o.source.Doubtful[name].interval()/o.need.interval()) != 0
 		})
@@ -474,7 +477,7 @@ func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {
 		o.set(name, content, call.ResponseSequence)
 	}
 	if named != nil {
-		o.name(ctx, named)
+		o.name(ctx, named, call.ResponseSequence)
 	}
 	return o.facts(), o.children.areRead()
 }
@@ -570,7 +573,7 @@ func (o *Observer) facts() Facts {
 	}
 	return Facts{
 		Source: o.source.ID, Path: o.source.Path, Owner: o.owner, values: values,
-		children: o.children.facts(), silent: o.silent, polled: o.polled, served: o.served,
+		children: o.children.facts(), silent: o.silent, polled: o.polled, served: o.served, forgets: o.forgets,
 	}
 }
 

@@ -344,6 +344,24 @@ func TestThePowerIsPolledMoreSeldomThanTheLid(t *testing.T) {
 	}
 }
 
+func TestAReadingThatHasFailedIsNotOvertakenByAPoll(t *testing.T) {
+	w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
+	o := w.newObserver()
+	o.retry = time.NewTimer(time.Hour)
+	o.owner, o.checked, o.need, o.silent = ":1.1", true, PolledOften, []string{"LidClosed"}
+	o.takeAll(t.Context(), &dbus.Call{Body: []any{lidClosed(false)}})
+	o.readingFailed(context.DeadlineExceeded)
+	o.startPolling(t.Context())
+	if o.isReading() || !o.retry.Stop() {
+		t.Error("the reading is not tried again")
+	}
+	o.takeAll(t.Context(), &dbus.Call{Body: []any{lidClosed(false)}})
+	o.startPolling(t.Context())
+	if !o.isReading() {
+		t.Error("it is not polled any more")
+	}
+}
+
 func TestALogindIsReadAnewWhenTheMachineTurnsToSleep(t *testing.T) {
 	w := observe(t, Logind())
 	w.owner(":1.1")
