@@ -120,6 +120,32 @@ func TestProfilesOfAllKindsOfNames(t *testing.T) {
 	s.started(bridgeUnit, 1)
 }
 
+// Words that stand for something else where a position is written.
+func TestAProfileThatIsCalledNone(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	before := "home"
+	for _, name := range []string{"none", "unknown", "auto"} {
+		word := fmt.Sprintf(`\x%02x%s`, name[0], name[1:])
+		s.nmcli("connection", "modify", before, "connection.id", name)
+		s.profiles(name)
+		s.status("connection " + word)
+		s.profile("br0", "other")
+		s.profiles(name, "other")
+		s.nmcli("connection", "delete", "other")
+		s.user("nm-session-bridge set connection none")
+		s.profiles()
+		s.user("nm-session-bridge set connection '" + word + "'")
+		s.profiles(name)
+		s.user("nm-session-bridge set connection auto")
+		s.profiles(name)
+		s.systemctl("restart", bridgeUnit)
+		s.profiles(name)
+		before = name
+	}
+	s.started("connection@auto.target", 2)
+}
+
 func TestAProfileRenamedWhileItIsActive(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("old.service", whileUnit("connection@home.target"))

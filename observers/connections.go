@@ -89,21 +89,21 @@ func vpn(up []Facts) Reading {
 
 // connection reads the set of active profiles.
 func connection(up []Facts) Reading {
-	var names, instances []string
+	var names, words []string
 	for _, connection := range up {
 		name, _ := connection.Text("Id")
 		kind, _ := connection.Text("Type")
-		instance := Escape(name)
+		word := Word(Escape(name))
 		// A name that is too long for a unit has no target.
-		if kind == "loopback" || !byConnection().fits(instance) || slices.Contains(instances, instance) {
+		if kind == "loopback" || !byConnection().fits(Escape(name)) || slices.Contains(words, word) {
 			continue
 		}
-		names, instances = append(names, legible(name)), append(instances, instance)
+		names, words = append(names, legible(name)), append(words, word)
 	}
 	slices.Sort(names)
-	slices.Sort(instances)
-	if len(instances) == 0 {
+	slices.Sort(words)
+	if len(words) == 0 {
 		return Reading{Position: None, Reason: "no profile is active"}
 	}
-	return Reading{Position: strings.Join(instances, " "), Reason: "active: " + strings.Join(names, ", ")}
+	return Reading{Position: strings.Join(words, " "), Reason: "active: " + strings.Join(names, ", ")}
 }

@@ -187,8 +187,8 @@ func (s Switch) Targets(position string) map[string]bool {
 			wanted[target] = wanted[target] || p.Name == position
 		}
 	}
-	if s.Template != (Template{}) && position != None {
-		for _, instance := range strings.Fields(position) {
+	if s.Template != (Template{}) {
+		for _, instance := range Instances(position) {
 			wanted[s.Template.Target(instance)] = true
 		}
 	}
@@ -215,8 +215,8 @@ func (s Switch) Accepts(position string) error {
 // set without active targets has none.
 func (s Switch) PositionOf(active []string) (position string, found bool) {
 	if s.Template != (Template{}) {
-		instances := s.Template.instances(active)
-		return strings.Join(instances, " "), len(instances) > 0
+		words := s.Template.words(active)
+		return strings.Join(words, " "), len(words) > 0
 	}
 	for _, p := range s.Positions {
 		if matches(s.Targets(p.Name), active) {

@@ -28,16 +28,43 @@ func (t Template) Instance(target string) (instance string, found bool) {
 	return instance, t.Prefix != "" && hasPrefix && hasSuffix && instance != ""
 }
 
-// instances returns the instances among targets, in order.
-func (t Template) instances(targets []string) []string {
-	var instances []string
+// words returns how a position writes the instances among targets, in order.
+func (t Template) words(targets []string) []string {
+	var words []string
 	for _, target := range targets {
 		if instance, found := t.Instance(target); found {
-			instances = append(instances, instance)
+			words = append(words, Word(instance))
 		}
 	}
-	slices.Sort(instances)
-	return slices.Compact(instances)
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// reserved are words that stand for something else where a position is written.
+func reserved() []string { return []string{None, "unknown", "auto"} }
+
+// Word returns how a position of a set writes an instance: as it is, but for
+// words that mean something else there. Those begin with a code, which [Escape]
+// never makes of a letter.
+func Word(instance string) string {
+	if slices.Contains(reserved(), instance) {
+		return fmt.Sprintf(`\x%02x%s`, instance[0], instance[1:])
+	}
+	return instance
+}
+
+// Instances returns the instances that a position of a set is made of.
+func Instances(position string) []string {
+	if position == None {
+		return nil
+	}
+	instances := strings.Fields(position)
+	for i, word := range instances {
+		if name, isEscaped := Unescape(word); !isEscaped && slices.Contains(reserved(), name) {
+			instances[i] = name
+		}
+	}
+	return instances
 }
 
 // Escape writes a name as an instance of a template, as systemd-escape(1) does:

@@ -28,13 +28,13 @@ func profileNames() ([]string, error) {
 	return profiles.Names(ctx, system)
 }
 
-// profileInstances returns the profiles as the instances of connection@.target
-// have them; none where NetworkManager does not tell.
-func profileInstances() []string {
-	var instances []string
+// profileWords returns the profiles as positions have them; none where
+// NetworkManager does not tell.
+func profileWords() []string {
+	var words []string
 	names, _ := profileNames() // some are better than none
 	for _, name := range names {
-		instances = append(instances, observers.Escape(name))
+		words = append(words, observers.Word(observers.Escape(name)))
 	}
-	return instances
+	return words
 }

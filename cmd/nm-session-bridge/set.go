@@ -130,7 +130,7 @@ func doubtful(name, position string) string {
 	if err != nil {
 		return "" // nobody knows
 	}
-	instances := strings.Fields(position)
+	instances := observers.Instances(position)
 	if slices.Contains(names, position) {
 		instances = []string{position} // a name with blanks
 	}
@@ -161,7 +161,7 @@ func positionWords(name string) []string {
 	}
 	words := []string{automatic}
 	if s.Template != (observers.Template{}) {
-		words = append(append(words, observers.None), profileInstances()...)
+		words = append(append(words, observers.None), profileWords()...)
 	}
 	for _, p := range s.Positions {
 		words = append(words, p.Name)

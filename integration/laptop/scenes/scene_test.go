@@ -13,7 +13,7 @@ import (
 
 // sceneTimeout bounds one scene. It is no measure of speed: this laptop is
 // slow, and its host may be busy.
-const sceneTimeout = 5 * time.Minute
+const sceneTimeout = 15 * time.Minute
 
 const (
 	bridgeUnit = "nm-session-bridge.service"
