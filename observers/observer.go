@@ -65,9 +65,9 @@ type Observer struct {
 	children   children
 	named      dbus.Sequence // of the message that named the children
 	forgets    int           // how often what signals had said was forgotten
-	checked    bool       // whether source.Doubtful is known for this owner
-	silent     []string   // properties that this owner does not signal
-	asked      []question // what is under way, in the order of the answers
+	checked    bool          // whether source.Doubtful is known for this owner
+	silent     []string      // properties that this owner does not signal
+	asked      []question    // what is under way, in the order of the answers
 	cancel     context.CancelFunc
 	retry      *time.Timer
 	poll       *time.Ticker
