@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math/rand"
 	"slices"
-	"strings"
 )
 
 // fault is a kind of fault.
@@ -79,7 +78,7 @@ func faults() []fault {
 		{"reexec", 3, nil, reexec},
 		{"mask", 2, anyTarget, mask},
 		{"unmask", 6, nil, unmask},
-		{"start-target", 4, drawOf(fixedTargets()...), startTarget},
+		{"start-target", 4, drawOf(targets()...), startTarget},
 		{"stop-target", 4, anyTarget, stopTarget},
 		{"start-service", 4, drawOf(lasting()...), startService},
 		{"stop-service", 4, drawOf(lasting()...), stopService},
@@ -117,12 +116,6 @@ func targets() []string {
 		all = append(all, a.all...)
 	}
 	return all
-}
-
-// fixedTargets are those that have a position of their own. Of others the bridge only puts right those that it
-// has wanted before.
-func fixedTargets() []string {
-	return slices.DeleteFunc(targets(), func(target string) bool { return strings.Contains(target, "@") })
 }
 
 // lasting are the services that a user would start and stop by hand.

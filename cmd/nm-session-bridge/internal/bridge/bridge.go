@@ -123,13 +123,13 @@ func (b *Bridge) Yield(now time.Time) {
 	}
 }
 
-// Expel stops targets of a set that something else has started. While the set
-// is unknown they are left as they are.
+// Expel stops targets of a set that something else has started, once it is
+// known which are to be active.
 func (b *Bridge) Expel(strays []string) {
 	for _, target := range strays {
 		for _, s := range b.switches {
 			_, isOurs := s.Template.Instance(target)
-			if isOurs && s.known && s.position != observers.Unknown && !s.Targets(s.position)[target] {
+			if isOurs && s.known && !s.Targets(s.position)[target] {
 				b.log.Info("something else has started "+target+"; putting it right", "target", target)
 				b.targets.Want(map[string]bool{target: false})
 			}
