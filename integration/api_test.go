@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -63,6 +64,48 @@ func TestTheBridgeSaysOnTheBusHowThingsStand(t *testing.T) {
 			t.Errorf("busctl %s said %q, without %q", line, out, words)
 		}
 	}
+}
+
+func TestCallsWithOtherArgumentsAreRefused(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.online()
+	conn, err := s.ConnectSessionBus(s.ctx)
+	s.must(err)
+	defer conn.Close()
+	const properties = "org.freedesktop.DBus.Properties"
+	deep := dbus.MakeVariant("x")
+	for range 60 {
+		deep = dbus.MakeVariant(deep)
+	}
+	for _, call := range []struct {
+		path      dbus.ObjectPath
+		method    string
+		arguments []any
+		want      string
+	}{
+		{bridgePath, bridgeName + ".Set", []any{"lid", "open", int32(3)}, "InvalidArgs"},
+		{bridgePath, bridgeName + ".Set", []any{"lid", "open", "now"}, "InvalidArgs"},
+		{bridgePath, bridgeName + ".Set", []any{int32(1), int32(3)}, "InvalidArgs"},
+		{bridgePath, bridgeName + ".Set", []any{[]string{"lid"}}, "InvalidArgs"},
+		{bridgePath, bridgeName + ".Set", []any{"connection", strings.Repeat("home ", 20_000)}, "InvalidArgs"},
+		{bridgePath, bridgeName + ".Reset", []any{dbus.MakeVariant("lid")}, "InvalidArgs"},
+		{bridgePath, bridgeName + ".Reset", []any{deep}, "InvalidArgs"},
+		{bridgePath, properties + ".Get", []any{bridgeName, int32(1)}, "InvalidArgs"},
+		{bridgePath, bridgeName + ".Fly", []any{int32(1)}, "UnknownMethod"},
+		{"/elsewhere", bridgeName + ".Set", []any{int32(1)}, "NoSuchObject"},
+	} {
+		err := conn.Object(bridgeName, call.path).CallWithContext(s.ctx, call.method, 0, call.arguments...).Err
+		var refusal dbus.Error
+		if !errors.As(err, &refusal) || refusal.Name != "org.freedesktop.DBus.Error."+call.want {
+			t.Errorf("%s with the signature %q: %v, %+v, not %s", call.method, dbus.SignatureOf(call.arguments...), err, refusal.Name, call.want)
+		}
+	}
+	s.user("busctl --user call --expect-reply=no " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ssi lid closed 3")
+	if got := s.get("Lid"); got != `s "open"` {
+		t.Errorf("Lid is %s", got)
+	}
+	s.started(bridgeUnit, 1)
 }
 
 func TestTheDescriptionOnTheBusIsTheCommittedOne(t *testing.T) {

@@ -58,7 +58,7 @@ func (m method) Call(args ...any) ([]any, error) { return m.call(args) }
 // DecodeArguments implements [dbus.ArgumentDecoder].
 func (m method) DecodeArguments(_ *dbus.Conn, _ string, _ *dbus.Message, args []any) ([]any, error) {
 	if !m.accepts(args) {
-		return nil, refusal("InvalidArgs", fmt.Sprintf("the arguments do not have the signature %q", m.in))
+		return nil, refusal("InvalidArgs", fmt.Sprintf("the arguments do not have the signature %q, or are too large", m.in))
 	}
 	return args, nil
 }

@@ -9,7 +9,8 @@ import (
 // fields are those of a message's header fields that are looked at before it is
 // decoded. Those that it does not have are empty.
 type fields struct {
-	sender, signature    string
+	sender               string
+	signature            []byte // those of the header itself
 	replySerial, unixFDs uint32
 }
 
@@ -28,7 +29,7 @@ func parseFields(order binary.ByteOrder, raw []byte) (f fields, ok bool) {
 		case code == dbus.FieldSender && kind == 's':
 			f.sender = string(content)
 		case code == dbus.FieldSignature && kind == 'g':
-			f.signature = string(content)
+			f.signature = content
 		case code == dbus.FieldReplySerial && kind == 'u':
 			f.replySerial = order.Uint32(content)
 		case code == dbus.FieldUnixFDs && kind == 'u':

@@ -21,13 +21,16 @@ const (
 // frames passes a connection's messages on, one frame at a time, and leaves out
 // those that are not to be decoded: what is too large, and what strangers send.
 // godbus closes the connection over some messages that a bus delivers, and any
-// local user may send one straight to this connection.
+// local user may send one straight to this connection. Of a call that has to be
+// answered and not decoded, only the arguments are left out.
 type frames struct {
 	in *bufio.Reader
 	// believes tells whether what a sender signals and answers is to be heard.
 	believes func(sender string) bool
-	// serves tells whether calls with arguments of a signature are answered.
-	serves func(signature string) bool
+	// answers tells whether calls are answered, and serves whether those with
+	// arguments of a signature may be decoded for it.
+	answers func() bool
+	serves  func(signature string) bool
 	// dropped is told of a believed sender's signal that was too large.
 	dropped func(sender string)
 
@@ -68,21 +71,24 @@ func (f *frames) next() error {
 	if h.raw != nil {
 		f.room = h.raw // a flood of what is skipped must not fill the heap
 	}
-	if !f.isWelcome(h) {
-		return skip(f.in, h.body)
+	switch {
+	case f.isWelcome(h):
+		f.pending, f.body = h.raw, h.body
+		return nil
+	case h.legible && h.wantsAnswer() && f.answers():
+		f.pending = h.withBytes()
 	}
-	f.pending, f.body = h.raw, h.body
-	return nil
+	return skip(f.in, h.body)
 }
 
-// isWelcome tells whether a message is to be decoded. Who waits for the answer
-// to one that is not is told by a deadline.
+// isWelcome tells whether a message is to be decoded. An answer to one of our
+// calls that is not is told by a deadline.
 func (f *frames) isWelcome(h header) bool {
 	switch {
 	case !h.legible:
 		return false
 	case h.kind == dbus.TypeMethodCall:
-		return f.serves(h.fields.signature) && h.body <= largestSignal
+		return f.serves(string(h.fields.signature)) && h.body <= largestSignal
 	case !f.believes(h.fields.sender):
 		return false
 	case h.kind == dbus.TypeSignal && h.body > largestSignal:

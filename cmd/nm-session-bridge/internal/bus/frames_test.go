@@ -58,6 +58,7 @@ func through(messages ...[]byte) (passed []byte, dropped []string, err error) {
 	f := &frames{
 		in:       bufio.NewReader(bytes.NewReader(slices.Concat(messages...))),
 		believes: func(sender string) bool { return sender == believed },
+		answers:  func() bool { return true },
 		serves:   func(signature string) bool { return signature == "s" },
 		dropped:  func(sender string) { dropped = append(dropped, sender) },
 		begun:    true,
@@ -88,8 +89,6 @@ func TestOnlyWhatIsBelievedAndNotTooLargeIsDecoded(t *testing.T) {
 		"error":                   {encode(t, dbus.TypeError, believed, binary.LittleEndian, large), true, nil},
 		"stranger's error":        {encode(t, dbus.TypeError, ":1.8", binary.LittleEndian, "x"), false, nil},
 		"call":                    {encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, "x"), true, nil},
-		"call that is not served": {encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, uint32(1)), false, nil},
-		"large call":              {encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, large), false, nil},
 		"sender that is too long": {encode(t, dbus.TypeSignal, strings.Repeat("x", largestFields), binary.LittleEndian), false, nil},
 	} {
 		want := last
@@ -102,6 +101,42 @@ func TestOnlyWhatIsBelievedAndNotTooLargeIsDecoded(t *testing.T) {
 		}
 		if !slices.Equal(dropped, test.dropped) {
 			t.Errorf("%s: told of signals lost of %v", what, dropped)
+		}
+	}
+}
+
+// A call is never left without its answer, for which it takes no arguments.
+func TestACallsArgumentsAreLeftOutWhereTheyAreNotToBeDecoded(t *testing.T) {
+	large := strings.Repeat("x", largestSignal)
+	last := encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, "last")
+	for what, test := range map[string]struct {
+		arguments []any
+		order     binary.ByteOrder
+		want      []any
+	}{
+		"a number":           {[]any{uint32(1)}, binary.LittleEndian, []any{byte(0)}},
+		"big-endian":         {[]any{"x", "y", int32(3)}, binary.BigEndian, []any{byte(0), byte(0), byte(0)}},
+		"an array":           {[]any{[]string{"x"}}, binary.LittleEndian, []any{byte(0), byte(0)}},
+		"a variant":          {[]any{dbus.MakeVariant("x")}, binary.LittleEndian, []any{byte(0)}},
+		"none, not expected": {nil, binary.LittleEndian, nil},
+		"large":              {[]any{large}, binary.LittleEndian, []any{byte(0)}},
+	} {
+		call := encode(t, dbus.TypeMethodCall, ":1.8", test.order, test.arguments...)
+		passed, _, err := through(call, last)
+		if err != nil || !bytes.HasSuffix(passed, last) {
+			t.Fatalf("%s: %d bytes came through, %v", what, len(passed), err)
+		}
+		m, err := dbus.DecodeMessage(bytes.NewReader(passed[:len(passed)-len(last)]))
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if !slices.Equal(m.Body, test.want) || m.Headers[dbus.FieldMember].Value() != "Ask" {
+			t.Errorf("%s became %v", what, m)
+		}
+		const flagsAt = 2
+		call[flagsAt] = byte(dbus.FlagNoReplyExpected)
+		if passed, _, err := through(call, last); err != nil || !bytes.Equal(passed, last) {
+			t.Errorf("%s that wants no answer: %d bytes came through of %d, %v", what, len(passed), len(last), err)
 		}
 	}
 }

@@ -50,6 +50,25 @@ func readHeader(in *bufio.Reader, largestFields int64, room []byte) (header, err
 	return h, nil
 }
 
+// wantsAnswer tells whether the message is a call that is not to go unanswered.
+func (h header) wantsAnswer() bool {
+	const flagsAt = 2
+	return h.kind == dbus.TypeMethodCall && dbus.Flags(h.raw[flagsAt])&dbus.FlagNoReplyExpected == 0
+}
+
+// withBytes makes the message one whose arguments are a byte in place of each
+// letter of their signature, so that nothing of theirs is decoded and whoever
+// looks at their types refuses them.
+func (h header) withBytes() []byte {
+	const lengthAt = 4
+	order, _ := byteOrder(h.raw[0]) // as it was read
+	order.PutUint32(h.raw[lengthAt:], uint32(len(h.fields.signature)))
+	for i := range h.fields.signature {
+		h.fields.signature[i] = 'y'
+	}
+	return append(h.raw, make([]byte, len(h.fields.signature))...)
+}
+
 func skip(in *bufio.Reader, length int64) error {
 	_, err := in.Discard(int(length))
 	return err

@@ -49,8 +49,15 @@ func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	}
 }
 
-// serves tells whether calls with arguments of a signature are answered. godbus
-// closes the connection over some arguments of other types.
+// answers tells whether calls are answered.
+func (r *router) answers() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.served != nil
+}
+
+// serves tells whether calls with arguments of a signature may be decoded to be
+// answered. godbus closes the connection over some arguments of other types.
 func (r *router) serves(signature string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
