@@ -125,6 +125,22 @@ func TestStatusTellsSwitchesTargetsAndWhatIsBoundToThem(t *testing.T) {
 	s.fails(1, "env -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR nm-session-bridge status")
 }
 
+func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	const want = "nm-session-bridge: write /dev/stdout: no space left on device"
+	check := func(lines ...string) {
+		for _, line := range lines {
+			if out := s.fails(1, program+" "+line+" 2>&1 >/dev/full"); out != want {
+				t.Errorf("%s says %q", line, out)
+			}
+		}
+	}
+	check("status", "doctor")
+	s.install()
+	s.online()
+	check("status", "status --json", "doctor", "set lid auto", "monitor", "monitor --json", "history", "history --json", "recipe add mail", "uninstall")
+}
+
 func TestStatusTellsWhatIsBoundToTheUsersOwnTargets(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("one.target", strings.Replace(whileUnit("internet-online.target"), "[Service]\nExecStart=/bin/sleep infinity\n", "Wants=lid-open.target\n", 1))

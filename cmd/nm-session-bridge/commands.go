@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
@@ -35,11 +34,6 @@ type example struct{ line, effect string }
 
 // action runs a command with its operands.
 type action func(ctx context.Context, out output, operands []string) error
-
-// output is where a command writes to.
-type output struct {
-	stdout, stderr *os.File
-}
 
 // commands returns every command, in the order of the help.
 func commands() []command {

@@ -80,7 +80,7 @@ func (o *historyOptions) declare(flags *flag.FlagSet) {
 	flags.BoolVar(&o.verbose, "verbose", false, fmt.Sprintf("list all transitions instead of the last %d", latestTransitions))
 }
 
-func tellHistory(ctx context.Context, options historyOptions, stdout *os.File) error {
+func tellHistory(ctx context.Context, options historyOptions, stdout *printout) error {
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()
 	source := history.Journal{UID: os.Getuid(), Unit: systemdctl.ServiceName, Identifier: journal.Identifier, Run: runProgram}
@@ -114,9 +114,9 @@ func tellHistory(ctx context.Context, options historyOptions, stdout *os.File) e
 		_, err = fmt.Fprintln(stdout, nothing(events, since))
 		return err
 	}
-	paint := status.StyleOf(stdout)
+	paint := status.StyleOf(stdout.file)
 	style := history.Style{
-		Width:       columns(stdout),
+		Width:       columns(stdout.file),
 		Colours:     []func(string) string{paint.Good, paint.Warn, paint.Bold},
 		Faint:       paint.Dim,
 		Transitions: latestTransitions,

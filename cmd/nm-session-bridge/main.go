@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -43,10 +44,14 @@ func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e
 
 // execute runs the command that the arguments name and returns the exit status.
 func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
-	err := dispatch(ctx, args, output{stdout, stderr})
+	printed := &printout{file: stdout}
+	err := dispatch(ctx, args, output{printed, stderr})
 	var wrong usageError
 	var told loggedError
 	var status statusError
+	if err == nil || errors.As(err, &status) {
+		err = cmp.Or(printed.err, err)
+	}
 	switch {
 	case err == nil:
 		return success

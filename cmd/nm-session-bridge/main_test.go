@@ -90,6 +90,29 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, line := range []string{"help", "help run", "--help", "run --help", "version", "recipe list", "recipe show mail", "completion zsh", "completion words -- "} {
+		stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stderr.Close()
+		status := execute(context.Background(), strings.Fields(line), full, stderr)
+		said, err := os.ReadFile(stderr.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "nm-session-bridge: write /dev/full: no space left on device\n"; status != failure || string(said) != want {
+			t.Errorf("%s: exit status %d, said %q", line, status, said)
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	for _, line := range []string{"help", "--help", "-h", "help help"} {
 		status, stdout, _ := call(t, line)

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -31,7 +30,14 @@ func monitorCommand() command {
 				if *asJSON {
 					tell = tellInJSON(out.stdout)
 				}
-				return monitor(ctx, tell)
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				return monitor(ctx, func(c change) {
+					tell(c)
+					if out.stdout.err != nil {
+						cancel()
+					}
+				})
 			}
 		},
 	}
@@ -90,8 +96,8 @@ func tellInJSON(w io.Writer) func(change) {
 	return func(c change) { _ = encoder.Encode(c) }
 }
 
-func tellInWords(file *os.File) func(change) {
-	style := status.StyleOf(file)
+func tellInWords(out *printout) func(change) {
+	style := status.StyleOf(out.file)
 	width := len(slices.MaxFunc(switchNames(), func(a, b string) int { return len(a) - len(b) }))
 	return func(c change) {
 		clock := style.Dim(c.Time.Format("15:04:05.000"))
@@ -100,7 +106,7 @@ func tellInWords(file *os.File) func(change) {
 			if !*c.Running {
 				words = style.Warn("nm-session-bridge does not run")
 			}
-			fmt.Fprintf(file, "%s  %s\n", clock, words)
+			fmt.Fprintf(out, "%s  %s\n", clock, words)
 			return
 		}
 		reason := ""
@@ -111,6 +117,6 @@ func tellInWords(file *os.File) func(change) {
 		if c.From != "" {
 			from = brief.Words(c.From) + " → "
 		}
-		fmt.Fprintf(file, "%s  %-*s  %s%s%s\n", clock, width, c.Switch, from, style.Bold(brief.Words(c.To)), reason)
+		fmt.Fprintf(out, "%s  %-*s  %s%s%s\n", clock, width, c.Switch, from, style.Bold(brief.Words(c.To)), reason)
 	}
 }
