@@ -120,7 +120,7 @@ func (c command) parse(flags *flag.FlagSet, args []string) (operands []string, e
 
 // explain puts package flag's words into the form in which the help has them.
 func explain(flags *flag.FlagSet, problem string) string {
-	const unknown, missing = "flag provided but not defined: -", "flag needs an argument: -"
+	const unknown, missing, notBoolean = "flag provided but not defined: -", "flag needs an argument: -", "invalid boolean value "
 	name, isUnknown := strings.CutPrefix(problem, unknown)
 	if isUnknown {
 		var accepted []string
@@ -136,6 +136,11 @@ func explain(flags *flag.FlagSet, problem string) string {
 	}
 	if name, isMissing := strings.CutPrefix(problem, missing); isMissing {
 		return fmt.Sprintf("flag --%s needs a value, as in --%s=VALUE", name, name)
+	}
+	if rest, isNotBoolean := strings.CutPrefix(problem, notBoolean); isNotBoolean {
+		at := strings.LastIndex(rest, " for -")
+		name, _, _ := strings.Cut(rest[at+len(" for -"):], ":")
+		return fmt.Sprintf("invalid value %s for flag --%s: it takes none, write --%[2]s", rest[:at], name)
 	}
 	return strings.Replace(problem, " flag -", " flag --", 1)
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -93,9 +94,14 @@ func isHelp(args []string) bool {
 }
 
 func help(w io.Writer, args []string) error {
-	if len(args) == 0 || isHelp(args) {
+	switch {
+	case len(args) > 1:
+		return usageError{fmt.Errorf("unexpected argument %q: help takes one command; see nm-session-bridge help", args[1])}
+	case len(args) == 0 || isHelp(args):
 		overview(w)
 		return nil
+	case strings.HasPrefix(args[0], "-"):
+		return usageError{fmt.Errorf("unknown flag %s: help has no flags; see nm-session-bridge help", args[0])}
 	}
 	c, _, err := choose(args)
 	if err == nil {
