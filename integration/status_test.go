@@ -271,6 +271,16 @@ func TestSetOfProfiles(t *testing.T) {
 	}
 }
 
+func TestAProfileThatIsTooLongForATargetIsNotOffered(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.profile("br0", "Home Wifi")
+	s.profile("br1", strings.Repeat("ö", 80))
+	if got := s.user(program + " completion words -- set connection ''"); got != "auto\nnone\nHome\\x20Wifi\nhome" {
+		t.Errorf("offered are\n%s", got)
+	}
+}
+
 func TestHeldSwitchesEndWithTheLogin(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()

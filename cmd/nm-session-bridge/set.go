@@ -74,10 +74,8 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 
 // acceptable says what is wrong with a position of a switch.
 func acceptable(name, position string) error {
-	if s := switchCalled(name); s != nil && position != automatic {
-		return s.Accepts(position)
-	} else if s != nil {
-		return nil
+	if s := switchCalled(name); s != nil {
+		return acceptableFor(s, position)
 	}
 	if words := switchOf(name); words != "" {
 		if position == automatic {
@@ -90,6 +88,26 @@ func acceptable(name, position string) error {
 		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, joined(switchNames()))
 	}
 	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
+}
+
+func acceptableFor(s *observers.Switch, position string) error {
+	err := s.Accepts(position)
+	if err == nil || position == automatic {
+		return nil
+	}
+	if s.Template == (observers.Template{}) || strings.TrimSpace(position) == "" {
+		return fmt.Errorf("%w, or %s to follow the facts", err, automatic)
+	}
+	for _, instance := range strings.Fields(position) {
+		profile, isEscaped := observers.Unescape(instance)
+		if !isEscaped {
+			profile = instance
+		}
+		if s.Accepts(observers.Escape(profile)) != nil {
+			return fmt.Errorf("the profile %q has no target, for its name as units write it is too long for a unit's; one that is shorter has one", profile)
+		}
+	}
+	return err
 }
 
 // switchOf returns what a target stands for as set has it, switch and position, or
@@ -161,7 +179,12 @@ func positionWords(name string) []string {
 	}
 	words := []string{automatic}
 	if s.Template != (observers.Template{}) {
-		words = append(append(words, observers.None), profileWords()...)
+		words = append(words, observers.None)
+		for _, word := range profileWords() {
+			if s.Accepts(word) == nil { // others are too long for a unit's name
+				words = append(words, word)
+			}
+		}
 	}
 	for _, p := range s.Positions {
 		words = append(words, p.Name)
