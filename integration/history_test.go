@@ -134,7 +134,7 @@ func TestHistoryKnowsWhenTheBridgeDidNotRun(t *testing.T) {
 				t.Errorf("after the end the bar is %s", got)
 			}
 			later := s.user("date +--since=@%s.%6N")
-			if out := s.user(program + " history " + later); !strings.Contains(out, "nothing is known since") || !strings.Contains(out, "the bridge stopped on") {
+			if out := s.user(program + " history " + later); !strings.Contains(out, "nothing is known since") || !strings.Contains(out, "the bridge stopped on") || !strings.Contains(out, " doctor tells why") {
 				t.Errorf("of the time after the end the history says:\n%s", out)
 			}
 			s.systemctl("start", bridgeUnit)
@@ -160,7 +160,7 @@ func TestHistoryKnowsWhatWasBefore(t *testing.T) {
 
 func TestHistoryOfNothing(t *testing.T) {
 	s := begin(t, sandbox.Options{NoNetworkManager: true})
-	if out := s.user(program + " history"); !strings.Contains(out, "nothing is known since") || !strings.Contains(out, "when it runs as a service") {
+	if out := s.user(program + " history"); !strings.Contains(out, "nothing is known since") || !strings.Contains(out, "when it runs as a service, see "+program+" doctor") {
 		t.Errorf("without a bridge the history says:\n%s", out)
 	}
 	if p := s.history(""); p.Transitions == nil || len(p.Transitions) != 0 {

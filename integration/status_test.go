@@ -215,8 +215,24 @@ func TestSetHoldsASwitchUntilAuto(t *testing.T) {
 
 	s.fails(2, "nm-session-bridge set internet maybe")
 	s.systemctl("stop", bridgeUnit)
-	if out := s.fails(1, "nm-session-bridge set internet offline"); !strings.Contains(out, "does not run") {
+	const want = "nm-session-bridge: the bridge does not run; nm-session-bridge doctor tells why, and what starts it"
+	if out := s.fails(1, "nm-session-bridge set internet offline"); out != want {
 		t.Errorf("set said %q", out)
+	}
+}
+
+func TestWhatNamesTheProgramNamesItAsItWasCalled(t *testing.T) {
+	s := begin(t, sandbox.Options{Unplugged: true})
+	if out := s.fails(1, program+" set lid open"); out != "nm-session-bridge: the bridge does not run; "+program+" doctor tells why, and what starts it" {
+		t.Errorf("set said %q", out)
+	}
+	if out := s.fails(3, program+" status"); !strings.Contains(out, "It is not installed; install it: "+program+" install --now\n") {
+		t.Errorf("status said\n%s", out)
+	}
+	s.install()
+	s.user(program + " set lid closed")
+	if out := s.user("PATH=/usr/bin:/bin " + program + " status"); !strings.Contains(out, `"`+program+` set lid auto" ends that`) {
+		t.Errorf("status said\n%s", out)
 	}
 }
 

@@ -132,9 +132,9 @@ func tellHistory(ctx context.Context, options historyOptions, stdout *printout) 
 func nothing(events []history.Event, since time.Time) string {
 	said := "nothing is known since " + since.Format("Mon 2 Jan 15:04") + ": "
 	if n := len(events); n > 0 && events[n-1].Ended {
-		return said + "the bridge stopped on " + events[n-1].Time.Format("Mon 2 Jan at 15:04:05") + "; see systemctl --user status nm-session-bridge"
+		return said + "the bridge stopped on " + events[n-1].Time.Format("Mon 2 Jan at 15:04:05") + "; " + callName() + " doctor tells why, and what starts it"
 	}
-	return said + "the journal has no position of a switch; the bridge logs them when it runs as a service, see systemctl --user status nm-session-bridge"
+	return said + "the journal has no position of a switch; the bridge logs them when it runs as a service, see " + callName() + " doctor"
 }
 
 // writeHistory writes the history as one object, times as RFC 3339 has them.

@@ -171,7 +171,7 @@ func addRecipe(ctx context.Context, stdout io.Writer, r systemdctl.Recipe, files
 		return err
 	}
 	if bridge == "not-found" {
-		fmt.Fprintln(stdout, "missing the targets: nm-session-bridge install --now")
+		fmt.Fprintf(stdout, "missing the targets: %s install --now\n", callName())
 	}
 	now := ""
 	if can, err := canStart(ctx, manager, r.Enable); err != nil {

@@ -62,6 +62,9 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 	} else {
 		err = client.Hold(ctx, name, position)
 	}
+	if errors.Is(err, api.ErrNotRunning) {
+		return fmt.Errorf("%w; %s doctor tells why, and what starts it", err, callName())
+	}
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func showStatus(ctx context.Context, out output, asJSON bool) error {
 			return err
 		}
 	} else {
-		report.Print(out.stdout, time.Now(), status.StyleOf(out.stdout.file))
+		report.Print(out.stdout, time.Now(), callName(), status.StyleOf(out.stdout.file))
 	}
 	if !report.Running {
 		return statusError(notRunning)

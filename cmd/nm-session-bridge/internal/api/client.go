@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNotRunning is the error of asking a bridge that is not there.
-var ErrNotRunning = errors.New("nm-session-bridge does not run; start it: systemctl --user start nm-session-bridge; if that fails, see nm-session-bridge doctor")
+var ErrNotRunning = errors.New("the bridge does not run")
 
 // State is what a bridge says of itself.
 type State struct {

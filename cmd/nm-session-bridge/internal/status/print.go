@@ -9,14 +9,15 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
 )
 
-// Print writes the report for people: what is, in bold, and beside it why.
-func (r Report) Print(w io.Writer, now time.Time, style Style) {
-	p := printer{w, style, now}
+// Print writes the report for people: what is, in bold, and beside it why. The
+// program is how this one is called from a shell.
+func (r Report) Print(w io.Writer, now time.Time, program string, style Style) {
+	p := printer{w, style, now, program}
 	if !r.Running {
 		p.line(style.Warn("nm-session-bridge does not run: this is what the targets and the services say."))
 		next := "Start it: systemctl --user start nm-session-bridge; see why it ended: journalctl --user -u nm-session-bridge"
 		if !r.installed() {
-			next = "It is not installed; install it: nm-session-bridge install --now"
+			next = "It is not installed; install it: " + program + " install --now"
 		}
 		p.line(next)
 		p.line("")
@@ -87,7 +88,8 @@ func (r Report) widths() (names, positions, units int) {
 type printer struct {
 	io.Writer
 	Style
-	now time.Time
+	now     time.Time
+	program string
 }
 
 func (p printer) line(words string) { fmt.Fprintln(p.Writer, strings.TrimRight(words, " ")) }
@@ -98,7 +100,7 @@ func (p printer) switchLine(s Switch, names, positions int) {
 		notes = append(notes, "since "+p.when(*s.Since))
 	}
 	if s.Held {
-		notes = append(notes, p.Warn("held by hand")+", \"nm-session-bridge set "+s.Name+" auto\" ends that")
+		notes = append(notes, p.Warn("held by hand")+", \""+p.program+" set "+s.Name+" auto\" ends that")
 	} else if s.Reason != "" {
 		notes = append(notes, brief.Text(s.Reason))
 	}
