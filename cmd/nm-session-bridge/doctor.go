@@ -29,6 +29,7 @@ and the command that mends it. Exit status: 0 all is in order, 1 findings.`,
 					Environment: os.Environ(),
 					UID:         os.Getuid(),
 					Program:     callName(),
+					Usage:       usageOf,
 				})
 				if err := ctx.Err(); err != nil {
 					return err
@@ -41,6 +42,17 @@ and the command that mends it. Exit status: 0 all is in order, 1 findings.`,
 			}
 		},
 	}
+}
+
+// usageOf says what is wrong with the program's arguments.
+func usageOf(args []string) error {
+	c, rest, err := choose(args)
+	if err != nil {
+		return err
+	}
+	flags, _ := c.declare()
+	_, err = c.parse(flags, rest)
+	return err
 }
 
 // callName is how this program is called from the user's shell.

@@ -15,8 +15,10 @@ type Setting struct {
 	// the caller's user.
 	Environment []string
 	UID         int
-	// Program is how this program is called from a shell.
+	// Program is how this program is called from a shell, and Usage says what is
+	// wrong with arguments of its.
 	Program string
+	Usage   func(args []string) error
 }
 
 // patient is all that is known of a machine and a user's units.

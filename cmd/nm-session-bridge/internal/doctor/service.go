@@ -54,11 +54,29 @@ func (p *patient) failed(s unit) Finding {
 		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " tells the reason",
 		Mend: "systemctl --user restart " + s.name,
 	}
-	if dropIns := s.texts("DropInPaths"); status == wrongUsage && len(dropIns) > 0 {
-		f.What = s.name + " has failed: wrong flags in " + listed(dropIns)
-		f.Mend = "systemctl --user revert " + s.name + " && systemctl --user restart " + s.name
+	path, err := p.wrongFlags(s)
+	if status == wrongUsage && err != nil {
+		f.What = s.name + " has failed: wrong flags in " + path
+		f.Mend = "systemctl --user edit " + s.name + " && systemctl --user restart " + s.name + "  # " + path + ": " + err.Error()
 	}
 	return f
+}
+
+// wrongFlags says what is wrong with the flags that the service's command line
+// has, and in which file it is. The error is nil where nothing is.
+func (p *patient) wrongFlags(s unit) (path string, err error) {
+	for _, command := range property[[][]any](s.properties, "ExecStart") { // of a(sasbttttuii), org.freedesktop.systemd1(5)
+		if args, _ := command[1].([]string); len(args) > 0 {
+			err = p.Usage(args[1:])
+		}
+	}
+	all, _ := readAll(s) // what cannot be read is not named
+	for _, f := range all {
+		if len(f.names("Service", "ExecStart")) > 0 {
+			path = f.path
+		}
+	}
+	return path, err
 }
 
 // sessionVariables are what programs need of a session.
