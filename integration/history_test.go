@@ -146,6 +146,21 @@ func TestHistoryKnowsWhenTheBridgeDidNotRun(t *testing.T) {
 	}
 }
 
+func TestHistoryCountsTheTimeInWhichSleepIsHeld(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	since := fmt.Sprintf("--since=@%d", time.Now().Unix()-1)
+	s.install()
+	s.moved("unknown", "online")
+	s.user("nm-session-bridge set sleep asleep && nm-session-bridge set internet offline")
+	s.moved("online", "offline")
+	if got := s.bars("sleep", since); got != "·█░" {
+		t.Errorf("the bar of sleep is %s", got)
+	}
+	if got := s.bars("internet", since); got != "·█░" {
+		t.Errorf("the bar is %s", got)
+	}
+}
+
 func TestHistoryKnowsWhatWasBefore(t *testing.T) {
 	s, _ := ofDay(t)
 	now := s.user("date +--since=@%s.%6N")

@@ -9,6 +9,9 @@ import (
 // Unknown stands for the position of a switch of which nothing is known.
 const Unknown = "unknown"
 
+// heldByHand is the reason of a transition that somebody made, and no service.
+const heldByHand = "held by hand"
+
 // Switch is a switch as its past is told.
 type Switch struct {
 	Name string
@@ -16,8 +19,8 @@ type Switch struct {
 	Positions []string
 	// Open says that there may be others, which come before these as they occur.
 	Open bool
-	// Suspends, where set, is the position in which the machine sleeps: nothing
-	// is known of the other switches then.
+	// Suspends, where set, is the position in which the machine sleeps, unless the
+	// switch is only held in it: nothing is known of the other switches then.
 	Suspends string
 }
 
@@ -114,7 +117,7 @@ func Tell(events []Event, switches []Switch, window Window) History {
 	var asleep []Span
 	for _, row := range rows {
 		row.close(window.Until)
-		asleep = append(asleep, row.in(row.Suspends)...)
+		asleep = append(asleep, row.asleep...)
 	}
 	for _, row := range rows {
 		if row.Suspends == "" {
@@ -182,14 +185,14 @@ func (r Row) times(position string) int {
 	return times
 }
 
-func (r Row) in(position string) []Span {
-	return slices.DeleteFunc(slices.Clone(r.Spans), func(s Span) bool { return s.Position != position })
-}
-
 // teller makes a row of events.
 type teller struct {
 	Row
 	open Span // without an end; without a position where none is known
+	// announced tells that a service told of the open position's beginning, and
+	// asleep is when the machine slept for all that it told.
+	announced bool
+	asleep    []Span
 }
 
 func (r *teller) hear(e Event) {
@@ -205,6 +208,7 @@ func (r *teller) hear(e Event) {
 		at := latest(e.Time, r.open.Since)
 		r.close(at)
 		r.move(position, at)
+		r.announced = e.Transition != nil && e.Transition.Reason != heldByHand
 	}
 }
 
@@ -223,6 +227,9 @@ func (r *teller) close(at time.Time) {
 	if r.open.Position != "" && at.After(r.open.Since) {
 		r.open.Until = at
 		r.Spans = append(r.Spans, r.open)
+		if r.announced && r.open.Position == r.Suspends {
+			r.asleep = append(r.asleep, r.open)
+		}
 	}
 	r.open = Span{}
 }

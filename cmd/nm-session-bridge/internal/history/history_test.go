@@ -75,6 +75,17 @@ func TestSpans(t *testing.T) {
 			},
 			"online 10:00-11:00 offline 12:00-18:00|awake 10:00-11:00 asleep 11:00-12:00 awake 12:00-18:00",
 		},
+		"held asleep, and asleep meanwhile": {
+			[]Event{
+				observing("10:00:00", "online", "open", "awake"), moved("11:00:00", "sleep", "awake", "asleep", heldByHand),
+				moved("11:30:00", "internet", "online", "offline", ""), slept("13:00:00", time.Hour),
+			},
+			"online 10:00-11:30 offline 11:30-12:00 offline 13:00-18:00|awake 10:00-11:00 asleep 11:00-18:00",
+		},
+		"held asleep by a bridge that starts anew": {
+			[]Event{observing("10:00:00", "online", "open", "asleep")},
+			"online 10:00-18:00|asleep 10:00-18:00",
+		},
 		"asleep, and told of it only later": {
 			[]Event{
 				observing("10:00:00", "online", "open", "awake"), slept("12:00:00", time.Hour),
