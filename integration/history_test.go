@@ -178,6 +178,9 @@ func TestHistoryOfNothing(t *testing.T) {
 	if out := s.user(program + " history"); !strings.Contains(out, "nothing is known since") || !strings.Contains(out, "when it runs as a service, see "+program+" doctor") {
 		t.Errorf("without a bridge the history says:\n%s", out)
 	}
+	if out, want := s.user(program+" history --since=10000d"), time.Now().AddDate(0, 0, -10_000).Format(" 2006 "); !strings.Contains(out, want) {
+		t.Errorf("of years the history says, without %s:\n%s", want, out)
+	}
 	if p := s.history(""); p.Transitions == nil || len(p.Transitions) != 0 {
 		t.Errorf("without a bridge the history is %+v", p)
 	}

@@ -111,7 +111,7 @@ func tellHistory(ctx context.Context, options historyOptions, stdout *printout) 
 	case options.json:
 		return writeHistory(stdout, told)
 	case told.IsEmpty():
-		_, err = fmt.Fprintln(stdout, nothing(events, since))
+		_, err = fmt.Fprintln(stdout, nothing(events, since, now.Time))
 		return err
 	}
 	paint := status.StyleOf(stdout.file)
@@ -129,10 +129,11 @@ func tellHistory(ctx context.Context, options historyOptions, stdout *printout) 
 }
 
 // nothing tells why a history is empty.
-func nothing(events []history.Event, since time.Time) string {
-	said := "nothing is known since " + since.Format("Mon 2 Jan 15:04") + ": "
+func nothing(events []history.Event, since, until time.Time) string {
+	day := history.Window{Since: since, Until: until}.Dated("Mon 2 Jan")
+	said := "nothing is known since " + since.Format(day+" 15:04") + ": "
 	if n := len(events); n > 0 && events[n-1].Ended {
-		return said + "the bridge stopped on " + events[n-1].Time.Format("Mon 2 Jan at 15:04:05") + "; " + callName() + " doctor tells why, and what starts it"
+		return said + "the bridge stopped on " + events[n-1].Time.Format(day+" at 15:04:05") + "; " + callName() + " doctor tells why, and what starts it"
 	}
 	return said + "the journal has no position of a switch; the bridge logs them when it runs as a service, see " + callName() + " doctor"
 }

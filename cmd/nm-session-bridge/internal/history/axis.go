@@ -6,17 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// step is the time between two ticks of the axis: seconds within a day, or
-// whole days. Its label names the tick.
-type step struct {
-	seconds, days int
-	label         string
-}
+// step is the time between two ticks of the axis: seconds within a day, whole
+// days, or years.
+type step struct{ seconds, days, years int }
 
 const (
 	toTheSecond = "15:04:05"
 	toTheMinute = "15:04"
 	toTheDay    = "2 Jan"
+	toTheYear   = "2006"
 	mark        = "╵"
 	// gap is how many columns there are between labels, at least.
 	gap = 2
@@ -25,34 +23,52 @@ const (
 func steps() []step {
 	const minute, hour = 60, 60 * 60
 	var all []step
-	for _, seconds := range []int{1, 5, 10, 30} {
-		all = append(all, step{seconds, 0, toTheSecond})
-	}
 	for _, seconds := range []int{
+		1, 5, 10, 30,
 		minute, 2 * minute, 5 * minute, 10 * minute, 15 * minute, 30 * minute,
 		hour, 2 * hour, 3 * hour, 6 * hour, 12 * hour,
 	} {
-		all = append(all, step{seconds, 0, toTheMinute})
+		all = append(all, step{seconds: seconds})
 	}
-	for _, days := range []int{1, 2, 7, 14, 28, 91, 365} {
-		all = append(all, step{0, days, toTheDay})
+	for _, days := range []int{1, 2, 7, 14, 28, 91, 182} {
+		all = append(all, step{days: days})
+	}
+	for _, years := range []int{1, 2, 5, 10, 20} {
+		all = append(all, step{years: years})
 	}
 	return all
 }
 
+// label is the layout that names a tick of the step's.
+func (s step) label(window Window) string {
+	switch {
+	case s.years > 0:
+		return toTheYear
+	case s.days > 0:
+		return window.Dated(toTheDay)
+	case s.seconds < 60:
+		return toTheSecond
+	}
+	return toTheMinute
+}
+
 func (s step) length() time.Duration {
-	return time.Duration(s.seconds)*time.Second + time.Duration(s.days)*24*time.Hour
+	return time.Duration(s.seconds)*time.Second + time.Duration(s.days+365*s.years)*24*time.Hour
 }
 
 // tick is the step's i-th moment by the clock on the wall, which may have been
 // put forward or back meanwhile.
 func (s step) tick(midnight time.Time, i int) time.Time {
+	if s.years > 0 {
+		return time.Date((midnight.Year()/s.years+i)*s.years, time.January, 1, 0, 0, 0, 0, midnight.Location())
+	}
 	return time.Date(midnight.Year(), midnight.Month(), midnight.Day()+i*s.days, 0, 0, i*s.seconds, 0, midnight.Location())
 }
 
 // axis is a line of clock times below a bar. Midnight has the day's name.
 func axis(window Window, width int) string {
 	s := stepFor(window, width)
+	layout := s.label(window)
 	since := window.Since
 	midnight := time.Date(since.Year(), since.Month(), since.Day(), 0, 0, 0, 0, since.Location())
 	var line strings.Builder
@@ -63,8 +79,8 @@ func axis(window Window, width int) string {
 			return line.String()
 		}
 		place := int(float64(at.Sub(since)) / float64(window.Lasted()) * float64(width))
-		label := mark + at.Format(s.label)
-		if s.days == 0 && at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0 {
+		label := mark + at.Format(layout)
+		if s.seconds > 0 && at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0 {
 			label = mark + at.Format("Mon 2")
 		}
 		length := utf8.RuneCountInString(label)
@@ -83,7 +99,7 @@ func stepFor(window Window, width int) step {
 	all := steps()
 	for _, s := range all {
 		columns := float64(s.length()) / float64(window.Lasted()) * float64(width)
-		if columns >= float64(utf8.RuneCountInString(mark+s.label)+gap) {
+		if columns >= float64(utf8.RuneCountInString(mark+s.label(window))+gap) {
 			return s
 		}
 	}

@@ -64,8 +64,8 @@ func (h History) Picture(style Style) string {
 }
 
 func (h History) title() string {
-	const day, minute = "Mon 2 Jan", "15:04"
-	clock := minute
+	const minute = "15:04"
+	day, clock := h.Dated("Mon 2 Jan"), minute
 	if h.Lasted() < 10*time.Minute {
 		clock = "15:04:05"
 	}
@@ -74,6 +74,15 @@ func (h History) title() string {
 		end = day + " " + clock
 	}
 	return h.Since.Format(day+" "+clock) + " – " + h.Until.Format(end)
+}
+
+// Dated is the layout of a day ([time.Time.Format]), with its year where the
+// window does not lie in one.
+func (w Window) Dated(layout string) string {
+	if w.Since.Year() == w.Until.Year() {
+		return layout
+	}
+	return layout + " 2006"
 }
 
 type picture struct {
@@ -103,7 +112,21 @@ func glyph(i int) string {
 	if i < 0 {
 		return unknownGlyph
 	}
-	return glyphs()[i%len(glyphs())]
+	if n := i - len(glyphs()); n >= 0 {
+		return letter(n)
+	}
+	return glyphs()[i]
+}
+
+// letter is the n-th of those that follow the glyphs, each another one.
+func letter(n int) string {
+	switch {
+	case n < 26:
+		return string(rune('a' + n))
+	case n < 2*26:
+		return string(rune('A' + n - 26))
+	}
+	return string(rune('Ā' + n - 2*26)) // Latin Extended
 }
 
 // cells draws a row: each column shows what lasted longest in its time.
@@ -232,7 +255,7 @@ func (p *picture) transitions(all []Transition) {
 	p.line("")
 	layout := "Mon 15:04:05"
 	if p.window.Lasted() >= 7*24*time.Hour {
-		layout = "_2 Jan 15:04:05"
+		layout = p.window.Dated("_2 Jan") + " 15:04:05"
 	}
 	if left := len(all) - len(shown); left > 0 {
 		p.line(fmt.Sprintf("the last %d of %d transitions (--verbose: all):", len(shown), len(all)))

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,38 @@ func TestAResultIsTold(t *testing.T) {
 	}
 }
 
+func TestYearsAreToldWhereThereAreSeveral(t *testing.T) {
+	e := moved("10:00:00", "internet", "online", "offline", "")
+	got := Tell([]Event{e}, switches(), Window{at("10:00:00").AddDate(-2, 0, 0), at("12:00:00")}).Picture(Style{Width: 80, Transitions: 1})
+	for _, want := range []string{"Sat 2 Nov 2024 10:00 – Mon 2 Nov 2026 12:00\n", " ╵3 May 2025 ", "\n 2 Nov 2026 10:00:00  internet"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestEachGlyphStandsForOnePosition(t *testing.T) {
+	var events []Event
+	const most = 100
+	for i := range most {
+		position := fmt.Sprintf("profile%d", i)
+		e := moved("00:00:00", "connection", "", position, "")
+		e.Time = e.Time.Add(time.Duration(i) * time.Minute)
+		events = append(events, e)
+	}
+	window := Window{events[0].Time, events[0].Time.Add(most * time.Minute)}
+	connection := Switch{Name: "connection", Positions: []string{"none"}, Open: true}
+	lines := strings.Split(Tell(events, []Switch{connection}, window).Picture(Style{Width: len("connection  ") + most}), "\n")
+	bar := strings.Fields(lines[2])[1]
+	seen := map[rune]bool{}
+	for _, glyph := range bar {
+		seen[glyph] = true
+	}
+	if len(seen) != most || !strings.HasPrefix(bar, "█░▒▓▚━┅╳abc") {
+		t.Errorf("%d glyphs stand for %d positions: %s", len(seen), most, bar)
+	}
+}
+
 func TestDurationsInWords(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0:                                "0 s",
@@ -187,7 +220,10 @@ func TestAxis(t *testing.T) {
 		{at("18:24:27"), 30 * time.Second, "     ╵18:24:30       ╵18:24:40        ╵18:24:50"},
 		{at("10:00:00"), 24 * time.Hour, "    ╵12:00      ╵18:00       ╵Tue 3      ╵06:00"},
 		{at("10:00:00"), 7 * 24 * time.Hour, "           ╵4 Nov        ╵6 Nov        ╵8 Nov"},
-		{at("10:00:00"), 365 * 24 * time.Hour, "            ╵1 Feb      ╵3 May       ╵2 Aug"},
+		{at("10:00:00"), 365 * 24 * time.Hour, "                        ╵3 May 2027"},
+		{at("10:00:00"), 50 * 24 * time.Hour, "             ╵16 Nov       ╵30 Nov       ╵14 Dec"},
+		{at("10:00:00"), 100 * 24 * time.Hour, "             ╵30 Nov 2026  ╵28 Dec 2026"},
+		{at("10:00:00"), 10_000 * 24 * time.Hour, "     ╵2030    ╵2035     ╵2040    ╵2045    ╵2050"},
 		// The night in which the clocks are put back has 25 hours.
 		{time.Date(2026, 10, 25, 0, 0, 0, 0, berlin), 12 * time.Hour, "╵Sun 25     ╵02:00  ╵04:00   ╵06:00  ╵08:00"},
 		{at("10:00:00"), time.Millisecond, "╵10:00:00"},
