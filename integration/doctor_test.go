@@ -489,7 +489,7 @@ func TestDoctorOnARecipeThatIsNotEnabledYet(t *testing.T) {
 	s.systemctl("import-environment", "PATH")
 	for recipe, units := range map[string][]string{
 		"timer": {"calendars.timer"},
-		"both":  {"online-and-open.target"},
+		"both":  {"chat.service", "online-and-open.target"},
 		"mail":  {"mail-sync.service"},
 		"vpn":   nil,
 		"home":  nil,
@@ -504,6 +504,14 @@ func TestDoctorOnARecipeThatIsNotEnabledYet(t *testing.T) {
 		}
 		if len(found) != len(units) {
 			t.Errorf("of the recipe %s it says %q; %s", recipe, found, summary)
+		}
+		if recipe == "both" {
+			s.systemctl("enable", "online-and-open.target")
+			s.systemctl("start", "online-and-open.target")
+			s.standIn(map[string]string{"gajim": stayingProgram})
+			s.mended("chat.service: WantedBy=online-and-open.target, but the unit is not enabled")
+			s.expect("active", "chat.service")
+			s.systemctl("disable", "--now", "online-and-open.target", "chat.service")
 		}
 		s.user("rm .config/systemd/user/*.service .config/systemd/user/*.t* 2>/dev/null; systemctl --user daemon-reload")
 	}

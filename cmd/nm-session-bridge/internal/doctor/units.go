@@ -227,7 +227,28 @@ func (e examination) unreached() []Finding {
 			}
 		}
 	}
+	for _, target := range installs {
+		if e.isReached(target, longestChain) {
+			return []Finding{e.notEnabled("WantedBy", target, true)}
+		}
+	}
 	return nil
+}
+
+// longestChain is how many of the user's own targets are followed from one of
+// ours to what it starts.
+const longestChain = 5
+
+// isReached tells whether a target of ours starts a target of the user's own
+// once that is enabled, or another one that starts it.
+func (p *patient) isReached(name string, chain int) bool {
+	if chain == 0 || !strings.HasSuffix(name, ".target") || !slices.Contains(p.user.own, name) {
+		return false
+	}
+	all, _ := readAll(p.user.unit(name)) // one that cannot be read names nothing
+	return slices.ContainsFunc(append(all.installs(), p.wanters(name)...), func(by string) bool {
+		return slices.Contains(p.targets, by) || p.isReached(by, chain-1)
+	})
 }
 
 // isStartedOtherwise tells whether a target of ours starts the unit, or another
