@@ -114,6 +114,10 @@ func play(options sandbox.Options, command []string, stderr io.Writer) (status i
 	fmt.Fprintf(stderr, "up in %s: user %s (%d), system bus, NetworkManager on %s, logind %s, check answers %s\n",
 		time.Since(begin).Round(time.Millisecond), sandbox.User, sandbox.UID, sandbox.Interface, options.Login1, options.Check)
 
+	// A login's would find ~/.local/bin only where it was there before.
+	if err := sb.WriteFile(".profile", []byte("PATH=~/.local/bin:$PATH\n"), 0o644); err != nil {
+		return 0, err
+	}
 	cmd := sb.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {

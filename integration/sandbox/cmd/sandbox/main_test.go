@@ -61,6 +61,17 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+func TestTheShellFindsWhatIsInstalledInIt(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("LEFT OUT: ", sandbox.ErrNotRoot)
+	}
+	cmd := program("-no-nm")
+	cmd.Stdin = strings.NewReader("mkdir -p ~/.local/bin\ninstall /bin/true ~/.local/bin/just-installed\njust-installed\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 func TestNothingIsLeftBehind(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("LEFT OUT: ", sandbox.ErrNotRoot)
