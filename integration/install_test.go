@@ -103,19 +103,36 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	}
 	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", bridgeUnit)
 	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service"} {
-		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link) {
+		if unit := filepath.Base(link); !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link+": nothing starts this unit of yours there any more; systemctl --user disable "+unit+" takes") {
 			t.Errorf("uninstall does not name the link %s that it leaves: %s", link, out)
 		}
 	}
 	if left := s.user(list); left != before {
 		t.Errorf("left:\n%s\nbefore:\n%s", left, before)
 	}
-	if out := s.fails(3, program+" status"); !strings.Contains(out, "It is not installed; install it: nm-session-bridge install --now") {
+	if out := s.fails(3, program+" status"); !strings.Contains(out, "It is not installed; install it: "+program+" install --now") {
 		t.Errorf("status said: %s", out)
 	}
+	s.user("systemctl --user disable sync.service home.service && ! ls .config/systemd/user/*.wants/*")
 	if out := s.user(program + " uninstall"); out != "nothing is installed" {
 		t.Errorf("a second uninstall said: %s", out)
 	}
+}
+
+func TestInstallWhereTheUserManagerLooksForNoUnits(t *testing.T) {
+	s := begin(t, sandbox.Options{Unplugged: true})
+	before := s.user("find . | sort")
+	out := s.fails(1, "XDG_DATA_HOME=$HOME/d "+program+" install --now")
+	want := "nm-session-bridge: the user manager looks for no units in " + sandbox.Home + "/d/systemd/user, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME " + program + " install"
+	if out != want {
+		t.Errorf("it said %s", out)
+	}
+	if after := s.user("find . | sort"); after != before {
+		t.Errorf("it left\n%s", after)
+	}
+	// By another name it is the same directory.
+	s.user("mkdir -p .local/share && ln -s .local/share d && XDG_DATA_HOME=$HOME/d " + program + " install --now")
+	s.expect("active", bridgeUnit)
 }
 
 func TestUninstallLeavesAChangedFile(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
@@ -76,6 +77,9 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 		return err
 	}
 	defer manager.Close()
+	if err := p.readBy(manager); err != nil {
+		return err
+	}
 	written, err := write(p, options.force, stdout)
 	if err != nil {
 		return err
@@ -289,8 +293,12 @@ func tellLeftovers(p places, units []string, stdout io.Writer) error {
 			if err != nil {
 				return err
 			}
+			words := "it is yours, and of no use without the bridge"
 			for _, path := range paths {
-				fmt.Fprintf(stdout, "left %s: it is yours, and of no use without the bridge\n", path)
+				if strings.HasSuffix(pattern, "/*") {
+					words = "nothing starts this unit of yours there any more; systemctl --user disable " + filepath.Base(path) + " takes the link away"
+				}
+				fmt.Fprintf(stdout, "left %s: %s\n", path, words)
 			}
 		}
 	}

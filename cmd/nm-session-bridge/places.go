@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -80,6 +82,30 @@ func (p places) units() string {
 		return packagedUnits
 	}
 	return filepath.Join(p.data, "systemd/user")
+}
+
+// readBy is an error where the user manager does not look for units where install
+// writes them.
+func (p places) readBy(manager *systemd.Conn) error {
+	list, err := manager.GetManagerProperty("UnitPath") // as a variant is written
+	if err != nil {
+		return fmt.Errorf("asking the user manager where it looks for units: %w", err)
+	}
+	for _, dir := range strings.Split(list, `"`) {
+		if dir == p.units() || sameFile(filepath.Dir(filepath.Dir(dir)), p.data) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the user manager looks for no units in %s, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME %s install", p.units(), callName())
+}
+
+func sameFile(one, other string) bool {
+	a, err := os.Stat(one)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(other)
+	return err == nil && os.SameFile(a, b)
 }
 
 func (p places) record() string { return filepath.Join(p.data, "nm-session-bridge/installed") }
