@@ -50,7 +50,8 @@ type change struct {
 	From   string    `json:"from,omitempty"`
 	To     string    `json:"to,omitempty"`
 	Reason string    `json:"reason,omitempty"`
-	Held   bool      `json:"held,omitempty"`
+	// Held is there wherever Switch is.
+	Held *bool `json:"held,omitempty"`
 	// Running is set where the bridge itself came or went.
 	Running *bool `json:"running,omitempty"`
 }
@@ -86,7 +87,7 @@ func (m *follower) news(state api.State, err error) {
 			continue
 		}
 		_, held := state.Overrides[name]
-		m.tell(change{Time: now, Switch: name, From: m.positions[name], To: position, Reason: state.Facts[name+".reason"], Held: held})
+		m.tell(change{Time: now, Switch: name, From: m.positions[name], To: position, Reason: state.Facts[name+".reason"], Held: &held})
 		m.positions[name] = position
 	}
 }
