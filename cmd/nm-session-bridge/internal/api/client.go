@@ -125,6 +125,9 @@ func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state St
 		case <-ctx.Done():
 			return nil
 		case signal, open := <-signals:
+			if !open && ctx.Err() != nil {
+				return nil // the connection ends with the context
+			}
 			if !open {
 				return errors.New("the session bus is gone")
 			}
