@@ -104,6 +104,29 @@ func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
 	}
 }
 
+// The first lock is still on its way, because of a oneshot, when the second comes.
+func TestALockIsHeededWhileAnotherIsOnItsWay(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
+	s.enable("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until [ -e %h/dimmed ]; do sleep 0.05; done'\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	for i := range 3 {
+		s.must(s.Login1.AskToLock(true))
+		s.expect("active", "locker.service")
+		s.must(s.timeline.WaitStarts(s.ctx, "locker.service", i+1))
+		s.systemctl("stop", "locker.service")
+	}
+	s.write(sandbox.Home+"/dimmed", "")
+	s.lock("locked")
+	s.user("nm-session-bridge set lock locked")
+	s.must(s.Login1.AskToLock(true))
+	s.started("locker.service", 4)
+	s.must(s.Login1.AskToLock(false))
+	s.settle()
+	s.expect("active", "lock.target", "locker.service")
+}
+
 // The machine does not sleep unlocked because it was locked before.
 func TestALockerThatDoesNotUnlockLocksBeforeEachSleep(t *testing.T) {
 	s := begin(t, sandbox.Options{})
@@ -196,25 +219,26 @@ func TestWithoutASessionNothingIsSaidOfTheLock(t *testing.T) {
 	s.expect("inactive", "lock.target", "unlock.target")
 }
 
-// Nobody is there to unlock what a sleep has locked without a session.
+// What a sleep has locked without a session may be a screen that logind does not
+// know of; the session that comes is none.
 func TestASleepWithoutASessionLocksNoneThatIsYetToCome(t *testing.T) {
 	s := begin(t, sandbox.Options{NoSession: true})
+	s.enable("locker.service", whileUnit("lock.target"))
 	s.flags("--gone-grace=100ms")
 	s.install()
 	s.waitLog("lock is unknown: the user has no display session")
 	s.must(s.Login1.PrepareForSleep(true))
-	s.expect("active", "sleep.target")
+	s.expect("active", "sleep.target", "lock.target")
 	s.must(s.Login1.PrepareForSleep(false))
-	s.expect("inactive", "sleep.target", "lock.target", "unlock.target")
-	s.status("lock unknown (the user has no display session)")
-
-	s.flags("--gone-grace=1h")
-	s.systemctl("daemon-reload")
+	s.expect("inactive", "sleep.target")
+	s.must(s.Login1.Vanish())
+	s.expect("inactive", "lid-open.target") // a grace is over
+	s.must(s.Login1.Appear(s.ctx))
+	s.expect("active", "lid-open.target")
 	s.systemctl("restart", bridgeUnit)
-	s.status("lock unknown (the user has no display session)")
-	s.must(s.Login1.PrepareForSleep(true))
-	s.expect("active", "lock.target")
-	s.must(s.Login1.PrepareForSleep(false))
+	s.secondBridge()
+	s.expect("active", "lock.target", "locker.service")
+	s.started("locker.service", 1)
 	s.must(s.Login1.SetSession(sandbox.UID, true))
 	s.lock("unlocked")
 }

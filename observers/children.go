@@ -207,6 +207,5 @@ func (o *Observer) forgotten() (Facts, bool) {
 	for _, one := range o.children {
 		delete(one.values, o.source.Children.Latest.Name)
 	}
-	o.forgets++ // which makes the facts news, be they the same
 	return o.facts(), o.isBelieved()
 }

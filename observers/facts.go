@@ -32,7 +32,6 @@ type Facts struct {
 	polled   []string // those of them that are read again and again
 	served   Need     // what was demanded when they were read
 	request  dbus.Sequence
-	forgets  int // how often what signals had said was forgotten
 }
 
 // World holds the latest facts by the ID of their source.
@@ -96,6 +95,6 @@ func (f Facts) Keeps(property string) bool {
 }
 
 func (f Facts) equal(g Facts) bool {
-	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.served == g.served && f.request == g.request && f.forgets == g.forgets &&
+	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner && f.Problem == g.Problem && f.Awaited == g.Awaited && f.served == g.served && f.request == g.request &&
 		maps.Equal(f.values, g.values) && slices.Equal(f.silent, g.silent) && slices.Equal(f.polled, g.polled) && slices.EqualFunc(f.children, g.children, Facts.equal)
 }

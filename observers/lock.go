@@ -59,10 +59,12 @@ func lock(policy Policy) func(World) Reading {
 			return Reading{Reason: facts.Problem, After: unproven}
 		}
 		if len(facts.Children()) == 0 {
-			if last == "" {
-				last = "/"
+			reading := Reading{Reason: "the user has no display session", After: policy.GoneGrace}
+			if last == "" || last == "/" {
+				// A sleep locks also a screen of which logind knows no session.
+				last, reading.Doubts, reading.After = "/", "locked", unproven
 			}
-			return Reading{Reason: "the user has no display session", After: policy.GoneGrace}
+			return reading
 		}
 		display := facts.Children()[0]
 		isAnother := last != "" && display.Path != last

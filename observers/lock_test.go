@@ -24,7 +24,7 @@ func TestLock(t *testing.T) {
 		{"no hint is no proof", sessionFacts("/1", values{"LockedHint": false}), "unlocked", unproven},
 		{"asked to lock", sessionFacts("/1", values{"LockedHint": false, saidLast: true}), "locked", 0},
 		{"asked to unlock", sessionFacts("/1", values{"LockedHint": true, saidLast: false}), "unlocked", 0},
-		{"no session", World{session: {Source: session}}, Unknown, grace},
+		{"no session yet", World{session: {Source: session}}, Unknown, unproven},
 		{"no hint", sessionFacts("/1", nil), Unknown, grace},
 		{"away", World{session: {Problem: "logind is not running"}}, Unknown, unproven},
 	} {
@@ -40,7 +40,9 @@ func TestLock(t *testing.T) {
 func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
 	read := lock(policy())
 	read(sessionFacts("/1", map[string]any{"LockedHint": true}))
-	read(World{session: {Source: session}})
+	if got := read(World{session: {Source: session}}); got.Position != Unknown || got.After != policy().GoneGrace || got.Doubts != "" {
+		t.Errorf("of the session that has ended, got %+v", got)
+	}
 	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.Position != "unlocked" || got.After != 0 {
 		t.Errorf("got %+v", got)
 	}

@@ -64,7 +64,6 @@ type Observer struct {
 	values     map[string]value
 	children   children
 	named      dbus.Sequence // of the message that named the children
-	forgets    int           // how often what signals had said was forgotten
 	checked    bool          // whether source.Doubtful is known for this owner
 	silent     []string      // properties that this owner does not signal
 	asked      []question    // what is under way, in the order of the answers
@@ -573,7 +572,7 @@ func (o *Observer) facts() Facts {
 	}
 	return Facts{
 		Source: o.source.ID, Path: o.source.Path, Owner: o.owner, values: values,
-		children: o.children.facts(), silent: o.silent, polled: o.polled, served: o.served, forgets: o.forgets,
+		children: o.children.facts(), silent: o.silent, polled: o.polled, served: o.served,
 	}
 }
 

@@ -69,9 +69,10 @@ type Reconciler struct {
 
 // unit is what is known of one managed target.
 type unit struct {
-	name   string
-	path   dbus.ObjectPath
-	yields bool // whether it stays where something else moves it
+	name    string
+	path    dbus.ObjectPath
+	yields  bool     // whether it stays where something else moves it
+	unheard []func() // end its match rules
 
 	load, active string          // "" until the manager has told
 	queued       dbus.ObjectPath // the manager's job for it, anyone's; "" where there is none
@@ -157,7 +158,10 @@ func (r *Reconciler) Yielded() bool {
 func (r *Reconciler) Strays() []string {
 	strays := r.strays
 	r.strays = nil
-	return slices.DeleteFunc(strays, func(name string) bool { return r.unit(name).managed })
+	return slices.DeleteFunc(strays, func(name string) bool {
+		u := r.unit(name)
+		return u == nil || u.managed
+	})
 }
 
 // Want says which targets are to be active and which are not; those it does
@@ -183,12 +187,12 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 	r.reconcile()
 }
 
-// Again starts managed targets, also those that are active: their start has the
-// manager start what they want and what is not active.
+// Again starts managed targets, also those that are active or about to be: their
+// start has the manager start what they want and what is not active.
 func (r *Reconciler) Again(targets []string) {
 	for _, name := range targets {
 		u := r.unit(name)
-		if u == nil || !r.listed || r.leaving || u.job != nil || u.isQueued() {
+		if u == nil || !r.listed || r.leaving {
 			continue
 		}
 		u.managed, u.wanted, u.settled = true, true, false
@@ -202,9 +206,17 @@ func (r *Reconciler) manage(name string) *unit {
 	u := &unit{name: name, path: unitPath(name)}
 	r.units = append(r.units, u)
 	for _, rule := range rules(name) {
-		r.manager.Listen(rule)
+		u.unheard = append(u.unheard, r.manager.Listen(rule))
 	}
 	return u
+}
+
+// forget ends the managing of a target.
+func (r *Reconciler) forget(u *unit) {
+	for _, stop := range u.unheard {
+		stop()
+	}
+	r.units = slices.DeleteFunc(r.units, func(other *unit) bool { return other == u })
 }
 
 // Progress tells of a set of targets whether their jobs are still on the way,

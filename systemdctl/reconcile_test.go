@@ -571,9 +571,10 @@ func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
 	m.r.Want(wantOnline)
 	m.wants("")
 	m.r.Again([]string{online})
-	m.r.Again([]string{online}) // on the way
-	call := m.wants("StartUnit " + online)[0]
-	m.answer(call, nil, dbus.ObjectPath("/job/1"))
+	m.r.Again([]string{online}) // on the way, which may take long
+	calls := m.wants("StartUnit " + online + ", StartUnit " + online)
+	m.answer(calls[0], nil, dbus.ObjectPath("/job/1"))
+	m.answer(calls[1], nil, dbus.ObjectPath("/job/1"))
 	m.removed(online, "/job/1", "done")
 	m.wants("")
 	m.is(online, "inactive", "") // which it may be, for it yields
@@ -637,10 +638,17 @@ func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
 	m.is(moon, "inactive", "")
 	m.removed(moon, "/job/1", "done")
 	m.is(moon, "active", "")
-	m.wants("StopUnit " + moon)
 	strays()
+	// One that is not loaded any more and not wanted is forgotten, and not loaded by asking for it.
+	listening := m.listening
+	m.answer(m.wants("StopUnit " + moon)[0], nil, dbus.ObjectPath("/job/2"))
+	m.is(moon, "inactive", "")
+	m.removed(moon, "/job/2", "done")
 	m.signal(managerPath, managerInterface+".UnitNew", uint32(1))
-	m.wants("ListUnitsByPatterns []")
+	m.list(m.wants("ListUnitsByPatterns []")[0], nil)
+	if call := m.wants("ListUnitsByNames")[0]; !slices.Equal(call.Args[0].([]string), []string{home}) || m.listening != listening-2 {
+		t.Errorf("asked for %v, listening by %d rules of %d", call.Args[0], m.listening, listening)
+	}
 }
 
 func TestAManagerThatIsNotThereIsNotAskedForItsTargets(t *testing.T) {

@@ -63,8 +63,9 @@ func unitPath(name string) dbus.ObjectPath {
 	return dbus.ObjectPath(path.String())
 }
 
-// Signal takes one signal of the manager.
-func (r *Reconciler) Signal(signal *dbus.Signal) {
+// Signal takes one signal of the manager, and tells whether it has to do with
+// the targets.
+func (r *Reconciler) Signal(signal *dbus.Signal) bool {
 	switch signal.Name {
 	case "org.freedesktop.DBus.NameOwnerChanged":
 		owner, _ := signal.Body[2].(string)
@@ -74,10 +75,11 @@ func (r *Reconciler) Signal(signal *dbus.Signal) {
 	case managerInterface + ".JobRemoved":
 		r.jobRemoved(signal)
 	case managerInterface + ".UnitNew":
-		r.unitNew(signal)
+		return r.unitNew(signal)
 	case propertiesInterface + ".PropertiesChanged":
 		r.propertiesChanged(signal)
 	}
+	return true
 }
 
 // ownerChanged starts afresh with a new manager. A manager that re-executes
@@ -131,20 +133,24 @@ func (r *Reconciler) reloading(signal *dbus.Signal) {
 }
 
 // unitNew takes the name of a unit that the manager has loaded, as it does
-// before it starts one (UnitNew(s id, o unit), org.freedesktop.systemd1(5)).
-func (r *Reconciler) unitNew(signal *dbus.Signal) {
-	if len(signal.Body) != 2 {
-		r.nonsense(signal, fmt.Errorf("it has %d arguments", len(signal.Body)))
-		return
+// before it starts one (UnitNew(s id, o unit), org.freedesktop.systemd1(5)), and
+// tells whether it is one of ours.
+func (r *Reconciler) unitNew(signal *dbus.Signal) bool {
+	var name string
+	isString := false
+	if len(signal.Body) == 2 {
+		name, isString = signal.Body[0].(string)
 	}
-	name, isString := signal.Body[0].(string)
 	switch {
 	case !isString:
-		r.nonsense(signal, fmt.Errorf("its first argument is %T", signal.Body[0]))
+		r.nonsense(signal, errors.New("it names no unit"))
 	case r.unit(name) == nil && r.isPatterned(name):
 		r.manage(name)
 		r.list()
+	default:
+		return false
 	}
+	return true
 }
 
 func (r *Reconciler) isPatterned(name string) bool {
@@ -170,7 +176,8 @@ func (r *Reconciler) list() {
 	}, []string{}, r.patterns)
 }
 
-// takeFound comes to manage the targets that were found.
+// takeFound comes to manage the targets that were found, and forgets those that
+// are not loaded and not wanted: asking for their states would load them.
 func (r *Reconciler) takeFound(call *dbus.Call) {
 	var found []listedUnit
 	if err := call.Store(&found); err != nil {
@@ -178,9 +185,16 @@ func (r *Reconciler) takeFound(call *dbus.Call) {
 		r.listLater()
 		return
 	}
+	loaded := map[string]bool{}
 	for _, l := range found {
+		loaded[l.Name] = true
 		if r.unit(l.Name) == nil {
 			r.manage(l.Name)
+		}
+	}
+	for _, u := range slices.Clone(r.units) {
+		if r.isPatterned(u.name) && !loaded[u.name] && !u.wanted && u.job == nil {
+			r.forget(u)
 		}
 	}
 	r.listNames(r.listing)
@@ -250,6 +264,7 @@ func (r *Reconciler) takeList(call *dbus.Call) {
 		}
 	}
 	r.reconcile()
+	r.checkWaiting() // the end of a job may be among what was lost
 }
 
 // missing says which target is not in a list. The manager lists all that it is

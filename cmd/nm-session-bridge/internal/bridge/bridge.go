@@ -144,9 +144,9 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 		if !s.readsFrom(facts.Source) {
 			continue
 		}
-		reading := b.read(now, s)
+		reading, from := b.read(now, s), s.position
 		b.move(now, s)
-		b.heed(s, reading)
+		b.heed(s, reading, from)
 	}
 	b.changed = true
 	b.tellDemands()
@@ -164,14 +164,15 @@ func (b *Bridge) read(now time.Time, s *switchState) observers.Reading {
 	return reading
 }
 
-// heed does what is asked for anew. A locker that has ended without a word
-// leaves its target active, and is to start the next time all the same.
-func (b *Bridge) heed(s *switchState, reading observers.Reading) {
+// heed does what is asked for anew of a switch that was in a position before. A
+// locker that has ended without a word leaves its target active, and is to start
+// the next time all the same.
+func (b *Bridge) heed(s *switchState, reading observers.Reading, from string) {
 	if reading.Request <= s.request {
 		return
 	}
 	s.request = reading.Request
-	if s.moving != nil || s.hold != nil || s.position != reading.Position {
+	if from != s.position || s.position != reading.Position {
 		return
 	}
 	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)

@@ -82,7 +82,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		case f := <-facts:
 			l.Bridge.Observe(time.Now(), f)
 		case signal := <-l.Units.Signals():
-			l.Units.Signal(signal)
+			if !l.Units.Signal(signal) {
+				continue
+			}
 		case takeReply := <-l.Units.Replies():
 			takeReply()
 		case <-due.C:
