@@ -109,19 +109,20 @@ func TestDoctorOnTheService(t *testing.T) {
 	s.systemctl("mask", "--now", bridgeUnit)
 	s.mended(bridgeUnit, "masked")
 
-	const dropIn = sandbox.Home + "/.config/systemd/user/" + bridgeUnit + ".d/override.conf"
+	const dropIn = sandbox.Home + "/.config/systemd/user/" + bridgeUnit + ".d/10-flags.conf"
 	s.flags("--switches=internet,lid,lock --frobnicate")
+	s.must(os.Rename(sandbox.Home+"/.config/systemd/user/"+bridgeUnit+".d/override.conf", dropIn))
 	s.systemctl("daemon-reload")
 	if out, err := s.Systemctl("restart", bridgeUnit); err == nil {
 		t.Fatalf("wrong flags did not fail: %s", out)
 	}
 	f := s.finds("", bridgeUnit, "wrong flags in "+dropIn)
-	if !strings.HasSuffix(f.mend, "  # "+dropIn+": unknown flag --frobnicate: flags of run are --gone-grace, --limited-grace, --online-when, --switches") {
+	if !strings.HasSuffix(f.mend, "  # unknown flag --frobnicate: flags of run are --gone-grace, --limited-grace, --online-when, --switches") {
 		t.Errorf("%q does not tell the wrong flag", f.mend)
 	}
 	s.write(".cache/editor", "#!/bin/sh\nfor file; do :; done\nsed -i 's/ --frobnicate//' \"$file\"\n") // the last argument
 	s.write(".cache/mend", "#!/bin/sh\n"+f.mend+"\n")
-	s.user("SYSTEMD_EDITOR=$HOME/.cache/editor script -qec $HOME/.cache/mend /dev/null")
+	s.user("EDITOR=$HOME/.cache/editor sh $HOME/.cache/mend")
 	s.clean("")
 	if line := s.systemctl("show", "-P", "ExecStart", bridgeUnit); !strings.Contains(line, "--switches=internet,lid,lock") {
 		t.Errorf("what was right of the flags is gone: %s", line)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -646,8 +647,8 @@ func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
 	m.removed(moon, "/job/2", "done")
 	m.signal(managerPath, managerInterface+".UnitNew", uint32(1))
 	m.list(m.wants("ListUnitsByPatterns []")[0], nil)
-	if call := m.wants("ListUnitsByNames")[0]; !slices.Equal(call.Args[0].([]string), []string{home}) || m.listening != listening-2 {
-		t.Errorf("asked for %v, listening by %d rules of %d", call.Args[0], m.listening, listening)
+	if call := m.wants("ListUnitsByNames")[0]; !reflect.DeepEqual(call.Args, []any{[]string{home}}) || m.listening != listening-2 {
+		t.Errorf("asked for %v, listening by %d rules of %d", call.Args, m.listening, listening)
 	}
 }
 

@@ -296,7 +296,7 @@ func tellLeftovers(p places, units []string, stdout io.Writer) error {
 			words := "it is yours, and of no use without the bridge"
 			for _, path := range paths {
 				if strings.HasSuffix(pattern, "/*") {
-					words = "nothing starts this unit of yours there any more; systemctl --user disable " + filepath.Base(path) + " takes the link away"
+					words = "nothing starts this unit of yours there any more; rm '" + path + "' takes the link away"
 				}
 				fmt.Fprintf(stdout, "left %s: %s\n", path, words)
 			}

@@ -105,7 +105,7 @@ func TestOnlyWhatIsBelievedAndNotTooLargeIsDecoded(t *testing.T) {
 	}
 }
 
-// A call is never left without its answer, for which it takes no arguments.
+// What such a call is answered takes no arguments.
 func TestACallsArgumentsAreLeftOutWhereTheyAreNotToBeDecoded(t *testing.T) {
 	large := strings.Repeat("x", largestSignal)
 	last := encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, "last")
@@ -138,6 +138,33 @@ func TestACallsArgumentsAreLeftOutWhereTheyAreNotToBeDecoded(t *testing.T) {
 		if passed, _, err := through(call, last); err != nil || !bytes.Equal(passed, last) {
 			t.Errorf("%s that wants no answer: %d bytes came through of %d, %v", what, len(passed), len(last), err)
 		}
+	}
+}
+
+func TestCallsAreDroppedWhereNothingIsServedOrTheirFieldsAreTooLarge(t *testing.T) {
+	last := encode(t, dbus.TypeSignal, believed, binary.LittleEndian, "last")
+	call := encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, uint32(1))
+	f := &frames{
+		in:       bufio.NewReader(bytes.NewReader(slices.Concat(call, last))),
+		believes: func(sender string) bool { return sender == believed },
+		answers:  func() bool { return false },
+		serves:   func(string) bool { return false },
+		begun:    true,
+	}
+	if passed, err := io.ReadAll(f); err != nil || !bytes.Equal(passed, last) {
+		t.Errorf("where nothing is served %d bytes came through of %d, %v", len(passed), len(last), err)
+	}
+	long := &dbus.Message{Type: dbus.TypeMethodCall, Body: []any{uint32(1)}, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldPath:      dbus.MakeVariant(dbus.ObjectPath("/" + strings.Repeat("x", largestFields))),
+		dbus.FieldMember:    dbus.MakeVariant("Ask"),
+		dbus.FieldSignature: dbus.MakeVariant(dbus.SignatureOf(uint32(1))),
+	}}
+	var message bytes.Buffer
+	if err := long.EncodeTo(&message, binary.LittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	if passed, _, err := through(message.Bytes(), last); err != nil || !bytes.Equal(passed, last) {
+		t.Errorf("of one with large fields %d bytes came through of %d, %v", len(passed), len(last), err)
 	}
 }
 

@@ -57,7 +57,7 @@ func (p *patient) failed(s unit) Finding {
 	path, err := p.wrongFlags(s)
 	if status == wrongUsage && err != nil {
 		f.What = s.name + " has failed: wrong flags in " + path
-		f.Mend = "systemctl --user edit " + s.name + " && systemctl --user restart " + s.name + "  # " + path + ": " + err.Error()
+		f.Mend = "${EDITOR:-vi} " + quoted(path) + " && systemctl --user daemon-reload && systemctl --user restart " + s.name + "  # " + err.Error()
 	}
 	return f
 }
@@ -66,7 +66,9 @@ func (p *patient) failed(s unit) Finding {
 // has, and in which file it is. The error is nil where nothing is.
 func (p *patient) wrongFlags(s unit) (path string, err error) {
 	for _, command := range property[[][]any](s.properties, "ExecStart") { // of a(sasbttttuii), org.freedesktop.systemd1(5)
-		if args, _ := command[1].([]string); len(args) > 0 {
+		args, _ := command[1].([]string)
+		isVariable := slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "$") })
+		if len(args) > 0 && !isVariable {
 			err = p.Usage(args[1:])
 		}
 	}
