@@ -65,6 +65,9 @@ func (w *World) bridgeReborn() {
 	if w.masked["lock.target"] || w.masked["unlock.target"] {
 		w.free["lock"] = true // what is not active does not tell it the position
 	}
+	if !w.session.exists {
+		w.free["lock"] = true // what was locked before stays so, for it may be without a session
+	}
 }
 
 // adoptLock learns which position the lock is in where the model could not know.
