@@ -35,6 +35,9 @@ func (w *World) cut(ctx context.Context) (round, seen, map[string]unit, error) {
 			w.round.initial[name] = u.active == "active"
 			w.round.limited[name] = u.result == limitHit
 		}
+		if w.free["lock"] {
+			w.round.moved["unlock.target"]++ // by the next reading, if there is one
+		}
 		w.goes()
 		return ended, w.watch.cut(), units, nil
 	}

@@ -76,7 +76,8 @@ func (w *World) adoptLock(units map[string]unit) {
 	for _, position := range []string{"locked", "unlocked", unknown} {
 		if (w.free["lock"] || w.round.vague["lock"]) && w.wrongPosition(lock, position, units) == "" {
 			w.lock = position
-			delete(w.free, "lock")
+			// What the user has stopped by hand, the next reading that there is may start.
+			w.free["lock"] = position == unknown && w.session.exists
 			return
 		}
 	}
