@@ -126,7 +126,7 @@ func (m *machine) listen(name string, first chan<- net.Conn) (address string) {
 			if err != nil {
 				return // closed
 			}
-			client := &client{machine: m, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), jobs: newJobs()}
+			client := &busClient{machine: m, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), jobs: newJobs()}
 			go client.serve()
 			select {
 			case first <- conn:
@@ -137,15 +137,15 @@ func (m *machine) listen(name string, first chan<- net.Conn) (address string) {
 	return "unix:path=" + path
 }
 
-// client is one connection to a bus of the machine.
-type client struct {
+// busClient is one connection to a bus of the machine.
+type busClient struct {
 	machine *machine
 	conn    net.Conn
 	in      *bufio.Reader
 	jobs    jobs
 }
 
-func (c *client) serve() {
+func (c *busClient) serve() {
 	defer c.conn.Close()
 	if !c.authenticate() {
 		return
@@ -169,7 +169,7 @@ func (c *client) serve() {
 	}
 }
 
-func (c *client) answer(call []byte) error {
+func (c *busClient) answer(call []byte) error {
 	c.machine.mu.Lock()
 	defer c.machine.mu.Unlock()
 	answer := c.jobs.take(call)
@@ -182,7 +182,7 @@ func (c *client) answer(call []byte) error {
 
 // authenticate plays the bus's part of the text that a connection begins with
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#auth-protocol).
-func (c *client) authenticate() bool {
+func (c *busClient) authenticate() bool {
 	if _, err := c.in.Discard(1); err != nil {
 		return false
 	}

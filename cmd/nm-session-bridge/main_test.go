@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -127,7 +127,7 @@ func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
 func TestMonitorSaysOfEachSwitchWhetherItIsHeld(t *testing.T) {
 	var out strings.Builder
 	m := follower{tell: tellInJSON(&out), positions: map[string]string{}}
-	m.news(api.State{Positions: map[string]string{"Lid": "open", "Power": "ac"}, Overrides: map[string]string{"power": "ac"}}, nil)
+	m.news(client.State{Positions: map[string]string{"Lid": "open", "Power": "ac"}, Overrides: map[string]string{"power": "ac"}}, nil)
 	for i, want := range []string{`"running":true`, `"switch":"lid","to":"open","held":false`, `"switch":"power","to":"ac","held":true`} {
 		if lines := strings.Split(out.String(), "\n"); !strings.HasSuffix(lines[i], want+"}") {
 			t.Errorf("line %d is %s", i, lines[i])

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/status"
 )
 
@@ -63,7 +63,7 @@ func monitor(ctx context.Context, tell func(change)) error {
 	}
 	defer session.Close()
 	m := follower{tell: tell, positions: map[string]string{}}
-	return api.NewClient(session).Follow(ctx, m.news)
+	return client.New(session).Follow(ctx, m.news)
 }
 
 // follower turns states into changes.
@@ -74,7 +74,7 @@ type follower struct {
 	running   bool
 }
 
-func (m *follower) news(state api.State, err error) {
+func (m *follower) news(state client.State, err error) {
 	running := err == nil
 	now := time.Now()
 	if running != m.running || !m.heard {
@@ -82,8 +82,8 @@ func (m *follower) news(state api.State, err error) {
 	}
 	m.running, m.heard = running, true
 	for _, name := range switchNames() {
-		position, known := state.Positions[api.PropertyOf(name)]
-		if !known || position == m.positions[name] || position == api.Off {
+		position, known := state.Positions[client.PropertyOf(name)]
+		if !known || position == m.positions[name] || position == client.Off {
 			continue
 		}
 		_, held := state.Overrides[name]

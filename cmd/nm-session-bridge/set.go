@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
@@ -54,15 +54,15 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 		return err
 	}
 	defer session.Close()
-	client := api.NewClient(session)
+	running := client.New(session)
 	words := name + " is held " + position + " by hand"
 	if position == automatic {
 		words = name + " follows the facts"
-		err = client.Release(ctx, name)
+		err = running.Release(ctx, name)
 	} else {
-		err = client.Hold(ctx, name, position)
+		err = running.Hold(ctx, name, position)
 	}
-	if errors.Is(err, api.ErrNotRunning) {
+	if errors.Is(err, client.ErrNotRunning) {
 		return fmt.Errorf("%w; %s doctor tells why, and what starts it", err, callName())
 	}
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/status"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
@@ -77,14 +77,14 @@ func look(ctx context.Context) (status.Report, error) {
 	}
 	defer session.Close()
 	switches := observers.Table(observers.Policy{})
-	var state *api.State
+	var state *client.State
 	var facts map[string]string
 	var problems []string
-	answer, err := api.NewClient(session).State(ctx)
+	answer, err := client.New(session).State(ctx)
 	switch {
 	case err == nil:
 		state = &answer
-	case errors.Is(err, api.ErrNotRunning):
+	case errors.Is(err, client.ErrNotRunning):
 		if facts, err = readFacts(ctx, switches); err != nil {
 			problems = append(problems, err.Error())
 		}

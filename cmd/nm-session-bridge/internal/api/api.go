@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,17 +13,8 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
-
-// The bridge's name, object and interface on the session bus.
-const (
-	Name      = "org.nmsessionbridge.Bridge1"
-	Path      = dbus.ObjectPath("/org/nmsessionbridge/Bridge1")
-	Interface = Name
-)
-
-// Off is the value of the property of a switch that this bridge does not keep.
-const Off = "off"
 
 const (
 	busName             = "org.freedesktop.DBus"
@@ -57,11 +47,6 @@ type API struct {
 	properties map[string]dbus.Variant
 }
 
-// PropertyOf returns the name of a switch's property.
-func PropertyOf(name string) string {
-	return strings.ToUpper(name[:1]) + name[1:]
-}
-
 // Serve takes the bridge's name on the session bus and answers there. The
 // switches are all that there are, also those that this bridge does not keep.
 // What the bus tells the bridge is posted, until the context ends. The error
@@ -72,10 +57,10 @@ func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches [
 		"Overrides": dbus.MakeVariant(map[string]string{}),
 	}}
 	for _, name := range switches {
-		a.properties[PropertyOf(name)] = dbus.MakeVariant(Off)
+		a.properties[client.PropertyOf(name)] = dbus.MakeVariant(client.Off)
 	}
 	conn.Serve(objects{
-		Interface:           methods{ctx, control, post}.table(),
+		client.Interface:    methods{ctx, control, post}.table(),
 		propertiesInterface: properties{a}.table(),
 		introspectable:      {"Introspect": {call: func([]any) ([]any, error) { return []any{introspection}, nil }}},
 	})
@@ -85,15 +70,15 @@ func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches [
 func (a *API) takeName(ctx context.Context) error {
 	for try := 1; ; try++ {
 		var reply uint32
-		call := a.conn.BusObject().CallWithContext(ctx, busName+".RequestName", 0, Name, uint32(dbus.NameFlagDoNotQueue))
+		call := a.conn.BusObject().CallWithContext(ctx, busName+".RequestName", 0, client.Name, uint32(dbus.NameFlagDoNotQueue))
 		if err := call.Store(&reply); err != nil {
-			return fmt.Errorf("taking the name %s: %w", Name, err)
+			return fmt.Errorf("taking the name %s: %w", client.Name, err)
 		}
 		switch {
 		case dbus.RequestNameReply(reply) != dbus.RequestNameReplyExists:
 			return nil
 		case try == nameTries:
-			return fmt.Errorf("another nm-session-bridge is at work: %s holds %s on the session bus; nm-session-bridge status tells how things stand; to run another, stop it first: systemctl --user stop nm-session-bridge", a.holder(ctx), Name)
+			return fmt.Errorf("another nm-session-bridge is at work: %s holds %s on the session bus; nm-session-bridge status tells how things stand; to run another, stop it first: systemctl --user stop nm-session-bridge", a.holder(ctx), client.Name)
 		}
 		select {
 		case <-ctx.Done():
@@ -106,7 +91,7 @@ func (a *API) takeName(ctx context.Context) error {
 // holder says who holds the name.
 func (a *API) holder(ctx context.Context) string {
 	var owner string
-	if err := a.conn.BusObject().CallWithContext(ctx, busName+".GetNameOwner", 0, Name).Store(&owner); err != nil {
+	if err := a.conn.BusObject().CallWithContext(ctx, busName+".GetNameOwner", 0, client.Name).Store(&owner); err != nil {
 		return "somebody"
 	}
 	var pid uint32
@@ -121,10 +106,10 @@ func (a *API) holder(ctx context.Context) string {
 // connection is not ours to report: the loop learns of its loss.
 func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
 	if changed := a.news(view); len(changed) > 0 {
-		_ = a.conn.Emit(Path, propertiesInterface+".PropertiesChanged", Interface, changed, []string{})
+		_ = a.conn.Emit(client.Path, propertiesInterface+".PropertiesChanged", client.Interface, changed, []string{})
 	}
 	for _, t := range transitions {
-		_ = a.conn.Emit(Path, Interface+".Transitioned", t.Switch, t.From, t.To, t.Reason)
+		_ = a.conn.Emit(client.Path, client.Interface+".Transitioned", t.Switch, t.From, t.To, t.Reason)
 	}
 }
 
@@ -135,7 +120,7 @@ func (a *API) news(view bridge.View) map[string]dbus.Variant {
 		"Overrides": dbus.MakeVariant(view.Held),
 	}
 	for _, s := range view.Switches {
-		now[PropertyOf(s.Name)] = dbus.MakeVariant(s.Position)
+		now[client.PropertyOf(s.Name)] = dbus.MakeVariant(s.Position)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

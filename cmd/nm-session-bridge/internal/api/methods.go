@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
 // methods are those of the bridge's own interface.
@@ -70,7 +72,7 @@ func (p properties) table() table {
 			return []any{all}, err
 		}},
 		"Set": {in: "ssv", call: func(args []any) ([]any, error) {
-			return nil, refusal("PropertyReadOnly", fmt.Sprintf("%s is read-only; the method Set of %s holds a switch in a position", args[1], Interface))
+			return nil, refusal("PropertyReadOnly", fmt.Sprintf("%s is read-only; the method Set of %s holds a switch in a position", args[1], client.Interface))
 		}},
 	}
 }
@@ -91,8 +93,8 @@ func (p properties) get(iface, name any) (dbus.Variant, error) {
 
 // all returns the properties of an interface; "" stands for all interfaces.
 func (p properties) all(iface any) (map[string]dbus.Variant, error) {
-	if iface != Interface && iface != "" {
-		return nil, refusal("UnknownInterface", fmt.Sprintf("no properties of %q are here, only those of %s", iface, Interface))
+	if iface != client.Interface && iface != "" {
+		return nil, refusal("UnknownInterface", fmt.Sprintf("no properties of %q are here, only those of %s", iface, client.Interface))
 	}
 	p.api.mu.Lock()
 	defer p.api.mu.Unlock()

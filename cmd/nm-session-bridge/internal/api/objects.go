@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
 // objects are the bridge's object and the nodes above it, for godbus.
@@ -24,11 +26,11 @@ type method struct {
 
 // LookupObject implements [dbus.Handler].
 func (o objects) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
-	if path == Path {
+	if path == client.Path {
 		return o, true
 	}
 	above := strings.TrimSuffix(string(path), "/") + "/"
-	below, isAbove := strings.CutPrefix(string(Path), above)
+	below, isAbove := strings.CutPrefix(string(client.Path), above)
 	if !isAbove {
 		return nil, false
 	}
@@ -40,7 +42,7 @@ func (o objects) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 // LookupInterface implements [dbus.ServerObject]. A call may leave it out.
 func (o objects) LookupInterface(name string) (dbus.Interface, bool) {
 	if name == "" {
-		name = Interface
+		name = client.Interface
 	}
 	methods, found := o[name]
 	return methods, found

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -17,7 +17,7 @@ func (p *patient) switches() []Finding {
 	for _, s := range p.Switches {
 		position, isHeld := held[s.Name]
 		switch {
-		case p.user.bridge.text(api.PropertyOf(s.Name)) == api.Off:
+		case p.user.bridge.text(client.PropertyOf(s.Name)) == client.Off:
 			if waiting := p.waiting(s); len(waiting) > 0 {
 				found = append(found, Finding{
 					What: fmt.Sprintf("the switch %s is switched off by --switches, but %s would follow it", s.Name, few(waiting)),

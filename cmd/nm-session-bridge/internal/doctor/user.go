@@ -9,8 +9,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -78,7 +78,7 @@ func (p *patient) askUser(ctx context.Context) user {
 		u.problem, u.cause = "no user manager", err
 		return u
 	}
-	u.bridge, _ = object{conn, api.Name, api.Path}.all(ctx, api.Interface) // nothing of one that does not answer
+	u.bridge, _ = object{conn, client.Name, client.Path}.all(ctx, client.Interface) // nothing of one that does not answer
 	return u
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -69,7 +69,7 @@ type Unit struct {
 
 // Make makes a report of what was found out. state is nil where no bridge answers,
 // and facts are then what the services themselves say.
-func Make(switches []observers.Switch, state *api.State, facts map[string]string, targets []systemdctl.TargetState) Report {
+func Make(switches []observers.Switch, state *client.State, facts map[string]string, targets []systemdctl.TargetState) Report {
 	report := Report{Running: state != nil, Facts: facts}
 	if state != nil {
 		report.Facts = state.Facts
@@ -80,14 +80,14 @@ func Make(switches []observers.Switch, state *api.State, facts map[string]string
 	return report
 }
 
-func describe(s observers.Switch, state *api.State, targets []systemdctl.TargetState) Switch {
+func describe(s observers.Switch, state *client.State, targets []systemdctl.TargetState) Switch {
 	view := Switch{Name: s.Name, Position: "unknown", Targets: []Target{}}
 	if state == nil {
 		if position, found := s.PositionOf(active(targets)); found {
 			view.Position = position
 		}
 	} else {
-		view.Position = state.Positions[api.PropertyOf(s.Name)]
+		view.Position = state.Positions[client.PropertyOf(s.Name)]
 		fact := func(what string) string { return state.Facts[s.Name+"."+what] }
 		view.Reason, view.Doubt, view.Source, view.Lock = fact("reason"), fact("doubt"), fact("source"), fact("lock")
 		_, view.Held = state.Overrides[s.Name]

@@ -1,4 +1,6 @@
-package api
+// Package client is a running bridge as commands see it: its state, its changes,
+// and what it can be told over the session bus.
+package client
 
 import (
 	"context"
@@ -21,11 +23,16 @@ type State struct {
 	Overrides map[string]string
 }
 
+const (
+	busName             = "org.freedesktop.DBus"
+	propertiesInterface = busName + ".Properties"
+)
+
 // Client asks a bridge on the session bus.
 type Client struct{ conn *dbus.Conn }
 
-// NewClient returns a client over a connection to the session bus.
-func NewClient(conn *dbus.Conn) Client { return Client{conn} }
+// New returns a client over a connection to the session bus.
+func New(conn *dbus.Conn) Client { return Client{conn} }
 
 // State asks for everything. The error is [ErrNotRunning] where nobody answers
 // to the name.
