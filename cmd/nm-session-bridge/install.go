@@ -16,7 +16,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/overrides"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )

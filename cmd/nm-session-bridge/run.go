@@ -20,13 +20,12 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/api"
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/overrides"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/history"
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/inhibitor"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -182,7 +181,7 @@ func (k keeper) save() error {
 func delays(switches []observers.Switch, units *systemdctl.Reconciler, post chan<- func(), log *slog.Logger) []*bridge.Delay {
 	var all []*bridge.Delay
 	take := func(ctx context.Context, what string) (io.Closer, error) {
-		return inhibitor.Take(ctx, bus.SystemAddress(), what)
+		return bridge.TakeDelayLock(ctx, bus.SystemAddress(), what)
 	}
 	for _, s := range switches {
 		if s.Delays != "" {

@@ -11,9 +11,9 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bridge"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
 )
 
 const (

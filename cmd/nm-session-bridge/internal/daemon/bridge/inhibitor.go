@@ -1,5 +1,4 @@
-// Package inhibitor takes delay locks from logind.
-package inhibitor
+package bridge
 
 import (
 	"context"
@@ -10,16 +9,16 @@ import (
 )
 
 const (
-	who = "nm-session-bridge"
-	why = "Units for the lid and for sleep have to finish first"
+	lockWho = "nm-session-bridge"
+	lockWhy = "Units for the lid and for sleep have to finish first"
 )
 
-// Take takes a delay lock on an operation such as "sleep" from the logind on the
+// TakeDelayLock takes a delay lock on an operation such as "sleep" from the logind on the
 // bus at a D-Bus address (Inhibit(s what, s who, s why, s mode),
 // org.freedesktop.login1(5)). Closing the lock, a file, lets the operation go on.
-func Take(ctx context.Context, address, what string) (io.Closer, error) {
+func TakeDelayLock(ctx context.Context, address, what string) (io.Closer, error) {
 	lock, err := bus.CallForFile(ctx, address, "org.freedesktop.login1", "/org/freedesktop/login1",
-		"org.freedesktop.login1.Manager", "Inhibit", what, who, why, "delay")
+		"org.freedesktop.login1.Manager", "Inhibit", what, lockWho, lockWhy, "delay")
 	if err != nil {
 		return nil, fmt.Errorf("taking a delay lock on %s: %w", what, err)
 	}
