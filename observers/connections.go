@@ -53,11 +53,11 @@ func Connections() Source {
 func byConnection() Template { return Template{Prefix: "connection@", Suffix: ".target"} }
 
 // ofActive reads a switch from the connections that are up.
-func ofActive(policy Policy, read func(up []Facts) Reading) func(World) Reading {
-	return func(world World) Reading {
-		facts := world[connections]
+func ofActive(policy Policy, read func(up []Facts) Reading) func(Snapshot) Reading {
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[connections]
 		if facts.Problem != "" {
-			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
+			return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
 		}
 		var up []Facts
 		for _, child := range facts.Children() {
@@ -69,7 +69,7 @@ func ofActive(policy Policy, read func(up []Facts) Reading) func(World) Reading 
 		if startup, _ := facts.Bool("Startup"); startup {
 			// A restarted NetworkManager brings up again what never went down.
 			reading.Reason += " Startup=true"
-			reading.After = policy.GoneGrace
+			reading.Grace = policy.GoneGrace
 		}
 		return reading
 	}

@@ -38,13 +38,13 @@ func TestConnectionsAndVPN(t *testing.T) {
 		{"no name", Facts{children: []Facts{active("", "bridge", false, activated)}}, None, "down", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			world := World{connections: test.facts}
-			c, v := ofActive(policy(), connection)(world), ofActive(policy(), vpn)(world)
+			snapshot := Snapshot{connections: test.facts}
+			c, v := ofActive(policy(), connection)(snapshot), ofActive(policy(), vpn)(snapshot)
 			if c.Position != test.connection || v.Position != test.vpn {
 				t.Errorf("connection %q, vpn %q, want %q and %q", c.Position, v.Position, test.connection, test.vpn)
 			}
-			if (c.After == grace) != test.held || (v.After == grace) != test.held {
-				t.Errorf("they are held for %v and %v", c.After, v.After)
+			if (c.Grace == grace) != test.held || (v.Grace == grace) != test.held {
+				t.Errorf("they are held for %v and %v", c.Grace, v.Grace)
 			}
 		})
 	}

@@ -60,8 +60,8 @@ func (d *Damper) Pending() *Reading {
 
 // Offer brings a new reading.
 func (d *Damper) Offer(now time.Time, r Reading) {
-	wait := r.After
-	if r.Doubts != "" && (!d.known || r.Doubts != d.present) {
+	wait := r.Grace
+	if r.GraceOnlyFrom != "" && (!d.known || r.GraceOnlyFrom != d.present) {
 		wait = 0
 	}
 	if wait == 0 || r.Position == d.present {
@@ -78,7 +78,7 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 		d.since, d.limit = now, now
 	}
 	longest := wait
-	if r.Doubts != "" {
+	if r.GraceOnlyFrom != "" {
 		longest = longestDoubt * wait
 	}
 	d.limit = later(d.limit, d.since.Add(longest))
@@ -91,8 +91,8 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 
 // same tells whether two readings say the same for the same reason.
 func (r Reading) same(other Reading) bool {
-	return r.Position == other.Position && r.Reason == other.Reason && r.After == other.After &&
-		r.Doubts == other.Doubts && r.Urgent == other.Urgent
+	return r.Position == other.Position && r.Reason == other.Reason && r.Grace == other.Grace &&
+		r.GraceOnlyFrom == other.GraceOnlyFrom && r.Urgent == other.Urgent
 }
 
 // note keeps count of how often the readings change.
@@ -117,7 +117,7 @@ func (d *Damper) note(now time.Time, position string) {
 // Decide makes a reading due that only waits because it doubts the present
 // position: its caller has found that position left already.
 func (d *Damper) Decide(now time.Time) {
-	if d.pending != nil && d.pending.Doubts != "" && d.pending.Doubts == d.present {
+	if d.pending != nil && d.pending.GraceOnlyFrom != "" && d.pending.GraceOnlyFrom == d.present {
 		d.due = earlier(d.due, now)
 	}
 }

@@ -18,7 +18,7 @@ func at(t time.Duration, position string, want string) step {
 }
 
 func hold(t time.Duration, after time.Duration, position, doubts, want string) step {
-	return step{t, &Reading{Position: position, After: after, Doubts: doubts, Reason: t.String()}, want}
+	return step{t, &Reading{Position: position, Grace: after, GraceOnlyFrom: doubts, Reason: t.String()}, want}
 }
 
 func idle(t time.Duration, want string) step { return step{t, nil, want} }
@@ -135,7 +135,7 @@ func TestDamperTellsWhenItIsDue(t *testing.T) {
 	if _, waiting := d.Due(); waiting {
 		t.Error("nothing was said, yet something is due")
 	}
-	d.Offer(now, Reading{Position: "offline", After: time.Second})
+	d.Offer(now, Reading{Position: "offline", Grace: time.Second})
 	due, waiting := d.Due()
 	if !waiting || !due.Equal(now.Add(time.Second)) {
 		t.Errorf("due at %v (%t), want one second after the reading", due.Sub(now), waiting)
@@ -152,8 +152,8 @@ func TestAShorterWaitAfterALongerOneIsWaited(t *testing.T) {
 	var d Damper
 	d.Adopt("online")
 	now := time.Now()
-	d.Offer(now, Reading{Position: "offline", Reason: "away", After: 10 * time.Second})
-	d.Offer(now.Add(7*time.Second), Reading{Position: "offline", Reason: "checking", After: 5 * time.Second})
+	d.Offer(now, Reading{Position: "offline", Reason: "away", Grace: 10 * time.Second})
+	d.Offer(now.Add(7*time.Second), Reading{Position: "offline", Reason: "checking", Grace: 5 * time.Second})
 	if due, _ := d.Due(); !due.Equal(now.Add(10 * time.Second)) {
 		t.Errorf("due after %v", due.Sub(now))
 	}
@@ -167,7 +167,7 @@ func TestWhatIsAdoptedIsNoLongerInDoubt(t *testing.T) {
 	var d Damper
 	now := time.Now()
 	d.Adopt("locked")
-	d.Offer(now, Reading{Position: "unlocked", After: time.Hour, Doubts: "locked"})
+	d.Offer(now, Reading{Position: "unlocked", Grace: time.Hour, GraceOnlyFrom: "locked"})
 	d.Adopt("unlocked")
 	if d.Pending() != nil {
 		t.Error("what is so already waits to be")

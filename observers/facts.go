@@ -34,8 +34,8 @@ type Facts struct {
 	request  dbus.Sequence
 }
 
-// World holds the latest facts by the ID of their source.
-type World map[string]Facts
+// Snapshot holds the latest facts by the ID of their source.
+type Snapshot map[string]Facts
 
 // Children returns the facts of the objects that the source names, by path.
 func (f Facts) Children() []Facts { return f.children }
@@ -74,9 +74,9 @@ func (f Facts) Polled(property string) bool {
 	return slices.Contains(f.polled, property)
 }
 
-// Serve tells whether the facts are what was to be heard for a need, be it a
+// Satisfies tells whether the facts are what was to be heard for a need, be it a
 // problem.
-func (f Facts) Serve(need Need) bool {
+func (f Facts) Satisfies(need Need) bool {
 	switch {
 	case f.Source == "":
 		return false
@@ -88,9 +88,9 @@ func (f Facts) Serve(need Need) bool {
 	return need == Watched || f.served >= need
 }
 
-// Keeps tells whether a property is kept true by signals. One that is not was
+// Signalled tells whether a property is kept true by signals. One that is not was
 // true when the facts were read.
-func (f Facts) Keeps(property string) bool {
+func (f Facts) Signalled(property string) bool {
 	return !slices.Contains(f.silent, property)
 }
 

@@ -206,7 +206,7 @@ func FuzzSignal(f *testing.F) {
 		case changed:
 			return propertiesInterface, "PropertiesChanged"
 		case turns:
-			return source.Interface, source.Turns
+			return source.Interface, source.RereadOn
 		case farewell:
 			return source.Interface, source.Farewell.Member
 		}

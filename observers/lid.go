@@ -5,17 +5,17 @@ import "fmt"
 // lid reads the position of the lid switch from the best source there is:
 // logind's signal, otherwise UPower's, otherwise logind asked again and again.
 // A machine without a lid counts as open, for logind says so.
-func lid(policy Policy) func(World) Reading {
-	return func(world World) Reading {
-		facts, power := world[logind], world[upower]
+func lid(policy Policy) func(Snapshot) Reading {
+	return func(snapshot Snapshot) Reading {
+		facts, power := snapshot[logind], snapshot[upower]
 		closed, known := facts.Bool("LidClosed")
 		preparing, _ := facts.Bool("PreparingForSleep")
 		switch {
 		case facts.Problem != "":
-			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
+			return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
 		case !known:
-			return Reading{Reason: "logind does not tell LidClosed", After: policy.GoneGrace}
-		case facts.Keeps("LidClosed"):
+			return Reading{Reason: "logind does not tell LidClosed", Grace: policy.GoneGrace}
+		case facts.Signalled("LidClosed"):
 			reading := lidReading("LidClosed", closed, Origin{"from logind", "it signals LidClosed"})
 			reading.Urgent = preparing
 			return reading
@@ -48,13 +48,13 @@ func unsignalledLid(policy Policy, facts, power Facts) Reading {
 		because = "UPower knows of no lid"
 	case power.Awaited || power.Source == "" || because == "":
 		return Reading{
-			Reason: unsignalled + "; asking UPower", After: policy.GoneGrace,
+			Reason: unsignalled + "; asking UPower", Grace: policy.GoneGrace,
 			Needs: map[string]Need{upower: Watched},
 		}
 	}
 	needs := map[string]Need{upower: Watched, logind: PolledOften}
 	if !facts.Polled("LidClosed") {
-		return Reading{Reason: unsignalled + "; " + because, After: policy.GoneGrace, Needs: needs}
+		return Reading{Reason: unsignalled + "; " + because, Grace: policy.GoneGrace, Needs: needs}
 	}
 	closed, _ = facts.Bool("LidClosed")
 	reading := lidReading("LidClosed", closed, Origin{fmt.Sprintf("by polling logind every %v", OftenInterval), unsignalled + " and " + because})

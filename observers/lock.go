@@ -49,20 +49,20 @@ func Session() Source {
 
 // lock reads whether the screen is locked. A Lock is only a request; but lockers
 // that are units begin with it, and many never tell logind by LockedHint.
-func lock(policy Policy) func(World) Reading {
+func lock(policy Policy) func(Snapshot) Reading {
 	var last dbus.ObjectPath // the session that was read last; / if there was none before
-	return func(world World) Reading {
-		facts := world[session]
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[session]
 		if facts.Problem != "" {
 			// Nobody unlocks while logind is away, however long, and stopping
 			// lock.target would end the locker.
-			return Reading{Reason: facts.Problem, After: unproven}
+			return Reading{Reason: facts.Problem, Grace: unproven}
 		}
 		if len(facts.Children()) == 0 {
-			reading := Reading{Reason: "the user has no display session", After: policy.GoneGrace}
+			reading := Reading{Reason: "the user has no display session", Grace: policy.GoneGrace}
 			if last == "" || last == "/" {
 				// A sleep locks also a screen of which logind knows no session.
-				last, reading.Doubts, reading.After = "/", "locked", unproven
+				last, reading.GraceOnlyFrom, reading.Grace = "/", "locked", unproven
 			}
 			return reading
 		}
@@ -77,12 +77,12 @@ func lock(policy Policy) func(World) Reading {
 			reading.Request = display.Request()
 			return reading
 		case !known:
-			return Reading{Reason: "logind does not tell LockedHint", After: policy.GoneGrace}
+			return Reading{Reason: "logind does not tell LockedHint", Grace: policy.GoneGrace}
 		}
 		reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
 		if !hint && !isAnother {
 			// Stopping lock.target would end a locker that does not set it.
-			reading.Doubts, reading.After = "locked", unproven
+			reading.GraceOnlyFrom, reading.Grace = "locked", unproven
 		}
 		return reading
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-func sessionFacts(path dbus.ObjectPath, values map[string]any) World {
-	return World{session: {Source: session, children: []Facts{{Path: path, values: values}}}}
+func sessionFacts(path dbus.ObjectPath, values map[string]any) Snapshot {
+	return Snapshot{session: {Source: session, children: []Facts{{Path: path, values: values}}}}
 }
 
 func TestLock(t *testing.T) {
@@ -16,7 +16,7 @@ func TestLock(t *testing.T) {
 	grace := policy().GoneGrace
 	for _, test := range []struct {
 		name     string
-		world    World
+		snapshot Snapshot
 		position string
 		after    time.Duration
 	}{
@@ -24,13 +24,13 @@ func TestLock(t *testing.T) {
 		{"no hint is no proof", sessionFacts("/1", values{"LockedHint": false}), "unlocked", unproven},
 		{"asked to lock", sessionFacts("/1", values{"LockedHint": false, saidLast: true}), "locked", 0},
 		{"asked to unlock", sessionFacts("/1", values{"LockedHint": true, saidLast: false}), "unlocked", 0},
-		{"no session yet", World{session: {Source: session}}, Unknown, unproven},
+		{"no session yet", Snapshot{session: {Source: session}}, Unknown, unproven},
 		{"no hint", sessionFacts("/1", nil), Unknown, grace},
-		{"away", World{session: {Problem: "logind is not running"}}, Unknown, unproven},
+		{"away", Snapshot{session: {Problem: "logind is not running"}}, Unknown, unproven},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := lock(policy())(test.world)
-			if got.Position != test.position || got.After != test.after {
+			got := lock(policy())(test.snapshot)
+			if got.Position != test.position || got.Grace != test.after {
 				t.Errorf("got %+v", got)
 			}
 		})
@@ -40,27 +40,27 @@ func TestLock(t *testing.T) {
 func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
 	read := lock(policy())
 	read(sessionFacts("/1", map[string]any{"LockedHint": true}))
-	if got := read(World{session: {Source: session}}); got.Position != Unknown || got.After != policy().GoneGrace || got.Doubts != "" {
+	if got := read(Snapshot{session: {Source: session}}); got.Position != Unknown || got.Grace != policy().GoneGrace || got.GraceOnlyFrom != "" {
 		t.Errorf("of the session that has ended, got %+v", got)
 	}
-	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.Position != "unlocked" || got.After != 0 {
+	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.Position != "unlocked" || got.Grace != 0 {
 		t.Errorf("got %+v", got)
 	}
 	// logind's restart keeps its sessions.
-	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.Doubts != "locked" || got.After != unproven {
+	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.GraceOnlyFrom != "locked" || got.Grace != unproven {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestTheFirstSessionIsNotLockedBecauseTheUserWithoutOneWas(t *testing.T) {
 	read := lock(policy())
-	none, first := World{session: {Source: session}}, sessionFacts("/1", map[string]any{"LockedHint": false})
+	none, first := Snapshot{session: {Source: session}}, sessionFacts("/1", map[string]any{"LockedHint": false})
 	read(none)
-	if got := read(first); got.Position != "unlocked" || got.After != 0 {
+	if got := read(first); got.Position != "unlocked" || got.Grace != 0 {
 		t.Errorf("got %+v", got)
 	}
 	read(none)
-	if got := read(first); got.Doubts != "locked" {
+	if got := read(first); got.GraceOnlyFrom != "locked" {
 		t.Errorf("of the same session, which has come back, got %+v", got)
 	}
 }
@@ -123,7 +123,7 @@ func TestALockThatIsAskedForAgainIsARequest(t *testing.T) {
 		request bool
 	}{{"Lock", true}, {"Lock", true}, {"Unlock", false}, {"Lock", true}} {
 		w.signal(&dbus.Signal{Sender: ":1.1", Path: "/session/_33", Name: logindName + ".Session." + test.member, Sequence: dbus.Sequence(sequence + 3)})
-		got := lock(policy())(World{session: w.hears()})
+		got := lock(policy())(Snapshot{session: w.hears()})
 		if isNew := got.Request > last; isNew != test.request || (got.Position == "locked") != test.request {
 			t.Errorf("%s makes %+v after %d", test.member, got, last)
 		}

@@ -29,9 +29,9 @@ func Logind() Source {
 			"OnExternalPower":     "b",
 		},
 		// No logind signals OnExternalPower so far.
-		Doubtful: map[string]Need{"LidClosed": PolledOften, "OnExternalPower": Polled},
+		PollIfSilent: map[string]Need{"LidClosed": PolledOften, "OnExternalPower": Polled},
 		// The lid may be the reason for the sleep, and is signalled only later.
-		Turns: "PrepareForSleep",
+		RereadOn: "PrepareForSleep",
 		// With the lid closed, logind 257 first signals LidClosed=false and true
 		// only 14 ms later, some 100 ms after its start.
 		Settling: 500 * time.Millisecond,
@@ -40,15 +40,15 @@ func Logind() Source {
 
 // sleep reads the position of the sleep switch. It never waits: the machine
 // does not.
-func sleep(policy Policy) func(World) Reading {
-	return func(world World) Reading {
-		facts := world[logind]
+func sleep(policy Policy) func(Snapshot) Reading {
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[logind]
 		preparing, known := facts.Bool("PreparingForSleep")
 		switch {
 		case facts.Problem != "":
-			return Reading{Position: "awake", Reason: facts.Problem, After: policy.GoneGrace}
+			return Reading{Position: "awake", Reason: facts.Problem, Grace: policy.GoneGrace}
 		case !known:
-			return Reading{Position: "awake", Reason: "logind does not tell PreparingForSleep", After: policy.GoneGrace}
+			return Reading{Position: "awake", Reason: "logind does not tell PreparingForSleep", Grace: policy.GoneGrace}
 		case preparing:
 			return Reading{Position: "asleep", Reason: "PreparingForSleep=true", Urgent: true}
 		}

@@ -7,16 +7,16 @@ import (
 )
 
 // metered reads whether data costs. Offline nothing can be said.
-func metered(policy Policy) func(World) Reading {
-	return func(world World) Reading {
-		facts := world[networkManager]
+func metered(policy Policy) func(Snapshot) Reading {
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[networkManager]
 		if facts.Problem != "" {
-			return Reading{Reason: facts.Problem, After: policy.GoneGrace}
+			return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
 		}
 		m, known := facts.Uint32("Metered")
 		s, knowsState := facts.Uint32("State")
 		if !known || !knowsState {
-			return Reading{Reason: "NetworkManager does not tell Metered and State", After: policy.GoneGrace}
+			return Reading{Reason: "NetworkManager does not tell Metered and State", Grace: policy.GoneGrace}
 		}
 		value, state := nm.NmMetered(m), nm.NmState(s)
 		reading := Reading{Reason: "Metered=" + meteredWord(value)}
@@ -31,7 +31,7 @@ func metered(policy Policy) func(World) Reading {
 		if startup, _ := facts.Bool("Startup"); startup {
 			// A restarted NetworkManager comes to know its networks one by one.
 			reading.Reason += " Startup=true"
-			reading.After = policy.GoneGrace
+			reading.Grace = policy.GoneGrace
 		}
 		return reading
 	}

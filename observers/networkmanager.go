@@ -57,18 +57,18 @@ func farewell() Farewell {
 }
 
 // internet reads the position of the internet switch.
-func internet(policy Policy) func(World) Reading {
+func internet(policy Policy) func(Snapshot) Reading {
 	var first firstCheck
-	return func(world World) Reading {
-		facts := world[networkManager]
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[networkManager]
 		if facts.Problem != "" {
 			// A restarting NetworkManager keeps its links up: no outage yet.
-			return Reading{Position: "offline", Reason: facts.Problem, After: policy.GoneGrace}
+			return Reading{Position: "offline", Reason: facts.Problem, Grace: policy.GoneGrace}
 		}
 		c, knowsConnectivity := facts.Uint32("Connectivity")
 		s, knowsState := facts.Uint32("State")
 		if !knowsConnectivity || !knowsState {
-			return Reading{Position: "offline", Reason: "NetworkManager does not tell its Connectivity and State", After: policy.GoneGrace}
+			return Reading{Position: "offline", Reason: "NetworkManager does not tell its Connectivity and State", Grace: policy.GoneGrace}
 		}
 		startup, _ := facts.Bool("Startup")
 		connectivity, state := nm.NmConnectivity(c), nm.NmState(s)
@@ -89,15 +89,15 @@ func internet(policy Policy) func(World) Reading {
 		case startup:
 			// A restarted NetworkManager passes through Unknown, None and
 			// Limited, also with a link that never went away.
-			reading.After = policy.GoneGrace
+			reading.Grace = policy.GoneGrace
 		case connectivity == nm.NmConnectivityNone && state >= nm.NmStateConnectedLocal && !first.done:
 			// Startup does not wait for the outcome of the first check.
-			reading.After = policy.LimitedGrace
+			reading.Grace = policy.LimitedGrace
 		case connectivity == nm.NmConnectivityLimited && state > nm.NmStateDisconnecting:
 			// One failed probe makes it, and every start passes through it.
-			reading.Doubts, reading.After = "online", policy.LimitedGrace
+			reading.GraceOnlyFrom, reading.Grace = "online", policy.LimitedGrace
 		case connectivity == nm.NmConnectivityUnknown:
-			reading.Doubts, reading.After = "online", leavingGrace
+			reading.GraceOnlyFrom, reading.Grace = "online", leavingGrace
 		}
 		return reading
 	}

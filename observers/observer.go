@@ -206,7 +206,7 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool
 	switch signal.Name {
 	case propertiesChanged:
 		return o.propertiesChanged(ctx, signal)
-	case o.source.Interface + "." + o.source.Turns:
+	case o.source.Interface + "." + o.source.RereadOn:
 		o.startReading(ctx)
 	case o.source.Interface + "." + o.source.Farewell.Member:
 		return o.farewell(signal)
@@ -222,7 +222,7 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 	}
 	o.stopReading()
 	o.backoff = firstRetry
-	o.checked = len(o.source.Doubtful) == 0
+	o.checked = len(o.source.PollIfSilent) == 0
 	o.silent, o.polled, o.served = nil, nil, Dormant
 	o.leaving, o.complained = false, false
 	clear(o.values)
@@ -418,7 +418,7 @@ func (o *Observer) startPolling(ctx context.Context) {
 	o.turn++
 	if !o.isReading() && o.backoff == firstRetry && o.checked && o.sent.Problem == "" {
 		o.polling = slices.DeleteFunc(slices.Clone(o.polled), func(name string) bool {
-			return o.turn%int(o.source.Doubtful[name].interval()/o.need.interval()) != 0
+			return o.turn%int(o.source.PollIfSilent[name].interval()/o.need.interval()) != 0
 		})
 		o.pollNext(ctx)
 	}
@@ -470,7 +470,7 @@ func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {
 	o.leaving, o.served = false, o.need
 	o.polled = slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool {
 		_, isTold := picked[name]
-		return !isTold || o.source.Doubtful[name] > o.need
+		return !isTold || o.source.PollIfSilent[name] > o.need
 	})
 	for name, content := range picked {
 		o.set(name, content, call.ResponseSequence)
@@ -509,7 +509,7 @@ func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Fact
 		return o.readingFailed(err)
 	}
 	o.silent = nil
-	for _, name := range slices.Sorted(maps.Keys(o.source.Doubtful)) {
+	for _, name := range slices.Sorted(maps.Keys(o.source.PollIfSilent)) {
 		if emits[name] != "true" {
 			o.silent = append(o.silent, name)
 		}

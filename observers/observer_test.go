@@ -257,7 +257,7 @@ func TestALogindIsAskedWhatItSignals(t *testing.T) {
 	w.owner(":1.1")
 	answer(w.called("Introspect"), 1, nil, silentLid)
 	answer(w.called("GetAll"), 2, nil, lidClosed(true))
-	if facts := w.hears(); facts.Keeps("LidClosed") || facts.Polled("LidClosed") {
+	if facts := w.hears(); facts.Signalled("LidClosed") || facts.Polled("LidClosed") {
 		t.Errorf("heard %+v", facts)
 	}
 }
@@ -281,7 +281,7 @@ func TestWhatALogindDoesNotHaveIsNotPolled(t *testing.T) {
 	w.hears()
 	w.observer.Demand(PolledOften)
 	answer(w.called("GetAll"), 3, nil, without)
-	if facts := w.hears(); !facts.Polled("LidClosed") || facts.Polled("OnExternalPower") || !facts.Serve(PolledOften) {
+	if facts := w.hears(); !facts.Polled("LidClosed") || facts.Polled("OnExternalPower") || !facts.Satisfies(PolledOften) {
 		t.Errorf("heard %+v", facts)
 	}
 }

@@ -4,9 +4,9 @@ import "fmt"
 
 // power reads where the machine has its power from: from UPower's signal, and
 // where there is no UPower from logind, which is asked again and again.
-func power(policy Policy) func(World) Reading {
-	return func(world World) Reading {
-		facts, manager := world[upower], world[logind]
+func power(policy Policy) func(Snapshot) Reading {
+	return func(snapshot Snapshot) Reading {
+		facts, manager := snapshot[upower], snapshot[logind]
 		needs := map[string]Need{upower: Watched}
 		if onBattery, known := facts.Bool("OnBattery"); known {
 			reading := powerReading("OnBattery", onBattery, !onBattery, Origin{"from UPower", "it signals OnBattery"})
@@ -14,17 +14,17 @@ func power(policy Policy) func(World) Reading {
 			return reading
 		}
 		if facts.Awaited || facts.Source == "" || facts.Problem == "" {
-			return Reading{Reason: "asking UPower", After: policy.GoneGrace, Needs: needs}
+			return Reading{Reason: "asking UPower", Grace: policy.GoneGrace, Needs: needs}
 		}
 		needs[logind] = Polled
 		external, known := manager.Bool("OnExternalPower")
 		switch {
 		case manager.Problem != "":
-			return Reading{Reason: facts.Problem + "; " + manager.Problem, After: policy.GoneGrace, Needs: needs}
-		case !manager.Serve(Polled):
-			return Reading{Reason: facts.Problem + "; asking logind", After: policy.GoneGrace, Needs: needs}
+			return Reading{Reason: facts.Problem + "; " + manager.Problem, Grace: policy.GoneGrace, Needs: needs}
+		case !manager.Satisfies(Polled):
+			return Reading{Reason: facts.Problem + "; asking logind", Grace: policy.GoneGrace, Needs: needs}
 		case !known:
-			return Reading{Reason: facts.Problem + "; logind does not tell OnExternalPower", After: policy.GoneGrace, Needs: needs}
+			return Reading{Reason: facts.Problem + "; logind does not tell OnExternalPower", Grace: policy.GoneGrace, Needs: needs}
 		}
 		origin := Origin{"from logind", facts.Problem}
 		if manager.Polled("OnExternalPower") {

@@ -25,12 +25,12 @@ type Source struct {
 	Children *Children
 	// Words, where set, say the values of properties of type u in words.
 	Words map[string]func(uint32) string
-	// Doubtful names properties that some versions of the service signal and
+	// PollIfSilent names properties that some versions of the service signal and
 	// some do not; the service's introspection data tells. Where one is not, it
 	// is read again and again for those who need this much or more.
-	Doubtful map[string]Need
-	// Turns names a signal of the interface after which everything is read anew.
-	Turns string
+	PollIfSilent map[string]Need
+	// RereadOn names a signal of the interface after which everything is read anew.
+	RereadOn string
 	// Transient tells that the object may not be there, which is no trouble.
 	Transient bool
 	// OnDemand makes the observer read nothing until it is asked to, and then
@@ -88,12 +88,12 @@ func (s Source) Matches() [][]dbus.MatchOption {
 		dbus.WithMatchMember("PropertiesChanged"),
 		dbus.WithMatchArg(0, s.Interface),
 	}}
-	if s.Turns != "" {
+	if s.RereadOn != "" {
 		rules = append(rules, []dbus.MatchOption{
 			dbus.WithMatchSender(s.Name),
 			dbus.WithMatchObjectPath(s.Path),
 			dbus.WithMatchInterface(s.Interface),
-			dbus.WithMatchMember(s.Turns),
+			dbus.WithMatchMember(s.RereadOn),
 		})
 	}
 	if s.Children != nil {

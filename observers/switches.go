@@ -27,13 +27,13 @@ type Switch struct {
 	// Sources are those whose facts the switch is read from.
 	Sources []Source
 	// Read says in which position the facts put the switch.
-	Read func(World) Reading
+	Read func(Snapshot) Reading
 	// Delays, where set, names the logind operation that is held up in the
 	// position During until what its targets started has finished.
 	Delays, During string
-	// Again are targets of others that During begins with also where they are
+	// StartAgain are targets of others that During begins with also where they are
 	// active already: a start of its own targets does not reach through them.
-	Again []string
+	StartAgain []string
 }
 
 // Position is a value of a switch and the user targets that are active exactly
@@ -49,11 +49,11 @@ type Reading struct {
 	Position string
 	// Reason gives the service's raw values by name.
 	Reason string
-	// After is how long the switch keeps its position in spite of the reading;
+	// Grace is how long the switch keeps its position in spite of the reading;
 	// zero for a reading that counts at once.
-	After time.Duration
-	// Doubts, where set, names the only position that After protects.
-	Doubts string
+	Grace time.Duration
+	// GraceOnlyFrom, where set, names the only position that After protects.
+	GraceOnlyFrom string
 	// Urgent makes the reading count at once even where the switch flaps.
 	Urgent bool
 	// Request, where something asks for the position rather than tells of it, is
@@ -128,7 +128,7 @@ func Table(policy Policy) []Switch {
 			Delays:  "sleep",
 			During:  "asleep",
 			// A locker may have ended without a word.
-			Again: []string{"lock.target"},
+			StartAgain: []string{"lock.target"},
 		},
 		{
 			Name: "lock",

@@ -68,9 +68,9 @@ func TestInternet(t *testing.T) {
 		{"says nothing", policy(), Facts{Source: networkManager}, "offline", gone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := internet(test.policy)(World{networkManager: test.facts})
-			if got.Position != test.position || got.After != test.after {
-				t.Errorf("got %q after %v (%s), want %q after %v", got.Position, got.After, got.Reason, test.position, test.after)
+			got := internet(test.policy)(Snapshot{networkManager: test.facts})
+			if got.Position != test.position || got.Grace != test.after {
+				t.Errorf("got %q after %v (%s), want %q after %v", got.Position, got.Grace, got.Reason, test.position, test.after)
 			}
 		})
 	}
@@ -79,25 +79,25 @@ func TestInternet(t *testing.T) {
 func TestACablePulledCountsAtOnceUnlessNothingWasCheckedYet(t *testing.T) {
 	read := internet(policy())
 	pulled := network(nm.NmConnectivityNone, nm.NmStateConnectedGlobal, false)
-	read(World{networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
-	if got := read(World{networkManager: pulled}); got.After != 0 || got.Position != "offline" {
+	read(Snapshot{networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
+	if got := read(Snapshot{networkManager: pulled}); got.Grace != 0 || got.Position != "offline" {
 		t.Errorf("after a check: %+v", got)
 	}
 	pulled.Owner = ":1.2" // a NetworkManager that has just been started
-	if got := read(World{networkManager: pulled}); got.After != policy().LimitedGrace {
+	if got := read(Snapshot{networkManager: pulled}); got.Grace != policy().LimitedGrace {
 		t.Errorf("before the first check: %+v", got)
 	}
 	// So a restart was seen to end on Wi-Fi: Limited, None, and then State before Connectivity.
 	limited := network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, false)
 	limited.Owner = ":1.2"
-	read(World{networkManager: limited})
-	if got := read(World{networkManager: pulled}); got.After != policy().LimitedGrace {
+	read(Snapshot{networkManager: limited})
+	if got := read(Snapshot{networkManager: pulled}); got.Grace != policy().LimitedGrace {
 		t.Errorf("after limited connectivity, before the first check: %+v", got)
 	}
 }
 
 func TestInternetGivesNetworkManagersOwnNames(t *testing.T) {
-	got := internet(policy())(World{networkManager: network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, true)})
+	got := internet(policy())(Snapshot{networkManager: network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, true)})
 	if want := "Connectivity=Limited State=ConnectedSite Startup=true"; got.Reason != want {
 		t.Errorf("reason %q, want %q", got.Reason, want)
 	}
@@ -132,7 +132,7 @@ func TestLid(t *testing.T) {
 		{"says nothing", Facts{Source: logind}, Facts{}, Unknown, "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := lid(policy())(World{logind: test.logind, upower: test.power})
+			got := lid(policy())(Snapshot{logind: test.logind, upower: test.power})
 			if got.Position != test.position || got.Origin.Source != test.source || !maps.Equal(got.Needs, test.needs) {
 				t.Errorf("got %+v", got)
 			}
@@ -151,7 +151,7 @@ func TestSleep(t *testing.T) {
 		{"about to sleep", Facts{values: map[string]any{"PreparingForSleep": true}}, "asleep", true},
 		{"away", Facts{Problem: "logind is not running"}, "awake", false},
 	} {
-		if got := sleep(policy())(World{logind: test.facts}); got.Position != test.position || got.Urgent != test.urgent {
+		if got := sleep(policy())(Snapshot{logind: test.facts}); got.Position != test.position || got.Urgent != test.urgent {
 			t.Errorf("%s: got %+v", test.name, got)
 		}
 	}

@@ -187,9 +187,9 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 	r.reconcile()
 }
 
-// Again starts managed targets, also those that are active or about to be: their
+// StartAgain starts managed targets, also those that are active or about to be: their
 // start has the manager start what they want and what is not active.
-func (r *Reconciler) Again(targets []string) {
+func (r *Reconciler) StartAgain(targets []string) {
 	for _, name := range targets {
 		u := r.unit(name)
 		if u == nil || !r.listed || r.leaving {

@@ -566,13 +566,13 @@ func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
 
 func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
 	m := newManagerOf(t, Managed{Targets: []string{online, offline}, Yielding: []string{online, offline}})
-	m.r.Again([]string{online})
+	m.r.StartAgain([]string{online})
 	m.wants("") // there is no manager yet
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
 	m.wants("")
-	m.r.Again([]string{online})
-	m.r.Again([]string{online}) // on the way, which may take long
+	m.r.StartAgain([]string{online})
+	m.r.StartAgain([]string{online}) // on the way, which may take long
 	calls := m.wants("StartUnit " + online + ", StartUnit " + online)
 	m.answer(calls[0], nil, dbus.ObjectPath("/job/1"))
 	m.answer(calls[1], nil, dbus.ObjectPath("/job/1"))
@@ -580,7 +580,7 @@ func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
 	m.wants("")
 	m.is(online, "inactive", "") // which it may be, for it yields
 	m.wants("")
-	m.r.Again([]string{online})
+	m.r.StartAgain([]string{online})
 	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/2"))
 	m.is(online, "active", "")
 	m.removed(online, "/job/2", "done")

@@ -93,18 +93,18 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	watching := watchers{}
+	byID := observersByID{}
 	for _, source := range sourcesOf(switches) {
 		service, err := follow(ctx, system, source.Name, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}
-		watching[source.ID] = observers.New(source, service, service, log)
+		byID[source.ID] = observers.New(source, service, service, log)
 	}
 
 	units := systemdctl.New(ctx, manager, managed(switches), log)
 	posted := make(chan func())
-	joint := bridge.New(switches, units, watching, log)
+	joint := bridge.New(switches, units, byID, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
 	if err != nil {
@@ -117,7 +117,7 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	loop := &bridge.Loop{
 		Bridge:      joint,
 		Units:       units,
-		Observers:   slices.Collect(maps.Values(watching)),
+		Observers:   slices.Collect(maps.Values(byID)),
 		Delays:      delays(switches, units, posted, log),
 		Posted:      posted,
 		SystemLost:  system.Lost(),
@@ -138,14 +138,14 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	return nil
 }
 
-// watchers are the observers by the ID of their source.
-type watchers map[string]*observers.Observer
+// observersByID are the observers by the ID of their source.
+type observersByID map[string]*observers.Observer
 
 // Demand implements [bridge.Sources].
-func (w watchers) Demand(source string, need observers.Need) { w[source].Demand(need) }
+func (w observersByID) Demand(source string, need observers.Need) { w[source].Demand(need) }
 
 // Forget implements [bridge.Sources].
-func (w watchers) Forget(source string) { w[source].Forget() }
+func (w observersByID) Forget(source string) { w[source].Forget() }
 
 // keeper remembers what the bus has the bridge hold.
 type keeper struct {

@@ -23,8 +23,8 @@ const patience = time.Minute
 type Targets interface {
 	// Want says which targets are to be active and which are not.
 	Want(wanted map[string]bool)
-	// Again starts targets, also those that are active, and so what they want.
-	Again(targets []string)
+	// StartAgain starts targets, also those that are active, and so what they want.
+	StartAgain(targets []string)
 	// Active returns the managed targets that are active now.
 	Active() []string
 	// Progress tells whether the targets' jobs are on the way, and otherwise
@@ -47,7 +47,7 @@ type Bridge struct {
 	sources  Sources
 	log      *slog.Logger
 	switches []*switchState
-	world    observers.World
+	snapshot observers.Snapshot
 	demanded map[string]observers.Need
 	entered  []Transition
 	stale    bool // whether everything is to be read anew
@@ -81,7 +81,7 @@ type transition struct {
 
 // New returns a bridge for the given switches.
 func New(switches []observers.Switch, targets Targets, sources Sources, log *slog.Logger) *Bridge {
-	b := &Bridge{targets: targets, sources: sources, log: log, world: observers.World{}, demanded: map[string]observers.Need{}}
+	b := &Bridge{targets: targets, sources: sources, log: log, snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{}}
 	for _, s := range switches {
 		b.switches = append(b.switches, &switchState{Switch: s})
 		for _, source := range s.Sources {
@@ -139,7 +139,7 @@ func (b *Bridge) Expel(strays []string) {
 
 // Observe takes new facts and moves the switches that are read from them.
 func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
-	b.world[facts.Source] = facts
+	b.snapshot[facts.Source] = facts
 	for _, s := range b.switches {
 		if !s.readsFrom(facts.Source) {
 			continue
@@ -154,7 +154,7 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 
 // read offers a switch what the facts say of it.
 func (b *Bridge) read(now time.Time, s *switchState) observers.Reading {
-	reading := s.Read(b.world)
+	reading := s.Read(b.snapshot)
 	s.reason, s.needs = reading.Reason, reading.Needs
 	if reading.Origin != s.origin && reading.Origin.Source != "" {
 		s.origin = reading.Origin
@@ -176,7 +176,7 @@ func (b *Bridge) heed(s *switchState, reading observers.Reading, from string) {
 		return
 	}
 	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)
-	b.targets.Again(s.targetsIn(s.position))
+	b.targets.StartAgain(s.targetsIn(s.position))
 }
 
 // tellDemands passes on what the switches need of each source by now.
@@ -209,7 +209,7 @@ func (b *Bridge) Underway(what string) (logind observers.Facts, underway bool) {
 	for _, s := range b.switches {
 		if s.Delays == what {
 			present, _ := s.damper.Present()
-			return b.world[s.Sources[0].ID], present == s.During
+			return b.snapshot[s.Sources[0].ID], present == s.During
 		}
 	}
 	return observers.Facts{}, false
@@ -245,7 +245,7 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 func (b *Bridge) Heard() bool {
 	for _, s := range b.switches {
 		for _, source := range s.Sources {
-			if !b.world[source.ID].Serve(b.demanded[source.ID]) {
+			if !b.snapshot[source.ID].Satisfies(b.demanded[source.ID]) {
 				return false
 			}
 		}
@@ -382,7 +382,7 @@ func (b *Bridge) enter(now time.Time, s *switchState, position, reason string) {
 	b.entered = append(b.entered, Transition{s.Name, inWords(s.moving.from), inWords(position), reason})
 	b.targets.Want(s.moving.wanted)
 	if position != observers.Unknown && position == s.During {
-		b.targets.Again(slices.DeleteFunc(slices.Clone(s.Again), func(target string) bool {
+		b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
 			return !slices.Contains(b.targets.Active(), target)
 		}))
 	}

@@ -25,7 +25,7 @@ type targets struct {
 	again   int
 }
 
-func (t *targets) Again(targets []string) {
+func (t *targets) StartAgain(targets []string) {
 	if slices.Equal(targets, []string{"open.target"}) {
 		t.again++
 	}
@@ -53,7 +53,7 @@ func door(reading *observers.Reading) observers.Switch {
 		Name:      "door",
 		Positions: []observers.Position{{Name: "open", Targets: []string{"open.target"}}, {Name: "shut", Targets: []string{"shut.target"}}},
 		Sources:   []observers.Source{{ID: "org.example.Door"}},
-		Read:      func(observers.World) observers.Reading { return *reading },
+		Read:      func(observers.Snapshot) observers.Reading { return *reading },
 	}
 }
 
@@ -124,7 +124,7 @@ func TestADoubtSparesNothingThatTheHandHasMoved(t *testing.T) {
 	now := time.Now()
 	*reading = observers.Reading{Position: "open"}
 	b.Observe(now, facts)
-	*reading = observers.Reading{Position: "shut", After: time.Hour, Doubts: "open"}
+	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
 	b.Observe(now, facts)
 	for _, test := range []struct{ held, then string }{{"open", "open.target"}, {"shut", "shut.target"}} {
 		if err := errors.Join(b.Hold(now, "door", test.held), b.Release(now, "door")); err != nil {
@@ -142,7 +142,7 @@ func TestWhatWasHeldBeforeIsNoFact(t *testing.T) {
 	targets.active = []string{"open.target"}
 	b.Adopt()
 	b.HoldAll(now, map[string]string{"door": "open"})
-	*reading = observers.Reading{Position: "shut", After: time.Hour, Doubts: "open"}
+	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
 	b.Observe(now, facts)
 	if err := b.Release(now, "door"); err != nil || !targets.wanted["shut.target"] {
 		t.Errorf("it wants %v, %v", targets.wanted, err)
@@ -155,7 +155,7 @@ func TestTheDoubtOfASwitchThatIsHeldEnds(t *testing.T) {
 	if err := b.Hold(now, "door", "open"); err != nil {
 		t.Fatal(err)
 	}
-	*reading = observers.Reading{Position: "shut", Reason: "it creaks", After: time.Second}
+	*reading = observers.Reading{Position: "shut", Reason: "it creaks", Grace: time.Second}
 	b.Observe(now, facts)
 	if !b.Changed() || b.View().Facts["door.doubt"] == "" {
 		t.Fatal("there is no doubt")
@@ -225,7 +225,7 @@ func TestAnAdoptedPositionIsKeptInDoubt(t *testing.T) {
 	targets.active = []string{"shut.target"}
 	b.Adopt()
 	now := time.Now()
-	*reading = observers.Reading{Position: "open", Reason: "Latch=?", After: time.Second, Doubts: "shut"}
+	*reading = observers.Reading{Position: "open", Reason: "Latch=?", Grace: time.Second, GraceOnlyFrom: "shut"}
 	b.Observe(now, facts)
 	if got, want := b.Status(), "door shut (in doubt: Latch=?)"; got != want {
 		t.Errorf("status %q, want %q", got, want)
@@ -300,7 +300,7 @@ func TestAnAdoptedPositionHasTheReasonThatIsReadNow(t *testing.T) {
 		want    string
 	}{
 		{observers.Reading{Position: "shut", Reason: "Latch=true"}, "Latch=true"},
-		{observers.Reading{Position: "open", Reason: "Latch=?", After: time.Second, Doubts: "shut"}, ""},
+		{observers.Reading{Position: "open", Reason: "Latch=?", Grace: time.Second, GraceOnlyFrom: "shut"}, ""},
 		{observers.Reading{Position: "open", Reason: "Latch=false"}, "Latch=false"},
 		{observers.Reading{Position: "open", Reason: "Latch=0"}, "Latch=false"},
 	} {
@@ -317,7 +317,7 @@ func TestTheStatusIsOneShortLine(t *testing.T) {
 	b.Adopt()
 	*reading = observers.Reading{Position: "open", Reason: "first"}
 	b.Observe(time.Now(), facts)
-	*reading = observers.Reading{Position: "shut", Reason: "somebody\nREADY=0 " + strings.Repeat("ü", longestStatus), After: time.Hour}
+	*reading = observers.Reading{Position: "shut", Reason: "somebody\nREADY=0 " + strings.Repeat("ü", longestStatus), Grace: time.Hour}
 	b.Observe(time.Now(), facts)
 	status := b.Status()
 	if strings.Contains(status, "\n") || len(status) > longestStatus+len("…") || !utf8.ValidString(status) {

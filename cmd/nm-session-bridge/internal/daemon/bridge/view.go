@@ -47,7 +47,7 @@ func (b *Bridge) View() View {
 	for _, s := range b.switches {
 		view.Switches = append(view.Switches, SwitchView{s.Name, inWords(s.position), s.why()})
 		for _, source := range s.Sources {
-			maps.Copy(view.Facts, source.Describe(b.world[source.ID]))
+			maps.Copy(view.Facts, source.Describe(b.snapshot[source.ID]))
 		}
 		for what, fact := range map[string]string{
 			"reason": s.why(),
