@@ -52,27 +52,34 @@ func Connections() Source {
 
 func byConnection() Template { return Template{Prefix: "connection@", Suffix: ".target"} }
 
-// ofActive reads a switch from the connections that are up.
-func ofActive(policy Policy, read func(up []Facts) Reading) func(Snapshot) Reading {
-	return func(snapshot Snapshot) Reading {
-		facts := snapshot[connections]
-		if facts.Problem != "" {
-			return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
-		}
-		var up []Facts
-		for _, child := range facts.Children() {
-			if state, _ := child.Uint32("State"); nm.NmActiveConnectionState(state) == nm.NmActiveConnectionStateActivated {
-				up = append(up, child)
+// ofActive makes the reader of a switch from the connections that are up.
+func ofActive(read func(up []Facts) Reading) func(Policy) Reader {
+	return func(policy Policy) Reader {
+		return func(snapshot Snapshot) Reading {
+			facts := snapshot[connections]
+			if facts.Problem != "" {
+				return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
 			}
+			reading := read(activated(facts))
+			if startup, _ := facts.Bool("Startup"); startup {
+				// A restarted NetworkManager brings up again what never went down.
+				reading.Reason += " Startup=true"
+				reading.Grace = policy.GoneGrace
+			}
+			return reading
 		}
-		reading := read(up)
-		if startup, _ := facts.Bool("Startup"); startup {
-			// A restarted NetworkManager brings up again what never went down.
-			reading.Reason += " Startup=true"
-			reading.Grace = policy.GoneGrace
-		}
-		return reading
 	}
+}
+
+// activated returns the connections that are up.
+func activated(facts Facts) []Facts {
+	var up []Facts
+	for _, child := range facts.Children() {
+		if state, _ := child.Uint32("State"); nm.NmActiveConnectionState(state) == nm.NmActiveConnectionStateActivated {
+			up = append(up, child)
+		}
+	}
+	return up
 }
 
 // vpn reads whether a VPN of NetworkManager is up.

@@ -39,7 +39,7 @@ func TestConnectionsAndVPN(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			snapshot := Snapshot{connections: test.facts}
-			c, v := ofActive(policy(), connection)(snapshot), ofActive(policy(), vpn)(snapshot)
+			c, v := ofActive(connection)(policy())(snapshot), ofActive(vpn)(policy())(snapshot)
 			if c.Position != test.connection || v.Position != test.vpn {
 				t.Errorf("connection %q, vpn %q, want %q and %q", c.Position, v.Position, test.connection, test.vpn)
 			}
@@ -65,7 +65,7 @@ func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
 
 // The right sides were printed by systemd-escape of systemd 252.
 func TestAPositionThatIsNoUnitsNameIsEscapedForTheUser(t *testing.T) {
-	table := Table(Policy{})
+	table := Table()
 	connection := table[len(table)-1]
 	for position, want := range map[string]string{
 		"home":                    "",

@@ -5,7 +5,7 @@ import "fmt"
 // lid reads the position of the lid switch from the best source there is:
 // logind's signal, otherwise UPower's, otherwise logind asked again and again.
 // A machine without a lid counts as open, for logind says so.
-func lid(policy Policy) func(Snapshot) Reading {
+func lid(policy Policy) Reader {
 	return func(snapshot Snapshot) Reading {
 		facts, power := snapshot[logind], snapshot[upower]
 		closed, known := facts.Bool("LidClosed")

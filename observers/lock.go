@@ -49,7 +49,7 @@ func Session() Source {
 
 // lock reads whether the screen is locked. A Lock is only a request; but lockers
 // that are units begin with it, and many never tell logind by LockedHint.
-func lock(policy Policy) func(Snapshot) Reading {
+func lock(policy Policy) Reader {
 	var last dbus.ObjectPath // the session that was read last; / if there was none before
 	return func(snapshot Snapshot) Reading {
 		facts := snapshot[session]

@@ -40,7 +40,7 @@ func Logind() Source {
 
 // sleep reads the position of the sleep switch. It never waits: the machine
 // does not.
-func sleep(policy Policy) func(Snapshot) Reading {
+func sleep(policy Policy) Reader {
 	return func(snapshot Snapshot) Reading {
 		facts := snapshot[logind]
 		preparing, known := facts.Bool("PreparingForSleep")

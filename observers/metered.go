@@ -7,7 +7,7 @@ import (
 )
 
 // metered reads whether data costs. Offline nothing can be said.
-func metered(policy Policy) func(Snapshot) Reading {
+func metered(policy Policy) Reader {
 	return func(snapshot Snapshot) Reading {
 		facts := snapshot[networkManager]
 		if facts.Problem != "" {

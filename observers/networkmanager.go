@@ -57,7 +57,7 @@ func farewell() Farewell {
 }
 
 // internet reads the position of the internet switch.
-func internet(policy Policy) func(Snapshot) Reading {
+func internet(policy Policy) Reader {
 	var first firstCheck
 	return func(snapshot Snapshot) Reading {
 		facts := snapshot[networkManager]

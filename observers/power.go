@@ -4,7 +4,7 @@ import "fmt"
 
 // power reads where the machine has its power from: from UPower's signal, and
 // where there is no UPower from logind, which is asked again and again.
-func power(policy Policy) func(Snapshot) Reading {
+func power(policy Policy) Reader {
 	return func(snapshot Snapshot) Reading {
 		facts, manager := snapshot[upower], snapshot[logind]
 		needs := map[string]Need{upower: Watched}

@@ -26,8 +26,8 @@ type Switch struct {
 	Yields bool
 	// Sources are those whose facts the switch is read from.
 	Sources []Source
-	// Read says in which position the facts put the switch.
-	Read func(Snapshot) Reading
+	// Reader makes the reader of the switch for a policy.
+	Reader func(Policy) Reader
 	// Delays, where set, names the logind operation that is held up in the
 	// position During until what its targets started has finished.
 	Delays, During string
@@ -35,6 +35,10 @@ type Switch struct {
 	// active already: a start of its own targets does not reach through them.
 	StartAgain []string
 }
+
+// Reader says in which position the facts put a switch. It may remember what it
+// has read before, and is to be called from one goroutine.
+type Reader func(Snapshot) Reading
 
 // Position is a value of a switch and the user targets that are active exactly
 // while the switch has it.
@@ -95,9 +99,9 @@ type Policy struct {
 	GoneGrace time.Duration
 }
 
-// Table returns every switch there is, read by a policy.
-func Table(policy Policy) []Switch {
-	return []Switch{
+// Table returns every switch that there is.
+func Table() Switches {
+	return Switches{
 		{
 			Name: "internet",
 			Positions: []Position{
@@ -106,7 +110,7 @@ func Table(policy Policy) []Switch {
 				{"portal", []string{"internet-offline.target", "internet-portal.target"}},
 			},
 			Sources: []Source{NetworkManager()},
-			Read:    internet(policy),
+			Reader:  internet,
 		},
 		{
 			Name: "lid",
@@ -115,7 +119,7 @@ func Table(policy Policy) []Switch {
 				{"closed", []string{"lid-closed.target"}},
 			},
 			Sources: []Source{Logind(), UPower()},
-			Read:    lid(policy),
+			Reader:  lid,
 		},
 		{
 			Name: "sleep",
@@ -124,7 +128,7 @@ func Table(policy Policy) []Switch {
 				{"asleep", []string{"sleep.target"}},
 			},
 			Sources: []Source{Logind()},
-			Read:    sleep(policy),
+			Reader:  sleep,
 			Delays:  "sleep",
 			During:  "asleep",
 			// A locker may have ended without a word.
@@ -137,7 +141,7 @@ func Table(policy Policy) []Switch {
 				{"locked", []string{"lock.target"}},
 			},
 			Sources: []Source{Session()},
-			Read:    lock(policy),
+			Reader:  lock,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,
 		},
@@ -148,7 +152,7 @@ func Table(policy Policy) []Switch {
 				{"battery", []string{"power-battery.target"}},
 			},
 			Sources: []Source{UPower(), Logind()},
-			Read:    power(policy),
+			Reader:  power,
 		},
 		{
 			Name: "metered",
@@ -157,7 +161,7 @@ func Table(policy Policy) []Switch {
 				{"metered", []string{"network-metered.target"}},
 			},
 			Sources: []Source{NetworkManager()},
-			Read:    metered(policy),
+			Reader:  metered,
 		},
 		{
 			Name: "vpn",
@@ -166,15 +170,62 @@ func Table(policy Policy) []Switch {
 				{"down", []string{"vpn-down.target"}},
 			},
 			Sources: []Source{Connections()},
-			Read:    ofActive(policy, vpn),
+			Reader:  ofActive(vpn),
 		},
 		{
 			Name:     "connection",
 			Template: byConnection(),
 			Sources:  []Source{Connections()},
-			Read:     ofActive(policy, connection),
+			Reader:   ofActive(connection),
 		},
 	}
+}
+
+// HasTemplate reports whether the switch is a set: its positions are not listed,
+// but made of the instances of its template.
+func (s Switch) HasTemplate() bool { return s.Template != (Template{}) }
+
+// Owns reports whether a target is one of the switch's.
+func (s Switch) Owns(target string) bool {
+	_, isInstance := s.Template.Instance(target)
+	return isInstance || slices.Contains(s.allTargets(), target)
+}
+
+// PositionNames returns the names of the positions that are listed.
+func (s Switch) PositionNames() []string {
+	names := make([]string, len(s.Positions))
+	for i, p := range s.Positions {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// TargetsIn returns the targets that are active in a position, in the order in
+// which the position lists them.
+func (s Switch) TargetsIn(position string) []string {
+	if s.HasTemplate() {
+		var targets []string
+		for _, instance := range Instances(position) {
+			targets = append(targets, s.Template.Target(instance))
+		}
+		slices.Sort(targets)
+		return slices.Compact(targets)
+	}
+	for _, p := range s.Positions {
+		if p.Name == position {
+			return slices.Clone(p.Targets)
+		}
+	}
+	return nil
+}
+
+// allTargets returns the targets of all listed positions, each once.
+func (s Switch) allTargets() []string {
+	var targets []string
+	for _, p := range s.Positions {
+		targets = appendNew(targets, p.Targets...)
+	}
+	return targets
 }
 
 // Targets returns, for each target of the switch, whether it is to be active
@@ -182,15 +233,11 @@ func Table(policy Policy) []Switch {
 // there.
 func (s Switch) Targets(position string) map[string]bool {
 	wanted := map[string]bool{}
-	for _, p := range s.Positions {
-		for _, target := range p.Targets {
-			wanted[target] = wanted[target] || p.Name == position
-		}
+	for _, target := range s.allTargets() {
+		wanted[target] = false
 	}
-	if s.Template != (Template{}) {
-		for _, instance := range Instances(position) {
-			wanted[s.Template.Target(instance)] = true
-		}
+	for _, target := range s.TargetsIn(position) {
+		wanted[target] = true
 	}
 	return wanted
 }
@@ -198,15 +245,12 @@ func (s Switch) Targets(position string) map[string]bool {
 // Accepts returns nil where the switch has the position, and otherwise an error
 // that names those it has.
 func (s Switch) Accepts(position string) error {
-	if s.Template != (Template{}) {
+	if s.HasTemplate() {
 		return s.Template.accepts(s.Name, position)
 	}
-	var names []string
-	for _, p := range s.Positions {
-		if p.Name == position {
-			return nil
-		}
-		names = append(names, p.Name)
+	names := s.PositionNames()
+	if slices.Contains(names, position) {
+		return nil
 	}
 	return fmt.Errorf("the %s is never %q; it is one of %s", s.Name, position, strings.Join(names, ", "))
 }
@@ -214,7 +258,7 @@ func (s Switch) Accepts(position string) error {
 // PositionOf returns the position whose targets are exactly the active ones. A
 // set without active targets has none.
 func (s Switch) PositionOf(active []string) (position string, found bool) {
-	if s.Template != (Template{}) {
+	if s.HasTemplate() {
 		words := s.Template.words(active)
 		return strings.Join(words, " "), len(words) > 0
 	}
@@ -233,4 +277,93 @@ func matches(wanted map[string]bool, active []string) bool {
 		}
 	}
 	return true
+}
+
+// Switches are some of the switches, in the order in which people see them.
+type Switches []Switch
+
+// Named returns the switch of a name and whether there is one.
+func (s Switches) Named(name string) (found Switch, exists bool) {
+	i := slices.IndexFunc(s, func(one Switch) bool { return one.Name == name })
+	if i < 0 {
+		return Switch{}, false
+	}
+	return s[i], true
+}
+
+// Choose returns the switches of these names; all where there are no names.
+func (s Switches) Choose(names []string) Switches {
+	if len(names) == 0 {
+		return s
+	}
+	return s.filter(func(one Switch) bool { return slices.Contains(names, one.Name) })
+}
+
+// Yielding returns the switches that follow their targets where something else
+// moves them.
+func (s Switches) Yielding() Switches {
+	return s.filter(func(one Switch) bool { return one.Yields })
+}
+
+func (s Switches) filter(keep func(Switch) bool) Switches {
+	var kept Switches
+	for _, one := range s {
+		if keep(one) {
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}
+
+// Names returns the names of the switches.
+func (s Switches) Names() []string {
+	names := make([]string, len(s))
+	for i, one := range s {
+		names[i] = one.Name
+	}
+	return names
+}
+
+// Targets returns the targets of all listed positions, each once. Those of sets
+// match [Switches.Patterns] instead.
+func (s Switches) Targets() []string {
+	var targets []string
+	for _, one := range s {
+		targets = appendNew(targets, one.allTargets()...)
+	}
+	return targets
+}
+
+// Patterns returns what the targets of sets match, for glob(7).
+func (s Switches) Patterns() []string {
+	var patterns []string
+	for _, one := range s {
+		if one.HasTemplate() {
+			patterns = append(patterns, one.Template.Pattern())
+		}
+	}
+	return patterns
+}
+
+// Sources returns what the switches are read from, each source once.
+func (s Switches) Sources() []Source {
+	var sources []Source
+	for _, one := range s {
+		for _, source := range one.Sources {
+			if !slices.ContainsFunc(sources, func(known Source) bool { return known.ID == source.ID }) {
+				sources = append(sources, source)
+			}
+		}
+	}
+	return sources
+}
+
+// appendNew appends the words that are not there yet.
+func appendNew(words []string, more ...string) []string {
+	for _, word := range more {
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
 }

@@ -158,7 +158,7 @@ func TestSleep(t *testing.T) {
 }
 
 func TestTargetsOfAPosition(t *testing.T) {
-	internet := Table(policy())[0]
+	internet := Table()[0]
 	for _, test := range []struct {
 		position                string
 		online, offline, portal bool
@@ -177,6 +177,51 @@ func TestTargetsOfAPosition(t *testing.T) {
 		found, ok := internet.PositionOf(slices.Collect(maps.Keys(got)))
 		if ok != (test.position != Unknown) || found != test.position {
 			t.Errorf("the targets of %q were found to be those of %q (%t)", test.position, found, ok)
+		}
+	}
+}
+
+func TestChosenSwitchesHaveOnlyTheirOwnTargetsPatternsAndSources(t *testing.T) {
+	all := Table()
+	if got := all.Choose(nil); !slices.Equal(got.Names(), all.Names()) {
+		t.Errorf("without a choice: %v", got.Names())
+	}
+	some := all.Choose([]string{"connection", "sleep", "internet", "vpn"})
+	for what, test := range map[string][2][]string{
+		"names":    {some.Names(), {"internet", "sleep", "vpn", "connection"}},
+		"targets":  {some.Targets(), {"internet-online.target", "internet-offline.target", "internet-portal.target", "sleep.target", "vpn-up.target", "vpn-down.target"}},
+		"patterns": {some.Patterns(), {"connection@*.target"}},
+		"yielding": {all.Yielding().Targets(), {"unlock.target", "lock.target"}},
+	} {
+		if !slices.Equal(test[0], test[1]) {
+			t.Errorf("%s: got %v, want %v", what, test[0], test[1])
+		}
+	}
+	var sources []string
+	for _, source := range some.Sources() {
+		sources = append(sources, source.ID)
+	}
+	if !slices.Equal(sources, []string{networkManager, logind, connections}) {
+		t.Errorf("sources: got %v", sources)
+	}
+	if _, exists := some.Named("lid"); exists {
+		t.Error("the lid was not chosen")
+	}
+}
+
+func TestASwitchOwnsItsTargetsAlone(t *testing.T) {
+	for target, want := range map[string]string{
+		"lid-closed.target":          "lid",
+		"connection@home.target":     "connection",
+		"connection@.target":         "",
+		"internet-portal.target":     "internet",
+		"graphical-session.target":   "",
+		"connection@a@b\\x20.target": "connection",
+	} {
+		for _, s := range Table() {
+			if got := s.Owns(target); got != (s.Name == want) {
+				t.Errorf("%s owns %s: %t", s.Name, target, got)
+			}
 		}
 	}
 }

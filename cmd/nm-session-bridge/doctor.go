@@ -25,7 +25,7 @@ and the command that mends it. Exit status: 0 all is in order, 1 findings.`,
 		prepare: func(*flag.FlagSet) action {
 			return func(ctx context.Context, out output, _ []string) error {
 				report := doctor.Examine(ctx, doctor.Setting{
-					Switches:    observers.Table(observers.Policy{}),
+					Switches:    observers.Table(),
 					Environment: os.Environ(),
 					UID:         os.Getuid(),
 					Program:     callName(),

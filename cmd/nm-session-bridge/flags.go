@@ -23,7 +23,7 @@ func (o *runOptions) declare(flags *flag.FlagSet) {
 		LimitedGrace: 5 * time.Second,
 		GoneGrace:    10 * time.Second,
 	}
-	flags.Var(listOf(&o.switches), "switches", "which switches to keep, separated by commas: the `LIST` is "+joined(switchNames())+"; all by default")
+	flags.Var(listOf(&o.switches), "switches", "which switches to keep, separated by commas: the `LIST` is "+joined(observers.Table().Names())+"; all by default")
 	flags.Var(oneOf(&o.policy.OnlineWhen, observers.Full, observers.Limited),
 		"online-when", "what connectivity is called online: `full|limited`, full by default; limited is for networks that block the check")
 	flags.Func("limited-grace", "how long connectivity may be limited before an online switch goes offline: a `DURATION`, 5s by default",
@@ -60,7 +60,7 @@ func listOf(target *[]string) choice {
 		words: func(typed string) []string {
 			done := typed[:strings.LastIndex(typed, ",")+1]
 			var lists []string
-			for _, name := range switchNames() {
+			for _, name := range observers.Table().Names() {
 				if !slices.Contains(strings.Split(done, ","), name) {
 					lists = append(lists, done+name)
 				}
@@ -81,17 +81,8 @@ func grace(target *time.Duration) func(string) error {
 	}
 }
 
-// switchNames returns the names of all switches.
-func switchNames() []string {
-	var names []string
-	for _, s := range observers.Table(observers.Policy{}) {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
 func chosenNames(list string) ([]string, error) {
-	accepted, names := switchNames(), strings.Split(list, ",")
+	accepted, names := observers.Table().Names(), strings.Split(list, ",")
 	for _, name := range names {
 		if !slices.Contains(accepted, name) {
 			return nil, fmt.Errorf("no switch is called %q; accepted are %s, separated by commas", name, joined(accepted))

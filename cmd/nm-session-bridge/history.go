@@ -68,14 +68,14 @@ func (o *historyOptions) declare(flags *flag.FlagSet) {
 	flags.StringVar(&o.since, "since", o.since, "where to begin: a `TIME` as journalctl has it, or how long ago, as 2h or 3d; 24h by default")
 	flags.Var(choice{
 		set: func(name string) error {
-			if !slices.Contains(switchNames(), name) {
-				return fmt.Errorf("accepted values are %s", joined(switchNames()))
+			if !slices.Contains(observers.Table().Names(), name) {
+				return fmt.Errorf("accepted values are %s", joined(observers.Table().Names()))
 			}
 			o.only = name
 			return nil
 		},
-		words: func(string) []string { return switchNames() },
-	}, "switch", "the only switch to show: the `NAME` is one of "+joined(switchNames()))
+		words: func(string) []string { return observers.Table().Names() },
+	}, "switch", "the only switch to show: the `NAME` is one of "+joined(observers.Table().Names()))
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.BoolVar(&o.verbose, "verbose", false, fmt.Sprintf("list all transitions instead of the last %d", latestTransitions))
 }
@@ -157,13 +157,10 @@ func writeHistory(w io.Writer, h history.History) error {
 
 func historySwitches() []history.Switch {
 	var switches []history.Switch
-	for _, s := range observers.Table(observers.Policy{}) {
-		row := history.Switch{Name: s.Name, Suspends: s.During, Open: s.Template != observers.Template{}}
+	for _, s := range observers.Table() {
+		row := history.Switch{Name: s.Name, Suspends: s.During, Positions: s.PositionNames(), Open: s.HasTemplate()}
 		if row.Open {
 			row.Positions = []string{observers.None}
-		}
-		for _, p := range s.Positions {
-			row.Positions = append(row.Positions, p.Name)
 		}
 		switches = append(switches, row)
 	}

@@ -214,7 +214,7 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 		return err
 	}
 	defer manager.Close()
-	ours := managed(observers.Table(observers.Policy{}))
+	ours := managed(observers.Table())
 	units := append([]string{systemdctl.ServiceName}, ours.Targets...)
 	if err := takeDown(ctx, manager, units, ours.Patterns, stdout); err != nil {
 		return err

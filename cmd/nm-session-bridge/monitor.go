@@ -12,6 +12,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/status"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 func monitorCommand() command {
@@ -81,7 +82,7 @@ func (m *follower) news(state client.State, err error) {
 		m.tell(change{Time: now, Running: &running})
 	}
 	m.running, m.heard = running, true
-	for _, name := range switchNames() {
+	for _, name := range observers.Table().Names() {
 		position, known := state.Positions[client.PropertyOf(name)]
 		if !known || position == m.positions[name] || position == client.Off {
 			continue
@@ -99,7 +100,7 @@ func tellInJSON(w io.Writer) func(change) {
 
 func tellInWords(out *printout) func(change) {
 	style := status.StyleOf(out.file)
-	width := len(slices.MaxFunc(switchNames(), func(a, b string) int { return len(a) - len(b) }))
+	width := len(slices.MaxFunc(observers.Table().Names(), func(a, b string) int { return len(a) - len(b) }))
 	return func(c change) {
 		clock := style.Dim(c.Time.Format("15:04:05.000"))
 		if c.Running != nil {

@@ -88,13 +88,13 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	}
 	defer system.Close()
 
-	switches := chosen(observers.Table(options.policy), options.switches)
+	switches := observers.Table().Choose(options.switches)
 	manager, err := follow(ctx, session, systemdctl.ManagerName, systemdctl.Matches()...)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	byID := observersByID{}
-	for _, source := range sourcesOf(switches) {
+	for _, source := range switches.Sources() {
 		service, err := follow(ctx, system, source.Name, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
@@ -104,13 +104,13 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 
 	units := systemdctl.New(ctx, manager, managed(switches), log)
 	posted := make(chan func())
-	joint := bridge.New(switches, units, byID, log)
+	joint := bridge.New(switches, options.policy, units, byID, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
 	if err != nil {
 		log.Warn(err.Error())
 	}
-	served, err := api.Serve(ctx, session, introspection, switchNames(), keeper{joint, store}, posted)
+	served, err := api.Serve(ctx, session, introspection, observers.Table().Names(), keeper{joint, store}, posted)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
@@ -178,7 +178,7 @@ func (k keeper) save() error {
 
 // delays returns a delay for each operation of logind that a switch wants held
 // up.
-func delays(switches []observers.Switch, units *systemdctl.Reconciler, post chan<- func(), log *slog.Logger) []*bridge.Delay {
+func delays(switches observers.Switches, units *systemdctl.Reconciler, post chan<- func(), log *slog.Logger) []*bridge.Delay {
 	var all []*bridge.Delay
 	take := func(ctx context.Context, what string) (io.Closer, error) {
 		return bridge.TakeDelayLock(ctx, bus.SystemAddress(), what)
@@ -267,49 +267,11 @@ func notify(message string) {
 	_, _ = daemon.SdNotify(false, strings.ReplaceAll(message, `\`, `\\`))
 }
 
-func chosen(table []observers.Switch, names []string) []observers.Switch {
-	if len(names) == 0 {
-		return table
-	}
-	return slices.DeleteFunc(table, func(s observers.Switch) bool { return !slices.Contains(names, s.Name) })
-}
-
-func targetsOf(switches []observers.Switch) []string {
-	var targets []string
-	for _, s := range switches {
-		for _, p := range s.Positions {
-			for _, target := range p.Targets {
-				if !slices.Contains(targets, target) {
-					targets = append(targets, target)
-				}
-			}
-		}
-	}
-	return targets
-}
-
 // managed says which targets the switches have managed.
-func managed(switches []observers.Switch) systemdctl.Managed {
-	m := systemdctl.Managed{Targets: targetsOf(switches)}
-	for _, s := range switches {
-		if s.Template != (observers.Template{}) {
-			m.Patterns = append(m.Patterns, s.Template.Pattern())
-		}
-		if s.Yields {
-			m.Yielding = append(m.Yielding, targetsOf([]observers.Switch{s})...)
-		}
+func managed(switches observers.Switches) systemdctl.Managed {
+	return systemdctl.Managed{
+		Targets:  switches.Targets(),
+		Patterns: switches.Patterns(),
+		Yielding: switches.Yielding().Targets(),
 	}
-	return m
-}
-
-func sourcesOf(switches []observers.Switch) []observers.Source {
-	var sources []observers.Source
-	for _, s := range switches {
-		for _, source := range s.Sources {
-			if !slices.ContainsFunc(sources, func(other observers.Source) bool { return other.ID == source.ID }) {
-				sources = append(sources, source)
-			}
-		}
-	}
-	return sources
 }

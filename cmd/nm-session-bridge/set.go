@@ -41,7 +41,7 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 		return usageError{errors.New(`set connection takes one word: quotes around several profiles, as in "set connection 'home work'", and \x20 for a blank in a name, as systemd-escape writes it`)}
 	}
 	if len(operands) != 2 {
-		return usageError{fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", joined(switchNames()))}
+		return usageError{fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", joined(observers.Table().Names()))}
 	}
 	name, position := operands[0], operands[1]
 	if err := acceptable(name, position); err != nil {
@@ -77,7 +77,8 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 
 // acceptable says what is wrong with a position of a switch.
 func acceptable(name, position string) error {
-	if s := switchCalled(name); s != nil {
+	table := observers.Table()
+	if s, exists := table.Named(name); exists {
 		return acceptableFor(s, position)
 	}
 	if words := switchOf(name); words != "" {
@@ -87,18 +88,18 @@ func acceptable(name, position string) error {
 		}
 		return fmt.Errorf("%s is a target; its switch is set with \"set %s\"", name, words)
 	}
-	if meant, found := near.Name(name, switchNames()); found {
-		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, joined(switchNames()))
+	if meant, found := near.Name(name, table.Names()); found {
+		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, joined(table.Names()))
 	}
-	return fmt.Errorf("no switch is called %q; there are %s", name, joined(switchNames()))
+	return fmt.Errorf("no switch is called %q; there are %s", name, joined(table.Names()))
 }
 
-func acceptableFor(s *observers.Switch, position string) error {
+func acceptableFor(s observers.Switch, position string) error {
 	err := s.Accepts(position)
 	if err == nil || position == automatic {
 		return nil
 	}
-	if s.Template == (observers.Template{}) || strings.TrimSpace(position) == "" {
+	if !s.HasTemplate() || strings.TrimSpace(position) == "" {
 		return fmt.Errorf("%w, or %s to follow the facts", err, automatic)
 	}
 	for _, instance := range strings.Fields(position) {
@@ -116,11 +117,11 @@ func acceptableFor(s *observers.Switch, position string) error {
 // switchOf returns what a target stands for as set has it, switch and position, or
 // "" for what is no target.
 func switchOf(name string) string {
-	stem := strings.TrimSuffix(name, ".target")
-	if before, profile, isInstance := strings.Cut(stem, "@"); isInstance && switchCalled(before) != nil {
+	stem, table := strings.TrimSuffix(name, ".target"), observers.Table()
+	if before, profile, isInstance := strings.Cut(stem, "@"); isInstance && slices.Contains(table.Names(), before) {
 		return before + " '" + profile + "'"
 	}
-	for _, s := range observers.Table(observers.Policy{}) {
+	for _, s := range table {
 		for _, p := range s.Positions {
 			if slices.Contains(p.Targets, stem+".target") {
 				return s.Name + " " + p.Name
@@ -130,21 +131,10 @@ func switchOf(name string) string {
 	return ""
 }
 
-// switchCalled returns the switch of a name, or nil.
-func switchCalled(name string) *observers.Switch {
-	table := observers.Table(observers.Policy{})
-	for i := range table {
-		if table[i].Name == name {
-			return &table[i]
-		}
-	}
-	return nil
-}
-
 // doubtful says what is odd about a position that a switch may be held in: a
 // profile that there is none of, or not yet.
 func doubtful(name, position string) string {
-	if s := switchCalled(name); s.Template == (observers.Template{}) || position == automatic || position == observers.None {
+	if s, _ := observers.Table().Named(name); !s.HasTemplate() || position == automatic || position == observers.None {
 		return ""
 	}
 	names, err := profileNames()
@@ -168,7 +158,7 @@ func doubtful(name, position string) string {
 func setWords(before []string) []string {
 	switch len(before) {
 	case 0:
-		return switchNames()
+		return observers.Table().Names()
 	case 1:
 		return positionWords(before[0])
 	}
@@ -176,12 +166,12 @@ func setWords(before []string) []string {
 }
 
 func positionWords(name string) []string {
-	s := switchCalled(name)
-	if s == nil {
+	s, exists := observers.Table().Named(name)
+	if !exists {
 		return nil
 	}
 	words := []string{automatic}
-	if s.Template != (observers.Template{}) {
+	if s.HasTemplate() {
 		words = append(words, observers.None)
 		for _, word := range profileWords() {
 			if s.Accepts(word) == nil { // others are too long for a unit's name
@@ -189,8 +179,5 @@ func positionWords(name string) []string {
 			}
 		}
 	}
-	for _, p := range s.Positions {
-		words = append(words, p.Name)
-	}
-	return words
+	return append(words, s.PositionNames()...)
 }

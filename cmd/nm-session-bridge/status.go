@@ -76,7 +76,7 @@ func look(ctx context.Context) (status.Report, error) {
 		return status.Report{}, err
 	}
 	defer session.Close()
-	switches := observers.Table(observers.Policy{})
+	switches := observers.Table()
 	var state *client.State
 	var facts map[string]string
 	var problems []string
@@ -114,7 +114,7 @@ func dialSession(ctx context.Context) (*dbus.Conn, error) {
 }
 
 // readFacts reads the services that switches are read from, as a bridge would.
-func readFacts(ctx context.Context, switches []observers.Switch) (map[string]string, error) {
+func readFacts(ctx context.Context, switches observers.Switches) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	system, err := bus.Dial(ctx, bus.SystemAddress())
@@ -122,7 +122,7 @@ func readFacts(ctx context.Context, switches []observers.Switch) (map[string]str
 		return nil, fmt.Errorf("cannot reach the system bus: %w", err)
 	}
 	defer system.Close()
-	sources := sourcesOf(switches)
+	sources := switches.Sources()
 	heard := make(chan observers.Facts)
 	for _, source := range sources {
 		service, err := system.Follow(ctx, source.Name, source.Matches()...)

@@ -17,7 +17,7 @@ func (e examination) connections() []Finding {
 	}
 	var found []Finding
 	for _, s := range e.Switches {
-		if s.Template != (observers.Template{}) {
+		if s.HasTemplate() {
 			found = append(found, e.strangers(s.Template)...)
 		}
 	}

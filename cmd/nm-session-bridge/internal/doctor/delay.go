@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-
-	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 // seconds is a time in seconds.
@@ -46,7 +44,7 @@ func (p *patient) beforeSleep() []string {
 	targets := p.momentary()
 	for _, s := range p.Switches {
 		if s.Name == "lid" {
-			targets = append(targets, positionOf(s, "closed")...)
+			targets = append(targets, s.TargetsIn("closed")...)
 		}
 	}
 	return targets
@@ -57,19 +55,10 @@ func (p *patient) momentary() []string {
 	var targets []string
 	for _, s := range p.Switches {
 		if s.Delays != "" {
-			targets = append(targets, positionOf(s, s.During)...)
+			targets = append(targets, s.TargetsIn(s.During)...)
 		}
 	}
 	return targets
-}
-
-func positionOf(s observers.Switch, name string) []string {
-	for _, position := range s.Positions {
-		if position.Name == name {
-			return append([]string(nil), position.Targets...)
-		}
-	}
-	return nil
 }
 
 // Message ids of the user manager (sd-messages.h, SD_MESSAGE_UNIT_STARTING,

@@ -10,7 +10,7 @@ import (
 // Setting is where an examination takes place.
 type Setting struct {
 	// Switches are those whose targets are looked at.
-	Switches []observers.Switch
+	Switches observers.Switches
 	// Environment is that of the caller, in the form of [os.Environ], and UID
 	// the caller's user.
 	Environment []string
@@ -79,7 +79,7 @@ func theManagerAndLogind(p *patient) problem {
 func Examine(ctx context.Context, setting Setting) Report {
 	p := &patient{
 		Setting:      setting,
-		targets:      targetsOf(setting.Switches),
+		targets:      slices.Sorted(slices.Values(setting.Switches.Targets())),
 		isSystemUnit: isSystemUnit,
 		lasted:       func(unit string) (seconds, bool) { return lastStart(ctx, unit) },
 	}
@@ -130,15 +130,4 @@ func (p *patient) examine() Report {
 	}
 	report.Sound = p.sound()
 	return report
-}
-
-func targetsOf(switches []observers.Switch) []string {
-	var targets []string
-	for _, s := range switches {
-		for target := range s.Targets(observers.Unknown) {
-			targets = append(targets, target)
-		}
-	}
-	slices.Sort(targets)
-	return slices.Compact(targets)
 }

@@ -17,10 +17,10 @@ import (
 )
 
 func someone() *patient {
-	switches := observers.Table(observers.Policy{})
+	switches := observers.Table()
 	return &patient{
 		Setting:      Setting{Switches: switches},
-		targets:      targetsOf(switches),
+		targets:      slices.Sorted(slices.Values(switches.Targets())),
 		isSystemUnit: func(name string) bool { return name == "swap.target" || name == "network-online.target" },
 	}
 }

@@ -39,17 +39,11 @@ func (p *patient) switches() []Finding {
 // waiting returns the units of the user's that a target of a switch starts or
 // stops.
 func (p *patient) waiting(s observers.Switch) []string {
-	ours := s.Targets(observers.Unknown)
-	isOurs := func(name string) bool {
-		_, isFixed := ours[name]
-		_, isInstance := s.Template.Instance(name)
-		return isFixed || isInstance
-	}
 	return slices.DeleteFunc(slices.Clone(p.user.own), func(name string) bool {
 		bound := p.wanters(name)
 		for _, key := range following() {
 			bound = append(bound, p.user.unit(name).texts(key)...)
 		}
-		return !slices.ContainsFunc(bound, isOurs)
+		return !slices.ContainsFunc(bound, s.Owns)
 	})
 }

@@ -69,7 +69,7 @@ type Unit struct {
 
 // Make makes a report of what was found out. state is nil where no bridge answers,
 // and facts are then what the services themselves say.
-func Make(switches []observers.Switch, state *client.State, facts map[string]string, targets []systemdctl.TargetState) Report {
+func Make(switches observers.Switches, state *client.State, facts map[string]string, targets []systemdctl.TargetState) Report {
 	report := Report{Running: state != nil, Facts: facts}
 	if state != nil {
 		report.Facts = state.Facts
@@ -95,10 +95,8 @@ func describe(s observers.Switch, state *client.State, targets []systemdctl.Targ
 			view.Since = &since
 		}
 	}
-	wanted := s.Targets(observers.Unknown)
 	for _, t := range targets {
-		_, isFixed := wanted[t.Name]
-		if _, isInstance := s.Template.Instance(t.Name); !isFixed && !isInstance {
+		if !s.Owns(t.Name) {
 			continue
 		}
 		if t.Active == "active" && view.Since == nil && !t.Since.IsZero() {

@@ -57,6 +57,7 @@ type Bridge struct {
 // switchState is a row of the switch table with its present state.
 type switchState struct {
 	observers.Switch
+	reader observers.Reader
 	damper observers.Damper
 	reason string // of the latest reading
 	origin observers.Origin
@@ -79,11 +80,11 @@ type transition struct {
 	began            time.Time
 }
 
-// New returns a bridge for the given switches.
-func New(switches []observers.Switch, targets Targets, sources Sources, log *slog.Logger) *Bridge {
+// New returns a bridge for the given switches, which are read by a policy.
+func New(switches observers.Switches, policy observers.Policy, targets Targets, sources Sources, log *slog.Logger) *Bridge {
 	b := &Bridge{targets: targets, sources: sources, log: log, snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{}}
 	for _, s := range switches {
-		b.switches = append(b.switches, &switchState{Switch: s})
+		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy)})
 		for _, source := range s.Sources {
 			b.demanded[source.ID] = source.Initially()
 		}
@@ -154,7 +155,7 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 
 // read offers a switch what the facts say of it.
 func (b *Bridge) read(now time.Time, s *switchState) observers.Reading {
-	reading := s.Read(b.snapshot)
+	reading := s.reader(b.snapshot)
 	s.reason, s.needs = reading.Reason, reading.Needs
 	if reading.Origin != s.origin && reading.Origin.Source != "" {
 		s.origin = reading.Origin
@@ -176,7 +177,7 @@ func (b *Bridge) heed(s *switchState, reading observers.Reading, from string) {
 		return
 	}
 	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)
-	b.targets.StartAgain(s.targetsIn(s.position))
+	b.targets.StartAgain(s.TargetsIn(s.position))
 }
 
 // tellDemands passes on what the switches need of each source by now.
@@ -410,26 +411,13 @@ func (b *Bridge) report(now time.Time, s *switchState, result string) {
 		"switch", s.Name,
 		"from", inWords(t.from), "to", inWords(t.to),
 		"reason", t.reason,
-		"targets", strings.Join(s.targetsIn(t.to), " "),
+		"targets", strings.Join(s.TargetsIn(t.to), " "),
 		"duration", now.Sub(t.began).Round(10 * time.Microsecond),
 	}
 	if result != "" {
 		attributes = append(attributes, "result", result)
 	}
 	b.log.Info(s.Name+" is "+inWords(t.to), attributes...)
-}
-
-// targetsIn returns the targets that are active in a position, in the order of
-// the table.
-func (s *switchState) targetsIn(position string) []string {
-	for _, p := range s.Positions {
-		if p.Name == position {
-			return p.Targets
-		}
-	}
-	wanted := s.Targets(position)
-	maps.DeleteFunc(wanted, func(_ string, isWanted bool) bool { return !isWanted })
-	return slices.Sorted(maps.Keys(wanted))
 }
 
 func inWords(position string) string {

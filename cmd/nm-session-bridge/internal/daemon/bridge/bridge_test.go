@@ -53,7 +53,9 @@ func door(reading *observers.Reading) observers.Switch {
 		Name:      "door",
 		Positions: []observers.Position{{Name: "open", Targets: []string{"open.target"}}, {Name: "shut", Targets: []string{"shut.target"}}},
 		Sources:   []observers.Source{{ID: "org.example.Door"}},
-		Read:      func(observers.Snapshot) observers.Reading { return *reading },
+		Reader: func(observers.Policy) observers.Reader {
+			return func(observers.Snapshot) observers.Reading { return *reading }
+		},
 	}
 }
 
@@ -61,7 +63,7 @@ func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer) {
 	t := &targets{wanted: map[string]bool{}}
 	var log bytes.Buffer
 	reading := &observers.Reading{}
-	return New([]observers.Switch{door(reading)}, t, &sources{}, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
+	return New(observers.Switches{door(reading)}, observers.Policy{}, t, &sources{}, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
 }
 
 var facts = observers.Facts{Source: "org.example.Door"}

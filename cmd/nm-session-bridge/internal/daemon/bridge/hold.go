@@ -82,7 +82,7 @@ func (b *Bridge) Held() map[string]string {
 
 func (b *Bridge) find(name string) (*switchState, error) {
 	i := slices.IndexFunc(b.switches, func(s *switchState) bool { return s.Name == name })
-	isOff := slices.ContainsFunc(observers.Table(observers.Policy{}), func(s observers.Switch) bool { return s.Name == name })
+	_, isOff := observers.Table().Named(name)
 	switch {
 	case i < 0 && isOff:
 		return nil, fmt.Errorf("the switch %s is switched off by --switches=%s of nm-session-bridge.service; switch it on there (systemctl --user edit nm-session-bridge) and restart the service", name, strings.Join(b.names(), ","))
