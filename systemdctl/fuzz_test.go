@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
@@ -141,7 +142,7 @@ func (h *honest) serve() {
 		case "ListUnitsByNames":
 			h.list(call, h.states())
 		case "ListJobs":
-			h.answer(call, nil, []listedJob{})
+			h.answer(call, nil, []systemd.JobStatus{})
 		default:
 			unit := fmt.Sprint(call.Args[0])
 			h.answer(call, nil, jobPath(call))
@@ -322,15 +323,15 @@ func FuzzSignal(f *testing.F) {
 // FuzzAnswer has a manager answer anything to one of the calls that it gets at
 // any moment.
 func FuzzAnswer(f *testing.F) {
-	var listed []listedUnit
+	var listed []systemd.UnitStatus
 	for _, name := range []string{online, offline} {
-		listed = append(listed, listedUnit{Name: name, Load: "loaded", Active: "active", Sub: "active", Path: unitPath(name), JobPath: "/"})
+		listed = append(listed, systemd.UnitStatus{Name: name, LoadState: "loaded", ActiveState: "active", SubState: "active", Path: unitPath(name), JobPath: "/"})
 	}
 	for when := range moments {
 		for _, content := range []any{
 			listed, listed[:1], managerPath + "/job/41", "/job/41", uint32(41),
-			[]listedJob{{42, offline, "start", "waiting", managerPath + "/job/42", unitPath(offline)}},
-			[]listedJob{},
+			[]systemd.JobStatus{{Id: 42, Unit: offline, JobType: "start", Status: "waiting", JobPath: managerPath + "/job/42", UnitPath: unitPath(offline)}},
+			[]systemd.JobStatus{},
 		} {
 			signature, body := fakes.Encode(content)
 			f.Add(byte(when), byte(0), "", signature, body)
@@ -417,7 +418,7 @@ func FuzzFailed(f *testing.F) {
 		}
 		h := honestAt(t, moment{active: online, wanted: online, jobs: 2})
 		u := h.r.unit(online)
-		h.r.revive(u, u.activation, listedUnit{Name: failed, Path: unitPath(failed)})
+		h.r.revive(u, u.activation, systemd.UnitStatus{Name: failed, Path: unitPath(failed)})
 		calls, _ := h.asked()
 		h.answer(calls[0], answer.Err, answer.Body...)
 		calls, words := h.asked()

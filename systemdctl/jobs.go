@@ -1,7 +1,6 @@
 package systemdctl
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,17 +13,14 @@ const (
 	start = "start"
 	stop  = "stop"
 
-	// jobMode replaces a job that is still queued for the unit, so that a flip
-	// back cancels the way there (org.freedesktop.systemd1(5), StartUnit).
+	// jobMode replaces a job that is still queued for the unit, so that a switch
+	// that flips back cancels the job that it no longer needs
+	// (org.freedesktop.systemd1(5), StartUnit).
 	jobMode = "replace"
 
-	// callTimeout bounds one answer of the manager. Jobs take longer: their
-	// end is signalled, not answered.
-	callTimeout = 25 * time.Second
-
-	// leavingPause is how long a user manager that shuts down is left alone.
-	// It is gone before that, if it is.
-	leavingPause = 5 * time.Second
+	// exitPause is how long a user manager that shuts down is left alone. It
+	// needs less time to exit.
+	exitPause = 5 * time.Second
 )
 
 // job is a job that we asked for.
@@ -33,7 +29,7 @@ type job struct {
 	path dbus.ObjectPath // "" until the manager has answered
 	// answered is the place of the answer in the stream of messages.
 	answered dbus.Sequence
-	// ended holds jobs that ended before the answer told which one is ours.
+	// ended holds the jobs that ended before the answer told which one is ours.
 	ended map[dbus.ObjectPath]ending
 }
 
@@ -42,7 +38,7 @@ type ending struct {
 	result, active string
 }
 
-// ask asks the manager for a job; its end arrives as a signal.
+// ask asks the manager for a job, whose end arrives as a signal.
 func (r *Reconciler) ask(u *unit, verb string) {
 	method := managerInterface + ".StartUnit"
 	if verb == stop {
@@ -52,7 +48,7 @@ func (r *Reconciler) ask(u *unit, verb string) {
 	u.job = j
 	r.call(method, func(call *dbus.Call) {
 		if u.job == j {
-			r.asked(u, call)
+			r.takeJob(u, call)
 		}
 		r.checkWaiting()
 	}, u.name, jobMode)
@@ -61,8 +57,8 @@ func (r *Reconciler) ask(u *unit, verb string) {
 	}
 }
 
-// askConflicts asks what the start of a target stops, for the next time: the
-// property Conflicts (as) of org.freedesktop.systemd1(5).
+// askConflicts asks which units the start of a target stops, for the next time:
+// the property Conflicts (as) of org.freedesktop.systemd1(5).
 func (r *Reconciler) askConflicts(u *unit) {
 	listing := r.listing
 	r.callAt(u.path, propertiesInterface+".Get", func(call *dbus.Call) {
@@ -74,21 +70,21 @@ func (r *Reconciler) askConflicts(u *unit) {
 	}, unitInterface, "Conflicts")
 }
 
-// asked takes the answer to a job that was asked for.
-func (r *Reconciler) asked(u *unit, call *dbus.Call) {
-	path, err := givenPath(call)
+// takeJob takes the answer to a job that was asked for.
+func (r *Reconciler) takeJob(u *unit, call *dbus.Call) {
+	path, err := jobPathOf(call)
 	if err != nil {
 		r.refuse(u, err)
 		return
 	}
 	u.job.path, u.job.answered = path, call.ResponseSequence
-	r.note(path)
+	r.remember(path)
 	if end, ended := u.job.ended[path]; ended {
 		r.ended(u, end)
 	}
 }
 
-func givenPath(call *dbus.Call) (dbus.ObjectPath, error) {
+func jobPathOf(call *dbus.Call) (dbus.ObjectPath, error) {
 	if call.Err != nil {
 		return "", call.Err
 	}
@@ -100,24 +96,24 @@ func givenPath(call *dbus.Call) (dbus.ObjectPath, error) {
 	return "", fmt.Errorf("its answer is no job: %v", call.Body)
 }
 
-// refuse takes an error in place of a job.
+// refuse takes an error that the manager answered in place of a job.
 func (r *Reconciler) refuse(u *unit, err error) {
 	verb := u.job.verb
 	u.job = nil
 	var refusal dbus.Error
 	if !errors.As(err, &refusal) || refusal.Name == "org.freedesktop.DBus.Error.NoReply" {
-		// The manager is going, restarting or hanging; its state tells what
-		// became of the call.
+		// The manager is exiting, restarting or hanging; the targets' states
+		// will tell what became of the call.
 		r.log.Warn("the user manager did not answer; reading the targets anew", "target", u.name, "error", err)
 		r.listLater()
 		return
 	}
 	if refusal.Name == ManagerName+".TransactionIsDestructive" {
-		// A running exit.target does not let itself be undone, and nobody
-		// minds. It is seldom anything else; then trying again later helps.
+		// A running exit.target cannot be undone, and that is fine. It is seldom
+		// anything else; then a later try helps.
 		r.log.Info("the user manager is shutting down; leaving the targets to it")
-		r.leaving = true
-		r.later(leavingPause, r.list)
+		r.exiting = true
+		r.later(exitPause, r.list)
 		return
 	}
 	if verb == stop && !u.isActive() {
@@ -128,7 +124,7 @@ func (r *Reconciler) refuse(u *unit, err error) {
 		u.refused = refusal.Name // an error need not say more
 	}
 	r.log.Warn("cannot "+verb+" "+u.name+": "+u.refused, "target", u.name, "next", remedy(u))
-	r.reconcile() // what its start would have stopped
+	r.reconcile() // the start of this one would have stopped others
 }
 
 // jobRemoved takes the end of any job of a managed target
@@ -179,21 +175,21 @@ func (r *Reconciler) ended(u *unit, end ending) {
 	u.job = nil
 	switch {
 	case end.result == "canceled":
-		// Not by us: a job that replaces ours has taken its place here.
+		// Not by us: where we replace a job, u.job is the new one.
 		r.log.Info("something else has canceled the "+verb+" job of "+u.name, "target", u.name, "result", end.result, "next", remedy(u))
 		u.settled = true
 	case end.result != "done":
 		u.refused = "job result " + end.result
 		r.log.Warn("the "+verb+" job of "+u.name+" ended with result "+end.result, "target", u.name, "result", end.result, "next", remedy(u))
 	case verb == start && end.active != "active":
-		// systemd also calls a start done that a condition has skipped.
+		// systemd also calls a start "done" that a condition has skipped.
 		u.refused = "skipped by a condition"
 		r.log.Warn("the start job of "+u.name+" is done but the target is "+end.active, "target", u.name, "result", end.result, "next", remedy(u))
 	}
 	r.reconcile()
 }
 
-// remedy is what the user may do about a target that does not start or stop.
+// remedy returns a command that helps with a target that does not start or stop.
 func remedy(u *unit) string {
 	switch u.load {
 	case "not-found":
@@ -202,32 +198,4 @@ func remedy(u *unit) string {
 		return "systemctl --user unmask " + u.name
 	}
 	return "systemctl --user status " + u.name
-}
-
-// call sends a method call to the manager and has its answer passed to take on
-// the owner's goroutine.
-func (r *Reconciler) call(method string, take func(*dbus.Call), args ...any) {
-	r.callAt(managerPath, method, take, args...)
-}
-
-// callAt is call to another object of the manager's.
-func (r *Reconciler) callAt(path dbus.ObjectPath, method string, take func(*dbus.Call), args ...any) {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	call := r.manager.Go(ctx, path, method, args...)
-	go func() {
-		defer cancel()
-		select {
-		case <-call.Done:
-			r.post(func() { take(call) })
-		case <-r.done:
-		}
-	}()
-}
-
-// post has a function called on the owner's goroutine.
-func (r *Reconciler) post(f func()) {
-	select {
-	case r.replies <- f:
-	case <-r.done:
-	}
 }

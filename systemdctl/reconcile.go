@@ -1,5 +1,6 @@
 // Package systemdctl makes the user manager's targets equal the wanted ones,
-// and installs the units that this takes.
+// and installs the units that this takes. It uses go-systemd's types but not its
+// connections, which dial the bus twice and accept file descriptors.
 package systemdctl
 
 import (
@@ -8,100 +9,50 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/godbus/dbus/v5"
 )
 
+// Something else may start or stop a target fightCorrections times within
+// fightWindow, and is put right each time; after that the target is left alone
+// until the facts change.
 const (
-	// ManagerName is the user manager's name on the session bus
-	// (https://www.freedesktop.org/wiki/Software/systemd/dbus).
-	ManagerName = "org.freedesktop.systemd1"
-
-	managerPath         = dbus.ObjectPath("/org/freedesktop/systemd1")
-	managerInterface    = ManagerName + ".Manager"
-	unitInterface       = ManagerName + ".Unit"
-	propertiesInterface = "org.freedesktop.DBus.Properties"
-
-	// Something else may start or stop a target this often within
-	// fightWindow, and is put right; then it is let be until the facts change.
 	fightCorrections = 5
 	fightWindow      = 10 * time.Second
 )
 
-// Manager is the followed user manager, handed in by main.
-type Manager interface {
-	// Signals delivers in order what the manager signals, and each change of
-	// owner as a NameOwnerChanged signal; the first to arrive is one. One that
-	// names the present owner again says that signals were lost.
-	Signals() <-chan *dbus.Signal
-	// Go sends a method call without waiting for the answer; calls arrive in
-	// the order in which they were made.
-	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
-	// Listen asks the bus for the signals that a match rule describes until
-	// stop is called. Calls made after it are answered after the bus has taken
-	// the rule.
-	Listen(rule string) (stop func())
-}
-
 // Reconciler keeps the managed targets equal to the wanted ones. It has no
-// goroutine of its own: whoever owns it passes it the manager's signals and
-// replies, and no method blocks.
+// goroutine of its own: its owner passes it the manager's signals and replies,
+// and no method blocks.
 type Reconciler struct {
 	manager  Manager
-	patterns []string // of targets that come to be managed
+	patterns []string // of targets that become managed when they appear
 	log      *slog.Logger
 	replies  chan func()
 	done     <-chan struct{}
 
-	units      []*unit // in the order in which they are put right
-	owner      string  // the manager's unique name; "" while there is none
-	listed     bool    // whether the units' states have been read since it has
-	listing    int     // number of the latest reading; older ones are void
-	backoff    time.Duration
-	leaving    bool       // whether the manager has begun to exit
-	announced  bool       // whether its absence has been logged
-	given      []givenJob // the jobs that we were lately given
-	waiting    *waiting   // for jobs to finish, or nil
-	complained bool       // whether a signal of it that made no sense has been logged
-	yielded    bool       // whether something else has moved a target that yields
-	strays     []string   // targets found active of which nothing was said
-}
+	units   []*unit // in the order in which they are put right
+	owner   string  // the manager's unique name; "" while there is none
+	listed  bool    // whether this owner has told the units' states
+	listing int     // number of the latest reading; older ones are void
+	backoff time.Duration
+	exiting bool // whether the manager has begun to exit
 
-// unit is what is known of one managed target.
-type unit struct {
-	name    string
-	path    dbus.ObjectPath
-	yields  bool     // whether it stays where something else moves it
-	unheard []func() // end its match rules
+	recentJobs []recentJob
+	waiting    *waiting // for jobs to finish, or nil
+	yielded    bool     // whether something else has moved a target that yields
+	strays     []string // active targets that nobody has spoken of
 
-	load, active string          // "" until the manager has told
-	queued       dbus.ObjectPath // the manager's job for it, anyone's; "" where there is none
-	sequence     dbus.Sequence   // of the message that said so
-
-	managed bool // whether it is known whether the target is wanted
-	wanted  bool
-	settled bool        // whether it has been as wanted since it last became so
-	job     *job        // ours, until its end is known
-	refused string      // why starting or stopping it is not tried again
-	fixes   []time.Time // when it was put right after something else moved it
-	truce   bool        // whether that happened too often
-
-	activation int // counts how often it has settled
-
-	// conflicts are the units that its start stops; nil until the manager has
-	// told.
-	conflicts []string
+	absenceLogged  bool
+	nonsenseLogged bool // of this owner
 }
 
 // Managed says which targets are to be managed.
 type Managed struct {
 	// Targets are names.
 	Targets []string
-	// Patterns match the names of further targets, as glob(7) has it, which
-	// come to be managed once the manager has loaded them or they are wanted.
+	// Patterns match the names of further targets, as glob(7) has it. These
+	// become managed once the manager has loaded them or they are wanted.
 	Patterns []string
-	// Yielding are those of Targets that are not moved back where something
-	// else moves them.
+	// Yielding are those of Targets that stay where something else moves them.
 	Yielding []string
 }
 
@@ -118,21 +69,15 @@ func New(ctx context.Context, manager Manager, managed Managed, log *slog.Logger
 	return r
 }
 
-// Signals is where the manager's signals arrive; each is to be passed to
-// [Reconciler.Signal].
-func (r *Reconciler) Signals() <-chan *dbus.Signal {
-	return r.manager.Signals()
-}
-
 // Replies is where the manager's answers arrive; calling one takes it in.
 func (r *Reconciler) Replies() <-chan func() {
 	return r.replies
 }
 
-// Listed tells whether the states of the targets are known, or cannot be
+// Listed reports whether the states of the targets are known, or cannot be
 // because there is no user manager.
 func (r *Reconciler) Listed() bool {
-	return r.listed || r.announced
+	return r.listed || r.absenceLogged
 }
 
 // Active returns the managed targets that are active.
@@ -160,12 +105,13 @@ func (r *Reconciler) Strays() []string {
 	r.strays = nil
 	return slices.DeleteFunc(strays, func(name string) bool {
 		u := r.unit(name)
-		return u == nil || u.managed
+		return u == nil || u.decided
 	})
 }
 
-// Want says which targets are to be active and which are not; those it does
-// not name keep what was last said of them. Differences become jobs at once.
+// Want says which targets are to be active and which are not. Targets that it
+// does not name stay as they were wanted before. Differences become jobs at
+// once.
 func (r *Reconciler) Want(wanted map[string]bool) {
 	isNew := false
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
@@ -176,8 +122,8 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 		if u == nil {
 			continue
 		}
-		if !u.managed || u.wanted != wanted[name] {
-			u.managed, u.wanted, u.settled = true, wanted[name], false
+		if !u.decided || u.wanted != wanted[name] {
+			u.decided, u.wanted, u.settled = true, wanted[name], false
 		}
 		u.giveAnotherChance()
 	}
@@ -187,45 +133,27 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 	r.reconcile()
 }
 
-// StartAgain starts managed targets, also those that are active or about to be: their
-// start has the manager start what they want and what is not active.
+// StartAgain starts managed targets even if they are active or about to be, so
+// that the manager starts those units they want that are not active.
 func (r *Reconciler) StartAgain(targets []string) {
 	for _, name := range targets {
 		u := r.unit(name)
-		if u == nil || !r.listed || r.leaving {
+		if u == nil || !r.listed || r.exiting {
 			continue
 		}
-		u.managed, u.wanted, u.settled = true, true, false
+		u.decided, u.wanted, u.settled = true, true, false
 		u.giveAnotherChance()
 		r.ask(u, start)
 	}
 }
 
-// manage begins to manage one more target.
-func (r *Reconciler) manage(name string) *unit {
-	u := &unit{name: name, path: unitPath(name)}
-	r.units = append(r.units, u)
-	for _, rule := range rules(name) {
-		u.unheard = append(u.unheard, r.manager.Listen(rule))
-	}
-	return u
-}
-
-// forget ends the managing of a target.
-func (r *Reconciler) forget(u *unit) {
-	for _, stop := range u.unheard {
-		stop()
-	}
-	r.units = slices.DeleteFunc(r.units, func(other *unit) bool { return other == u })
-}
-
-// Progress tells of a set of targets whether their jobs are still on the way,
-// and otherwise why one of them could not be had.
+// Progress reports whether jobs for a set of targets are still on the way, and
+// otherwise why one of the targets could not be moved.
 func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem string) {
 	switch {
-	case r.leaving:
+	case r.exiting:
 		return false, "the user manager does not let its jobs be replaced"
-	case r.announced:
+	case r.absenceLogged:
 		return false, "there is no user manager"
 	}
 	for _, u := range r.units {
@@ -236,7 +164,7 @@ func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem st
 		switch {
 		case u.refused != "":
 			problem = u.name + ": " + u.refused
-		case u.truce:
+		case u.gaveUp:
 			problem = u.name + ": something else keeps moving it"
 		case !r.listed || u.load == "" || u.job != nil || u.isQueued() || u.isActive() != want:
 			pending = true
@@ -256,68 +184,26 @@ func (r *Reconciler) Reread() {
 	}
 }
 
-func (u *unit) giveAnotherChance() {
-	u.refused, u.truce, u.fixes = "", false, nil
-}
-
-// isManaged tells whether it is known whether the target is wanted, and how it
-// is.
-func (u *unit) isManaged() bool { return u.managed && u.load != "" }
-
-func (u *unit) isActive() bool { return u.active == "active" }
-
-func (u *unit) isQueued() bool { return u.queued != "" }
-
-// isToStart tells whether a start job is missing.
-func (u *unit) isToStart() bool {
-	return u.isManaged() && u.wanted && !u.mayBecomeActive() && !u.truce && u.refused == ""
-}
-
-// isStarting tells whether a start job of ours is on the way.
-func (u *unit) isStarting() bool { return u.job != nil && u.job.verb == start }
-
-// isStopping tells whether a stop job of ours is on the way.
-func (u *unit) isStopping() bool { return u.job != nil && u.job.verb == stop }
-
-// mayBecomeActive tells whether a unit is active or on its way to be. An
-// inactive target with a job is on its way up, held back by what it wants:
-// asking again for it would run that again.
-func (u *unit) mayBecomeActive() bool {
-	if u.job != nil {
-		return u.job.verb == start
-	}
-	return u.isActive() || u.isQueued()
-}
-
-func (r *Reconciler) unit(name string) *unit {
-	for _, u := range r.units {
-		if u.name == name {
-			return u
-		}
-	}
-	return nil
-}
-
-// reconcile asks for the jobs that are missing. What must not be active is
-// stopped first, in case two targets do not carry the Conflicts= they should;
-// where they are known to, the start of the one stops the other.
+// reconcile asks for the jobs that are missing. Targets that must not be active
+// are stopped first, in case two of them lack the Conflicts= that they should
+// have. Where they are known to conflict, starting one stops the other.
 func (r *Reconciler) reconcile() {
-	if !r.listed || r.leaving {
+	if !r.listed || r.exiting {
 		return
 	}
 	for _, u := range r.units {
-		// A job that something else has for a settled target may be a stop.
-		if u.isManaged() && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) {
+		// A settled target's job is somebody else's, and may be a stop.
+		if u.isDecided() && !u.wanted && u.mayBecomeActive() && (u.isActive() || !u.settled) {
 			r.putRight(u, stop)
 		}
 	}
 	for _, u := range r.units {
-		if u.isToStart() {
+		if u.needsStart() {
 			r.putRight(u, start)
 		}
 	}
 	for _, u := range r.units {
-		if u.isManaged() && !u.settled && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
+		if u.isDecided() && !u.settled && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
 			u.settled = true
 			if u.wanted {
 				r.reviveLater(u)
@@ -326,29 +212,29 @@ func (r *Reconciler) reconcile() {
 	}
 }
 
-// isStoppedByAStart tells whether a target conflicts with one that is being
-// started, or is to be.
+// isStoppedByAStart reports whether a target conflicts with one that is being
+// started, or is about to be.
 func (r *Reconciler) isStoppedByAStart(u *unit) bool {
 	return slices.ContainsFunc(r.units, func(other *unit) bool {
-		return (other.isStarting() || other.isToStart()) && slices.Contains(other.conflicts, u.name)
+		return (other.isStarting() || other.needsStart()) && slices.Contains(other.conflicts, u.name)
 	})
 }
 
 func (r *Reconciler) putRight(u *unit, verb string) {
-	if u.truce || u.refused != "" {
+	if u.gaveUp || u.refused != "" {
 		return
 	}
 	if u.settled && !r.correct(u) {
 		return
 	}
 	if verb == stop && r.isStoppedByAStart(u) {
-		u.job = nil // ours to start it, if there is one, is canceled
+		u.job = nil // a start job of ours, if there is one, is canceled
 		return
 	}
 	r.ask(u, verb)
 }
 
-// correct notes that something else has moved a settled target, and tells
+// correct notes that something else has moved a settled target, and reports
 // whether to move it back.
 func (r *Reconciler) correct(u *unit) bool {
 	if u.yields {
@@ -359,15 +245,15 @@ func (r *Reconciler) correct(u *unit) bool {
 	if u.wanted {
 		moved = "stopped"
 	}
-	u.fixes = slices.DeleteFunc(u.fixes, func(t time.Time) bool { return now.Sub(t) > fightWindow })
-	if len(u.fixes) >= fightCorrections {
-		u.truce = true
+	u.corrections = slices.DeleteFunc(u.corrections, func(t time.Time) bool { return now.Sub(t) > fightWindow })
+	if len(u.corrections) >= fightCorrections {
+		u.gaveUp = true
 		r.log.Warn("something else keeps moving "+u.name+"; leaving it alone until the next change of fact",
-			"target", u.name, "corrections", len(u.fixes), "next", "systemctl --user list-dependencies --reverse "+u.name)
-		r.reconcile() // what its start would have stopped
+			"target", u.name, "corrections", len(u.corrections), "next", "systemctl --user list-dependencies --reverse "+u.name)
+		r.reconcile() // the start of this one would have stopped others
 		return false
 	}
-	u.fixes = append(u.fixes, now)
+	u.corrections = append(u.corrections, now)
 	u.settled = false
 	r.log.Info("something else has "+moved+" "+u.name+"; putting it right", "target", u.name)
 	return true

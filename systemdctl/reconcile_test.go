@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -139,11 +140,11 @@ func (m *fakeManager) removed(unit string, job dbus.ObjectPath, result string) {
 
 func (m *fakeManager) list(call *dbus.Call, states map[string]string) {
 	m.t.Helper()
-	var units []listedUnit
+	var units []systemd.UnitStatus
 	for _, name := range slices.Sorted(maps.Keys(states)) {
-		u := listedUnit{Name: name, Load: "loaded", Active: states[name], Path: unitPath(name), JobPath: "/"}
-		if u.Active == "queued" {
-			u.Active, u.JobID, u.JobPath = "inactive", 7, "/job/7"
+		u := systemd.UnitStatus{Name: name, LoadState: "loaded", ActiveState: states[name], Path: unitPath(name), JobPath: "/"}
+		if u.ActiveState == "queued" {
+			u.ActiveState, u.JobId, u.JobPath = "inactive", 7, "/job/7"
 		}
 		units = append(units, u)
 	}
@@ -501,7 +502,7 @@ func TestAFightIsEndedAndTakenUpWithTheNextFact(t *testing.T) {
 	}
 	m.wants("")
 	if said := strings.Count(m.log.String(), "something else keeps moving"); said != 1 {
-		t.Errorf("the truce was told %d times", said)
+		t.Errorf("giving up was told %d times", said)
 	}
 	m.r.Want(wantOffline)
 	m.wants("StartUnit " + offline)

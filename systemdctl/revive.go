@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -43,13 +44,13 @@ func (r *Reconciler) reviveLater(u *unit) {
 
 // isStill tells whether a target has not moved since an activation.
 func (r *Reconciler) isStill(u *unit, activation int) bool {
-	return u.activation == activation && u.settled && u.wanted && u.isActive() && r.listed && !r.leaving
+	return u.activation == activation && u.settled && u.wanted && u.isActive() && r.listed && !r.exiting
 }
 
 // findLimited finds the failed services.
 func (r *Reconciler) findLimited(u *unit, activation int) {
 	r.call(managerInterface+".ListUnitsByPatterns", func(call *dbus.Call) {
-		var failed []listedUnit
+		var failed []systemd.UnitStatus
 		if err := call.Store(&failed); err != nil || !r.isStill(u, activation) {
 			return // a manager that does not tell is reloading or going
 		}
@@ -62,7 +63,7 @@ func (r *Reconciler) findLimited(u *unit, activation int) {
 // revive starts a failed service once more if the target wants it and the start
 // limit kept it from starting. A service that its user stopped has not failed,
 // and one that failed by itself says so: both stay as they are.
-func (r *Reconciler) revive(u *unit, activation int, failed listedUnit) {
+func (r *Reconciler) revive(u *unit, activation int, failed systemd.UnitStatus) {
 	r.callAt(failed.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
 		service, ok := limitedService(call)
 		wanted := slices.Contains(service.WantedBy, u.name) || slices.Contains(service.RequiredBy, u.name)

@@ -6,21 +6,23 @@ import (
 	"strings"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 )
 
 const (
-	// anyJobRemoved is the match rule for the ends of all jobs. It is only in
-	// force while they are waited for.
+	// anyJobRemoved is the match rule for the ends of all jobs. It is in force
+	// only while a wait is on.
 	anyJobRemoved = "type='signal',sender='" + ManagerName + "',path='" + string(managerPath) +
 		"',interface='" + managerInterface + "',member='JobRemoved'"
 
-	// A job that we were given longer before a wait has nothing to do with it.
+	// recently is how old a job of ours may be when a wait begins for the wait to
+	// include it. Older jobs have nothing to do with it.
 	recently = 3 * time.Second
 )
 
-// givenJob is a job that the manager has given us.
-type givenJob struct {
+// recentJob is a job that the manager has lately given us.
+type recentJob struct {
 	id uint32
 	at time.Time
 }
@@ -30,19 +32,19 @@ type waiting struct {
 	done       func()
 	stop       func() // ends the match rule
 	asking     bool   // whether the manager has been asked for its jobs
-	again      bool   // whether it is to be asked once more
+	askAgain   bool   // whether it is to be asked once more
 	since      uint32 // the first job that is waited for; 0 while there is none
 	unfinished []string
 }
 
-// AwaitJobs calls done, on the owner's goroutine, once no job is left of those
-// that our latest jobs have brought about: the units that a target wants and
-// whatever those start, also where they order themselves after the target. It
-// replaces an earlier wait.
+// AwaitJobs calls done, on the owner's goroutine, once all jobs have ended that
+// our latest jobs have brought about: those of the units that a target wants and
+// of whatever these start, even if they are ordered after the target. It replaces
+// an earlier wait.
 func (r *Reconciler) AwaitJobs(done func()) {
 	r.StopWaiting()
 	r.waiting = &waiting{done: done, stop: r.manager.Listen(anyJobRemoved)}
-	for _, g := range r.given {
+	for _, g := range r.recentJobs {
 		if time.Since(g.at) < recently {
 			r.waiting.include(g.id)
 		}
@@ -50,7 +52,7 @@ func (r *Reconciler) AwaitJobs(done func()) {
 	r.checkWaiting()
 }
 
-// include has a job, and all that come after it, waited for.
+// include extends the wait to a job and all that come after it.
 func (w *waiting) include(id uint32) {
 	if w.since == 0 || id < w.since {
 		w.since = id
@@ -65,7 +67,7 @@ func (r *Reconciler) StopWaiting() {
 	}
 }
 
-// Unfinished returns the units whose jobs are waited for, as last heard.
+// Unfinished returns the units whose jobs the wait is for, as last heard.
 func (r *Reconciler) Unfinished() []string {
 	if r.waiting == nil {
 		return nil
@@ -73,28 +75,29 @@ func (r *Reconciler) Unfinished() []string {
 	return r.waiting.unfinished
 }
 
-// note remembers a job that we were given.
-func (r *Reconciler) note(path dbus.ObjectPath) {
+// remember keeps a job that we were given.
+func (r *Reconciler) remember(path dbus.ObjectPath) {
 	id, err := strconv.ParseUint(string(path)[strings.LastIndexByte(string(path), '/')+1:], 10, 32)
 	if err != nil {
 		return
 	}
 	now := time.Now()
-	r.given = slices.DeleteFunc(r.given, func(g givenJob) bool { return now.Sub(g.at) > recently })
-	r.given = append(r.given, givenJob{uint32(id), now})
+	r.recentJobs = slices.DeleteFunc(r.recentJobs, func(g recentJob) bool { return now.Sub(g.at) > recently })
+	r.recentJobs = append(r.recentJobs, recentJob{uint32(id), now})
 	if r.waiting != nil {
 		r.waiting.include(uint32(id))
 	}
 }
 
-// checkWaiting finds out whether what is waited for has finished.
+// checkWaiting finds out whether the wait is over. It cannot be before the
+// manager has told which jobs are ours.
 func (r *Reconciler) checkWaiting() {
 	w := r.waiting
 	if w == nil || slices.ContainsFunc(r.units, func(u *unit) bool { return u.job != nil && u.job.path == "" }) {
 		return
 	}
 	if w.asking {
-		w.again = true
+		w.askAgain = true
 		return
 	}
 	w.asking = true
@@ -105,35 +108,28 @@ func (r *Reconciler) checkWaiting() {
 	})
 }
 
-// listedJob is an element of ListJobs' answer (org.freedesktop.systemd1(5)).
-type listedJob struct {
-	ID                uint32
-	Unit, Type, State string
-	Path, UnitPath    dbus.ObjectPath
-}
-
 // takeJobs looks for jobs that came with ours or after them: the manager numbers
-// jobs in the order in which they come.
+// jobs in the order in which it makes them.
 func (r *Reconciler) takeJobs(call *dbus.Call) {
 	w := r.waiting
 	w.asking = false
-	var jobs []listedJob
+	var jobs []systemd.JobStatus
 	err := call.Store(&jobs)
-	if err == nil && w.again {
-		w.again = false
+	if err == nil && w.askAgain {
+		w.askAgain = false
 		r.checkWaiting()
 		return
 	}
 	w.unfinished = nil
 	for _, job := range jobs {
-		if w.since != 0 && job.ID >= w.since {
+		if w.since != 0 && job.Id >= w.since {
 			w.unfinished = append(w.unfinished, job.Unit)
 		}
 	}
 	if len(w.unfinished) > 0 {
 		return
 	}
-	// A manager that does not tell is not waited for either.
+	// An error ends the wait, too: there is nothing to go by.
 	r.StopWaiting()
 	w.done()
 }

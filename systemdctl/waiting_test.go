@@ -6,15 +6,16 @@ import (
 	"testing"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 )
 
 // jobs answers the question which jobs there are.
 func (m *fakeManager) jobs(units map[uint32]string) {
 	m.t.Helper()
-	listed := []listedJob{}
+	listed := []systemd.JobStatus{}
 	for id, unit := range units {
-		listed = append(listed, listedJob{ID: id, Unit: unit})
+		listed = append(listed, systemd.JobStatus{Id: id, Unit: unit})
 	}
 	m.answer(m.wants("ListJobs")[0], nil, listed)
 }
@@ -32,8 +33,8 @@ func TestJobsAreAwaitedUntilNoneOfOursIsLeft(t *testing.T) {
 	if unfinished := m.r.Unfinished(); finished || len(unfinished) != 2 || slices.Contains(unfinished, "backup.service") {
 		t.Fatalf("unfinished: %v", unfinished)
 	}
-	for i := range m.r.given {
-		m.r.given[i].at = m.r.given[i].at.Add(-time.Hour) // however long it takes
+	for i := range m.r.recentJobs {
+		m.r.recentJobs[i].at = m.r.recentJobs[i].at.Add(-time.Hour) // however long it takes
 	}
 	m.is(online, "active", "")
 	m.removed(online, "/org/freedesktop/systemd1/job/20", "done")

@@ -1,0 +1,219 @@
+package systemdctl
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	// ManagerName is the user manager's name on the session bus
+	// (https://www.freedesktop.org/wiki/Software/systemd/dbus).
+	ManagerName = "org.freedesktop.systemd1"
+
+	managerPath         = dbus.ObjectPath("/org/freedesktop/systemd1")
+	managerInterface    = ManagerName + ".Manager"
+	unitInterface       = ManagerName + ".Unit"
+	propertiesInterface = "org.freedesktop.DBus.Properties"
+
+	// absencePatience is how long the log says nothing about a missing user
+	// manager.
+	absencePatience = 5 * time.Second
+
+	// callTimeout bounds one answer of the manager. Jobs take longer: their
+	// end is signalled, not answered.
+	callTimeout = 25 * time.Second
+)
+
+// Manager is the followed user manager, handed in by main.
+type Manager interface {
+	// Signals delivers in order what the manager signals, and each change of
+	// owner as a NameOwnerChanged signal; the first to arrive is one. One that
+	// names the present owner again says that signals were lost.
+	Signals() <-chan *dbus.Signal
+	// Go sends a method call without waiting for the answer; calls arrive in
+	// the order in which they were made.
+	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
+	// Listen asks the bus for the signals that a match rule describes until
+	// stop is called. Calls made after it are answered after the bus has taken
+	// the rule.
+	Listen(rule string) (stop func())
+}
+
+// Matches returns the match rules for what the user manager says about itself:
+// its reloads. A [Reconciler] listens to what it says about the targets.
+func Matches() [][]dbus.MatchOption {
+	return [][]dbus.MatchOption{{
+		dbus.WithMatchSender(ManagerName),
+		dbus.WithMatchObjectPath(managerPath),
+		dbus.WithMatchInterface(managerInterface),
+		dbus.WithMatchMember("Reloading"),
+	}}
+}
+
+// rules returns the match rules for what the user manager says about a target:
+// its state and the ends of its jobs. A unit's name never contains a quote.
+func rules(name string) []string {
+	const sender = "type='signal',sender='" + ManagerName + "',"
+	return []string{
+		sender + "path='" + string(unitPath(name)) + "',interface='" + propertiesInterface + "',member='PropertiesChanged',arg0='" + unitInterface + "'",
+		sender + "path='" + string(managerPath) + "',interface='" + managerInterface + "',member='JobRemoved',arg2='" + name + "'",
+	}
+}
+
+// newUnits is the match rule for the units that the user manager loads. It
+// covers all of them: match rules know no patterns.
+const newUnits = "type='signal',sender='" + ManagerName + "',path='" + string(managerPath) + "',interface='" + managerInterface + "',member='UnitNew'"
+
+// unitPath returns a unit's object path.
+func unitPath(name string) dbus.ObjectPath {
+	return managerPath + "/unit/" + dbus.ObjectPath(systemd.PathBusEscape(name))
+}
+
+// Signals is where the manager's signals arrive; each is to be passed to
+// [Reconciler.Signal].
+func (r *Reconciler) Signals() <-chan *dbus.Signal {
+	return r.manager.Signals()
+}
+
+// Signal takes one signal of the manager, and reports whether it has to do with
+// the targets.
+func (r *Reconciler) Signal(signal *dbus.Signal) bool {
+	switch signal.Name {
+	case "org.freedesktop.DBus.NameOwnerChanged":
+		owner, _ := signal.Body[2].(string)
+		r.ownerChanged(owner)
+	case managerInterface + ".Reloading":
+		r.reloading(signal)
+	case managerInterface + ".JobRemoved":
+		r.jobRemoved(signal)
+	case managerInterface + ".UnitNew":
+		return r.unitNew(signal)
+	case propertiesInterface + ".PropertiesChanged":
+		r.propertiesChanged(signal)
+	}
+	return true
+}
+
+// ownerChanged starts afresh with a new manager. A manager that re-executes
+// itself changes its unique name and never answers the calls in flight.
+func (r *Reconciler) ownerChanged(owner string) {
+	if owner == r.owner && owner != "" {
+		r.list() // signals were lost
+		return
+	}
+	r.owner, r.listed, r.exiting, r.nonsenseLogged = owner, false, false, false
+	r.listing++
+	for _, u := range r.units {
+		u.job, u.refused = nil, ""
+	}
+	if owner == "" {
+		r.later(absencePatience, r.logAbsence)
+		return
+	}
+	if r.absenceLogged {
+		r.absenceLogged = false
+		r.log.Info("the systemd user manager is there")
+	}
+	r.backoff = firstRetry
+	// Without a subscriber the manager does not signal the states of units. An
+	// error means that this connection is subscribed already, or that the
+	// manager has gone again.
+	r.call(managerInterface+".Subscribe", func(*dbus.Call) {})
+	r.list()
+}
+
+// logAbsence says that there is no user manager. At a login the first client of
+// the session bus may be there before the manager itself.
+func (r *Reconciler) logAbsence() {
+	r.absenceLogged = true
+	r.log.Warn("there is no systemd user manager on the session bus; waiting for one", "next", "loginctl user-status")
+}
+
+// reloading takes the end of a reload: units may have come, gone or been
+// mended. A unit that could not be loaded is tried again once it can be
+// (Reloading(b active), org.freedesktop.systemd1(5)).
+func (r *Reconciler) reloading(signal *dbus.Signal) {
+	var active bool
+	if err := dbus.Store(signal.Body, &active); err != nil || active {
+		return
+	}
+	for _, u := range r.units {
+		if u.load == "loaded" {
+			u.refused = ""
+		}
+	}
+	r.list()
+}
+
+// unitNew takes the name of a unit that the manager has loaded, as it does
+// before it starts one (UnitNew(s id, o unit), org.freedesktop.systemd1(5)), and
+// reports whether it is a target to manage from now on.
+func (r *Reconciler) unitNew(signal *dbus.Signal) bool {
+	var name string
+	isString := false
+	if len(signal.Body) == 2 {
+		name, isString = signal.Body[0].(string)
+	}
+	switch {
+	case !isString:
+		r.nonsense(signal, errors.New("it names no unit"))
+	case r.unit(name) == nil && r.isPatterned(name):
+		r.manage(name)
+		r.list()
+	default:
+		return false
+	}
+	return true
+}
+
+// isPatterned reports whether a name matches a pattern of managed targets.
+func (r *Reconciler) isPatterned(name string) bool {
+	return slices.ContainsFunc(r.patterns, func(pattern string) bool {
+		matched, _ := path.Match(pattern, name) // an error means that the pattern is wrong
+		return matched
+	})
+}
+
+// nonsense reads the states anew after a signal that cannot be understood. It
+// logs the first of each manager only: one that talks nonsense does so often.
+func (r *Reconciler) nonsense(signal *dbus.Signal, err error) {
+	if !r.nonsenseLogged {
+		r.nonsenseLogged = true
+		r.log.Warn("reading the targets anew: a signal of the user manager made no sense", "signal", signal.Name, "path", signal.Path, "error", err)
+	}
+	r.list()
+}
+
+// call sends a method call to the manager and passes its answer to take on the
+// owner's goroutine.
+func (r *Reconciler) call(method string, take func(*dbus.Call), args ...any) {
+	r.callAt(managerPath, method, take, args...)
+}
+
+// callAt is call for another object of the manager.
+func (r *Reconciler) callAt(path dbus.ObjectPath, method string, take func(*dbus.Call), args ...any) {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	call := r.manager.Go(ctx, path, method, args...)
+	go func() {
+		defer cancel()
+		select {
+		case <-call.Done:
+			r.post(func() { take(call) })
+		case <-r.done:
+		}
+	}()
+}
+
+// post has a function called on the owner's goroutine.
+func (r *Reconciler) post(f func()) {
+	select {
+	case r.replies <- f:
+	case <-r.done:
+	}
+}
