@@ -104,18 +104,18 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 
 	units := systemdctl.New(ctx, manager, managed(switches), log)
 	posted := make(chan func())
-	joint := bridge.New(switches, options.policy, units, byID, log)
+	b := bridge.New(switches, options.policy, units, byID, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
 	if err != nil {
 		log.Warn(err.Error())
 	}
-	served, err := api.Serve(ctx, session, introspection, observers.Table().Names(), keeper{joint, store}, posted)
+	served, err := api.Serve(ctx, session, introspection, observers.Table().Names(), savingControl{b, store}, posted)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	loop := &bridge.Loop{
-		Bridge:      joint,
+		Bridge:      b,
 		Units:       units,
 		Observers:   slices.Collect(maps.Values(byID)),
 		Delays:      delays(switches, units, posted, log),
@@ -147,30 +147,30 @@ func (w observersByID) Demand(source string, need observers.Need) { w[source].De
 // Forget implements [bridge.Sources].
 func (w observersByID) Forget(source string) { w[source].Forget() }
 
-// keeper remembers what the bus has the bridge hold.
-type keeper struct {
+// savingControl remembers what the bus has the bridge hold.
+type savingControl struct {
 	*bridge.Bridge
 	store overrides.Store
 }
 
 // Hold implements [api.Control].
-func (k keeper) Hold(now time.Time, name, position string) error {
-	if err := k.Bridge.Hold(now, name, position); err != nil {
+func (c savingControl) Hold(now time.Time, name, position string) error {
+	if err := c.Bridge.Hold(now, name, position); err != nil {
 		return err
 	}
-	return k.save()
+	return c.save()
 }
 
 // Release implements [api.Control].
-func (k keeper) Release(now time.Time, name string) error {
-	if err := k.Bridge.Release(now, name); err != nil {
+func (c savingControl) Release(now time.Time, name string) error {
+	if err := c.Bridge.Release(now, name); err != nil {
 		return err
 	}
-	return k.save()
+	return c.save()
 }
 
-func (k keeper) save() error {
-	if err := k.store.Save(k.Held()); err != nil {
+func (c savingControl) save() error {
+	if err := c.store.Save(c.Held()); err != nil {
 		return api.Failure{Err: fmt.Errorf("it is so now, but will not be after a restart of nm-session-bridge: %w", err)}
 	}
 	return nil

@@ -4,20 +4,12 @@ package bridge
 
 import (
 	"log/slog"
-	"maps"
-	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
-
-// patience is how long a transition may take before the log tells of it all the
-// same: a target waits for every oneshot that it wants.
-const patience = time.Minute
 
 // Targets is what the bridge needs of the side that starts and stops targets.
 type Targets interface {
@@ -65,19 +57,12 @@ type switchState struct {
 	// request is the latest that was heeded.
 	request dbus.Sequence
 
-	hold     *string // the position that the user holds it in, or nil
-	position string
-	known    bool      // whether it has got a position yet
-	because  string    // why it has this position
-	since    time.Time // when it came into its position; zero if before us
-	moving   *transition
-}
-
-// transition is a change of position whose targets are being put right.
-type transition struct {
-	from, to, reason string
-	wanted           map[string]bool
-	began            time.Time
+	heldIn     *string // the position that the user holds it in, or nil
+	position   string
+	known      bool      // whether it has got a position yet
+	cause      string    // why it has this position
+	since      time.Time // when it came into its position; zero if before us
+	transition *transition
 }
 
 // New returns a bridge for the given switches, which are read by a policy.
@@ -105,14 +90,14 @@ func (b *Bridge) Adopt() {
 	b.changed = true
 }
 
-// Yield has the switches that do so follow their targets, which something else
+// followTargets has the switches that do so follow their targets, which something else
 // has moved.
-func (b *Bridge) Yield(now time.Time) {
+func (b *Bridge) followTargets(now time.Time) {
 	for _, s := range b.switches {
 		position, found := s.PositionOf(b.targets.Active())
 		switch {
 		case !s.Yields || !s.known:
-		case s.hold != nil:
+		case s.heldIn != nil:
 			b.targets.Want(s.Targets(s.position))
 		case found && position != s.position:
 			s.damper.Adopt(position)
@@ -124,9 +109,9 @@ func (b *Bridge) Yield(now time.Time) {
 	}
 }
 
-// Expel stops targets of a set that something else has started, once it is
+// stopStrays stops targets of a set that something else has started, once it is
 // known which are to be active.
-func (b *Bridge) Expel(strays []string) {
+func (b *Bridge) stopStrays(strays []string) {
 	for _, target := range strays {
 		for _, s := range b.switches {
 			_, isOurs := s.Template.Instance(target)
@@ -147,7 +132,7 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 		}
 		reading, from := b.read(now, s), s.position
 		b.move(now, s)
-		b.heed(s, reading, from)
+		b.handleRequest(s, reading, from)
 	}
 	b.changed = true
 	b.tellDemands()
@@ -165,10 +150,10 @@ func (b *Bridge) read(now time.Time, s *switchState) observers.Reading {
 	return reading
 }
 
-// heed does what is asked for anew of a switch that was in a position before. A
+// handleRequest does what is asked for anew of a switch that was in a position before. A
 // locker that has ended without a word leaves its target active, and is to start
 // the next time all the same.
-func (b *Bridge) heed(s *switchState, reading observers.Reading, from string) {
+func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from string) {
 	if reading.Request <= s.request {
 		return
 	}
@@ -234,8 +219,8 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 		if t, pending := s.damper.Due(); pending {
 			sooner(t)
 		}
-		if s.moving != nil {
-			sooner(s.moving.began.Add(patience))
+		if s.transition != nil {
+			sooner(s.transition.began.Add(longTransition))
 		}
 	}
 	return due, waiting
@@ -254,96 +239,6 @@ func (b *Bridge) Heard() bool {
 	return true
 }
 
-// Settle logs the transitions whose targets have got where they are to be, and
-// those that take too long.
-func (b *Bridge) Settle(now time.Time) {
-	for _, s := range b.switches {
-		if s.moving == nil {
-			continue
-		}
-		pending, result := b.targets.Progress(s.moving.wanted)
-		if pending && now.Before(s.moving.began.Add(patience)) {
-			continue
-		}
-		if pending {
-			result = "still waiting for what the targets want; see systemctl --user list-jobs"
-		}
-		b.report(now, s, result)
-	}
-}
-
-// Announce logs the positions that a new bridge begins with.
-func (b *Bridge) Announce() {
-	positions := make([]any, 0, 2*len(b.switches))
-	for _, s := range b.switches {
-		positions = append(positions, s.Name, inWords(s.position))
-	}
-	b.log.Info("observing", positions...)
-}
-
-// longestStatus is how many bytes the status may have of each switch. The
-// service manager ignores messages of more than 4096 (NOTIFY_BUFFER_MAX in
-// systemd's src/core/manager.c).
-const longestStatus = 300
-
-// Status says the present positions in words, in one line.
-func (b *Bridge) Status() string {
-	words := make([]string, 0, len(b.switches))
-	for _, s := range b.switches {
-		words = append(words, oneLine(s.status(b.targets)))
-	}
-	return strings.Join(words, ", ")
-}
-
-// oneLine makes words fit for the status.
-func oneLine(words string) string {
-	words = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, words)
-	if len(words) <= longestStatus {
-		return words
-	}
-	return strings.ToValidUTF8(words[:longestStatus], "") + "…"
-}
-
-func (s *switchState) status(targets Targets) string {
-	words := s.Name + " " + inWords(s.position)
-	if _, problem := targets.Progress(s.Targets(s.position)); s.known && problem != "" {
-		return words + " (" + problem + ")"
-	}
-	switch doubt := s.doubt(); {
-	case s.hold != nil:
-		words += " (" + heldByHand + ")"
-	case doubt != "":
-		words += " (in doubt: " + doubt + ")"
-	case s.position == observers.Unknown && s.reason != "":
-		words += " (" + s.reason + ")"
-	case s.origin.Source != "":
-		words += " (" + s.origin.Source + ")"
-	}
-	return words
-}
-
-// doubt tells why the position may soon be another one, or nothing.
-func (s *switchState) doubt() string {
-	if s.damper.Pending() == nil || s.position == observers.Unknown {
-		return ""
-	}
-	return s.reason
-}
-
-// why tells what put the switch into its position. Of one that it had from the
-// beginning, or that nothing has given it yet, what is read now tells it.
-func (s *switchState) why() string {
-	if s.because == "" && s.hold == nil && s.doubt() == "" {
-		return s.reason
-	}
-	return s.because
-}
-
 func (s *switchState) readsFrom(id string) bool {
 	for _, source := range s.Sources {
 		if source.ID == id {
@@ -351,78 +246,4 @@ func (s *switchState) readsFrom(id string) bool {
 		}
 	}
 	return false
-}
-
-// move takes the reading that is due, if one is.
-func (b *Bridge) move(now time.Time, s *switchState) {
-	from, _ := s.damper.Present()
-	reading, moved := s.damper.Take(now)
-	if !moved {
-		return
-	}
-	b.changed = true
-	if s.Delays != "" && from == s.During {
-		b.stale = true
-	}
-	if s.hold == nil {
-		b.enter(now, s, reading.Position, reading.Reason)
-	}
-}
-
-// enter puts a switch into a position.
-func (b *Bridge) enter(now time.Time, s *switchState, position, reason string) {
-	if s.moving != nil {
-		b.report(now, s, "superseded")
-	}
-	s.moving = &transition{
-		from: s.position, to: position, reason: reason,
-		wanted: s.change(position, b.targets.Active()), began: now,
-	}
-	s.position, s.known, s.because, s.since = position, true, reason, now
-	b.changed = true
-	b.entered = append(b.entered, Transition{s.Name, inWords(s.moving.from), inWords(position), reason})
-	b.targets.Want(s.moving.wanted)
-	if position != observers.Unknown && position == s.During {
-		b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
-			return !slices.Contains(b.targets.Active(), target)
-		}))
-	}
-}
-
-// change returns, for each target that matters, whether it is to be active in a
-// position: of a set also those that no longer are.
-func (s *switchState) change(position string, active []string) map[string]bool {
-	wanted := s.Targets(position)
-	for _, target := range append(slices.Collect(maps.Keys(s.Targets(s.position))), active...) {
-		_, isOurs := s.Template.Instance(target)
-		if isOurs && !wanted[target] {
-			wanted[target] = false
-		}
-	}
-	return wanted
-}
-
-// report logs a transition, with the result where its targets did not all get
-// there.
-func (b *Bridge) report(now time.Time, s *switchState, result string) {
-	t := s.moving
-	s.moving = nil
-	attributes := []any{
-		"switch", s.Name,
-		"from", inWords(t.from), "to", inWords(t.to),
-		"reason", t.reason,
-		"targets", strings.Join(s.TargetsIn(t.to), " "),
-		"duration", now.Sub(t.began).Round(10 * time.Microsecond),
-	}
-	if result != "" {
-		attributes = append(attributes, "result", result)
-	}
-	b.log.Info(s.Name+" is "+inWords(t.to), attributes...)
-}
-
-func inWords(position string) string {
-	if position == observers.Unknown {
-		return "unknown"
-	}
-	return position
 }

@@ -21,7 +21,7 @@ func (b *Bridge) Hold(now time.Time, name, position string) error {
 	if err := s.Accepts(position); err != nil {
 		return err
 	}
-	s.hold = &position
+	s.heldIn = &position
 	b.changed = true
 	b.log.Info("the "+name+" is held "+position+" by hand", "switch", name)
 	if !s.known || s.position != position {
@@ -52,10 +52,10 @@ func (b *Bridge) Release(now time.Time, name string) error {
 	if err != nil {
 		return err
 	}
-	if s.hold == nil {
+	if s.heldIn == nil {
 		return nil
 	}
-	s.hold, s.because = nil, s.reason
+	s.heldIn, s.cause = nil, s.reason
 	b.changed = true
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if present, known := s.damper.Present(); known && present != s.position {
@@ -73,8 +73,8 @@ func (b *Bridge) Release(now time.Time, name string) error {
 func (b *Bridge) Held() map[string]string {
 	held := map[string]string{}
 	for _, s := range b.switches {
-		if s.hold != nil {
-			held[s.Name] = *s.hold
+		if s.heldIn != nil {
+			held[s.Name] = *s.heldIn
 		}
 	}
 	return held

@@ -90,7 +90,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-due.C:
 			if l.resting {
 				l.Rest()
-				l.arm(due, false)
+				l.setTimer(due, false)
 				continue
 			}
 			l.tick(time.Now())
@@ -109,23 +109,23 @@ func (l *Loop) Run(ctx context.Context) error {
 			l.adopted = true
 		}
 		if l.adopted && l.Units.Yielded() {
-			l.Bridge.Yield(time.Now())
+			l.Bridge.followTargets(time.Now())
 		}
 		if l.adopted {
-			l.Bridge.Expel(l.Units.Strays())
+			l.Bridge.stopStrays(l.Units.Strays())
 		}
 		if l.Bridge.Stale() {
 			l.reread()
 		}
 		l.Bridge.Settle(time.Now())
-		l.spread(ctx, time.Now(), isAsked)
-		l.arm(due, true)
+		l.tellNews(ctx, time.Now(), isAsked)
+		l.setTimer(due, true)
 	}
 }
 
-// arm sets the timer to what is due next, which may be to rest where that is
+// setTimer sets the timer to what is due next, which may be to rest where that is
 // long in coming.
-func (l *Loop) arm(due *time.Timer, mayRest bool) {
+func (l *Loop) setTimer(due *time.Timer, mayRest bool) {
 	at, waiting := l.nextDue()
 	rest := time.Now().Add(restAfter)
 	l.resting = mayRest && (!waiting || at.After(rest))
@@ -139,14 +139,14 @@ func (l *Loop) arm(due *time.Timer, mayRest bool) {
 	}
 }
 
-// spread has what is new told when it is time to. The delays come in between:
+// tellNews has what is new told when it is time to. The delays come in between:
 // they begin when the bridge is ready, and what becomes of their locks is news.
-func (l *Loop) spread(ctx context.Context, now time.Time, isAsked bool) {
+func (l *Loop) tellNews(ctx context.Context, now time.Time, isAsked bool) {
 	isDue := l.isNewsDue(now, isAsked)
 	if isDue {
-		l.tell()
+		l.tellManager()
 	}
-	l.follow(ctx)
+	l.followOperations(ctx)
 	if isDue {
 		l.publish()
 	}
@@ -174,8 +174,8 @@ func (l *Loop) tick(now time.Time) {
 	}
 }
 
-// follow tells each delay whether its operation is on its way.
-func (l *Loop) follow(ctx context.Context) {
+// followOperations tells each delay whether its operation is on its way.
+func (l *Loop) followOperations(ctx context.Context) {
 	if !l.ready {
 		return
 	}
@@ -205,9 +205,9 @@ func (l *Loop) reread() {
 	l.Units.Reread()
 }
 
-// tell keeps the service manager's view of the service true: ready once every
+// tellManager keeps the service manager's view of the service true: ready once every
 // service has been heard, and the positions in words.
-func (l *Loop) tell() {
+func (l *Loop) tellManager() {
 	status := l.Bridge.Status()
 	switch {
 	case !l.ready && l.adopted && l.Bridge.Heard():

@@ -20,7 +20,7 @@ func TestWhatBecomesOfALockIsToldWithTheRest(t *testing.T) {
 		Publish: func(view View, _ []Transition) { told = view },
 	}
 	b.Observe(time.Now(), facts) // of a logind that is gone
-	l.spread(t.Context(), time.Now(), true)
+	l.tellNews(t.Context(), time.Now(), true)
 	if got := told.Facts["sleep.lock"]; s.held != 0 || got != "not held" {
 		t.Errorf("the lock is told to be %q, and %d are held", got, s.held)
 	}

@@ -22,18 +22,6 @@ type SwitchView struct {
 	Name, Position, Reason string
 }
 
-// Transition is a change of a switch's position, in words.
-type Transition struct {
-	Switch, From, To, Reason string
-}
-
-// Entered returns the transitions since it was last asked.
-func (b *Bridge) Entered() []Transition {
-	entered := b.entered
-	b.entered = nil
-	return entered
-}
-
 // Changed tells whether the view has changed since it was last asked.
 func (b *Bridge) Changed() bool {
 	changed := b.changed

@@ -1,0 +1,87 @@
+package bridge
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// Announce logs the positions that a new bridge begins with.
+func (b *Bridge) Announce() {
+	positions := make([]any, 0, 2*len(b.switches))
+	for _, s := range b.switches {
+		positions = append(positions, s.Name, inWords(s.position))
+	}
+	b.log.Info("observing", positions...)
+}
+
+// longestStatus is how many bytes the status may have of each switch. The
+// service manager ignores messages of more than 4096 (NOTIFY_BUFFER_MAX in
+// systemd's src/core/manager.c).
+const longestStatus = 300
+
+// Status says the present positions in words, in one line.
+func (b *Bridge) Status() string {
+	words := make([]string, 0, len(b.switches))
+	for _, s := range b.switches {
+		words = append(words, oneLine(s.status(b.targets)))
+	}
+	return strings.Join(words, ", ")
+}
+
+// oneLine makes words fit for the status.
+func oneLine(words string) string {
+	words = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, words)
+	if len(words) <= longestStatus {
+		return words
+	}
+	return strings.ToValidUTF8(words[:longestStatus], "") + "…"
+}
+
+func (s *switchState) status(targets Targets) string {
+	words := s.Name + " " + inWords(s.position)
+	if _, problem := targets.Progress(s.Targets(s.position)); s.known && problem != "" {
+		return words + " (" + problem + ")"
+	}
+	switch doubt := s.doubt(); {
+	case s.heldIn != nil:
+		words += " (" + heldByHand + ")"
+	case doubt != "":
+		words += " (in doubt: " + doubt + ")"
+	case s.position == observers.Unknown && s.reason != "":
+		words += " (" + s.reason + ")"
+	case s.origin.Source != "":
+		words += " (" + s.origin.Source + ")"
+	}
+	return words
+}
+
+// doubt tells why the position may soon be another one, or nothing.
+func (s *switchState) doubt() string {
+	if s.damper.Pending() == nil || s.position == observers.Unknown {
+		return ""
+	}
+	return s.reason
+}
+
+// why tells what put the switch into its position. Of one that it had from the
+// beginning, or that nothing has given it yet, what is read now tells it.
+func (s *switchState) why() string {
+	if s.cause == "" && s.heldIn == nil && s.doubt() == "" {
+		return s.reason
+	}
+	return s.cause
+}
+
+func inWords(position string) string {
+	if position == observers.Unknown {
+		return "unknown"
+	}
+	return position
+}

@@ -1,0 +1,118 @@
+package bridge
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// longTransition is how long a transition may take before the log tells of it all the
+// same: a target waits for every oneshot that it wants.
+const longTransition = time.Minute
+
+// transition is a change of position whose targets are being put right.
+type transition struct {
+	from, to, reason string
+	wanted           map[string]bool
+	began            time.Time
+}
+
+// Settle logs the transitions whose targets have got where they are to be, and
+// those that take too long.
+func (b *Bridge) Settle(now time.Time) {
+	for _, s := range b.switches {
+		if s.transition == nil {
+			continue
+		}
+		pending, result := b.targets.Progress(s.transition.wanted)
+		if pending && now.Before(s.transition.began.Add(longTransition)) {
+			continue
+		}
+		if pending {
+			result = "still waiting for what the targets want; see systemctl --user list-jobs"
+		}
+		b.report(now, s, result)
+	}
+}
+
+// move takes the reading that is due, if one is.
+func (b *Bridge) move(now time.Time, s *switchState) {
+	from, _ := s.damper.Present()
+	reading, moved := s.damper.Take(now)
+	if !moved {
+		return
+	}
+	b.changed = true
+	if s.Delays != "" && from == s.During {
+		b.stale = true
+	}
+	if s.heldIn == nil {
+		b.enter(now, s, reading.Position, reading.Reason)
+	}
+}
+
+// enter puts a switch into a position.
+func (b *Bridge) enter(now time.Time, s *switchState, position, reason string) {
+	if s.transition != nil {
+		b.report(now, s, "superseded")
+	}
+	s.transition = &transition{
+		from: s.position, to: position, reason: reason,
+		wanted: s.change(position, b.targets.Active()), began: now,
+	}
+	s.position, s.known, s.cause, s.since = position, true, reason, now
+	b.changed = true
+	b.entered = append(b.entered, Transition{s.Name, inWords(s.transition.from), inWords(position), reason})
+	b.targets.Want(s.transition.wanted)
+	if position != observers.Unknown && position == s.During {
+		b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
+			return !slices.Contains(b.targets.Active(), target)
+		}))
+	}
+}
+
+// change returns, for each target that matters, whether it is to be active in a
+// position: of a set also those that no longer are.
+func (s *switchState) change(position string, active []string) map[string]bool {
+	wanted := s.Targets(position)
+	for _, target := range append(slices.Collect(maps.Keys(s.Targets(s.position))), active...) {
+		_, isOurs := s.Template.Instance(target)
+		if isOurs && !wanted[target] {
+			wanted[target] = false
+		}
+	}
+	return wanted
+}
+
+// report logs a transition, with the result where its targets did not all get
+// there.
+func (b *Bridge) report(now time.Time, s *switchState, result string) {
+	t := s.transition
+	s.transition = nil
+	attributes := []any{
+		"switch", s.Name,
+		"from", inWords(t.from), "to", inWords(t.to),
+		"reason", t.reason,
+		"targets", strings.Join(s.TargetsIn(t.to), " "),
+		"duration", now.Sub(t.began).Round(10 * time.Microsecond),
+	}
+	if result != "" {
+		attributes = append(attributes, "result", result)
+	}
+	b.log.Info(s.Name+" is "+inWords(t.to), attributes...)
+}
+
+// Transition is a change of a switch's position, in words.
+type Transition struct {
+	Switch, From, To, Reason string
+}
+
+// Entered returns the transitions since it was last asked.
+func (b *Bridge) Entered() []Transition {
+	entered := b.entered
+	b.entered = nil
+	return entered
+}
