@@ -299,10 +299,10 @@ func (s Switches) Choose(names []string) Switches {
 	return s.filter(func(one Switch) bool { return slices.Contains(names, one.Name) })
 }
 
-// Yielding returns the switches that follow their targets where something else
-// moves them.
-func (s Switches) Yielding() Switches {
-	return s.filter(func(one Switch) bool { return one.Yields })
+// Yielding returns the targets of the switches that follow them where something
+// else moves them.
+func (s Switches) Yielding() []string {
+	return s.filter(func(one Switch) bool { return one.Yields }).Targets()
 }
 
 func (s Switches) filter(keep func(Switch) bool) Switches {

@@ -49,10 +49,10 @@ func bindings() []string {
 // those that the manager knows.
 func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetState, error) {
 	var states []TargetState
-	targets := slices.Clone(managed.Targets)
-	if len(managed.Patterns) > 0 {
+	targets := managed.Targets()
+	if patterns := managed.Patterns(); len(patterns) > 0 {
 		var known []systemd.UnitStatus
-		call := conn.Object(ManagerName, managerPath).CallWithContext(ctx, managerInterface+".ListUnitsByPatterns", dbus.FlagNoAutoStart, []string{}, managed.Patterns)
+		call := conn.Object(ManagerName, managerPath).CallWithContext(ctx, managerInterface+".ListUnitsByPatterns", dbus.FlagNoAutoStart, []string{}, patterns)
 		if err := call.Store(&known); err != nil {
 			return nil, fmt.Errorf("asking the user manager for its targets: %w", err)
 		}

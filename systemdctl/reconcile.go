@@ -46,25 +46,25 @@ type Reconciler struct {
 }
 
 // Managed says which targets are to be managed.
-type Managed struct {
+type Managed interface {
 	// Targets are names.
-	Targets []string
+	Targets() []string
 	// Patterns match the names of further targets, as glob(7) has it. These
 	// become managed once the manager has loaded them or they are wanted.
-	Patterns []string
+	Patterns() []string
 	// Yielding are those of Targets that stay where something else moves them.
-	Yielding []string
+	Yielding() []string
 }
 
 // New returns a reconciler. It does nothing until its owner passes it the
 // manager's first signal. Answers are passed on until the context ends.
 func New(ctx context.Context, manager Manager, managed Managed, log *slog.Logger) *Reconciler {
-	r := &Reconciler{manager: manager, patterns: managed.Patterns, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
-	if len(managed.Patterns) > 0 {
+	r := &Reconciler{manager: manager, patterns: managed.Patterns(), log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
+	if len(r.patterns) > 0 {
 		manager.Listen(newUnits)
 	}
-	for _, name := range managed.Targets {
-		r.manage(name).yields = slices.Contains(managed.Yielding, name)
+	for _, name := range managed.Targets() {
+		r.manage(name).yields = slices.Contains(managed.Yielding(), name)
 	}
 	return r
 }

@@ -34,13 +34,20 @@ type fakeManager struct {
 
 const online, offline = "internet-online.target", "internet-offline.target"
 
+// targets are those that a test has managed.
+type targets struct{ names, patterns, yielding []string }
+
+func (t targets) Targets() []string  { return t.names }
+func (t targets) Patterns() []string { return t.patterns }
+func (t targets) Yielding() []string { return t.yielding }
+
 func newManager(t *testing.T) *fakeManager {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	m := &fakeManager{t: t, signals: make(chan *dbus.Signal)}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
-	m.r = New(ctx, m, Managed{Targets: []string{online, offline}}, log)
+	m.r = New(ctx, m, targets{names: []string{online, offline}}, log)
 	m.listening = 0 // to the targets it listens for good
 	return m
 }
@@ -535,7 +542,7 @@ func TestEachTargetIsMatchedByPathAndName(t *testing.T) {
 }
 
 // newManagerOf is a manager of targets of which some yield, and of a pattern.
-func newManagerOf(t *testing.T, managed Managed) *fakeManager {
+func newManagerOf(t *testing.T, managed targets) *fakeManager {
 	t.Helper()
 	m := newManager(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -545,7 +552,7 @@ func newManagerOf(t *testing.T, managed Managed) *fakeManager {
 }
 
 func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
-	m := newManagerOf(t, Managed{Targets: []string{online, offline}, Yielding: []string{online, offline}})
+	m := newManagerOf(t, targets{names: []string{online, offline}, yielding: []string{online, offline}})
 	m.begin(map[string]string{online: "active", offline: "inactive"})
 	m.r.Want(wantOnline)
 	m.wants("")
@@ -566,7 +573,7 @@ func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
 }
 
 func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
-	m := newManagerOf(t, Managed{Targets: []string{online, offline}, Yielding: []string{online, offline}})
+	m := newManagerOf(t, targets{names: []string{online, offline}, yielding: []string{online, offline}})
 	m.r.StartAgain([]string{online})
 	m.wants("") // there is no manager yet
 	m.begin(isOnline)
@@ -592,7 +599,7 @@ func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
 
 func TestInstancesComeToBeManaged(t *testing.T) {
 	const home, work, lab = "connection@home.target", "connection@work.target", "connection@lab.target"
-	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
+	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})
 	m.owner(":1.1")
 	calls := m.wants("Subscribe, ListUnitsByPatterns []")
 	m.answer(calls[0], nil)
@@ -612,7 +619,7 @@ func TestInstancesComeToBeManaged(t *testing.T) {
 // right like all others.
 func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
 	const home, moon = "connection@home.target", "connection@moon.target"
-	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
+	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})
 	m.owner(":1.1")
 	m.list(m.wants("Subscribe, ListUnitsByPatterns []")[1], map[string]string{home: "inactive"})
 	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "inactive"})
@@ -655,7 +662,7 @@ func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
 
 func TestAManagerThatIsNotThereIsNotAskedForItsTargets(t *testing.T) {
 	const home = "connection@home.target"
-	m := newManagerOf(t, Managed{Patterns: []string{"connection@*.target"}})
+	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})
 	m.owner("")
 	m.r.Want(map[string]bool{home: true})
 	m.wants("")

@@ -214,9 +214,9 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 		return err
 	}
 	defer manager.Close()
-	ours := managed(observers.Table())
-	units := append([]string{systemdctl.ServiceName}, ours.Targets...)
-	if err := takeDown(ctx, manager, units, ours.Patterns, stdout); err != nil {
+	ours := observers.Table()
+	units := append([]string{systemdctl.ServiceName}, ours.Targets()...)
+	if err := takeDown(ctx, manager, units, ours.Patterns(), stdout); err != nil {
 		return err
 	}
 	if installation.Empty() {
@@ -242,7 +242,7 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 	if err := manager.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("reloading the user manager: %w", err)
 	}
-	return tellLeftovers(p, append(units, ours.Patterns...), stdout)
+	return tellLeftovers(p, append(units, ours.Patterns()...), stdout)
 }
 
 // takeDown disables the service and stops the units that are active, and those

@@ -91,7 +91,7 @@ func look(ctx context.Context) (status.Report, error) {
 	default:
 		problems = append(problems, err.Error())
 	}
-	targets, err := systemdctl.Inspect(ctx, session, managed(switches))
+	targets, err := systemdctl.Inspect(ctx, session, switches)
 	if err != nil {
 		problems = append(problems, err.Error())
 	}

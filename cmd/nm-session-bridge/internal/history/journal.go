@@ -23,9 +23,6 @@ type Journal struct {
 	Run func(ctx context.Context, program string, args ...string) (stdout, stderr []byte, err error)
 }
 
-// LastWords is the message of a bridge that ends.
-const LastWords = "stopping"
-
 // IDs of the user manager's messages about a unit (journalctl --catalog).
 const (
 	unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5"

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
 // logbook is what journalctl finds, for what a test cannot make a real one
@@ -77,7 +79,7 @@ func TestEvents(t *testing.T) {
 			"08:00:00 map[internet:online lid:unknown]",
 		},
 		"stopped": {
-			start + byBridge("09:00:00", "a", 2*hour, "MESSAGE="+LastWords) +
+			start + byBridge("09:00:00", "a", 2*hour, "MESSAGE="+journal.LastWords) +
 				byManager("09:00:01", "a", 2*hour+time.Second, unitStopping) + byManager("09:00:02", "a", 2*hour+2*time.Second, unitStopped),
 			Now{at("12:00:00"), 5 * hour, "a"},
 			"08:00:00 map[internet:online lid:unknown], 09:00:00 ended",

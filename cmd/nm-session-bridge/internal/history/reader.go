@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
 // shortestSleep is by how much two clocks must differ for the machine to have
@@ -73,7 +75,7 @@ func (r *reader) end(at time.Time) {
 // hear takes an entry of the bridge.
 func (r *reader) hear(e entry) {
 	r.said, r.runs = e.at, true
-	if e.text("MESSAGE") == LastWords {
+	if e.text("MESSAGE") == journal.LastWords {
 		r.end(e.at)
 		return
 	}

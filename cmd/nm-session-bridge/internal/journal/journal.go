@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// LastWords is the message of a bridge that ends.
+const LastWords = "stopping"
+
 // New returns a logger that writes to a file, which usually is stderr, or to
 // journald where journald reads that file.
 func New(file *os.File) *slog.Logger {

@@ -1,0 +1,132 @@
+// Package daemon is the half of the program that stays in memory. It dials both
+// buses and connects what observes the system bus, what decides, what moves the
+// targets and what answers on the session bus. No command but run enters it.
+package daemon
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"runtime/debug"
+	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/api"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/overrides"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// Config says what the daemon does.
+type Config struct {
+	// Switches are those to keep.
+	Switches observers.Switches
+	// Policy says how facts are read.
+	Policy observers.Policy
+	// Introspection describes the bridge's object on the session bus
+	// (https://dbus.freedesktop.org/doc/dbus-specification.html#introspection-format).
+	Introspection string
+}
+
+// LoggedError is an error that the log has told already.
+type LoggedError struct{ error }
+
+// Run observes the system bus and keeps the targets true until the context ends,
+// which is no error. It leaves the targets as they are. The loss of a bus is a
+// [LoggedError].
+func Run(ctx context.Context, config Config, log *slog.Logger) error {
+	hangup := hangups(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	sessionAddress, err := bus.SessionAddress()
+	if err != nil {
+		return err
+	}
+	session, err := dialPatiently(ctx, "session bus", sessionAddress, log)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	defer session.Close()
+	system, err := dialPatiently(ctx, "system bus", bus.SystemAddress(), log)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	defer system.Close()
+
+	manager, err := follow(ctx, session, systemdctl.ManagerName, systemdctl.Matches()...)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	byID := observersByID{}
+	for _, source := range config.Switches.Sources() {
+		service, err := follow(ctx, system, source.Name, source.Matches()...)
+		if err != nil {
+			return ignoreCanceled(ctx, err)
+		}
+		byID[source.ID] = observers.New(source, service, service, log)
+	}
+
+	units := systemdctl.New(ctx, manager, config.Switches, log)
+	posted := make(chan func())
+	b := bridge.New(config.Switches, config.Policy, units, byID, log)
+	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
+	held, err := store.Load()
+	if err != nil {
+		log.Warn(err.Error())
+	}
+	served, err := api.Serve(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store}, posted)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	loop := &bridge.Loop{
+		Bridge:      b,
+		Units:       units,
+		Observers:   slices.Collect(maps.Values(byID)),
+		Delays:      delays(config.Switches, units, posted, log),
+		Posted:      posted,
+		SystemLost:  system.Lost(),
+		SessionLost: session.Lost(),
+		Hangup:      hangup,
+		Watchdog:    watchdog(ctx),
+		Notify:      notify,
+		Publish:     served.Publish,
+		Rest:        debug.FreeOSMemory,
+		Held:        held,
+	}
+	if err := loop.Run(ctx); err != nil {
+		log.Error(err.Error())
+		return LoggedError{err}
+	}
+	log.Info(journal.LastWords)
+	notify("STOPPING=1")
+	return nil
+}
+
+// observersByID are the observers by the ID of their source.
+type observersByID map[string]*observers.Observer
+
+// Demand implements [bridge.Sources].
+func (o observersByID) Demand(source string, need observers.Need) { o[source].Demand(need) }
+
+// Forget implements [bridge.Sources].
+func (o observersByID) Forget(source string) { o[source].Forget() }
+
+// delays returns a delay for each operation of logind that a switch wants to
+// hold up.
+func delays(switches observers.Switches, units *systemdctl.Reconciler, post chan<- func(), log *slog.Logger) []*bridge.Delay {
+	var all []*bridge.Delay
+	take := func(ctx context.Context, what string) (io.Closer, error) {
+		return bridge.TakeDelayLock(ctx, bus.SystemAddress(), what)
+	}
+	for _, s := range switches {
+		if s.Delays != "" {
+			all = append(all, bridge.NewDelay(s.Delays, take, units, post, log))
+		}
+	}
+	return all
+}

@@ -1,0 +1,56 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+)
+
+const (
+	// A bus that is not there is tried again after firstDial, then after twice
+	// as long each time, up to lastDial, which leaves room for several signs of
+	// life within the service's WatchdogSec=.
+	firstDial = 100 * time.Millisecond
+	lastDial  = 10 * time.Second
+	// followTimeout bounds the subscription to a service.
+	followTimeout = 10 * time.Second
+)
+
+// dialPatiently waits for a bus to be there. Giving up would only make the
+// service manager start the next process, which would wait instead.
+func dialPatiently(ctx context.Context, what, address string, log *slog.Logger) (*bus.Conn, error) {
+	for pause := firstDial; ; pause = min(2*pause, lastDial) {
+		conn, err := bus.Dial(ctx, address)
+		if err == nil {
+			return conn, nil
+		}
+		if pause == firstDial {
+			log.Warn("cannot reach the "+what+"; waiting for it", "address", address, "error", err)
+		}
+		notify("READY=1\nWATCHDOG=1\nSTATUS=waiting for the " + what + " at " + address)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func follow(ctx context.Context, conn *bus.Conn, name string, rules ...[]dbus.MatchOption) (*bus.Service, error) {
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
+	defer cancel()
+	return conn.Follow(ctx, name, rules...)
+}
+
+// ignoreCanceled returns nil where the program was told to stop, which is no
+// error.
+func ignoreCanceled(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

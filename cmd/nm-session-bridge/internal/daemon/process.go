@@ -1,0 +1,55 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+)
+
+// hangups turns SIGHUP into requests to read everything anew.
+func hangups(ctx context.Context) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	requests := make(chan struct{})
+	go func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case requests <- struct{}{}:
+			}
+		}
+	}()
+	return requests
+}
+
+// watchdog ticks twice in the time within which the service manager wants a
+// sign of life, as sd_watchdog_enabled(3) advises. It is nil where it wants none.
+func watchdog(ctx context.Context) <-chan time.Time {
+	interval, err := sd.SdWatchdogEnabled(false)
+	if err != nil || interval == 0 {
+		return nil
+	}
+	ticker := time.NewTicker(interval / 2)
+	context.AfterFunc(ctx, ticker.Stop)
+	return ticker.C
+}
+
+// notify tells the service manager, where there is one. It ignores errors:
+// without a manager nobody would read about them.
+func notify(message string) {
+	// systemd drops a backslash, which it takes for the beginning of an escape:
+	// seen with 252.
+	_, _ = sd.SdNotify(false, strings.ReplaceAll(message, `\`, `\\`))
+}
