@@ -25,6 +25,7 @@ const (
 type Reconciler struct {
 	manager  Manager
 	patterns []string // of targets that become managed when they appear
+	now      func() time.Time
 	log      *slog.Logger
 	replies  chan func()
 	done     <-chan struct{}
@@ -56,10 +57,11 @@ type Managed interface {
 	Yielding() []string
 }
 
-// New returns a reconciler. It does nothing until its owner passes it the
-// manager's first signal. Answers are passed on until the context ends.
-func New(ctx context.Context, manager Manager, managed Managed, log *slog.Logger) *Reconciler {
-	r := &Reconciler{manager: manager, patterns: managed.Patterns(), log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
+// New returns a reconciler, which reads the time from now. It does nothing until
+// its owner passes it the manager's first signal. Answers are passed on until the
+// context ends.
+func New(ctx context.Context, manager Manager, managed Managed, now func() time.Time, log *slog.Logger) *Reconciler {
+	r := &Reconciler{manager: manager, patterns: managed.Patterns(), now: now, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
 	if len(r.patterns) > 0 {
 		manager.Listen(newUnits)
 	}
@@ -241,7 +243,7 @@ func (r *Reconciler) correct(u *unit) bool {
 		u.wanted, r.yielded = u.isActive(), true
 		return false
 	}
-	moved, now := "started", time.Now()
+	moved, now := "started", r.now()
 	if u.wanted {
 		moved = "stopped"
 	}

@@ -47,7 +47,7 @@ func newManager(t *testing.T) *fakeManager {
 	t.Cleanup(cancel)
 	m := &fakeManager{t: t, signals: make(chan *dbus.Signal)}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
-	m.r = New(ctx, m, targets{names: []string{online, offline}}, log)
+	m.r = New(ctx, m, targets{names: []string{online, offline}}, time.Now, log)
 	m.listening = 0 // to the targets it listens for good
 	return m
 }
@@ -547,7 +547,7 @@ func newManagerOf(t *testing.T, managed targets) *fakeManager {
 	m := newManager(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m.r = New(ctx, m, managed, m.r.log)
+	m.r = New(ctx, m, managed, time.Now, m.r.log)
 	return m
 }
 

@@ -70,7 +70,7 @@ func (r *Reconciler) revive(u *unit, activation int, failed systemd.UnitStatus) 
 		if !ok || service.Result != startLimitHit || !wanted || !r.isStill(u, activation) {
 			return
 		}
-		if rest := service.rest(time.Now()); rest > 0 {
+		if rest := service.rest(r.now()); rest > 0 {
 			time.AfterFunc(rest, func() {
 				r.post(func() {
 					if r.isStill(u, activation) {

@@ -45,7 +45,7 @@ func (r *Reconciler) AwaitJobs(done func()) {
 	r.StopWaiting()
 	r.waiting = &waiting{done: done, stop: r.manager.Listen(anyJobRemoved)}
 	for _, g := range r.recentJobs {
-		if time.Since(g.at) < recently {
+		if r.now().Sub(g.at) < recently {
 			r.waiting.include(g.id)
 		}
 	}
@@ -81,7 +81,7 @@ func (r *Reconciler) remember(path dbus.ObjectPath) {
 	if err != nil {
 		return
 	}
-	now := time.Now()
+	now := r.now()
 	r.recentJobs = slices.DeleteFunc(r.recentJobs, func(g recentJob) bool { return now.Sub(g.at) > recently })
 	r.recentJobs = append(r.recentJobs, recentJob{uint32(id), now})
 	if r.waiting != nil {

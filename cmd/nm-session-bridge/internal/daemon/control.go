@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
@@ -17,16 +16,16 @@ type savingControl struct {
 }
 
 // Hold implements [api.Control].
-func (c savingControl) Hold(now time.Time, name, position string) error {
-	if err := c.Bridge.Hold(now, name, position); err != nil {
+func (c savingControl) Hold(name, position string) error {
+	if err := c.Bridge.Hold(name, position); err != nil {
 		return err
 	}
 	return c.save()
 }
 
 // Release implements [api.Control].
-func (c savingControl) Release(now time.Time, name string) error {
-	if err := c.Bridge.Release(now, name); err != nil {
+func (c savingControl) Release(name string) error {
+	if err := c.Bridge.Release(name); err != nil {
 		return err
 	}
 	return c.save()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/api"
@@ -71,9 +72,10 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		byID[source.ID] = observers.New(source, service, service, log)
 	}
 
-	units := systemdctl.New(ctx, manager, config.Switches, log)
+	clock := time.Now // the only one
+	units := systemdctl.New(ctx, manager, config.Switches, clock, log)
 	posted := make(chan func())
-	b := bridge.New(config.Switches, config.Policy, units, byID, log)
+	b := bridge.New(config.Switches, config.Policy, units, byID, clock, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
 	if err != nil {
@@ -87,7 +89,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		Bridge:      b,
 		Units:       units,
 		Observers:   slices.Collect(maps.Values(byID)),
-		Delays:      delays(config.Switches, units, posted, log),
+		Delays:      delays(config.Switches, units, posted, clock, log),
 		Posted:      posted,
 		SystemLost:  system.Lost(),
 		SessionLost: session.Lost(),
@@ -96,6 +98,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		Notify:      notify,
 		Publish:     served.Publish,
 		Rest:        debug.FreeOSMemory,
+		Now:         clock,
 		Held:        held,
 	}
 	if err := loop.Run(ctx); err != nil {
@@ -118,14 +121,14 @@ func (o observersByID) Forget(source string) { o[source].Forget() }
 
 // delays returns a delay for each operation of logind that a switch wants to
 // hold up.
-func delays(switches observers.Switches, units *systemdctl.Reconciler, post chan<- func(), log *slog.Logger) []*bridge.Delay {
+func delays(switches observers.Switches, units *systemdctl.Reconciler, post chan<- func(), now func() time.Time, log *slog.Logger) []*bridge.Delay {
 	var all []*bridge.Delay
 	take := func(ctx context.Context, what string) (io.Closer, error) {
 		return bridge.TakeDelayLock(ctx, bus.SystemAddress(), what)
 	}
 	for _, s := range switches {
 		if s.Delays != "" {
-			all = append(all, bridge.NewDelay(s.Delays, take, units, post, log))
+			all = append(all, bridge.NewDelay(s.Delays, take, units, post, now, log))
 		}
 	}
 	return all

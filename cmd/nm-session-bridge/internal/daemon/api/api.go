@@ -35,8 +35,8 @@ func (f Failure) Error() string { return f.Err.Error() }
 // Control is what the bus can tell the bridge. Its methods are called on the
 // loop's goroutine. Their errors are wrong arguments, but for [Failure].
 type Control interface {
-	Hold(now time.Time, name, position string) error
-	Release(now time.Time, name string) error
+	Hold(name, position string) error
+	Release(name string) error
 }
 
 // API serves the bridge's object on the session bus.

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -25,11 +24,11 @@ func (m methods) table() table {
 	return table{
 		"Set": {in: "ss", call: func(args []any) ([]any, error) {
 			name, position := args[0].(string), args[1].(string) //nolint:forcetypeassert // as in says
-			return nil, m.tell(func() error { return m.control.Hold(time.Now(), name, position) })
+			return nil, m.tell(func() error { return m.control.Hold(name, position) })
 		}},
 		"Reset": {in: "s", call: func(args []any) ([]any, error) {
 			name := args[0].(string) //nolint:forcetypeassert // as in says
-			return nil, m.tell(func() error { return m.control.Release(time.Now(), name) })
+			return nil, m.tell(func() error { return m.control.Release(name) })
 		}},
 	}
 }

@@ -37,6 +37,7 @@ type Sources interface {
 type Bridge struct {
 	targets  Targets
 	sources  Sources
+	now      func() time.Time
 	log      *slog.Logger
 	switches []*switchState
 	snapshot observers.Snapshot
@@ -66,8 +67,8 @@ type switchState struct {
 }
 
 // New returns a bridge for the given switches, which are read by a policy.
-func New(switches observers.Switches, policy observers.Policy, targets Targets, sources Sources, log *slog.Logger) *Bridge {
-	b := &Bridge{targets: targets, sources: sources, log: log, snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{}}
+func New(switches observers.Switches, policy observers.Policy, targets Targets, sources Sources, now func() time.Time, log *slog.Logger) *Bridge {
+	b := &Bridge{targets: targets, sources: sources, now: now, log: log, snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{}}
 	for _, s := range switches {
 		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy)})
 		for _, source := range s.Sources {
@@ -92,7 +93,7 @@ func (b *Bridge) Adopt() {
 
 // followTargets has the switches that do so follow their targets, which something else
 // has moved.
-func (b *Bridge) followTargets(now time.Time) {
+func (b *Bridge) followTargets() {
 	for _, s := range b.switches {
 		position, found := s.PositionOf(b.targets.Active())
 		switch {
@@ -104,7 +105,7 @@ func (b *Bridge) followTargets(now time.Time) {
 			for _, source := range s.Sources {
 				b.sources.Forget(source.ID)
 			}
-			b.enter(now, s, position, "something else has moved its targets")
+			b.enter(s, position, "something else has moved its targets")
 		}
 	}
 }
@@ -124,14 +125,14 @@ func (b *Bridge) stopStrays(strays []string) {
 }
 
 // Observe takes new facts and moves the switches that are read from them.
-func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
+func (b *Bridge) Observe(facts observers.Facts) {
 	b.snapshot[facts.Source] = facts
 	for _, s := range b.switches {
 		if !s.readsFrom(facts.Source) {
 			continue
 		}
-		reading, from := b.read(now, s), s.position
-		b.move(now, s)
+		reading, from := b.read(s), s.position
+		b.move(s)
 		b.handleRequest(s, reading, from)
 	}
 	b.changed = true
@@ -139,14 +140,14 @@ func (b *Bridge) Observe(now time.Time, facts observers.Facts) {
 }
 
 // read offers a switch what the facts say of it.
-func (b *Bridge) read(now time.Time, s *switchState) observers.Reading {
+func (b *Bridge) read(s *switchState) observers.Reading {
 	reading := s.reader(b.snapshot)
 	s.reason, s.needs = reading.Reason, reading.Needs
 	if reading.Origin != s.origin && reading.Origin.Source != "" {
 		s.origin = reading.Origin
 		b.log.Info("the "+s.Name+" is read "+s.origin.Source, "switch", s.Name, "because", s.origin.Because)
 	}
-	s.damper.Offer(now, reading)
+	s.damper.Offer(b.now(), reading)
 	return reading
 }
 
@@ -202,9 +203,9 @@ func (b *Bridge) Underway(what string) (logind observers.Facts, underway bool) {
 }
 
 // Tick moves the switches whose waiting readings are due.
-func (b *Bridge) Tick(now time.Time) {
+func (b *Bridge) Tick() {
 	for _, s := range b.switches {
-		b.move(now, s)
+		b.move(s)
 	}
 }
 

@@ -59,34 +59,43 @@ func door(reading *observers.Reading) observers.Switch {
 	}
 }
 
-func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer) {
-	t := &targets{wanted: map[string]bool{}}
+// fakeClock shows the time that the test says it is.
+type fakeClock struct{ time.Time }
+
+func newClock() *fakeClock { return &fakeClock{time.Now()} }
+
+func (c *fakeClock) now() time.Time { return c.Time }
+
+func (c *fakeClock) pass(d time.Duration) { c.Time = c.Add(d) }
+
+func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer, *fakeClock) {
+	t, clock := &targets{wanted: map[string]bool{}}, newClock()
 	var log bytes.Buffer
 	reading := &observers.Reading{}
-	return New(observers.Switches{door(reading)}, observers.Policy{}, t, &sources{}, slog.New(slog.NewTextHandler(&log, nil))), t, reading, &log
+	b := New(observers.Switches{door(reading)}, observers.Policy{}, t, &sources{}, clock.now, slog.New(slog.NewTextHandler(&log, nil)))
+	return b, t, reading, &log, clock
 }
 
 var facts = observers.Facts{Source: "org.example.Door"}
 
 func TestASourceThatIsToBePolledHasNotBeenHeardBefore(t *testing.T) {
-	b, _, reading, _ := begin()
+	b, _, reading, _, _ := begin()
 	*reading = observers.Reading{Needs: map[string]observers.Need{facts.Source: observers.Polled}}
-	b.Observe(time.Now(), facts)
+	b.Observe(facts)
 	if b.Heard() {
 		t.Error("the door was heard before it was polled")
 	}
-	b.Observe(time.Now(), observers.Facts{Source: facts.Source, Problem: "it is gone"})
+	b.Observe(observers.Facts{Source: facts.Source, Problem: "it is gone"})
 	if !b.Heard() {
 		t.Error("a door that is gone is waited for")
 	}
 }
 
 func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
-	b, targets, reading, _ := begin()
-	now := time.Now()
+	b, targets, reading, _, _ := begin()
 	ask := func(position string, request dbus.Sequence) {
 		*reading = observers.Reading{Position: position, Request: request}
-		b.Observe(now, facts)
+		b.Observe(facts)
 	}
 	targets.pending = true
 	ask("open", 3) // which is a change
@@ -95,7 +104,7 @@ func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
 	}
 	ask("open", 4) // on the way there, where something may have ended already
 	targets.pending = false
-	b.Settle(now)
+	b.Settle()
 	ask("open", 4)
 	if targets.again != 1 {
 		t.Fatalf("a request on the way made %d starts", targets.again)
@@ -108,7 +117,7 @@ func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
 	if targets.again != 2 {
 		t.Errorf("two requests made %d starts", targets.again)
 	}
-	if err := b.Hold(now, "door", "open"); err != nil {
+	if err := b.Hold("door", "open"); err != nil {
 		t.Fatal(err)
 	}
 	ask("open", 8)
@@ -122,14 +131,13 @@ func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
 }
 
 func TestADoubtSparesNothingThatTheHandHasMoved(t *testing.T) {
-	b, targets, reading, _ := begin()
-	now := time.Now()
+	b, targets, reading, _, _ := begin()
 	*reading = observers.Reading{Position: "open"}
-	b.Observe(now, facts)
+	b.Observe(facts)
 	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
-	b.Observe(now, facts)
+	b.Observe(facts)
 	for _, test := range []struct{ held, then string }{{"open", "open.target"}, {"shut", "shut.target"}} {
-		if err := errors.Join(b.Hold(now, "door", test.held), b.Release(now, "door")); err != nil {
+		if err := errors.Join(b.Hold("door", test.held), b.Release("door")); err != nil {
 			t.Fatal(err)
 		}
 		if !targets.wanted[test.then] {
@@ -139,51 +147,51 @@ func TestADoubtSparesNothingThatTheHandHasMoved(t *testing.T) {
 }
 
 func TestWhatWasHeldBeforeIsNoFact(t *testing.T) {
-	b, targets, reading, _ := begin()
-	now := time.Now()
+	b, targets, reading, _, _ := begin()
 	targets.active = []string{"open.target"}
 	b.Adopt()
-	b.HoldAll(now, map[string]string{"door": "open"})
+	b.HoldAll(map[string]string{"door": "open"})
 	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
-	b.Observe(now, facts)
-	if err := b.Release(now, "door"); err != nil || !targets.wanted["shut.target"] {
+	b.Observe(facts)
+	if err := b.Release("door"); err != nil || !targets.wanted["shut.target"] {
 		t.Errorf("it wants %v, %v", targets.wanted, err)
 	}
 }
 
 func TestTheDoubtOfASwitchThatIsHeldEnds(t *testing.T) {
-	b, _, reading, _ := begin()
-	now := time.Now()
-	if err := b.Hold(now, "door", "open"); err != nil {
+	b, _, reading, _, clock := begin()
+	if err := b.Hold("door", "open"); err != nil {
 		t.Fatal(err)
 	}
 	*reading = observers.Reading{Position: "shut", Reason: "it creaks", Grace: time.Second}
-	b.Observe(now, facts)
+	b.Observe(facts)
 	if !b.Changed() || b.View().Facts["door.doubt"] == "" {
 		t.Fatal("there is no doubt")
 	}
-	b.Tick(now.Add(time.Second))
+	clock.pass(time.Second)
+	b.Tick()
 	if doubt := b.View().Facts["door.doubt"]; !b.Changed() || doubt != "" {
 		t.Errorf("the doubt is %q, and nobody is told of the change", doubt)
 	}
 }
 
 func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
-	b, targets, reading, log := begin()
+	b, targets, reading, log, clock := begin()
 	if b.Heard() {
 		t.Error("the door was not heard yet")
 	}
-	now := time.Now()
 	*reading = observers.Reading{Position: "open", Reason: "Latch=up"}
 	targets.pending = true
-	b.Observe(now, facts)
-	b.Settle(now)
+	b.Observe(facts)
+	b.Settle()
 	if !b.Heard() || !targets.wanted["open.target"] || targets.wanted["shut.target"] || log.Len() > 0 {
 		t.Errorf("wanted %v, logged %s", targets.wanted, log)
 	}
 	targets.pending = false
-	b.Settle(now.Add(12 * time.Millisecond))
-	b.Settle(now.Add(time.Second))
+	clock.pass(12 * time.Millisecond)
+	b.Settle()
+	clock.pass(time.Second)
+	b.Settle()
 	want := `msg="door is open" switch=door from=unknown to=open reason="Latch=up" targets=open.target duration=12ms`
 	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
 		t.Errorf("logged %s, want once %s", got, want)
@@ -191,12 +199,12 @@ func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
 }
 
 func TestATransitionThatIsOvertakenIsLoggedAsSuch(t *testing.T) {
-	b, targets, reading, log := begin()
+	b, targets, reading, log, _ := begin()
 	targets.pending = true
 	for _, position := range []string{"open", "shut"} {
 		*reading = observers.Reading{Position: position}
-		b.Observe(time.Now(), facts)
-		b.Settle(time.Now())
+		b.Observe(facts)
+		b.Settle()
 	}
 	if !strings.Contains(log.String(), "to=open") || !strings.Contains(log.String(), "result=superseded") {
 		t.Errorf("logged %s", log)
@@ -204,16 +212,16 @@ func TestATransitionThatIsOvertakenIsLoggedAsSuch(t *testing.T) {
 }
 
 func TestATransitionThatTakesLongIsLoggedMeanwhile(t *testing.T) {
-	b, targets, reading, log := begin()
+	b, targets, reading, log, clock := begin()
 	targets.pending = true
 	*reading = observers.Reading{Position: "open"}
-	now := time.Now()
-	b.Observe(now, facts)
+	b.Observe(facts)
 	due, waiting := b.Due()
 	if !waiting {
 		t.Fatal("nothing is due")
 	}
-	b.Settle(due)
+	clock.Time = due
+	b.Settle()
 	if !strings.Contains(log.String(), "still waiting") {
 		t.Errorf("logged %s", log)
 	}
@@ -223,28 +231,28 @@ func TestATransitionThatTakesLongIsLoggedMeanwhile(t *testing.T) {
 }
 
 func TestAnAdoptedPositionIsKeptInDoubt(t *testing.T) {
-	b, targets, reading, log := begin()
+	b, targets, reading, log, clock := begin()
 	targets.active = []string{"shut.target"}
 	b.Adopt()
-	now := time.Now()
 	*reading = observers.Reading{Position: "open", Reason: "Latch=?", Grace: time.Second, GraceOnlyFrom: "shut"}
-	b.Observe(now, facts)
+	b.Observe(facts)
 	if got, want := b.Status(), "door shut (in doubt: Latch=?)"; got != want {
 		t.Errorf("status %q, want %q", got, want)
 	}
 	due, waiting := b.Due()
-	if !waiting || !due.Equal(now.Add(time.Second)) || !targets.wanted["shut.target"] {
-		t.Errorf("due %v (%t), wanted %v", due.Sub(now), waiting, targets.wanted)
+	if !waiting || !due.Equal(clock.Add(time.Second)) || !targets.wanted["shut.target"] {
+		t.Errorf("due %v (%t), wanted %v", due.Sub(clock.Time), waiting, targets.wanted)
 	}
-	b.Tick(due)
-	b.Settle(due)
+	clock.Time = due
+	b.Tick()
+	b.Settle()
 	if !targets.wanted["open.target"] || targets.wanted["shut.target"] || !strings.Contains(log.String(), "from=shut to=open") {
 		t.Errorf("wanted %v, logged %s", targets.wanted, log)
 	}
 }
 
 func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
-	b, _, reading, _ := begin()
+	b, _, reading, _, _ := begin()
 	b.switches[0].Delays, b.switches[0].During = "slam", "shut"
 	for _, step := range []struct {
 		position string
@@ -252,7 +260,7 @@ func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
 		stale    bool
 	}{{"open", false, false}, {"shut", true, false}, {"open", false, true}, {"open", false, false}} {
 		*reading = observers.Reading{Position: step.position}
-		b.Observe(time.Now(), facts)
+		b.Observe(facts)
 		if _, underway := b.Underway("slam"); underway != step.underway || b.Stale() != step.stale {
 			t.Errorf("%+v: underway %t", step, underway)
 		}
@@ -260,12 +268,12 @@ func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
 }
 
 func TestAServiceIsDemandedAsLongAsItIsNeeded(t *testing.T) {
-	b, _, reading, log := begin()
+	b, _, reading, log, _ := begin()
 	asked := &sources{}
 	b.sources = asked
 	for _, needs := range []map[string]observers.Need{nil, {"org.example.Door": observers.Polled}, {"org.example.Door": observers.Polled}, nil} {
 		*reading = observers.Reading{Position: "open", Needs: needs, Origin: observers.Origin{Source: "from the latch", Because: "it is there"}}
-		b.Observe(time.Now(), facts)
+		b.Observe(facts)
 	}
 	if !slices.Equal(asked.demands, []observers.Need{observers.Polled, observers.Watched}) {
 		t.Errorf("demanded %v", asked.demands)
@@ -279,9 +287,9 @@ func TestAServiceIsDemandedAsLongAsItIsNeeded(t *testing.T) {
 }
 
 func TestAnUnknownPositionTellsWhy(t *testing.T) {
-	b, targets, reading, _ := begin()
+	b, targets, reading, _, _ := begin()
 	*reading = observers.Reading{Reason: "no latch"}
-	b.Observe(time.Now(), facts)
+	b.Observe(facts)
 	if got, want := b.Status(), "door unknown (no latch)"; got != want {
 		t.Errorf("status %q, want %q", got, want)
 	}
@@ -294,7 +302,7 @@ func TestAnUnknownPositionTellsWhy(t *testing.T) {
 }
 
 func TestAnAdoptedPositionHasTheReasonThatIsReadNow(t *testing.T) {
-	b, targets, reading, _ := begin()
+	b, targets, reading, _, _ := begin()
 	targets.active = []string{"shut.target"}
 	b.Adopt()
 	for _, step := range []struct {
@@ -307,7 +315,7 @@ func TestAnAdoptedPositionHasTheReasonThatIsReadNow(t *testing.T) {
 		{observers.Reading{Position: "open", Reason: "Latch=0"}, "Latch=false"},
 	} {
 		*reading = step.reading
-		b.Observe(time.Now(), facts)
+		b.Observe(facts)
 		if got := b.View().Facts["door.reason"]; got != step.want {
 			t.Errorf("%+v: the reason is %q", step, got)
 		}
@@ -315,12 +323,12 @@ func TestAnAdoptedPositionHasTheReasonThatIsReadNow(t *testing.T) {
 }
 
 func TestTheStatusIsOneShortLine(t *testing.T) {
-	b, _, reading, _ := begin()
+	b, _, reading, _, _ := begin()
 	b.Adopt()
 	*reading = observers.Reading{Position: "open", Reason: "first"}
-	b.Observe(time.Now(), facts)
+	b.Observe(facts)
 	*reading = observers.Reading{Position: "shut", Reason: "somebody\nREADY=0 " + strings.Repeat("ü", longestStatus), Grace: time.Hour}
-	b.Observe(time.Now(), facts)
+	b.Observe(facts)
 	status := b.Status()
 	if strings.Contains(status, "\n") || len(status) > longestStatus+len("…") || !utf8.ValidString(status) {
 		t.Errorf("the status is %q", status)

@@ -45,6 +45,7 @@ type Delay struct {
 	what string
 	take TakeLock
 	jobs Jobs
+	now  func() time.Time
 	log  *slog.Logger
 
 	post     chan<- func()
@@ -61,8 +62,8 @@ type Delay struct {
 
 // NewDelay returns a delay of an operation such as "sleep". What it posts is to
 // be called on the goroutine that it belongs to.
-func NewDelay(what string, take TakeLock, jobs Jobs, post chan<- func(), log *slog.Logger) *Delay {
-	return &Delay{what: what, take: take, jobs: jobs, post: post, log: log}
+func NewDelay(what string, take TakeLock, jobs Jobs, post chan<- func(), now func() time.Time, log *slog.Logger) *Delay {
+	return &Delay{what: what, take: take, jobs: jobs, post: post, now: now, log: log}
 }
 
 // What returns the operation.
@@ -82,21 +83,21 @@ func (d *Delay) State() string {
 // Follow keeps the lock as it must be: held by the present logind while the
 // operation is not on its way, and given back in time once it is. limit is how
 // long logind waits.
-func (d *Delay) Follow(ctx context.Context, now time.Time, owner string, underway bool, limit time.Duration) {
+func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit time.Duration) {
 	if owner != d.owner {
 		// The lock of a logind that has gone still counts for the next one.
 		d.release()
-		d.owner, d.refused, d.retry, d.pause = owner, false, now, firstTry
+		d.owner, d.refused, d.retry, d.pause = owner, false, d.now(), firstTry
 	}
 	d.underway = underway
 	switch {
 	case !underway:
 		d.stopWaiting()
-		d.hold(ctx, now)
+		d.hold(ctx)
 	case d.lock != nil && !d.waiting:
 		d.waiting = true
 		// The rest is for what happens between our word and logind's ear.
-		d.deadline = now.Add(limit * 4 / 5)
+		d.deadline = d.now().Add(limit * 4 / 5)
 		d.jobs.AwaitJobs(func() {
 			d.waiting = false
 			d.release()
@@ -116,8 +117,8 @@ func (d *Delay) Due() (due time.Time, waiting bool) {
 }
 
 // Tick gives the lock back when the time is nearly up.
-func (d *Delay) Tick(now time.Time) {
-	if !d.waiting || now.Before(d.deadline) {
+func (d *Delay) Tick() {
+	if !d.waiting || d.now().Before(d.deadline) {
 		return
 	}
 	d.log.Warn("the machine goes to "+d.what+" with units unfinished",
@@ -136,7 +137,7 @@ func (d *Delay) taken(owner string, lock io.Closer, err error) {
 		}
 		return
 	}
-	d.retry = time.Now().Add(d.pause)
+	d.retry = d.now().Add(d.pause)
 	d.pause = min(2*d.pause, lastTry)
 	var refusal dbus.Error
 	_ = errors.As(err, &refusal) // its name stays empty otherwise
@@ -158,8 +159,8 @@ func (d *Delay) Close() {
 	d.release()
 }
 
-func (d *Delay) hold(parent context.Context, now time.Time) {
-	if !d.mayTake() || now.Before(d.retry) {
+func (d *Delay) hold(parent context.Context) {
+	if !d.mayTake() || d.now().Before(d.retry) {
 		return
 	}
 	d.taking = true

@@ -16,6 +16,7 @@ import (
 type lockSmith struct {
 	*testing.T
 	delay *Delay
+	clock *fakeClock
 	log   bytes.Buffer
 	post  chan func()
 
@@ -37,7 +38,7 @@ func (s *lockSmith) Unfinished() []string  { return []string{"slow.service"} }
 
 func newSmith(t *testing.T) *lockSmith {
 	t.Helper()
-	s := &lockSmith{T: t, post: make(chan func())}
+	s := &lockSmith{T: t, clock: newClock(), post: make(chan func())}
 	take := func(_ context.Context, what string) (io.Closer, error) {
 		if what != "sleep" {
 			t.Errorf("a lock on %q was asked for", what)
@@ -47,14 +48,14 @@ func newSmith(t *testing.T) *lockSmith {
 		}
 		return lock{s}, nil
 	}
-	s.delay = NewDelay("sleep", take, s, s.post, slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.delay = NewDelay("sleep", take, s, s.post, s.clock.now, slog.New(slog.NewTextHandler(&s.log, nil)))
 	return s
 }
 
 const limit = 5 * time.Second
 
-func (s *lockSmith) follow(now time.Time, owner string, underway bool) {
-	s.delay.Follow(context.Background(), now, owner, underway, limit)
+func (s *lockSmith) follow(owner string, underway bool) {
+	s.delay.Follow(context.Background(), owner, underway, limit)
 }
 
 // arrives waits for the lock that was asked for, or for the refusal.
@@ -80,20 +81,20 @@ func (s *lockSmith) wants(held int) {
 }
 
 func TestALockIsHeldUntilTheUnitsHaveFinished(t *testing.T) {
-	s, now := newSmith(t), time.Now()
+	s := newSmith(t)
 	for range 3 {
-		s.follow(now, ":1.1", false)
+		s.follow(":1.1", false)
 		s.arrives()
 		s.wants(1)
-		s.follow(now, ":1.1", true)
-		s.follow(now, ":1.1", true) // said twice
+		s.follow(":1.1", true)
+		s.follow(":1.1", true) // said twice
 		s.wants(1)
 		s.done()
 		s.wants(0)
-		s.follow(now, ":1.1", true)
+		s.follow(":1.1", true)
 		s.wants(0)
 		if due, waiting := s.delay.Due(); waiting {
-			t.Fatalf("there is nothing to do, but due is %v", due.Sub(now))
+			t.Fatalf("there is nothing to do, but due is %v", due.Sub(s.clock.now()))
 		}
 	}
 	if s.log.Len() > 0 {
@@ -102,17 +103,19 @@ func TestALockIsHeldUntilTheUnitsHaveFinished(t *testing.T) {
 }
 
 func TestALockIsGivenBackInTime(t *testing.T) {
-	s, now := newSmith(t), time.Now()
-	s.follow(now, ":1.1", false)
+	s := newSmith(t)
+	s.follow(":1.1", false)
 	s.arrives()
-	s.follow(now, ":1.1", true)
+	s.follow(":1.1", true)
 	due, waiting := s.delay.Due()
-	if !waiting || !due.After(now) || !due.Before(now.Add(limit)) {
-		t.Fatalf("due after %v (%t)", due.Sub(now), waiting)
+	if !waiting || !due.After(s.clock.now()) || !due.Before(s.clock.Add(limit)) {
+		t.Fatalf("due after %v (%t)", due.Sub(s.clock.now()), waiting)
 	}
-	s.delay.Tick(due.Add(-time.Millisecond))
+	s.clock.Time = due.Add(-time.Millisecond)
+	s.delay.Tick()
 	s.wants(1)
-	s.delay.Tick(due)
+	s.clock.Time = due
+	s.delay.Tick()
 	s.wants(0)
 	if s.done != nil || !strings.Contains(s.log.String(), "unfinished=slow.service") {
 		t.Errorf("logged %s", &s.log)
@@ -120,15 +123,15 @@ func TestALockIsGivenBackInTime(t *testing.T) {
 }
 
 func TestALockOfALogindThatHasGoneIsGivenBack(t *testing.T) {
-	s, now := newSmith(t), time.Now()
-	s.follow(now, ":1.1", false)
-	s.follow(now, "", false) // before the lock is there
+	s := newSmith(t)
+	s.follow(":1.1", false)
+	s.follow("", false) // before the lock is there
 	s.arrives()
 	s.wants(0)
-	s.follow(now, ":1.2", false)
+	s.follow(":1.2", false)
 	s.arrives()
 	s.wants(1)
-	s.follow(now, ":1.3", false)
+	s.follow(":1.3", false)
 	s.wants(0)
 	s.arrives()
 	s.wants(1)
@@ -137,32 +140,34 @@ func TestALockOfALogindThatHasGoneIsGivenBack(t *testing.T) {
 }
 
 func TestARefusalIsToldOnceAndNotTriedAgain(t *testing.T) {
-	s, now := newSmith(t), time.Now()
+	s := newSmith(t)
 	s.err = dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied", Body: []any{"Access denied"}}
-	s.follow(now, ":1.1", false)
+	s.follow(":1.1", false)
 	s.arrives()
-	s.follow(now.Add(time.Hour), ":1.1", false)
+	s.clock.pass(time.Hour)
+	s.follow(":1.1", false)
 	if _, waiting := s.delay.Due(); waiting || strings.Count(s.log.String(), "\n") != 1 || !strings.Contains(s.log.String(), "polkit") {
 		t.Errorf("logged %s", &s.log)
 	}
 	s.err = nil
-	s.follow(now, ":1.2", false) // another logind may think otherwise
+	s.follow(":1.2", false) // another logind may think otherwise
 	s.arrives()
 	s.wants(1)
 }
 
 func TestALockThatIsTooLateIsTriedAgain(t *testing.T) {
-	s, now := newSmith(t), time.Now()
+	s := newSmith(t)
 	s.err = dbus.Error{Name: "org.freedesktop.login1.OperationInProgress"}
-	s.follow(now, ":1.1", false)
+	s.follow(":1.1", false)
 	s.arrives()
-	s.follow(now, ":1.1", false)
+	s.follow(":1.1", false)
 	due, waiting := s.delay.Due()
 	if !waiting || s.log.Len() > 0 {
 		t.Fatalf("waiting %t, logged %s", waiting, &s.log)
 	}
 	s.err = nil
-	s.follow(due, ":1.1", false)
+	s.clock.Time = due
+	s.follow(":1.1", false)
 	s.arrives()
 	s.wants(1)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
@@ -13,7 +12,7 @@ const heldByHand = "held by hand"
 
 // Hold keeps a switch in a position, whatever is read, until [Bridge.Release].
 // The error names what is accepted.
-func (b *Bridge) Hold(now time.Time, name, position string) error {
+func (b *Bridge) Hold(name, position string) error {
 	s, err := b.find(name)
 	if err != nil {
 		return err
@@ -25,18 +24,18 @@ func (b *Bridge) Hold(now time.Time, name, position string) error {
 	b.changed = true
 	b.log.Info("the "+name+" is held "+position+" by hand", "switch", name)
 	if !s.known || s.position != position {
-		b.enter(now, s, position, heldByHand)
+		b.enter(s, position, heldByHand)
 	}
 	return nil
 }
 
 // HoldAll holds switches as an earlier bridge did. What this one does not know
 // is left out, with a word in the log.
-func (b *Bridge) HoldAll(now time.Time, held map[string]string) {
+func (b *Bridge) HoldAll(held map[string]string) {
 	for name, position := range held {
 		s, err := b.find(name)
 		if err == nil {
-			err = b.Hold(now, name, position)
+			err = b.Hold(name, position)
 		}
 		if err != nil {
 			b.log.Warn("cannot hold what was held before: " + err.Error())
@@ -47,7 +46,7 @@ func (b *Bridge) HoldAll(now time.Time, held map[string]string) {
 }
 
 // Release lets a switch follow what is read again. It is no error if it does.
-func (b *Bridge) Release(now time.Time, name string) error {
+func (b *Bridge) Release(name string) error {
 	s, err := b.find(name)
 	if err != nil {
 		return err
@@ -59,12 +58,12 @@ func (b *Bridge) Release(now time.Time, name string) error {
 	b.changed = true
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if present, known := s.damper.Present(); known && present != s.position {
-		b.read(now, s) // what has moved its targets since is no reading
-		s.damper.Decide(now)
-		s.damper.Take(now)
+		b.read(s) // what has moved its targets since is no reading
+		s.damper.Decide(b.now())
+		s.damper.Take(b.now())
 	}
 	if position, known := s.damper.Present(); known && position != s.position {
-		b.enter(now, s, position, s.reason)
+		b.enter(s, position, s.reason)
 	}
 	return nil
 }

@@ -41,6 +41,8 @@ type Loop struct {
 	// Rest is called each time that the bridge comes to rest, to give back what
 	// it took to do its work.
 	Rest func()
+	// Now is the clock of everything that the loop owns.
+	Now func() time.Time
 	// Held are positions that switches are to be held in from the beginning.
 	Held map[string]string
 
@@ -80,7 +82,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-l.SessionLost:
 			return errors.New("lost the session bus; a new start connects again")
 		case f := <-facts:
-			l.Bridge.Observe(time.Now(), f)
+			l.Bridge.Observe(f)
 		case signal := <-l.Units.Signals():
 			if !l.Units.Signal(signal) {
 				continue
@@ -93,7 +95,7 @@ func (l *Loop) Run(ctx context.Context) error {
 				l.setTimer(due, false)
 				continue
 			}
-			l.tick(time.Now())
+			l.tick()
 		case do := <-l.Posted:
 			do()
 			isAsked = true
@@ -105,11 +107,11 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		if !l.adopted && l.Units.Listed() {
 			l.Bridge.Adopt()
-			l.Bridge.HoldAll(time.Now(), l.Held)
+			l.Bridge.HoldAll(l.Held)
 			l.adopted = true
 		}
 		if l.adopted && l.Units.Yielded() {
-			l.Bridge.followTargets(time.Now())
+			l.Bridge.followTargets()
 		}
 		if l.adopted {
 			l.Bridge.stopStrays(l.Units.Strays())
@@ -117,8 +119,8 @@ func (l *Loop) Run(ctx context.Context) error {
 		if l.Bridge.Stale() {
 			l.reread()
 		}
-		l.Bridge.Settle(time.Now())
-		l.tellNews(ctx, time.Now(), isAsked)
+		l.Bridge.Settle()
+		l.tellNews(ctx, isAsked)
 		l.setTimer(due, true)
 	}
 }
@@ -127,13 +129,14 @@ func (l *Loop) Run(ctx context.Context) error {
 // long in coming.
 func (l *Loop) setTimer(due *time.Timer, mayRest bool) {
 	at, waiting := l.nextDue()
-	rest := time.Now().Add(restAfter)
+	now := l.Now()
+	rest := now.Add(restAfter)
 	l.resting = mayRest && (!waiting || at.After(rest))
 	switch {
 	case l.resting:
-		due.Reset(time.Until(rest))
+		due.Reset(rest.Sub(now))
 	case waiting:
-		due.Reset(time.Until(at))
+		due.Reset(at.Sub(now))
 	default:
 		due.Stop()
 	}
@@ -141,8 +144,8 @@ func (l *Loop) setTimer(due *time.Timer, mayRest bool) {
 
 // tellNews has what is new told when it is time to. The delays come in between:
 // they begin when the bridge is ready, and what becomes of their locks is news.
-func (l *Loop) tellNews(ctx context.Context, now time.Time, isAsked bool) {
-	isDue := l.isNewsDue(now, isAsked)
+func (l *Loop) tellNews(ctx context.Context, isAsked bool) {
+	isDue := l.isNewsDue(isAsked)
 	if isDue {
 		l.tellManager()
 	}
@@ -154,23 +157,23 @@ func (l *Loop) tellNews(ctx context.Context, now time.Time, isAsked bool) {
 
 // isNewsDue tells whether it is time to tell what is new. Whoever has asked for
 // something, and whoever waits for the bridge to be ready, is told at once.
-func (l *Loop) isNewsDue(now time.Time, isAsked bool) bool {
+func (l *Loop) isNewsDue(isAsked bool) bool {
 	switch {
 	case !l.ready, isAsked:
 	case l.newsAt.IsZero():
-		l.newsAt = now.Add(newsPause)
+		l.newsAt = l.Now().Add(newsPause)
 		return false
-	case now.Before(l.newsAt):
+	case l.Now().Before(l.newsAt):
 		return false
 	}
 	l.newsAt = time.Time{}
 	return true
 }
 
-func (l *Loop) tick(now time.Time) {
-	l.Bridge.Tick(now)
+func (l *Loop) tick() {
+	l.Bridge.Tick()
 	for _, d := range l.Delays {
-		d.Tick(now)
+		d.Tick()
 	}
 }
 
@@ -181,7 +184,7 @@ func (l *Loop) followOperations(ctx context.Context) {
 	}
 	for _, d := range l.Delays {
 		logind, underway := l.Bridge.Underway(d.What())
-		d.Follow(ctx, time.Now(), logind.Owner, underway, limitOf(logind))
+		d.Follow(ctx, logind.Owner, underway, limitOf(logind))
 	}
 }
 

@@ -22,26 +22,26 @@ type transition struct {
 
 // Settle logs the transitions whose targets have got where they are to be, and
 // those that take too long.
-func (b *Bridge) Settle(now time.Time) {
+func (b *Bridge) Settle() {
 	for _, s := range b.switches {
 		if s.transition == nil {
 			continue
 		}
 		pending, result := b.targets.Progress(s.transition.wanted)
-		if pending && now.Before(s.transition.began.Add(longTransition)) {
+		if pending && b.now().Before(s.transition.began.Add(longTransition)) {
 			continue
 		}
 		if pending {
 			result = "still waiting for what the targets want; see systemctl --user list-jobs"
 		}
-		b.report(now, s, result)
+		b.report(s, result)
 	}
 }
 
 // move takes the reading that is due, if one is.
-func (b *Bridge) move(now time.Time, s *switchState) {
+func (b *Bridge) move(s *switchState) {
 	from, _ := s.damper.Present()
-	reading, moved := s.damper.Take(now)
+	reading, moved := s.damper.Take(b.now())
 	if !moved {
 		return
 	}
@@ -50,20 +50,20 @@ func (b *Bridge) move(now time.Time, s *switchState) {
 		b.stale = true
 	}
 	if s.heldIn == nil {
-		b.enter(now, s, reading.Position, reading.Reason)
+		b.enter(s, reading.Position, reading.Reason)
 	}
 }
 
 // enter puts a switch into a position.
-func (b *Bridge) enter(now time.Time, s *switchState, position, reason string) {
+func (b *Bridge) enter(s *switchState, position, reason string) {
 	if s.transition != nil {
-		b.report(now, s, "superseded")
+		b.report(s, "superseded")
 	}
 	s.transition = &transition{
 		from: s.position, to: position, reason: reason,
-		wanted: s.change(position, b.targets.Active()), began: now,
+		wanted: s.change(position, b.targets.Active()), began: b.now(),
 	}
-	s.position, s.known, s.cause, s.since = position, true, reason, now
+	s.position, s.known, s.cause, s.since = position, true, reason, b.now()
 	b.changed = true
 	b.entered = append(b.entered, Transition{s.Name, inWords(s.transition.from), inWords(position), reason})
 	b.targets.Want(s.transition.wanted)
@@ -89,7 +89,7 @@ func (s *switchState) change(position string, active []string) map[string]bool {
 
 // report logs a transition, with the result where its targets did not all get
 // there.
-func (b *Bridge) report(now time.Time, s *switchState, result string) {
+func (b *Bridge) report(s *switchState, result string) {
 	t := s.transition
 	s.transition = nil
 	attributes := []any{
@@ -97,7 +97,7 @@ func (b *Bridge) report(now time.Time, s *switchState, result string) {
 		"from", inWords(t.from), "to", inWords(t.to),
 		"reason", t.reason,
 		"targets", strings.Join(s.TargetsIn(t.to), " "),
-		"duration", now.Sub(t.began).Round(10 * time.Microsecond),
+		"duration", b.now().Sub(t.began).Round(10 * time.Microsecond),
 	}
 	if result != "" {
 		attributes = append(attributes, "result", result)
