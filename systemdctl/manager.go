@@ -81,9 +81,9 @@ func (r *Reconciler) Signals() <-chan *dbus.Signal {
 	return r.manager.Signals()
 }
 
-// Signal takes one signal of the manager, and reports whether it has to do with
-// the targets.
-func (r *Reconciler) Signal(signal *dbus.Signal) bool {
+// Signal takes one signal of the manager. It returns what something else has
+// moved, and reports whether the signal has to do with the targets.
+func (r *Reconciler) Signal(signal *dbus.Signal) (moved Moved, isOurs bool) {
 	switch signal.Name {
 	case "org.freedesktop.DBus.NameOwnerChanged":
 		owner, _ := signal.Body[2].(string)
@@ -93,11 +93,20 @@ func (r *Reconciler) Signal(signal *dbus.Signal) bool {
 	case managerInterface + ".JobRemoved":
 		r.jobRemoved(signal)
 	case managerInterface + ".UnitNew":
-		return r.unitNew(signal)
+		if !r.unitNew(signal) {
+			return Moved{}, false
+		}
 	case propertiesInterface + ".PropertiesChanged":
 		r.propertiesChanged(signal)
 	}
-	return true
+	return r.takeMoved(), true
+}
+
+// takeMoved returns what has moved since it was last returned.
+func (r *Reconciler) takeMoved() Moved {
+	moved := r.moved
+	r.moved = Moved{}
+	return moved
 }
 
 // ownerChanged starts afresh with a new manager. A manager that re-executes
@@ -211,9 +220,9 @@ func (r *Reconciler) callAt(path dbus.ObjectPath, method string, take func(*dbus
 }
 
 // post has a function called on the owner's goroutine.
-func (r *Reconciler) post(f func()) {
-	select {
-	case r.replies <- f:
-	case <-r.done:
-	}
+func (r *Reconciler) post(do func()) {
+	r.handOver(func() Moved {
+		do()
+		return r.takeMoved()
+	})
 }

@@ -27,7 +27,7 @@ type Reconciler struct {
 	patterns []string // of targets that become managed when they appear
 	now      func() time.Time
 	log      *slog.Logger
-	replies  chan func()
+	handOver func(take func() Moved) // to the owner's goroutine
 	done     <-chan struct{}
 
 	units   []*unit // in the order in which they are put right
@@ -39,8 +39,7 @@ type Reconciler struct {
 
 	recentJobs []recentJob
 	waiting    *waiting // for jobs to finish, or nil
-	yielded    bool     // whether something else has moved a target that yields
-	strays     []string // active targets that nobody has spoken of
+	moved      Moved    // since it was last returned
 
 	absenceLogged  bool
 	nonsenseLogged bool // of this owner
@@ -57,11 +56,20 @@ type Managed interface {
 	Yielding() []string
 }
 
+// Moved is what something else has done to the managed targets.
+type Moved struct {
+	// Yielding says that a target has moved that yields.
+	Yielding bool
+	// Strays are targets that are active though [Reconciler.Want] has not said
+	// whether they are to be: something else may have started them.
+	Strays []string
+}
+
 // New returns a reconciler, which reads the time from now. It does nothing until
-// its owner passes it the manager's first signal. Answers are passed on until the
-// context ends.
-func New(ctx context.Context, manager Manager, managed Managed, now func() time.Time, log *slog.Logger) *Reconciler {
-	r := &Reconciler{manager: manager, patterns: managed.Patterns(), now: now, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
+// its owner passes it the manager's first signal. Until the context ends it posts
+// the manager's replies, for the owner's goroutine to take.
+func New(ctx context.Context, manager Manager, managed Managed, post func(take func() Moved), now func() time.Time, log *slog.Logger) *Reconciler {
+	r := &Reconciler{manager: manager, patterns: managed.Patterns(), handOver: post, now: now, log: log, done: ctx.Done(), backoff: firstRetry}
 	if len(r.patterns) > 0 {
 		manager.Listen(newUnits)
 	}
@@ -69,11 +77,6 @@ func New(ctx context.Context, manager Manager, managed Managed, now func() time.
 		r.manage(name).yields = slices.Contains(managed.Yielding(), name)
 	}
 	return r
-}
-
-// Replies is where the manager's answers arrive; calling one takes it in.
-func (r *Reconciler) Replies() <-chan func() {
-	return r.replies
 }
 
 // Listed reports whether the states of the targets are known, or cannot be
@@ -91,24 +94,6 @@ func (r *Reconciler) Active() []string {
 		}
 	}
 	return active
-}
-
-// Yielded tells, once, that something else has moved a target that yields.
-func (r *Reconciler) Yielded() bool {
-	yielded := r.yielded
-	r.yielded = false
-	return yielded
-}
-
-// Strays returns, once, the targets that are active and of which [Reconciler.Want]
-// has not said whether they are to be: something else may have started them.
-func (r *Reconciler) Strays() []string {
-	strays := r.strays
-	r.strays = nil
-	return slices.DeleteFunc(strays, func(name string) bool {
-		u := r.unit(name)
-		return u == nil || u.decided
-	})
 }
 
 // Want says which targets are to be active and which are not. Targets that it
@@ -240,7 +225,7 @@ func (r *Reconciler) putRight(u *unit, verb string) {
 // whether to move it back.
 func (r *Reconciler) correct(u *unit) bool {
 	if u.yields {
-		u.wanted, r.yielded = u.isActive(), true
+		u.wanted, r.moved.Yielding = u.isActive(), true
 		return false
 	}
 	moved, now := "started", r.now()

@@ -27,6 +27,8 @@ type fakeManager struct {
 	questions []*dbus.Call
 	sequence  dbus.Sequence
 	r         *Reconciler
+	replies   chan func() Moved
+	moved     Moved // as the reconciler told last
 
 	listening int
 	log       strings.Builder
@@ -45,11 +47,21 @@ func newManager(t *testing.T) *fakeManager {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m := &fakeManager{t: t, signals: make(chan *dbus.Signal)}
+	m := &fakeManager{t: t, signals: make(chan *dbus.Signal), replies: make(chan func() Moved)}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
-	m.r = New(ctx, m, targets{names: []string{online, offline}}, time.Now, log)
+	m.r = New(ctx, m, targets{names: []string{online, offline}}, m.post(ctx), time.Now, log)
 	m.listening = 0 // to the targets it listens for good
 	return m
+}
+
+// post passes replies on until the context ends.
+func (m *fakeManager) post(ctx context.Context) func(take func() Moved) {
+	return func(take func() Moved) {
+		select {
+		case m.replies <- take:
+		case <-ctx.Done():
+		}
+	}
 }
 
 type testWriter struct{ t *testing.T }
@@ -111,8 +123,8 @@ func (m *fakeManager) answer(call *dbus.Call, err error, body ...any) {
 func (m *fakeManager) takeReply() {
 	m.t.Helper()
 	select {
-	case take := <-m.r.Replies():
-		take()
+	case take := <-m.replies:
+		m.moved = take()
 	case <-time.After(time.Minute):
 		m.t.Fatal("no reply was passed on")
 	}
@@ -120,7 +132,7 @@ func (m *fakeManager) takeReply() {
 
 func (m *fakeManager) signal(path dbus.ObjectPath, name string, body ...any) {
 	m.sequence++
-	m.r.Signal(&dbus.Signal{Path: path, Name: name, Body: body, Sequence: m.sequence})
+	m.moved, _ = m.r.Signal(&dbus.Signal{Path: path, Name: name, Body: body, Sequence: m.sequence})
 }
 
 func (m *fakeManager) owner(name string) {
@@ -547,7 +559,7 @@ func newManagerOf(t *testing.T, managed targets) *fakeManager {
 	m := newManager(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m.r = New(ctx, m, managed, time.Now, m.r.log)
+	m.r = New(ctx, m, managed, m.post(ctx), time.Now, m.r.log)
 	return m
 }
 
@@ -556,13 +568,18 @@ func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
 	m.begin(map[string]string{online: "active", offline: "inactive"})
 	m.r.Want(wantOnline)
 	m.wants("")
-	if m.r.Yielded() {
+	if m.moved.Yielding {
 		t.Error("nothing was moved yet")
 	}
-	m.is(online, "inactive", "")
-	m.is(offline, "active", "")
+	for target, active := range map[string]string{online: "inactive", offline: "active"} {
+		m.is(target, active, "")
+		if !m.moved.Yielding {
+			t.Errorf("nothing is told of %s", target)
+		}
+	}
 	m.wants("")
-	if !m.r.Yielded() || m.r.Yielded() {
+	m.is(offline, "active", "")
+	if m.moved.Yielding {
 		t.Error("it is to be told once")
 	}
 	if active := m.r.Active(); !slices.Equal(active, []string{offline}) {
@@ -625,13 +642,15 @@ func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
 	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "inactive"})
 	strays := func(want ...string) {
 		t.Helper()
-		if got := m.r.Strays(); !slices.Equal(got, want) {
+		if got := m.moved.Strays; !slices.Equal(got, want) {
 			t.Errorf("%v are strays, not %v", got, want)
 		}
 	}
 	strays()
 	m.is(home, "active", "")
 	strays(home)
+	m.r.Want(map[string]bool{home: true})
+	m.is(home, "active", "")
 	strays()
 	for _, name := range []string{"moon.service", home, "disconnection@moon.target", "connection@moon.service"} {
 		m.signal(managerPath, managerInterface+".UnitNew", name, unitPath(name))
@@ -640,7 +659,6 @@ func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
 	m.signal(managerPath, managerInterface+".UnitNew", moon, unitPath(moon))
 	m.list(m.wants("ListUnitsByPatterns []")[0], map[string]string{home: "active", moon: "active"})
 	m.list(m.wants("ListUnitsByNames")[0], map[string]string{home: "active", moon: "active"})
-	m.r.Want(map[string]bool{home: true})
 	strays(moon)
 	m.r.Want(map[string]bool{moon: false})
 	m.answer(m.wants("StopUnit " + moon)[0], nil, dbus.ObjectPath("/job/1"))

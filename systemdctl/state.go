@@ -194,7 +194,7 @@ func (u *unit) take(changed properties) error {
 // noteStray notes a target that is active though nobody has said whether it is
 // wanted.
 func (r *Reconciler) noteStray(u *unit) {
-	if u.isStray() && !slices.Contains(r.strays, u.name) {
-		r.strays = append(r.strays, u.name)
+	if u.isStray() && !slices.Contains(r.moved.Strays, u.name) {
+		r.moved.Strays = append(r.moved.Strays, u.name)
 	}
 }

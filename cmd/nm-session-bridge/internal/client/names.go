@@ -17,6 +17,13 @@ const (
 // switch out.
 const Off = "off"
 
+// HeldByHand is the reason of a transition that somebody made with set.
+const HeldByHand = "held by hand"
+
+// DelayShare is how much of logind's InhibitDelayMaxSec= the bridge holds a delay
+// lock for at most. The rest is for logind to learn that the lock was given back.
+const DelayShare = 0.8
+
 // PropertyOf returns the name of a switch's property: Internet for internet.
 func PropertyOf(name string) string {
 	return strings.ToUpper(name[:1]) + name[1:]

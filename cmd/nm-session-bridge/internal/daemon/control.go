@@ -16,19 +16,21 @@ type savingControl struct {
 }
 
 // Hold implements [api.Control].
-func (c savingControl) Hold(name, position string) error {
-	if err := c.Bridge.Hold(name, position); err != nil {
-		return err
+func (c savingControl) Hold(name, position string) (bridge.Change, error) {
+	change, err := c.Bridge.Hold(name, position)
+	if err == nil {
+		err = c.save()
 	}
-	return c.save()
+	return change, err
 }
 
 // Release implements [api.Control].
-func (c savingControl) Release(name string) error {
-	if err := c.Bridge.Release(name); err != nil {
-		return err
+func (c savingControl) Release(name string) (bridge.Change, error) {
+	change, err := c.Bridge.Release(name)
+	if err == nil {
+		err = c.save()
 	}
-	return c.save()
+	return change, err
 }
 
 func (c savingControl) save() error {

@@ -73,24 +73,24 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	}
 
 	clock := time.Now // the only one
-	units := systemdctl.New(ctx, manager, config.Switches, clock, log)
-	posted := make(chan func())
-	b := bridge.New(config.Switches, config.Policy, units, byID, clock, log)
+	inbox := make(bridge.Inbox)
+	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, log)
+	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
 	if err != nil {
 		log.Warn(err.Error())
 	}
-	served, err := api.Serve(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store}, posted)
+	served, err := api.Serve(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store}, inbox)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	loop := &bridge.Loop{
+	err = bridge.Run(ctx, bridge.Config{
 		Bridge:      b,
 		Units:       units,
 		Observers:   slices.Collect(maps.Values(byID)),
-		Delays:      delays(config.Switches, units, posted, clock, log),
-		Posted:      posted,
+		Delays:      delays(config.Switches, units, inbox, clock, log),
+		Inbox:       inbox,
 		SystemLost:  system.Lost(),
 		SessionLost: session.Lost(),
 		Hangup:      hangup,
@@ -100,8 +100,8 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		Rest:        debug.FreeOSMemory,
 		Now:         clock,
 		Held:        held,
-	}
-	if err := loop.Run(ctx); err != nil {
+	})
+	if err != nil {
 		log.Error(err.Error())
 		return LoggedError{err}
 	}
@@ -121,14 +121,14 @@ func (o observersByID) Forget(source string) { o[source].Forget() }
 
 // delays returns a delay for each operation of logind that a switch wants to
 // hold up.
-func delays(switches observers.Switches, units *systemdctl.Reconciler, post chan<- func(), now func() time.Time, log *slog.Logger) []*bridge.Delay {
+func delays(switches observers.Switches, units *systemdctl.Reconciler, inbox bridge.Inbox, now func() time.Time, log *slog.Logger) []*bridge.Delay {
 	var all []*bridge.Delay
 	take := func(ctx context.Context, what string) (io.Closer, error) {
 		return bridge.TakeDelayLock(ctx, bus.SystemAddress(), what)
 	}
 	for _, s := range switches {
 		if s.Delays != "" {
-			all = append(all, bridge.NewDelay(s.Delays, take, units, post, now, log))
+			all = append(all, bridge.NewDelay(s.Delays, take, units, inbox, now, log))
 		}
 	}
 	return all

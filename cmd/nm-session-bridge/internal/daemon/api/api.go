@@ -35,8 +35,8 @@ func (f Failure) Error() string { return f.Err.Error() }
 // Control is what the bus can tell the bridge. Its methods are called on the
 // loop's goroutine. Their errors are wrong arguments, but for [Failure].
 type Control interface {
-	Hold(name, position string) error
-	Release(name string) error
+	Hold(name, position string) (bridge.Change, error)
+	Release(name string) (bridge.Change, error)
 }
 
 // API serves the bridge's object on the session bus.
@@ -49,9 +49,9 @@ type API struct {
 
 // Serve takes the bridge's name on the session bus and answers there. The
 // switches are all that there are, also those that this bridge does not keep.
-// What the bus tells the bridge is posted, until the context ends. The error
-// says who holds the name already.
-func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, post chan<- func()) (*API, error) {
+// What the bus tells the bridge goes into the inbox, until the context ends. The
+// error says who holds the name already.
+func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, inbox bridge.Inbox) (*API, error) {
 	a := &API{conn: conn.Conn, properties: map[string]dbus.Variant{
 		"Facts":     dbus.MakeVariant(map[string]string{}),
 		"Overrides": dbus.MakeVariant(map[string]string{}),
@@ -60,7 +60,7 @@ func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches [
 		a.properties[client.PropertyOf(name)] = dbus.MakeVariant(client.Off)
 	}
 	conn.Serve(objects{
-		client.Interface:    methods{ctx, control, post}.table(),
+		client.Interface:    methods{ctx, control, inbox}.table(),
 		propertiesInterface: properties{a}.table(),
 		introspectable:      {"Introspect": {call: func([]any) ([]any, error) { return []any{introspection}, nil }}},
 	})

@@ -11,34 +11,39 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
 )
 
 // methods are those of the bridge's own interface.
 type methods struct {
 	ctx     context.Context //nolint:containedctx // of the process: godbus hands none to a method
 	control Control
-	post    chan<- func()
+	inbox   bridge.Inbox
 }
 
 func (m methods) table() table {
 	return table{
 		"Set": {in: "ss", call: func(args []any) ([]any, error) {
 			name, position := args[0].(string), args[1].(string) //nolint:forcetypeassert // as in says
-			return nil, m.tell(func() error { return m.control.Hold(name, position) })
+			return nil, m.tell(func() (bridge.Change, error) { return m.control.Hold(name, position) })
 		}},
 		"Reset": {in: "s", call: func(args []any) ([]any, error) {
 			name := args[0].(string) //nolint:forcetypeassert // as in says
-			return nil, m.tell(func() error { return m.control.Release(name) })
+			return nil, m.tell(func() (bridge.Change, error) { return m.control.Release(name) })
 		}},
 	}
 }
 
 // tell has something done on the loop's goroutine.
-func (m methods) tell(do func() error) error {
+func (m methods) tell(do func() (bridge.Change, error)) error {
 	done := make(chan error, 1)
-	select {
-	case m.post <- func() { done <- do() }:
-	case <-m.ctx.Done():
+	isPosted := m.inbox.Post(m.ctx, func() bridge.Change {
+		change, err := do()
+		done <- err
+		change.Urgent = true
+		return change
+	})
+	if !isPosted {
 		return refusal("Failed", "nm-session-bridge is stopping")
 	}
 	err := <-done

@@ -1,5 +1,16 @@
-// Package bridge joins the two sides: it turns the facts of the system bus
-// into positions of switches, and positions into wanted targets.
+// Package bridge joins the two sides: it turns the facts of the system bus into
+// positions of switches, and positions into wanted targets. It also holds the
+// delay locks that keep logind waiting until the units of a target have run.
+//
+// # Goroutines
+//
+// The goroutine that calls [Run] owns every switch, every delay and the state of
+// the [systemdctl.Reconciler]; none of their methods blocks or locks. Each
+// observer has a goroutine of its own, which owns what it has read and sends
+// [observers.Facts]. The goroutine that reads a bus only queues signals. Whatever
+// else concerns the loop is posted to its [Inbox]: answers of the user manager,
+// locks of logind and calls on the session bus. What a pass of the loop has
+// brought about is one [Change], which is acted on at the end of the pass.
 package bridge
 
 import (
@@ -9,22 +20,27 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Targets is what the bridge needs of the side that starts and stops targets.
+// Targets starts and stops targets.
 type Targets interface {
 	// Want says which targets are to be active and which are not.
 	Want(wanted map[string]bool)
-	// StartAgain starts targets, also those that are active, and so what they want.
+	// StartAgain starts targets even if they are active, and so what they want.
 	StartAgain(targets []string)
+}
+
+// TargetStates tells how the targets are.
+type TargetStates interface {
 	// Active returns the managed targets that are active now.
 	Active() []string
-	// Progress tells whether the targets' jobs are on the way, and otherwise
-	// why one of them could not be had.
+	// Progress reports whether jobs for the targets are on the way, and
+	// otherwise why one of the targets could not be moved.
 	Progress(targets map[string]bool) (pending bool, problem string)
 }
 
-// Sources is what the bridge needs of the side that observes.
+// Sources is the side that observes.
 type Sources interface {
 	// Demand says how much of a source must be observed from now on.
 	Demand(source string, need observers.Need)
@@ -32,19 +48,17 @@ type Sources interface {
 	Forget(source string)
 }
 
-// Bridge owns the position of every switch. Its methods are to be called from
-// one goroutine; none of them blocks.
+// Bridge owns the position of every switch. Its methods are called from one
+// goroutine; none of them blocks.
 type Bridge struct {
 	targets  Targets
+	states   TargetStates
 	sources  Sources
 	now      func() time.Time
 	log      *slog.Logger
 	switches []*switchState
 	snapshot observers.Snapshot
 	demanded map[string]observers.Need
-	entered  []Transition
-	stale    bool // whether everything is to be read anew
-	changed  bool // whether [Bridge.View] has, since [Bridge.Changed] was asked
 }
 
 // switchState is a row of the switch table with its present state.
@@ -55,20 +69,24 @@ type switchState struct {
 	reason string // of the latest reading
 	origin observers.Origin
 	needs  map[string]observers.Need
-	// request is the latest that was heeded.
+	// request is the latest that was handled.
 	request dbus.Sequence
 
 	heldIn     *string // the position that the user holds it in, or nil
 	position   string
-	known      bool      // whether it has got a position yet
+	known      bool      // whether it has a position yet
 	cause      string    // why it has this position
-	since      time.Time // when it came into its position; zero if before us
+	since      time.Time // when it entered its position; zero if before our start
 	transition *transition
 }
 
-// New returns a bridge for the given switches, which are read by a policy.
-func New(switches observers.Switches, policy observers.Policy, targets Targets, sources Sources, now func() time.Time, log *slog.Logger) *Bridge {
-	b := &Bridge{targets: targets, sources: sources, now: now, log: log, snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{}}
+// New returns a bridge for switches that are read by a policy. It reads the time
+// from now.
+func New(switches observers.Switches, policy observers.Policy, targets Targets, states TargetStates, sources Sources, now func() time.Time, log *slog.Logger) *Bridge {
+	b := &Bridge{
+		targets: targets, states: states, sources: sources, now: now, log: log,
+		snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{},
+	}
 	for _, s := range switches {
 		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy)})
 		for _, source := range s.Sources {
@@ -79,23 +97,32 @@ func New(switches observers.Switches, policy observers.Policy, targets Targets, 
 }
 
 // Adopt starts from the positions whose targets are active already, so that a
-// restarted bridge knows what a doubtful reading puts in doubt.
-func (b *Bridge) Adopt() {
+// restarted bridge knows which position a doubtful reading puts in doubt.
+func (b *Bridge) Adopt() Change {
 	for _, s := range b.switches {
-		if position, found := s.PositionOf(b.targets.Active()); found {
+		if position, found := s.PositionOf(b.states.Active()); found {
 			s.damper.Adopt(position)
 			s.position, s.known = position, true
 			b.targets.Want(s.Targets(position))
 		}
 	}
-	b.changed = true
+	return Change{View: true}
 }
 
-// followTargets has the switches that do so follow their targets, which something else
-// has moved.
-func (b *Bridge) followTargets() {
+// Moved takes what something else has done to the targets.
+func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
+	if moved.Yielding {
+		change = b.followTargets()
+	}
+	b.stopStrays(moved.Strays)
+	return change
+}
+
+// followTargets moves the switches that follow their targets to where something
+// else has moved these.
+func (b *Bridge) followTargets() (change Change) {
 	for _, s := range b.switches {
-		position, found := s.PositionOf(b.targets.Active())
+		position, found := s.PositionOf(b.states.Active())
 		switch {
 		case !s.Yields || !s.known:
 		case s.heldIn != nil:
@@ -105,18 +132,19 @@ func (b *Bridge) followTargets() {
 			for _, source := range s.Sources {
 				b.sources.Forget(source.ID)
 			}
-			b.enter(s, position, "something else has moved its targets")
+			change.add(b.enter(s, position, "something else has moved its targets"))
 		}
 	}
+	return change
 }
 
-// stopStrays stops targets of a set that something else has started, once it is
+// stopStrays stops targets of sets that something else has started, where it is
 // known which are to be active.
 func (b *Bridge) stopStrays(strays []string) {
 	for _, target := range strays {
 		for _, s := range b.switches {
-			_, isOurs := s.Template.Instance(target)
-			if isOurs && s.known && !s.Targets(s.position)[target] {
+			_, isInstance := s.Template.Instance(target)
+			if isInstance && s.known && !s.Targets(s.position)[target] {
 				b.log.Info("something else has started "+target+"; putting it right", "target", target)
 				b.targets.Want(map[string]bool{target: false})
 			}
@@ -125,21 +153,22 @@ func (b *Bridge) stopStrays(strays []string) {
 }
 
 // Observe takes new facts and moves the switches that are read from them.
-func (b *Bridge) Observe(facts observers.Facts) {
+func (b *Bridge) Observe(facts observers.Facts) Change {
+	change := Change{View: true}
 	b.snapshot[facts.Source] = facts
 	for _, s := range b.switches {
 		if !s.readsFrom(facts.Source) {
 			continue
 		}
 		reading, from := b.read(s), s.position
-		b.move(s)
+		change.add(b.move(s))
 		b.handleRequest(s, reading, from)
 	}
-	b.changed = true
 	b.tellDemands()
+	return change
 }
 
-// read offers a switch what the facts say of it.
+// read offers a switch what the facts say about it.
 func (b *Bridge) read(s *switchState) observers.Reading {
 	reading := s.reader(b.snapshot)
 	s.reason, s.needs = reading.Reason, reading.Needs
@@ -151,9 +180,9 @@ func (b *Bridge) read(s *switchState) observers.Reading {
 	return reading
 }
 
-// handleRequest does what is asked for anew of a switch that was in a position before. A
-// locker that has ended without a word leaves its target active, and is to start
-// the next time all the same.
+// handleRequest starts a switch's targets again where a new request asks for the
+// position that the switch has had since before. A locker that has ended without a
+// word leaves its target active, and has to start the next time all the same.
 func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from string) {
 	if reading.Request <= s.request {
 		return
@@ -166,7 +195,7 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 	b.targets.StartAgain(s.TargetsIn(s.position))
 }
 
-// tellDemands passes on what the switches need of each source by now.
+// tellDemands passes on what the switches now need of each source.
 func (b *Bridge) tellDemands() {
 	needed := map[string]observers.Need{}
 	for _, s := range b.switches {
@@ -182,16 +211,9 @@ func (b *Bridge) tellDemands() {
 	}
 }
 
-// Stale tells, once, that everything is to be read anew because an operation is
-// over that may have changed everything.
-func (b *Bridge) Stale() bool {
-	stale := b.stale
-	b.stale = false
-	return stale
-}
-
-// Underway tells whether the operation is on its way that a switch delays, and
-// which logind says so. Without such a switch there is none.
+// Underway reports whether an operation that a switch delays is on its way, and
+// returns the facts of the logind that says so. There is none without such a
+// switch.
 func (b *Bridge) Underway(what string) (logind observers.Facts, underway bool) {
 	for _, s := range b.switches {
 		if s.Delays == what {
@@ -203,10 +225,11 @@ func (b *Bridge) Underway(what string) (logind observers.Facts, underway bool) {
 }
 
 // Tick moves the switches whose waiting readings are due.
-func (b *Bridge) Tick() {
+func (b *Bridge) Tick() (change Change) {
 	for _, s := range b.switches {
-		b.move(s)
+		change.add(b.move(s))
 	}
+	return change
 }
 
 // Due returns when [Bridge.Tick] is next to be called, if it is.
@@ -227,8 +250,8 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 	return due, waiting
 }
 
-// Heard tells whether every service that a switch is read from has been heard,
-// and none that is needed is about to be.
+// Heard reports whether every service that a switch is read from has been heard,
+// as far as it is needed.
 func (b *Bridge) Heard() bool {
 	for _, s := range b.switches {
 		for _, source := range s.Sources {

@@ -72,7 +72,7 @@ func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer, *fakeClock) 
 	t, clock := &targets{wanted: map[string]bool{}}, newClock()
 	var log bytes.Buffer
 	reading := &observers.Reading{}
-	b := New(observers.Switches{door(reading)}, observers.Policy{}, t, &sources{}, clock.now, slog.New(slog.NewTextHandler(&log, nil)))
+	b := New(observers.Switches{door(reading)}, observers.Policy{}, t, t, &sources{}, clock.now, slog.New(slog.NewTextHandler(&log, nil)))
 	return b, t, reading, &log, clock
 }
 
@@ -117,7 +117,7 @@ func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
 	if targets.again != 2 {
 		t.Errorf("two requests made %d starts", targets.again)
 	}
-	if err := b.Hold("door", "open"); err != nil {
+	if _, err := b.Hold("door", "open"); err != nil {
 		t.Fatal(err)
 	}
 	ask("open", 8)
@@ -137,7 +137,9 @@ func TestADoubtSparesNothingThatTheHandHasMoved(t *testing.T) {
 	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
 	b.Observe(facts)
 	for _, test := range []struct{ held, then string }{{"open", "open.target"}, {"shut", "shut.target"}} {
-		if err := errors.Join(b.Hold("door", test.held), b.Release("door")); err != nil {
+		_, holding := b.Hold("door", test.held)
+		_, releasing := b.Release("door")
+		if err := errors.Join(holding, releasing); err != nil {
 			t.Fatal(err)
 		}
 		if !targets.wanted[test.then] {
@@ -153,24 +155,23 @@ func TestWhatWasHeldBeforeIsNoFact(t *testing.T) {
 	b.HoldAll(map[string]string{"door": "open"})
 	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
 	b.Observe(facts)
-	if err := b.Release("door"); err != nil || !targets.wanted["shut.target"] {
+	if _, err := b.Release("door"); err != nil || !targets.wanted["shut.target"] {
 		t.Errorf("it wants %v, %v", targets.wanted, err)
 	}
 }
 
 func TestTheDoubtOfASwitchThatIsHeldEnds(t *testing.T) {
 	b, _, reading, _, clock := begin()
-	if err := b.Hold("door", "open"); err != nil {
+	if _, err := b.Hold("door", "open"); err != nil {
 		t.Fatal(err)
 	}
 	*reading = observers.Reading{Position: "shut", Reason: "it creaks", Grace: time.Second}
-	b.Observe(facts)
-	if !b.Changed() || b.View().Facts["door.doubt"] == "" {
+	if change := b.Observe(facts); !change.View || b.View().Facts["door.doubt"] == "" {
 		t.Fatal("there is no doubt")
 	}
 	clock.pass(time.Second)
-	b.Tick()
-	if doubt := b.View().Facts["door.doubt"]; !b.Changed() || doubt != "" {
+	change := b.Tick()
+	if doubt := b.View().Facts["door.doubt"]; !change.View || doubt != "" {
 		t.Errorf("the doubt is %q, and nobody is told of the change", doubt)
 	}
 }
@@ -260,8 +261,8 @@ func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
 		stale    bool
 	}{{"open", false, false}, {"shut", true, false}, {"open", false, true}, {"open", false, false}} {
 		*reading = observers.Reading{Position: step.position}
-		b.Observe(facts)
-		if _, underway := b.Underway("slam"); underway != step.underway || b.Stale() != step.stale {
+		change := b.Observe(facts)
+		if _, underway := b.Underway("slam"); underway != step.underway || change.Stale != step.stale {
 			t.Errorf("%+v: underway %t", step, underway)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -28,19 +29,19 @@ const (
 // operation go on.
 type TakeLock func(ctx context.Context, what string) (io.Closer, error)
 
-// Jobs is what a delay needs of the side that starts and stops targets.
+// Jobs is how a delay waits for the units of a target.
 type Jobs interface {
 	// AwaitJobs calls done once what our latest jobs brought about has finished.
 	AwaitJobs(done func())
 	// StopWaiting ends that wait.
 	StopWaiting()
-	// Unfinished returns the units that are waited for.
+	// Unfinished returns the units that the wait is for.
 	Unfinished() []string
 }
 
 // Delay holds a delay lock, and gives it back once the units that are to run
-// before the operation have finished, or the time for that is nearly up. There
-// are never two locks. It belongs to the goroutine of the [Loop].
+// before the operation have finished, or the time for that is nearly up. It never
+// holds two locks. It belongs to the goroutine of [Run].
 type Delay struct {
 	what string
 	take TakeLock
@@ -48,7 +49,7 @@ type Delay struct {
 	now  func() time.Time
 	log  *slog.Logger
 
-	post     chan<- func()
+	inbox    Inbox
 	owner    string // the logind that the lock is of
 	lock     io.Closer
 	taking   bool
@@ -60,10 +61,10 @@ type Delay struct {
 	deadline time.Time
 }
 
-// NewDelay returns a delay of an operation such as "sleep". What it posts is to
-// be called on the goroutine that it belongs to.
-func NewDelay(what string, take TakeLock, jobs Jobs, post chan<- func(), now func() time.Time, log *slog.Logger) *Delay {
-	return &Delay{what: what, take: take, jobs: jobs, post: post, now: now, log: log}
+// NewDelay returns a delay of an operation such as "sleep". Locks arrive in the
+// inbox of the goroutine that it belongs to.
+func NewDelay(what string, take TakeLock, jobs Jobs, inbox Inbox, now func() time.Time, log *slog.Logger) *Delay {
+	return &Delay{what: what, take: take, jobs: jobs, inbox: inbox, now: now, log: log}
 }
 
 // What returns the operation.
@@ -85,7 +86,7 @@ func (d *Delay) State() string {
 // long logind waits.
 func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit time.Duration) {
 	if owner != d.owner {
-		// The lock of a logind that has gone still counts for the next one.
+		// A lock of a logind that has gone still delays the next one.
 		d.release()
 		d.owner, d.refused, d.retry, d.pause = owner, false, d.now(), firstTry
 	}
@@ -96,8 +97,7 @@ func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit t
 		d.hold(ctx)
 	case d.lock != nil && !d.waiting:
 		d.waiting = true
-		// The rest is for what happens between our word and logind's ear.
-		d.deadline = d.now().Add(limit * 4 / 5)
+		d.deadline = d.now().Add(time.Duration(float64(limit) * client.DelayShare))
 		d.jobs.AwaitJobs(func() {
 			d.waiting = false
 			d.release()
@@ -127,7 +127,7 @@ func (d *Delay) Tick() {
 	d.release()
 }
 
-// taken takes the lock of a logind, or why there is none.
+// taken takes the lock of a logind, or the reason why there is none.
 func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	d.taking = false
 	if err == nil {
@@ -169,12 +169,12 @@ func (d *Delay) hold(parent context.Context) {
 		ctx, cancel := context.WithTimeout(parent, takeTimeout)
 		defer cancel()
 		lock, err := d.take(ctx, d.what)
-		select {
-		case d.post <- func() { d.taken(owner, lock, err) }:
-		case <-parent.Done():
-			if err == nil {
-				_ = lock.Close()
-			}
+		isPosted := d.inbox.Post(parent, func() Change {
+			d.taken(owner, lock, err)
+			return Change{Urgent: true}
+		})
+		if !isPosted && err == nil {
+			_ = lock.Close()
 		}
 	}()
 }

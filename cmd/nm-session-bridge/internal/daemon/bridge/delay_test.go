@@ -18,7 +18,7 @@ type lockSmith struct {
 	delay *Delay
 	clock *fakeClock
 	log   bytes.Buffer
-	post  chan func()
+	inbox Inbox
 
 	err        error
 	held, most int
@@ -38,7 +38,7 @@ func (s *lockSmith) Unfinished() []string  { return []string{"slow.service"} }
 
 func newSmith(t *testing.T) *lockSmith {
 	t.Helper()
-	s := &lockSmith{T: t, clock: newClock(), post: make(chan func())}
+	s := &lockSmith{T: t, clock: newClock(), inbox: make(Inbox)}
 	take := func(_ context.Context, what string) (io.Closer, error) {
 		if what != "sleep" {
 			t.Errorf("a lock on %q was asked for", what)
@@ -48,7 +48,7 @@ func newSmith(t *testing.T) *lockSmith {
 		}
 		return lock{s}, nil
 	}
-	s.delay = NewDelay("sleep", take, s, s.post, s.clock.now, slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.delay = NewDelay("sleep", take, s, s.inbox, s.clock.now, slog.New(slog.NewTextHandler(&s.log, nil)))
 	return s
 }
 
@@ -62,7 +62,7 @@ func (s *lockSmith) follow(owner string, underway bool) {
 func (s *lockSmith) arrives() {
 	s.Helper()
 	select {
-	case take := <-s.post:
+	case take := <-s.inbox:
 		if s.err == nil {
 			s.held++
 			s.most = max(s.most, s.held)

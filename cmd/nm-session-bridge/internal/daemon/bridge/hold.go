@@ -5,67 +5,70 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-const heldByHand = "held by hand"
-
 // Hold keeps a switch in a position, whatever is read, until [Bridge.Release].
 // The error names what is accepted.
-func (b *Bridge) Hold(name, position string) error {
+func (b *Bridge) Hold(name, position string) (Change, error) {
 	s, err := b.find(name)
 	if err != nil {
-		return err
+		return Change{}, err
 	}
 	if err := s.Accepts(position); err != nil {
-		return err
+		return Change{}, err
 	}
 	s.heldIn = &position
-	b.changed = true
+	change := Change{View: true}
 	b.log.Info("the "+name+" is held "+position+" by hand", "switch", name)
 	if !s.known || s.position != position {
-		b.enter(s, position, heldByHand)
+		change.add(b.enter(s, position, client.HeldByHand))
 	}
-	return nil
+	return change, nil
 }
 
-// HoldAll holds switches as an earlier bridge did. What this one does not know
-// is left out, with a word in the log.
-func (b *Bridge) HoldAll(held map[string]string) {
+// HoldAll holds switches as an earlier bridge did. It leaves out what this one
+// does not know, and logs that.
+func (b *Bridge) HoldAll(held map[string]string) (change Change) {
 	for name, position := range held {
 		s, err := b.find(name)
+		var hold Change
 		if err == nil {
-			err = b.Hold(name, position)
+			hold, err = b.Hold(name, position)
 		}
+		change.add(hold)
 		if err != nil {
 			b.log.Warn("cannot hold what was held before: " + err.Error())
 			continue
 		}
 		s.damper = observers.Damper{} // the active targets tell of the hand, not of the facts
 	}
+	return change
 }
 
-// Release lets a switch follow what is read again. It is no error if it does.
-func (b *Bridge) Release(name string) error {
+// Release lets a switch follow what is read again. It is no error if the switch
+// was not held.
+func (b *Bridge) Release(name string) (Change, error) {
 	s, err := b.find(name)
 	if err != nil {
-		return err
+		return Change{}, err
 	}
 	if s.heldIn == nil {
-		return nil
+		return Change{}, nil
 	}
 	s.heldIn, s.cause = nil, s.reason
-	b.changed = true
+	change := Change{View: true}
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if present, known := s.damper.Present(); known && present != s.position {
-		b.read(s) // what has moved its targets since is no reading
+		b.read(s) // the hand may have moved the targets since the last reading
 		s.damper.Decide(b.now())
 		s.damper.Take(b.now())
 	}
 	if position, known := s.damper.Present(); known && position != s.position {
-		b.enter(s, position, s.reason)
+		change.add(b.enter(s, position, s.reason))
 	}
-	return nil
+	return change, nil
 }
 
 // Held returns the positions that switches are held in, by switch.

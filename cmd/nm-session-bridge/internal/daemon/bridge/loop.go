@@ -9,25 +9,19 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-const (
-	// newsPause is how long what is new of the bridge waits to be told, so that
-	// the jobs of a transition go first and what changes with it is told at
-	// once. Most transitions are over by then, and nobody notices.
-	newsPause = 10 * time.Millisecond
-	// restAfter is how long nothing has happened when the bridge is at rest:
-	// what comes in a row, as when a laptop wakes up, is over by then.
-	restAfter = 5 * time.Second
-)
+// restAfter is how long nothing has happened when the bridge comes to rest. What
+// happens in a row, as when a laptop wakes up, is over by then.
+const restAfter = 5 * time.Second
 
-// Loop is the one goroutine that owns the switches and the targets.
-type Loop struct {
+// Config is what [Run] connects.
+type Config struct {
 	Bridge    *Bridge
 	Units     *systemdctl.Reconciler
 	Observers []*observers.Observer
 	// Delays are the operations that are held up until their units have run.
 	Delays []*Delay
-	// Posted is what the delays and the bus post.
-	Posted <-chan func()
+	// Inbox is where other goroutines leave what is to be done on this one.
+	Inbox Inbox
 	// SystemLost and SessionLost are closed when that bus is gone.
 	SystemLost, SessionLost <-chan struct{}
 	// Hangup asks for everything to be read anew.
@@ -36,27 +30,30 @@ type Loop struct {
 	Watchdog <-chan time.Time
 	// Notify passes a message on to the service manager (sd_notify(3)).
 	Notify func(message string)
-	// Publish passes on what is new of the bridge.
+	// Publish passes on a new view and the transitions that led to it.
 	Publish func(View, []Transition)
-	// Rest is called each time that the bridge comes to rest, to give back what
-	// it took to do its work.
+	// Rest is called each time that the bridge comes to rest, to give back
+	// memory that it needed for its work.
 	Rest func()
 	// Now is the clock of everything that the loop owns.
 	Now func() time.Time
-	// Held are positions that switches are to be held in from the beginning.
+	// Held are positions that switches are held in from the beginning.
 	Held map[string]string
+}
 
-	adopted bool
-	ready   bool
-	status  string
-	locks   string
-	newsAt  time.Time // when what is new is to be told; zero where nothing is
-	resting bool      // whether to rest is what is due next
+// loop is the state of [Run].
+type loop struct {
+	Config
+	adopted bool // whether it is known which targets were active at the start
+	ready   bool // whether every service has been heard
+	resting bool // whether rest is what is due next
+	news    news
 }
 
 // Run keeps the targets true until the context ends, which is no error, or a
 // bus is lost, which is: the connection does not come back.
-func (l *Loop) Run(ctx context.Context) error {
+func Run(ctx context.Context, config Config) error {
+	l := &loop{Config: config}
 	heard := make(chan observers.Facts)
 	for _, o := range l.Observers {
 		go o.Run(ctx, heard)
@@ -73,7 +70,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		if l.adopted {
 			facts = heard
 		}
-		isAsked := false
+		var change Change
 		select {
 		case <-ctx.Done():
 			return nil
@@ -82,52 +79,79 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-l.SessionLost:
 			return errors.New("lost the session bus; a new start connects again")
 		case f := <-facts:
-			l.Bridge.Observe(f)
+			change = l.Bridge.Observe(f)
 		case signal := <-l.Units.Signals():
-			if !l.Units.Signal(signal) {
+			moved, isOurs := l.Units.Signal(signal)
+			if !isOurs {
 				continue
 			}
-		case takeReply := <-l.Units.Replies():
-			takeReply()
+			change = Change{Moved: moved}
+		case do := <-l.Inbox:
+			change = do()
 		case <-due.C:
 			if l.resting {
 				l.Rest()
 				l.setTimer(due, false)
 				continue
 			}
-			l.tick()
-		case do := <-l.Posted:
-			do()
-			isAsked = true
+			change = l.tick()
 		case <-l.Hangup:
 			l.reread()
 		case <-l.Watchdog:
 			l.Notify("WATCHDOG=1")
 			continue
 		}
-		if !l.adopted && l.Units.Listed() {
-			l.Bridge.Adopt()
-			l.Bridge.HoldAll(l.Held)
-			l.adopted = true
-		}
-		if l.adopted && l.Units.Yielded() {
-			l.Bridge.followTargets()
-		}
-		if l.adopted {
-			l.Bridge.stopStrays(l.Units.Strays())
-		}
-		if l.Bridge.Stale() {
-			l.reread()
-		}
-		l.Bridge.Settle()
-		l.tellNews(ctx, isAsked)
+		l.endPass(ctx, change)
 		l.setTimer(due, true)
 	}
 }
 
-// setTimer sets the timer to what is due next, which may be to rest where that is
-// long in coming.
-func (l *Loop) setTimer(due *time.Timer, mayRest bool) {
+// endPass acts on what has happened in a pass.
+func (l *loop) endPass(ctx context.Context, change Change) {
+	switch {
+	case l.adopted:
+		change.add(l.Bridge.Moved(change.Moved))
+	case l.Units.Listed():
+		change.add(l.Bridge.Adopt())
+		change.add(l.Bridge.HoldAll(l.Held))
+		l.adopted = true
+	}
+	if change.Stale {
+		l.reread()
+	}
+	l.Bridge.Settle()
+	l.tellNews(ctx, change)
+}
+
+func (l *loop) tick() Change {
+	change := l.Bridge.Tick()
+	for _, d := range l.Delays {
+		d.Tick()
+	}
+	return change
+}
+
+func (l *loop) reread() {
+	for _, o := range l.Observers {
+		o.Reread()
+	}
+	l.Units.Reread()
+}
+
+// followOperations tells each delay whether its operation is on its way.
+func (l *loop) followOperations(ctx context.Context) {
+	if !l.ready {
+		return
+	}
+	for _, d := range l.Delays {
+		logind, underway := l.Bridge.Underway(d.What())
+		d.Follow(ctx, logind.Owner, underway, limitOf(logind))
+	}
+}
+
+// setTimer sets the timer to what is due next. That is rest where it is allowed
+// and nothing else is due for long.
+func (l *loop) setTimer(due *time.Timer, mayRest bool) {
 	at, waiting := l.nextDue()
 	now := l.Now()
 	rest := now.Add(restAfter)
@@ -142,56 +166,10 @@ func (l *Loop) setTimer(due *time.Timer, mayRest bool) {
 	}
 }
 
-// tellNews has what is new told when it is time to. The delays come in between:
-// they begin when the bridge is ready, and what becomes of their locks is news.
-func (l *Loop) tellNews(ctx context.Context, isAsked bool) {
-	isDue := l.isNewsDue(isAsked)
-	if isDue {
-		l.tellManager()
-	}
-	l.followOperations(ctx)
-	if isDue {
-		l.publish()
-	}
-}
-
-// isNewsDue tells whether it is time to tell what is new. Whoever has asked for
-// something, and whoever waits for the bridge to be ready, is told at once.
-func (l *Loop) isNewsDue(isAsked bool) bool {
-	switch {
-	case !l.ready, isAsked:
-	case l.newsAt.IsZero():
-		l.newsAt = l.Now().Add(newsPause)
-		return false
-	case l.Now().Before(l.newsAt):
-		return false
-	}
-	l.newsAt = time.Time{}
-	return true
-}
-
-func (l *Loop) tick() {
-	l.Bridge.Tick()
-	for _, d := range l.Delays {
-		d.Tick()
-	}
-}
-
-// followOperations tells each delay whether its operation is on its way.
-func (l *Loop) followOperations(ctx context.Context) {
-	if !l.ready {
-		return
-	}
-	for _, d := range l.Delays {
-		logind, underway := l.Bridge.Underway(d.What())
-		d.Follow(ctx, logind.Owner, underway, limitOf(logind))
-	}
-}
-
-func (l *Loop) nextDue() (due time.Time, waiting bool) {
+func (l *loop) nextDue() (due time.Time, waiting bool) {
 	due, waiting = l.Bridge.Due()
-	if !l.newsAt.IsZero() && (!waiting || l.newsAt.Before(due)) {
-		due, waiting = l.newsAt, true
+	if !l.news.due.IsZero() && (!waiting || l.news.due.Before(due)) {
+		due, waiting = l.news.due, true
 	}
 	for _, d := range l.Delays {
 		if at, also := d.Due(); also && (!waiting || at.Before(due)) {
@@ -199,48 +177,4 @@ func (l *Loop) nextDue() (due time.Time, waiting bool) {
 		}
 	}
 	return due, waiting
-}
-
-func (l *Loop) reread() {
-	for _, o := range l.Observers {
-		o.Reread()
-	}
-	l.Units.Reread()
-}
-
-// tellManager keeps the service manager's view of the service true: ready once every
-// service has been heard, and the positions in words.
-func (l *Loop) tellManager() {
-	status := l.Bridge.Status()
-	switch {
-	case !l.ready && l.adopted && l.Bridge.Heard():
-		l.ready = true
-		l.Bridge.Announce()
-		l.Notify("READY=1\nSTATUS=" + status)
-	case status != l.status:
-		l.Notify("STATUS=" + status)
-	}
-	l.status = status
-}
-
-// publish passes the view on where it is new.
-func (l *Loop) publish() {
-	locks := ""
-	for _, d := range l.Delays {
-		locks += d.State() + " "
-	}
-	if !l.adopted || !l.Bridge.Changed() && locks == l.locks {
-		return
-	}
-	l.locks = locks
-	l.Publish(l.view(), l.Bridge.Entered())
-}
-
-// view adds what the delays know to the bridge's view.
-func (l *Loop) view() View {
-	view := l.Bridge.View()
-	for _, d := range l.Delays {
-		view.Facts[d.What()+".lock"] = d.State()
-	}
-	return view
 }

@@ -13,13 +13,14 @@ func TestWhatBecomesOfALockIsToldWithTheRest(t *testing.T) {
 	b, _, reading, _, clock := begin()
 	*reading = observers.Reading{Position: "open"}
 	var told View
-	l := &Loop{
-		Bridge: b, Delays: []*Delay{s.delay}, adopted: true, ready: true, Now: clock.now,
+	l := &loop{adopted: true, ready: true, Config: Config{
+		Bridge: b, Delays: []*Delay{s.delay}, Now: clock.now,
 		Notify:  func(string) {},
 		Publish: func(view View, _ []Transition) { told = view },
-	}
-	b.Observe(facts) // of a logind that is gone
-	l.tellNews(t.Context(), true)
+	}}
+	change := b.Observe(facts) // of a logind that is gone
+	change.Urgent = true
+	l.tellNews(t.Context(), change)
 	if got := told.Facts["sleep.lock"]; s.held != 0 || got != "not held" {
 		t.Errorf("the lock is told to be %q, and %d are held", got, s.held)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -25,7 +26,7 @@ const longestStatus = 300
 func (b *Bridge) Status() string {
 	words := make([]string, 0, len(b.switches))
 	for _, s := range b.switches {
-		words = append(words, oneLine(s.status(b.targets)))
+		words = append(words, oneLine(s.status(b.states)))
 	}
 	return strings.Join(words, ", ")
 }
@@ -44,14 +45,14 @@ func oneLine(words string) string {
 	return strings.ToValidUTF8(words[:longestStatus], "") + "…"
 }
 
-func (s *switchState) status(targets Targets) string {
+func (s *switchState) status(states TargetStates) string {
 	words := s.Name + " " + inWords(s.position)
-	if _, problem := targets.Progress(s.Targets(s.position)); s.known && problem != "" {
+	if _, problem := states.Progress(s.Targets(s.position)); s.known && problem != "" {
 		return words + " (" + problem + ")"
 	}
 	switch doubt := s.doubt(); {
 	case s.heldIn != nil:
-		words += " (" + heldByHand + ")"
+		words += " (" + client.HeldByHand + ")"
 	case doubt != "":
 		words += " (in doubt: " + doubt + ")"
 	case s.position == observers.Unknown && s.reason != "":

@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// longTransition is how long a transition may take before the log tells of it all the
-// same: a target waits for every oneshot that it wants.
+// longTransition is how long a transition may take before it is logged unfinished:
+// a target waits for every oneshot that it wants.
 const longTransition = time.Minute
 
 // transition is a change of position whose targets are being put right.
@@ -20,14 +20,14 @@ type transition struct {
 	began            time.Time
 }
 
-// Settle logs the transitions whose targets have got where they are to be, and
-// those that take too long.
+// Settle logs the transitions whose targets have arrived, and those that take too
+// long.
 func (b *Bridge) Settle() {
 	for _, s := range b.switches {
 		if s.transition == nil {
 			continue
 		}
-		pending, result := b.targets.Progress(s.transition.wanted)
+		pending, result := b.states.Progress(s.transition.wanted)
 		if pending && b.now().Before(s.transition.began.Add(longTransition)) {
 			continue
 		}
@@ -39,44 +39,41 @@ func (b *Bridge) Settle() {
 }
 
 // move takes the reading that is due, if one is.
-func (b *Bridge) move(s *switchState) {
+func (b *Bridge) move(s *switchState) Change {
 	from, _ := s.damper.Present()
 	reading, moved := s.damper.Take(b.now())
 	if !moved {
-		return
+		return Change{}
 	}
-	b.changed = true
-	if s.Delays != "" && from == s.During {
-		b.stale = true
-	}
+	change := Change{View: true, Stale: s.Delays != "" && from == s.During}
 	if s.heldIn == nil {
-		b.enter(s, reading.Position, reading.Reason)
+		change.add(b.enter(s, reading.Position, reading.Reason))
 	}
+	return change
 }
 
 // enter puts a switch into a position.
-func (b *Bridge) enter(s *switchState, position, reason string) {
+func (b *Bridge) enter(s *switchState, position, reason string) Change {
 	if s.transition != nil {
 		b.report(s, "superseded")
 	}
 	s.transition = &transition{
 		from: s.position, to: position, reason: reason,
-		wanted: s.change(position, b.targets.Active()), began: b.now(),
+		wanted: s.wanted(position, b.states.Active()), began: b.now(),
 	}
 	s.position, s.known, s.cause, s.since = position, true, reason, b.now()
-	b.changed = true
-	b.entered = append(b.entered, Transition{s.Name, inWords(s.transition.from), inWords(position), reason})
 	b.targets.Want(s.transition.wanted)
 	if position != observers.Unknown && position == s.During {
 		b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
-			return !slices.Contains(b.targets.Active(), target)
+			return !slices.Contains(b.states.Active(), target)
 		}))
 	}
+	return Change{View: true, Entered: []Transition{{s.Name, inWords(s.transition.from), inWords(position), reason}}}
 }
 
-// change returns, for each target that matters, whether it is to be active in a
-// position: of a set also those that no longer are.
-func (s *switchState) change(position string, active []string) map[string]bool {
+// wanted returns, for each target that matters, whether it is to be active in a
+// position. Of a set it also names the targets that are to stop.
+func (s *switchState) wanted(position string, active []string) map[string]bool {
 	wanted := s.Targets(position)
 	for _, target := range append(slices.Collect(maps.Keys(s.Targets(s.position))), active...) {
 		_, isOurs := s.Template.Instance(target)
@@ -87,8 +84,7 @@ func (s *switchState) change(position string, active []string) map[string]bool {
 	return wanted
 }
 
-// report logs a transition, with the result where its targets did not all get
-// there.
+// report ends a transition and logs it, with a result if not all targets arrived.
 func (b *Bridge) report(s *switchState, result string) {
 	t := s.transition
 	s.transition = nil
@@ -108,11 +104,4 @@ func (b *Bridge) report(s *switchState, result string) {
 // Transition is a change of a switch's position, in words.
 type Transition struct {
 	Switch, From, To, Reason string
-}
-
-// Entered returns the transitions since it was last asked.
-func (b *Bridge) Entered() []Transition {
-	entered := b.entered
-	b.entered = nil
-	return entered
 }

@@ -22,13 +22,6 @@ type SwitchView struct {
 	Name, Position, Reason string
 }
 
-// Changed tells whether the view has changed since it was last asked.
-func (b *Bridge) Changed() bool {
-	changed := b.changed
-	b.changed = false
-	return changed
-}
-
 // View returns the present view. It shares nothing with the bridge.
 func (b *Bridge) View() View {
 	view := View{Facts: map[string]string{}, Held: b.Held()}

@@ -1,0 +1,55 @@
+package bridge
+
+import (
+	"context"
+	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// Change is what has happened in a pass of the loop, or in a part of it. What
+// does something returns one, and the end of the pass acts on it.
+type Change struct {
+	// Moved is what something else has done to the targets.
+	Moved systemdctl.Moved
+	// Stale says that everything is to be read anew, because an operation is
+	// over that may have changed everything.
+	Stale bool
+	// View says that [Bridge.View] is another.
+	View bool
+	// Entered are the transitions that have begun, in order.
+	Entered []Transition
+	// Urgent says that somebody waits for the news.
+	Urgent bool
+}
+
+// add adds what has happened next.
+func (c *Change) add(next Change) {
+	c.Moved.Yielding = c.Moved.Yielding || next.Moved.Yielding
+	c.Moved.Strays = append(c.Moved.Strays, next.Moved.Strays...)
+	c.Stale = c.Stale || next.Stale
+	c.View = c.View || next.View
+	c.Entered = append(slices.Clip(c.Entered), next.Entered...)
+	c.Urgent = c.Urgent || next.Urgent
+}
+
+// Inbox is where other goroutines leave what is to be done on the loop's.
+type Inbox chan func() Change
+
+// Post leaves something to be done. It waits until the loop takes it, and reports
+// whether that was before the context ended.
+func (i Inbox) Post(ctx context.Context, do func() Change) bool {
+	select {
+	case i <- do:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// PostMoved leaves a reply of the user manager, which tells what has moved.
+func (i Inbox) PostMoved(ctx context.Context) func(take func() systemdctl.Moved) {
+	return func(take func() systemdctl.Moved) {
+		i.Post(ctx, func() Change { return Change{Moved: take()} })
+	}
+}

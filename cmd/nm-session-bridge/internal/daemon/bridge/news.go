@@ -1,0 +1,87 @@
+package bridge
+
+import (
+	"context"
+	"time"
+)
+
+// newsPause is how long news of the bridge wait to be told, so that the jobs of
+// a transition go first and what changes with it is told together. Most
+// transitions are over by then, and nobody notices the pause.
+const newsPause = 10 * time.Millisecond
+
+// news is what the service manager and the session bus have been told, and what
+// they are still to be told.
+type news struct {
+	untold Change
+	due    time.Time // when that is to be told; zero where nothing waits
+	status string    // as told last
+	locks  string    // as told last
+}
+
+// tellNews tells the news when it is time to. The delays are brought up to date
+// in between: they begin when the bridge is ready, and what becomes of their
+// locks is news.
+func (l *loop) tellNews(ctx context.Context, change Change) {
+	l.news.untold.add(change)
+	isDue := l.isNewsDue(change.Urgent)
+	if isDue {
+		l.tellManager()
+	}
+	l.followOperations(ctx)
+	if isDue {
+		l.publish()
+	}
+}
+
+// isNewsDue reports whether it is time to tell the news. Whoever has asked for
+// something, and whoever waits for the bridge to be ready, is told at once.
+func (l *loop) isNewsDue(urgent bool) bool {
+	switch {
+	case !l.ready, urgent:
+	case l.news.due.IsZero():
+		l.news.due = l.Now().Add(newsPause)
+		return false
+	case l.Now().Before(l.news.due):
+		return false
+	}
+	l.news.due = time.Time{}
+	return true
+}
+
+// tellManager keeps the service manager's view of the service true: ready once
+// every service has been heard, and the positions in words.
+func (l *loop) tellManager() {
+	status := l.Bridge.Status()
+	switch {
+	case !l.ready && l.adopted && l.Bridge.Heard():
+		l.ready = true
+		l.Bridge.Announce()
+		l.Notify("READY=1\nSTATUS=" + status)
+	case status != l.news.status:
+		l.Notify("STATUS=" + status)
+	}
+	l.news.status = status
+}
+
+// publish passes the view on if it is new.
+func (l *loop) publish() {
+	locks := ""
+	for _, d := range l.Delays {
+		locks += d.State() + " "
+	}
+	if !l.adopted || !l.news.untold.View && locks == l.news.locks {
+		return
+	}
+	l.Publish(l.view(), l.news.untold.Entered)
+	l.news.untold, l.news.locks = Change{}, locks
+}
+
+// view adds what the delays know to the bridge's view.
+func (l *loop) view() View {
+	view := l.Bridge.View()
+	for _, d := range l.Delays {
+		view.Facts[d.What()+".lock"] = d.State()
+	}
+	return view
+}
