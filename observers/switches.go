@@ -9,8 +9,20 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Unknown is the position of a switch about which nothing can be said.
-const Unknown = ""
+// Unknown is the position of a switch about which nothing can be said. People
+// read it as UnknownWord.
+const (
+	Unknown     = ""
+	UnknownWord = "unknown"
+)
+
+// InWords returns a position as people read it.
+func InWords(position string) string {
+	if position == Unknown {
+		return UnknownWord
+	}
+	return position
+}
 
 // Switch is one aspect of the machine. It is in exactly one of its positions,
 // or in [Unknown].

@@ -41,7 +41,7 @@ func (t Template) words(targets []string) []string {
 }
 
 // reserved are words that stand for something else where a position is written.
-func reserved() []string { return []string{None, "unknown", "auto"} }
+func reserved() []string { return []string{None, UnknownWord, "auto"} }
 
 // Word returns how a position of a set writes an instance: as it is, but for
 // words that mean something else there. Those begin with a code, which [Escape]

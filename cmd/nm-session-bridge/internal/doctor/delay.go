@@ -7,14 +7,12 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
 // seconds is a time in seconds.
 type seconds float64
-
-// share is how much of InhibitDelayMaxSec= the bridge holds its delay lock for,
-// at most.
-const share = 4.0 / 5
 
 // delay finds units that take longer than logind waits for them. How long they
 // take is what their last start took: their timeouts say nothing of it.
@@ -24,13 +22,13 @@ func (p *patient) delay() []Finding {
 	for _, target := range p.beforeSleep() {
 		for _, name := range p.user.unit(target).wants() {
 			took, known := p.lasted(name)
-			if !known || took <= most*share {
+			if !known || took <= most*client.DelayShare {
 				continue
 			}
-			enough := int(math.Ceil(float64(took)/share)) + 1
+			enough := int(math.Ceil(float64(took)/client.DelayShare)) + 1
 			found = append(found, Finding{
 				What: fmt.Sprintf("logind's InhibitDelayMaxSec=%gs is too short for %s, whose last start took %.1f s", most, name, took),
-				Why:  fmt.Sprintf("%s starts it before the machine sleeps, which waits for %.1f s, four fifths of that, and then sleeps in the midst of it", target, most*share),
+				Why:  fmt.Sprintf("%s starts it before the machine sleeps, which waits for %.1f s, four fifths of that, and then sleeps in the midst of it", target, most*client.DelayShare),
 				Mend: fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough),
 			})
 		}

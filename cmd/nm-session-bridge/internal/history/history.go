@@ -4,13 +4,13 @@ package history
 import (
 	"slices"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 // Unknown stands for the position of a switch of which nothing is known.
-const Unknown = "unknown"
-
-// heldByHand is the reason of a transition that somebody made, and no service.
-const heldByHand = "held by hand"
+const Unknown = observers.UnknownWord
 
 // Switch is a switch as its past is told.
 type Switch struct {
@@ -208,7 +208,7 @@ func (r *teller) hear(e Event) {
 		at := latest(e.Time, r.open.Since)
 		r.close(at)
 		r.move(position, at)
-		r.announced = e.Transition != nil && e.Transition.Reason != heldByHand
+		r.announced = e.Transition != nil && e.Transition.Reason != client.HeldByHand
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
 // at is a time of Monday, 2 November 2026.
@@ -77,7 +79,7 @@ func TestSpans(t *testing.T) {
 		},
 		"held asleep, and asleep meanwhile": {
 			[]Event{
-				observing("10:00:00", "online", "open", "awake"), moved("11:00:00", "sleep", "awake", "asleep", heldByHand),
+				observing("10:00:00", "online", "open", "awake"), moved("11:00:00", "sleep", "awake", "asleep", client.HeldByHand),
 				moved("11:30:00", "internet", "online", "offline", ""), slept("13:00:00", time.Hour),
 			},
 			"online 10:00-11:30 offline 11:30-12:00 offline 13:00-18:00|awake 10:00-11:00 asleep 11:00-18:00",

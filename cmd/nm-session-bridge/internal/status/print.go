@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
 // Print writes the report for people: what is, in bold, and beside it why. The
@@ -100,7 +101,7 @@ func (p printer) switchLine(s Switch, names, positions int) {
 		notes = append(notes, "since "+p.when(*s.Since))
 	}
 	if s.Held {
-		notes = append(notes, p.Warn("held by hand")+", \""+p.program+" set "+s.Name+" auto\" ends that")
+		notes = append(notes, p.Warn(client.HeldByHand)+", \""+p.program+" set "+s.Name+" auto\" ends that")
 	} else if s.Reason != "" {
 		notes = append(notes, brief.Text(s.Reason))
 	}

@@ -81,7 +81,7 @@ func Make(switches observers.Switches, state *client.State, facts map[string]str
 }
 
 func describe(s observers.Switch, state *client.State, targets []systemdctl.TargetState) Switch {
-	view := Switch{Name: s.Name, Position: "unknown", Targets: []Target{}}
+	view := Switch{Name: s.Name, Position: observers.UnknownWord, Targets: []Target{}}
 	if state == nil {
 		if position, found := s.PositionOf(active(targets)); found {
 			view.Position = position

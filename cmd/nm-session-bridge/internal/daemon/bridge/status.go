@@ -12,7 +12,7 @@ import (
 func (b *Bridge) Announce() {
 	positions := make([]any, 0, 2*len(b.switches))
 	for _, s := range b.switches {
-		positions = append(positions, s.Name, inWords(s.position))
+		positions = append(positions, s.Name, observers.InWords(s.position))
 	}
 	b.log.Info("observing", positions...)
 }
@@ -46,7 +46,7 @@ func oneLine(words string) string {
 }
 
 func (s *switchState) status(states TargetStates) string {
-	words := s.Name + " " + inWords(s.position)
+	words := s.Name + " " + observers.InWords(s.position)
 	if _, problem := states.Progress(s.Targets(s.position)); s.known && problem != "" {
 		return words + " (" + problem + ")"
 	}
@@ -78,11 +78,4 @@ func (s *switchState) why() string {
 		return s.reason
 	}
 	return s.cause
-}
-
-func inWords(position string) string {
-	if position == observers.Unknown {
-		return "unknown"
-	}
-	return position
 }

@@ -68,7 +68,7 @@ func (b *Bridge) enter(s *switchState, position, reason string) Change {
 			return !slices.Contains(b.states.Active(), target)
 		}))
 	}
-	return Change{View: true, Entered: []Transition{{s.Name, inWords(s.transition.from), inWords(position), reason}}}
+	return Change{View: true, Entered: []Transition{{s.Name, observers.InWords(s.transition.from), observers.InWords(position), reason}}}
 }
 
 // wanted returns, for each target that matters, whether it is to be active in a
@@ -90,7 +90,7 @@ func (b *Bridge) report(s *switchState, result string) {
 	s.transition = nil
 	attributes := []any{
 		"switch", s.Name,
-		"from", inWords(t.from), "to", inWords(t.to),
+		"from", observers.InWords(t.from), "to", observers.InWords(t.to),
 		"reason", t.reason,
 		"targets", strings.Join(s.TargetsIn(t.to), " "),
 		"duration", b.now().Sub(t.began).Round(10 * time.Microsecond),
@@ -98,7 +98,7 @@ func (b *Bridge) report(s *switchState, result string) {
 	if result != "" {
 		attributes = append(attributes, "result", result)
 	}
-	b.log.Info(s.Name+" is "+inWords(t.to), attributes...)
+	b.log.Info(s.Name+" is "+observers.InWords(t.to), attributes...)
 }
 
 // Transition is a change of a switch's position, in words.

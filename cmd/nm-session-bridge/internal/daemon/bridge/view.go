@@ -3,6 +3,8 @@ package bridge
 import (
 	"maps"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 // View is what the bridge can tell of itself at one moment.
@@ -26,7 +28,7 @@ type SwitchView struct {
 func (b *Bridge) View() View {
 	view := View{Facts: map[string]string{}, Held: b.Held()}
 	for _, s := range b.switches {
-		view.Switches = append(view.Switches, SwitchView{s.Name, inWords(s.position), s.why()})
+		view.Switches = append(view.Switches, SwitchView{s.Name, observers.InWords(s.position), s.why()})
 		for _, source := range s.Sources {
 			maps.Copy(view.Facts, source.Describe(b.snapshot[source.ID]))
 		}
