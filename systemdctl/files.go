@@ -46,11 +46,11 @@ func UnitFiles(dir string) ([]File, error) {
 	return files, nil
 }
 
-// Installation is the set of files that install wrote, kept in a record of
-// their checksums, so that a file that the user has changed since is known.
+// Installation is the set of files that install wrote. A record keeps their
+// checksums, so that files that the user has changed since can be told apart.
 type Installation struct {
 	record string              // path of the record
-	sums   map[string][]string // path → checksum as install wrote it, two of them while it writes
+	sums   map[string][]string // path → checksum as install wrote it; two while it writes
 }
 
 // ChangedError names files that are not as install wrote them.
@@ -61,8 +61,8 @@ func (e *ChangedError) Error() string {
 		"keep your change with systemctl --user edit and remove the file, or repeat with --force, which keeps a copy"
 }
 
-// OpenInstallation reads the record of an installation, which has a line for
-// each file, a checksum and a path, and need not exist.
+// OpenInstallation reads the record of an installation, which has a line with a
+// checksum and a path for each file. The record need not exist.
 func OpenInstallation(record string) (*Installation, error) {
 	i := &Installation{record: record, sums: map[string][]string{}}
 	content, err := os.ReadFile(record)
@@ -89,7 +89,7 @@ func (i *Installation) read(record string) error {
 	return nil
 }
 
-// Empty tells whether nothing is installed.
+// Empty reports whether nothing is installed.
 func (i *Installation) Empty() bool {
 	return len(i.sums) == 0
 }
@@ -102,10 +102,10 @@ type Written struct {
 	Kept map[string]string
 }
 
-// Write installs the files and takes away those of an older version that are
-// not among them. A file that the user has changed, or put there, makes it fail
-// with a [ChangedError] before it has written anything; with force it is
-// replaced and kept under a name with a ~ behind it.
+// Write installs the files and removes those of an older version that are not
+// among them. If the user has changed one of them, or put it there, Write fails
+// with a [ChangedError] before it has written anything. With force it replaces
+// that file and keeps a copy under the same name with a ~ appended.
 func (i *Installation) Write(files []File, force bool) (written Written, err error) {
 	written.Kept = map[string]string{}
 	var changed []File
@@ -125,7 +125,7 @@ func (i *Installation) Write(files []File, force bool) (written Written, err err
 	if len(foreign.Paths) > 0 && !force {
 		return written, &foreign
 	}
-	// Recorded before they are written: what a broken-off install leaves is ours.
+	// The record comes first: what an interrupted install leaves is ours.
 	for _, file := range files {
 		if !slices.Contains(i.sums[file.Path], checksum(file.Content)) {
 			i.sums[file.Path] = append(i.sums[file.Path], checksum(file.Content))
@@ -154,7 +154,7 @@ func (i *Installation) Write(files []File, force bool) (written Written, err err
 	return written, i.save()
 }
 
-// keep gives a file another name that is free, and returns it.
+// keep gives a file another name that is free, and returns that name.
 func keep(path string) (string, error) {
 	for n := 1; ; n++ {
 		name := path + "~"
@@ -187,8 +187,8 @@ func (i *Installation) drop(files []File) (dropped []string, err error) {
 	return dropped, nil
 }
 
-// Remove takes away what install wrote. It returns the paths that it removed
-// and those that it left because they were changed; with force it leaves none.
+// Remove removes what install wrote. It returns the paths that it removed and
+// those that it left because they were changed. With force it leaves none.
 func (i *Installation) Remove(force bool) (removed, left []string, err error) {
 	for _, path := range slices.Sorted(maps.Keys(i.sums)) {
 		gone, err := i.removeIfOwn(path, force)
@@ -214,7 +214,7 @@ func (i *Installation) Remove(force bool) (removed, left []string, err error) {
 	return removed, left, err
 }
 
-// removeIfOwn removes a file that is as install wrote it, and tells whether it
+// removeIfOwn removes a file that is as install wrote it, and reports whether it
 // is gone.
 func (i *Installation) removeIfOwn(path string, force bool) (bool, error) {
 	content, err := os.ReadFile(path)
@@ -276,16 +276,16 @@ func (i *Installation) content() []byte {
 	return []byte(content.String())
 }
 
-// checksum tells a changed file from one that is not. Nobody is to be kept from
-// forging it, and package crypto would add 150 KB to the program.
+// checksum tells a changed file from an unchanged one. It need not withstand
+// forgery: the files are the user's own.
 func checksum(content []byte) string {
 	sum := fnv.New128a()
 	_, _ = sum.Write(content) // never fails
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// writeAtomically puts the whole file in place at once: a running program's
-// file cannot be written into, and half a unit must never be loaded.
+// writeAtomically puts the whole file in place at once: the file of a running
+// program cannot be written to, and half a unit must never be loaded.
 func writeAtomically(file File) error {
 	dir := filepath.Dir(file.Path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -78,7 +78,7 @@ func TestInstallThenRemove(t *testing.T) {
 	h.wantsNothingBut()
 }
 
-func TestAnotherVersionTakesAwayWhatItDoesNotHave(t *testing.T) {
+func TestAnotherVersionRemovesFilesThatItLacks(t *testing.T) {
 	h := house{t, t.TempDir()}
 	if _, err := h.open().Write(h.files("a", "b", "c"), false); err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestAnotherVersionTakesAwayWhatItDoesNotHave(t *testing.T) {
 	h.wantsNothingBut("a", "c", "record")
 }
 
-func TestAChangedFileIsLeftUntilForceRemovesIt(t *testing.T) {
+func TestAChangedFileStaysUntilForceRemovesIt(t *testing.T) {
 	h := house{t, t.TempDir()}
 	if _, err := h.open().Write(h.files("a", "b"), false); err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestForceKeepsEveryFileThatItReplaces(t *testing.T) {
 	}
 }
 
-func TestWhatABrokenOffInstallLeavesIsOurs(t *testing.T) {
+func TestFilesOfAnInterruptedInstallAreOurs(t *testing.T) {
 	h := house{t, t.TempDir()}
 	if _, err := h.open().Write([]File{{h.path("a"), 0o644, []byte("older")}}, false); err != nil {
 		t.Fatal(err)

@@ -122,7 +122,7 @@ func (h *honest) take() {
 	h.pending = append(h.pending, calls...)
 }
 
-// reads tells whether the states are being read.
+// reads reports whether the states are being read.
 func (h *honest) reads() bool {
 	return slices.ContainsFunc(h.pending, func(call *dbus.Call) bool { return call.Method == "ListUnitsByNames" })
 }
@@ -183,8 +183,8 @@ func (h *honest) recovers() {
 	}
 }
 
-// saysState tells whether a PropertiesChanged makes sense, and which state it
-// gives a unit, if any.
+// saysState returns the state that a PropertiesChanged gives a unit, if it does,
+// and reports whether the signal makes sense.
 func saysState(body []any) (state string, told, sense bool) {
 	if len(body) != 3 {
 		return "", false, false
@@ -444,7 +444,7 @@ func only(body []any) any {
 	return body[0]
 }
 
-// lists tells whether an answer has an entry for each unit.
+// lists reports whether an answer has an entry for each unit.
 func lists(content []any, units ...string) bool {
 	entries, _ := only(content).([][]any)
 	for _, unit := range units {

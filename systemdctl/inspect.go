@@ -54,7 +54,7 @@ func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetSta
 		var known []systemd.UnitStatus
 		call := conn.Object(ManagerName, managerPath).CallWithContext(ctx, managerInterface+".ListUnitsByPatterns", dbus.FlagNoAutoStart, []string{}, patterns)
 		if err := call.Store(&known); err != nil {
-			return nil, fmt.Errorf("asking the user manager for its targets: %w", err)
+			return nil, fmt.Errorf("cannot ask the user manager for its targets: %w", err)
 		}
 		for _, u := range known {
 			targets = append(targets, u.Name)
@@ -118,7 +118,7 @@ func unitProperties(ctx context.Context, conn *dbus.Conn, name string) (properti
 	call := conn.Object(ManagerName, unitPath(name)).CallWithContext(ctx, propertiesInterface+".GetAll", dbus.FlagNoAutoStart, "")
 	all, err := allProperties(call)
 	if err != nil {
-		return nil, fmt.Errorf("asking the user manager for %s: %w", name, err)
+		return nil, fmt.Errorf("cannot ask the user manager for %s: %w", name, err)
 	}
 	return all, nil
 }

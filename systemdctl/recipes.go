@@ -15,20 +15,20 @@ import (
 //go:embed recipes
 var recipes embed.FS
 
-// Recipe is one or more example units to start from.
+// Recipe is a set of example units to start from.
 type Recipe struct {
-	// Name is also that of its folder in recipes/.
+	// Name is also the name of its folder in recipes/.
 	Name string
 	// Summary is one line.
 	Summary string
-	// Enable are the units to enable. PROFILE in one stands for a name that
-	// only the user knows.
+	// Enable are the units to enable. PROFILE stands for a name that only the user
+	// knows.
 	Enable []string
 	// Programs are what the units run.
 	Programs []Program
 }
 
-// Program is a program, and where Debian has it.
+// Program is a program and the Debian package that has it.
 type Program struct{ Name, Package string }
 
 // Recipes returns all recipes, in the order of the list.
@@ -127,9 +127,9 @@ func (e *TakenError) Error() string {
 	return strings.Join(e.Paths, ", ") + ": there already, with other content, so it was left alone and nothing was written"
 }
 
-// WriteNew writes the files that are not there and returns their paths. Where
-// one is there with other content it fails with a [TakenError] before it has
-// written anything: the user's own files are never replaced.
+// WriteNew writes the files that are not there yet and returns their paths. If
+// one is there with other content, it fails with a [TakenError] before it has
+// written anything: it never replaces the user's own files.
 func WriteNew(files []File) (written []string, err error) {
 	var absent []File
 	var taken TakenError

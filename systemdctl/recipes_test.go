@@ -27,7 +27,7 @@ func TestEveryFolderIsARecipe(t *testing.T) {
 	}
 }
 
-func TestRecipesEnableWhatCanBeEnabledAndSayWhatTheyAreFor(t *testing.T) {
+func TestRecipesEnableInstallableUnitsAndDescribeThem(t *testing.T) {
 	for _, r := range Recipes() {
 		files, err := r.Files("/units")
 		if err != nil {

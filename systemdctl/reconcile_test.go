@@ -204,7 +204,7 @@ func TestNothingIsAskedBeforeTheStatesAreKnown(t *testing.T) {
 	m.wants("StartUnit " + online)
 }
 
-func TestAJobMayEndBeforeItIsAnswered(t *testing.T) {
+func TestAJobThatEndsBeforeItsAnswerCounts(t *testing.T) {
 	m := newManager(t)
 	m.begin(allDown)
 	m.r.Want(wantOnline)
@@ -222,7 +222,7 @@ func TestAJobMayEndBeforeItIsAnswered(t *testing.T) {
 	m.wants("")
 }
 
-func TestATargetOnItsWayIsNotAskedForAgain(t *testing.T) {
+func TestATargetWithAJobIsNotStartedAgain(t *testing.T) {
 	m := newManager(t)
 	m.begin(map[string]string{online: "queued", offline: "inactive"})
 	m.r.Want(wantOnline)
@@ -234,7 +234,7 @@ func TestATargetOnItsWayIsNotAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestAFlipBackCancelsTheWayThere(t *testing.T) {
+func TestAFlipBackCancelsTheJob(t *testing.T) {
 	m := newManager(t)
 	m.begin(allDown)
 	m.r.Want(wantOnline)
@@ -290,7 +290,7 @@ func TestAStartStopsWhatItConflictsWith(t *testing.T) {
 	}
 }
 
-func TestWhatConflictsIsStoppedAllTheSame(t *testing.T) {
+func TestAConflictingTargetIsStoppedIfTheStartFails(t *testing.T) {
 	for name, end := range map[string]func(*fakeManager, *dbus.Call){
 		"where the start is refused": func(m *fakeManager, call *dbus.Call) {
 			m.answer(call, dbus.Error{Name: ManagerName + ".UnitMasked"})
@@ -327,7 +327,7 @@ func TestAReloadMayChangeWhatConflicts(t *testing.T) {
 	m.wants("StopUnit " + offline + ", StartUnit " + online)
 }
 
-func TestAnAnswerThatTellsNoConflictsChangesNothing(t *testing.T) {
+func TestAnAnswerWithoutConflictsChangesNothing(t *testing.T) {
 	for _, answer := range [][]any{nil, {""}, {dbus.MakeVariant(1)}, {[]string{offline}}, {conflicting, conflicting}} {
 		m := newManager(t)
 		m.conflicts(answer...)
@@ -336,7 +336,7 @@ func TestAnAnswerThatTellsNoConflictsChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAFlipBackCancelsWhatConflicts(t *testing.T) {
+func TestAFlipBackCancelsAConflictingStart(t *testing.T) {
 	m := newManager(t)
 	m.conflicts(conflicting)
 	m.r.Want(wantOnline)
@@ -357,7 +357,7 @@ func TestAFlipBackCancelsWhatConflicts(t *testing.T) {
 	}
 }
 
-func TestWhatAStartStopsIsNamedAndCounted(t *testing.T) {
+func TestATargetThatAStartStopsIsLoggedAndCounted(t *testing.T) {
 	m := newManager(t)
 	m.conflicts(conflicting)
 	m.r.Want(wantOnline)
@@ -379,7 +379,7 @@ func TestWhatAStartStopsIsNamedAndCounted(t *testing.T) {
 	}
 }
 
-func TestATruceStopsNothingFromBeingStopped(t *testing.T) {
+func TestGivingUpOnATargetLetsOthersBeStopped(t *testing.T) {
 	m := newManager(t)
 	m.conflicts(conflicting)
 	m.r.Want(wantOnline)
@@ -396,7 +396,7 @@ func TestATruceStopsNothingFromBeingStopped(t *testing.T) {
 	m.wants("StopUnit " + offline)
 }
 
-func TestAThirdFlipIsNobodyElses(t *testing.T) {
+func TestAThirdFlipIsNotTakenForInterference(t *testing.T) {
 	m := newManager(t)
 	m.conflicts(conflicting)
 	m.r.Want(wantOnline)
@@ -422,7 +422,7 @@ func TestAThirdFlipIsNobodyElses(t *testing.T) {
 	}
 }
 
-func TestASignalThatIsNewerThanTheListWins(t *testing.T) {
+func TestASignalNewerThanTheListWins(t *testing.T) {
 	m := newManager(t)
 	m.owner(":1.1")
 	calls := m.wants("Subscribe, ListUnitsByNames")
@@ -435,7 +435,7 @@ func TestASignalThatIsNewerThanTheListWins(t *testing.T) {
 	m.wants("")
 }
 
-func TestAnotherManagerIsReadAnew(t *testing.T) {
+func TestANewManagerIsReadAnew(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOffline)
@@ -450,7 +450,7 @@ func TestAnotherManagerIsReadAnew(t *testing.T) {
 	m.wants("StopUnit " + online + ", StartUnit " + offline)
 }
 
-func TestAManagerThatDoesNotAnswerIsReadAnew(t *testing.T) {
+func TestASilentManagerIsReadAnew(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOffline)
@@ -463,7 +463,7 @@ func TestAManagerThatDoesNotAnswerIsReadAnew(t *testing.T) {
 	m.wants("ListUnitsByNames")
 }
 
-func TestNonsenseIsReadAnew(t *testing.T) {
+func TestANonsensicalSignalMakesItReadAnew(t *testing.T) {
 	for name, nonsense := range map[string]func(*fakeManager){
 		"JobRemoved":        func(m *fakeManager) { m.signal(managerPath, managerInterface+".JobRemoved", "nonsense") },
 		"PropertiesChanged": func(m *fakeManager) { m.signal(unitPath(online), propertiesInterface+".PropertiesChanged", 1) },
@@ -490,7 +490,7 @@ func TestNonsenseIsReadAnew(t *testing.T) {
 	}
 }
 
-func TestAManagerOnItsWayOutIsLeftInPeace(t *testing.T) {
+func TestAnExitingManagerIsLeftAlone(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
@@ -505,7 +505,7 @@ func TestAManagerOnItsWayOutIsLeftInPeace(t *testing.T) {
 	}
 }
 
-func TestAFightIsEndedAndTakenUpWithTheNextFact(t *testing.T) {
+func TestAFightEndsAndResumesWithTheNextFact(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
@@ -563,7 +563,7 @@ func newManagerOf(t *testing.T, managed targets) *fakeManager {
 	return m
 }
 
-func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
+func TestAYieldingTargetStaysWhereItIsMoved(t *testing.T) {
 	m := newManagerOf(t, targets{names: []string{online, offline}, yielding: []string{online, offline}})
 	m.begin(map[string]string{online: "active", offline: "inactive"})
 	m.r.Want(wantOnline)
@@ -589,7 +589,7 @@ func TestATargetThatYieldsStaysWhereItIsMoved(t *testing.T) {
 	m.wants("StopUnit " + offline + ", StartUnit " + online)
 }
 
-func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
+func TestStartAgainStartsActiveTargets(t *testing.T) {
 	m := newManagerOf(t, targets{names: []string{online, offline}, yielding: []string{online, offline}})
 	m.r.StartAgain([]string{online})
 	m.wants("") // there is no manager yet
@@ -614,7 +614,7 @@ func TestWhatIsAskedForAgainIsStartedThoughItIsActive(t *testing.T) {
 	m.wants("")
 }
 
-func TestInstancesComeToBeManaged(t *testing.T) {
+func TestInstancesBecomeManaged(t *testing.T) {
 	const home, work, lab = "connection@home.target", "connection@work.target", "connection@lab.target"
 	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})
 	m.owner(":1.1")
@@ -634,7 +634,7 @@ func TestInstancesComeToBeManaged(t *testing.T) {
 
 // What nobody has spoken of is told of once it is active, and from then on put
 // right like all others.
-func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
+func TestAnInstanceThatSomethingElseStartedIsAStray(t *testing.T) {
 	const home, moon = "connection@home.target", "connection@moon.target"
 	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})
 	m.owner(":1.1")
@@ -678,7 +678,7 @@ func TestWhatSomethingElseHasStartedOfAPatternIsAStray(t *testing.T) {
 	}
 }
 
-func TestAManagerThatIsNotThereIsNotAskedForItsTargets(t *testing.T) {
+func TestAMissingManagerIsNotAsked(t *testing.T) {
 	const home = "connection@home.target"
 	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})
 	m.owner("")
@@ -690,7 +690,7 @@ func TestAManagerThatIsNotThereIsNotAskedForItsTargets(t *testing.T) {
 	m.wants("StartUnit " + home)
 }
 
-func TestAJobWhoseEndWasNotHeardIsOver(t *testing.T) {
+func TestAJobWhoseEndWasMissedIsOver(t *testing.T) {
 	m := newManager(t)
 	m.begin(allDown)
 	m.r.Want(wantOnline)
@@ -700,7 +700,7 @@ func TestAJobWhoseEndWasNotHeardIsOver(t *testing.T) {
 	m.wants("StartUnit " + online)
 }
 
-func TestATargetThatIsMovedRightAfterItsStartIsNoSkippedOne(t *testing.T) {
+func TestATargetStoppedRightAfterItsStartWasNotSkipped(t *testing.T) {
 	m := newManager(t)
 	m.begin(allDown)
 	m.r.Want(wantOnline)
@@ -715,7 +715,7 @@ func TestATargetThatIsMovedRightAfterItsStartIsNoSkippedOne(t *testing.T) {
 	}
 }
 
-func TestAStopOfWhatIsGoneIsNoRefusal(t *testing.T) {
+func TestStoppingAMissingUnitIsNoRefusal(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOffline)
@@ -732,7 +732,7 @@ func TestAStopOfWhatIsGoneIsNoRefusal(t *testing.T) {
 	m.wants("StopUnit " + online)
 }
 
-func TestWhatWasGivenUpIsTriedAgain(t *testing.T) {
+func TestARefusedStartIsTriedAgain(t *testing.T) {
 	for name, again := range map[string]func(*fakeManager){
 		"on request":            func(m *fakeManager) { m.r.Reread() },
 		"at the next position":  func(m *fakeManager) { m.r.Want(map[string]bool{offline: true}) },
@@ -773,7 +773,7 @@ func TestACanceledJobCountsAsACorrection(t *testing.T) {
 	}
 }
 
-func TestAManagerThatStaysAfterAllIsAskedAgain(t *testing.T) {
+func TestAManagerThatDoesNotExitIsAskedAgain(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
@@ -784,7 +784,7 @@ func TestAManagerThatStaysAfterAllIsAskedAgain(t *testing.T) {
 	m.wants("StartUnit " + online)
 }
 
-func TestAForeignJobForASettledTargetIsWaitedFor(t *testing.T) {
+func TestSomebodyElsesJobForASettledTargetIsWaitedFor(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOnline)

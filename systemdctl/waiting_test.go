@@ -20,7 +20,7 @@ func (m *fakeManager) jobs(units map[uint32]string) {
 	m.answer(m.wants("ListJobs")[0], nil, listed)
 }
 
-func TestJobsAreAwaitedUntilNoneOfOursIsLeft(t *testing.T) {
+func TestAWaitEndsWithTheLastOfOurJobs(t *testing.T) {
 	m := newManager(t)
 	m.begin(allDown)
 	m.r.Want(wantOnline)
@@ -49,7 +49,7 @@ func TestJobsAreAwaitedUntilNoneOfOursIsLeft(t *testing.T) {
 	}
 }
 
-func TestWithoutJobsThereIsNothingToAwait(t *testing.T) {
+func TestAWaitWithoutJobsEndsAtOnce(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
@@ -61,7 +61,7 @@ func TestWithoutJobsThereIsNothingToAwait(t *testing.T) {
 	}
 }
 
-func TestAManagerThatDoesNotTellItsJobsIsNotWaitedFor(t *testing.T) {
+func TestAWaitEndsIfTheManagerListsNoJobs(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	finished := false
@@ -72,7 +72,7 @@ func TestAManagerThatDoesNotTellItsJobsIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestAWaitThatIsOverIsNotHeardOfAgain(t *testing.T) {
+func TestAStoppedWaitDoesNotCallBack(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.AwaitJobs(func() { t.Error("it was stopped") })

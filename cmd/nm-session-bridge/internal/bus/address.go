@@ -23,9 +23,9 @@ func SystemAddress() string {
 }
 
 // SessionAddress returns the address of the session bus:
-// $DBUS_SESSION_BUS_ADDRESS where it is set, otherwise the socket that the
-// user manager keeps in $XDG_RUNTIME_DIR. It never starts a bus. The error
-// says which variables are missing.
+// $DBUS_SESSION_BUS_ADDRESS where it is set, otherwise the socket of the user
+// manager in $XDG_RUNTIME_DIR. It never starts a bus. The error names the missing
+// variables.
 func SessionAddress() (string, error) {
 	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
 		return address, nil
@@ -36,9 +36,9 @@ func SessionAddress() (string, error) {
 	return "", errors.New("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; run this in a login session or as a user service")
 }
 
-// sockets returns the socket names that a D-Bus address stands for, in the
-// form that package net takes: a path, or "@" and an abstract name. Only unix
-// sockets are accepted: other transports cannot tell the bus who is calling.
+// sockets returns the socket names in a D-Bus address, in the form that package
+// net takes: a path, or "@" and an abstract name. It accepts only unix sockets:
+// other transports cannot tell the bus who is calling.
 func sockets(address string) ([]string, error) {
 	var names []string
 	var problem error
@@ -73,7 +73,7 @@ func socket(address string) (string, error) {
 			return "", fmt.Errorf("bus address %q: there is a zero byte in its %s=", address, key)
 		case value == "":
 		case key == "path" && value[0] == '@':
-			return "./" + value, nil // lest it be taken for an abstract name
+			return "./" + value, nil // "@" alone would begin an abstract name
 		case key == "path":
 			return value, nil
 		case key == "abstract":

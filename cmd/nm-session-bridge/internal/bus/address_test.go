@@ -8,7 +8,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-func TestWhatAnAddressStandsFor(t *testing.T) {
+func TestTheSocketsOfAnAddress(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/run/user/1000")
 	for address, want := range map[string][]string{
 		"unix:path=/run/bus":                         {"/run/bus"},
@@ -27,7 +27,7 @@ func TestWhatAnAddressStandsFor(t *testing.T) {
 	}
 }
 
-func TestAnAddressWithoutASocketIsNamed(t *testing.T) {
+func TestTheErrorNamesAnAddressWithoutASocket(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	for _, address := range []string{
 		"", "unix:", "unix:path=", "unix:abstract=", "unix:tmpdir=/tmp", "unix:path=%2", "unix:path=/a%00b",

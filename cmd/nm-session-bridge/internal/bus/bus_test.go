@@ -146,7 +146,7 @@ func TestOwnersAreFollowed(t *testing.T) {
 	wantOwner(t, next(t, service), first.Names()[0])
 }
 
-func TestThePresentOwnerIsToldFirst(t *testing.T) {
+func TestThePresentOwnerIsAnnouncedFirst(t *testing.T) {
 	address := startBus(t)
 	owner := provide(t, address)
 	wantOwner(t, next(t, follow(t, dial(t, address))), owner.Names()[0])
@@ -234,14 +234,14 @@ func TestAnOwnersEndIsNotLostInAFlood(t *testing.T) {
 	wantOwner(t, signal, "")
 }
 
-func TestCallWithoutAnOwnerFailsAtOnce(t *testing.T) {
+func TestACallWithoutAnOwnerFailsAtOnce(t *testing.T) {
 	service := follow(t, dial(t, startBus(t)))
 	if call := <-service.Go(patient(t), path, iface+".Method").Done; call.Err != ErrNoOwner { //nolint:errorlint // the very value
 		t.Errorf("got %v", call.Err)
 	}
 }
 
-func TestALostBusIsTold(t *testing.T) {
+func TestALostBusIsNoticed(t *testing.T) {
 	address := startBus(t)
 	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "proxy"))
 	if err != nil {

@@ -1,6 +1,12 @@
-// Package bus connects to a message bus in a way that a daemon can trust: no
-// file descriptor is ever accepted from the other side, no handshake and no
-// write hangs, and only signals of followed services' present owners get in.
+// Package bus connects to a message bus in a way that a daemon can trust: it
+// accepts no file descriptors, no handshake and no write hangs, and only signals
+// of the present owners of followed services get in.
+//
+// Two parts of it do by hand what godbus does. The frame filter keeps out what
+// any local user can send straight to a connection: godbus decodes messages of up
+// to 128 MB and closes the connection over some that a bus delivers. The call for
+// a file closes what else arrives, of up to 253 descriptors a message: godbus
+// never closes those that nobody expected.
 package bus
 
 import (
@@ -20,12 +26,12 @@ const (
 	// handshakeTimeout bounds authentication and Hello together. A bus answers
 	// in a millisecond; the rest is room for a machine that is booting.
 	handshakeTimeout = 10 * time.Second
-	// writeTimeout bounds one message's way into the socket. It only runs out
-	// when the bus has stopped reading for good.
+	// writeTimeout bounds how long one message takes to get into the socket. It
+	// runs out only where the bus has stopped reading for good.
 	writeTimeout = 5 * time.Second
 
-	// endOfAuthentication is the last line of the text protocol that a
-	// connection begins with; binary messages follow
+	// endOfAuthentication is the last line of the text protocol at the start of a
+	// connection; binary messages follow
 	// (https://dbus.freedesktop.org/doc/dbus-specification.html#auth-command-begin).
 	endOfAuthentication = "BEGIN\r\n"
 )
@@ -55,17 +61,15 @@ func Dial(ctx context.Context, address string) (*Conn, error) {
 func dialSocket(ctx context.Context, name string) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	// Never waits, for a socket without room refuses at once (connect(2), EAGAIN).
-	// A net.Dialer would add a DNS resolver, 270 KB, to the program.
+	// This never waits: a socket without room refuses at once (connect(2), EAGAIN).
 	raw, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: name, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
-	// Ends the handshake, whatever it waits for, when the caller gives up.
+	// When the caller gives up, this ends the handshake, whatever that waits for.
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	router := &router{}
-	// dbus.NewConn, unlike dbus.Dial, does not negotiate fd passing: fds that
-	// nobody expected would never be closed.
+	// Unlike dbus.Dial, dbus.NewConn does not negotiate the passing of descriptors.
 	conn, err := dbus.NewConn(newStream(raw, router), dbus.WithSignalHandler(router), dbus.WithHandler(router))
 	if err != nil {
 		raw.Close()
@@ -85,7 +89,7 @@ func dialSocket(ctx context.Context, name string) (*Conn, error) {
 	return &Conn{Conn: conn, router: router}, nil
 }
 
-// Serve has calls to the connection's objects answered.
+// Serve answers calls with the given objects.
 func (c *Conn) Serve(objects dbus.Handler) {
 	c.router.mu.Lock()
 	defer c.router.mu.Unlock()
@@ -97,8 +101,8 @@ func (c *Conn) Lost() <-chan struct{} {
 	return c.Context().Done()
 }
 
-// stream passes on only what is to be decoded, and closes the connection when a
-// write fails: half a message leaves no way to go on.
+// stream passes on only what is to be decoded. It closes the connection when a
+// write fails, because nothing can follow half a message.
 type stream struct {
 	net.Conn
 	in *frames

@@ -6,8 +6,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// fields are those of a message's header fields that are looked at before it is
-// decoded. Those that it does not have are empty.
+// fields are the header fields of a message that are looked at before it is
+// decoded. Fields that it lacks are empty.
 type fields struct {
 	sender               string
 	signature            []byte // those of the header itself
@@ -16,7 +16,7 @@ type fields struct {
 
 // parseFields reads header fields, an array of structures of a code and a
 // variant (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-header-fields).
-// It is not ok where they cannot be read.
+// It reports whether they could be read.
 func parseFields(order binary.ByteOrder, raw []byte) (f fields, ok bool) {
 	r := fieldReader{order: order, rest: raw, left: len(raw)}
 	for r.left > 0 {
@@ -39,7 +39,7 @@ func parseFields(order binary.ByteOrder, raw []byte) (f fields, ok bool) {
 	return f, true
 }
 
-// fieldReader walks through header fields. What is read past their end is empty.
+// fieldReader walks through header fields. Reads past their end return nothing.
 type fieldReader struct {
 	order binary.ByteOrder
 	rest  []byte
@@ -47,8 +47,8 @@ type fieldReader struct {
 	read  int
 }
 
-// variant returns the type and the bytes of a variant of one of the types that
-// header fields have. After any other nothing is left.
+// variant returns the type and the bytes of a variant, if it has one of the types
+// of header fields. After any other type nothing is left.
 func (f *fieldReader) variant() (kind byte, content []byte) {
 	signature := f.take(int(f.byte()) + 1) // with its final zero
 	if len(signature) != 2 {

@@ -26,10 +26,11 @@ const (
 )
 
 const (
-	// mostDescriptors is how many a message may bring (SCM_MAX_FD, unix(7)).
+	// mostDescriptors is how many descriptors a message may bring (SCM_MAX_FD,
+	// unix(7)).
 	mostDescriptors = 253
-	// longestFields is more than largestFields, for a message whose descriptors
-	// cannot be counted ends the connection.
+	// longestFields is more than largestFields: a message whose descriptors cannot
+	// be counted ends the connection.
 	longestFields = 1 << 20
 )
 
@@ -37,9 +38,9 @@ const (
 // of its own, and returns the file that it answers with. An error of the method
 // is a [dbus.Error].
 //
-// Whoever may receive descriptors is sent them by anybody, and godbus keeps
-// every one. This closes all but the one that was asked for, and decodes nothing
-// that comes from others.
+// Anybody may send descriptors to a connection that accepts them, and godbus
+// keeps them all. This closes all but the one that was asked for, and decodes
+// nothing that others send.
 func CallForFile(ctx context.Context, address, name string, path dbus.ObjectPath, iface, method string, args ...any) (*os.File, error) {
 	names, err := sockets(address)
 	if err != nil {
@@ -61,11 +62,11 @@ func CallForFile(ctx context.Context, address, name string, path dbus.ObjectPath
 	return file, err
 }
 
-// fileCaller is a connection that may receive descriptors.
+// fileCaller is a connection that accepts descriptors.
 type fileCaller struct {
 	conn        *net.UnixConn
 	in          *bufio.Reader
-	descriptors []int // that were received and belong to messages not read yet
+	descriptors []int // received with messages that have not been read yet
 }
 
 func (c *fileCaller) call(name string, path dbus.ObjectPath, iface, method string, args []any) (*os.File, error) {
@@ -100,7 +101,7 @@ func (c *fileCaller) call(name string, path dbus.ObjectPath, iface, method strin
 	return file, err
 }
 
-// authenticate says who we are and that descriptors are taken.
+// authenticate says who we are and that the connection accepts descriptors.
 func (c *fileCaller) authenticate() error {
 	uid := hex.EncodeToString([]byte(strconv.Itoa(os.Geteuid())))
 	if _, err := io.WriteString(c.conn, "\x00AUTH EXTERNAL "+uid+"\r\nNEGOTIATE_UNIX_FD\r\n"+endOfAuthentication); err != nil {
@@ -133,15 +134,15 @@ func (c *fileCaller) send(serial uint32, destination string, path dbus.ObjectPat
 	if err := m.EncodeTo(&raw, binary.LittleEndian); err != nil {
 		return err
 	}
-	// godbus only gives serials to what goes through its own connections.
+	// godbus sets serials only in its own connections.
 	const serialAt = 8
 	binary.LittleEndian.PutUint32(raw.Bytes()[serialAt:], serial)
 	_, err := c.conn.Write(raw.Bytes())
 	return err
 }
 
-// answer waits for the answer to a call, from whom it was made to or from the
-// bus in its place, and returns it with the file that came with it, if one did.
+// answer waits for the answer to a call and returns it with the file that came
+// with it, if any. It comes from the one called, or from the bus in its place.
 func (c *fileCaller) answer(serial uint32, from string) (*dbus.Message, *os.File, error) {
 	for {
 		h, err := readHeader(c.in, longestFields, nil)
@@ -177,8 +178,8 @@ func (c *fileCaller) answer(serial uint32, from string) (*dbus.Message, *os.File
 	}
 }
 
-// take takes the descriptors of a message out: the first, where it is wanted,
-// as a file. The others are closed.
+// take removes the descriptors of a message. It opens the first as a file where
+// one is wanted, and closes the others.
 func (c *fileCaller) take(h header, file **os.File) error {
 	count := int(h.fields.unixFDs)
 	if !h.legible || count > len(c.descriptors) {
@@ -201,8 +202,8 @@ func (c *fileCaller) closeDescriptors() {
 	}
 }
 
-// Read implements [io.Reader], and keeps the descriptors that come with what is
-// read.
+// Read implements [io.Reader], and keeps the descriptors that arrive with the
+// bytes.
 func (c *fileCaller) Read(p []byte) (int, error) {
 	control := make([]byte, syscall.CmsgSpace(4*mostDescriptors))
 	n, controlled, flags, _, err := c.conn.ReadMsgUnix(p, control)

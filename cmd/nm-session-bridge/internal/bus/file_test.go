@@ -53,7 +53,7 @@ func descriptors(t *testing.T) int {
 	return len(open)
 }
 
-func TestAFileIsLent(t *testing.T) {
+func TestCallForFileReturnsTheFile(t *testing.T) {
 	address := startBus(t)
 	reading := lend(t, address)
 	file, err := CallForFile(patient(t), address, name, path, iface, "Lend", "pipe")
@@ -69,7 +69,7 @@ func TestAFileIsLent(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotLentIsAnErrorAndLeaksNothing(t *testing.T) {
+func TestAnAnswerWithoutAFileIsAnErrorAndLeaksNothing(t *testing.T) {
 	address := startBus(t)
 	lend(t, address)
 	before := descriptors(t)

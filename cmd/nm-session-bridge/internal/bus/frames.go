@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// largestFields bounds the header fields: a path, an interface, a member,
-	// two names and a signature, of at most 255 bytes each but for the path.
+	// largestFields bounds the header fields: a path, and an interface, a member,
+	// two names and a signature of at most 255 bytes each.
 	largestFields = 4 << 10
 	// largestSignal bounds what comes unasked. NetworkManager's longest signal
 	// lists its connections at some 60 bytes each.
@@ -20,18 +20,17 @@ const (
 
 // frames passes a connection's messages on, one frame at a time, and leaves out
 // those that are not to be decoded: what is too large, and what strangers send.
-// godbus closes the connection over some messages that a bus delivers, and any
-// local user may send one straight to this connection. Of a call that has to be
-// answered and not decoded, only the arguments are left out.
+// Where a call has to be answered but not decoded, it leaves out the arguments
+// alone.
 type frames struct {
 	in *bufio.Reader
-	// believes tells whether what a sender signals and answers is to be heard.
+	// believes reports whether to listen to what a sender signals and answers.
 	believes func(sender string) bool
-	// answers tells whether calls are answered, and serves whether those with
-	// arguments of a signature may be decoded for it.
+	// answers reports whether calls are answered at all, and serves whether those
+	// with arguments of a signature may be decoded.
 	answers func() bool
 	serves  func(signature string) bool
-	// dropped is told of a believed sender's signal that was too large.
+	// dropped is called for a signal of a believed sender that was too large.
 	dropped func(sender string)
 
 	begun   bool   // whether authentication is over, and messages follow
@@ -40,8 +39,8 @@ type frames struct {
 	body    int64  // how much of its body is still to come
 }
 
-// Read implements [io.Reader]. It never reads past the end of a message, so
-// that each is judged only when those before it have been dealt with.
+// Read implements [io.Reader]. It never reads past the end of a message, so that
+// each is judged after those before it have been dealt with.
 func (f *frames) Read(p []byte) (int, error) {
 	if !f.begun || len(p) == 0 {
 		return f.in.Read(p)
@@ -61,15 +60,15 @@ func (f *frames) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// next reads the header of the next message, and skips the message if it is not
-// to be decoded.
+// next reads the header of the next message, and skips a message that is not to
+// be decoded.
 func (f *frames) next() error {
 	h, err := readHeader(f.in, largestFields, f.room)
 	if err != nil {
 		return err
 	}
 	if h.raw != nil {
-		f.room = h.raw // a flood of what is skipped must not fill the heap
+		f.room = h.raw // so that a flood of skipped messages does not fill the heap
 	}
 	switch {
 	case f.isWelcome(h):
@@ -81,8 +80,8 @@ func (f *frames) next() error {
 	return skip(f.in, h.body)
 }
 
-// isWelcome tells whether a message is to be decoded. An answer to one of our
-// calls that is not is told by a deadline.
+// isWelcome reports whether a message is to be decoded. Where an answer to one of
+// our calls is not, the call runs into its deadline.
 func (f *frames) isWelcome(h header) bool {
 	switch {
 	case !h.legible:

@@ -67,7 +67,7 @@ func through(messages ...[]byte) (passed []byte, dropped []string, err error) {
 	return passed, dropped, err
 }
 
-func TestOnlyWhatIsBelievedAndNotTooLargeIsDecoded(t *testing.T) {
+func TestOnlyBelievedMessagesOfBoundedSizeAreDecoded(t *testing.T) {
 	large, huge := strings.Repeat("x", largestSignal), strings.Repeat("x", largestReply)
 	last := encode(t, dbus.TypeSignal, believed, binary.LittleEndian, "last")
 	for what, test := range map[string]struct {
@@ -106,7 +106,7 @@ func TestOnlyWhatIsBelievedAndNotTooLargeIsDecoded(t *testing.T) {
 }
 
 // What such a call is answered takes no arguments.
-func TestACallsArgumentsAreLeftOutWhereTheyAreNotToBeDecoded(t *testing.T) {
+func TestArgumentsThatAreNotDecodedAreLeftOut(t *testing.T) {
 	large := strings.Repeat("x", largestSignal)
 	last := encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, "last")
 	for what, test := range map[string]struct {
@@ -141,7 +141,7 @@ func TestACallsArgumentsAreLeftOutWhereTheyAreNotToBeDecoded(t *testing.T) {
 	}
 }
 
-func TestCallsAreDroppedWhereNothingIsServedOrTheirFieldsAreTooLarge(t *testing.T) {
+func TestCallsThatNothingServesAndLargeFieldsAreDropped(t *testing.T) {
 	last := encode(t, dbus.TypeSignal, believed, binary.LittleEndian, "last")
 	call := encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, uint32(1))
 	f := &frames{
@@ -168,7 +168,7 @@ func TestCallsAreDroppedWhereNothingIsServedOrTheirFieldsAreTooLarge(t *testing.
 	}
 }
 
-func TestSomethingThatIsNoMessageEndsTheConnection(t *testing.T) {
+func TestGarbageEndsTheConnection(t *testing.T) {
 	if _, _, err := through([]byte("HTTP/1.1 400 Bad Request\r\n")); err == nil {
 		t.Error("it was taken for messages")
 	}
@@ -176,7 +176,7 @@ func TestSomethingThatIsNoMessageEndsTheConnection(t *testing.T) {
 
 // godbus closes the connection over this one, and a bus delivers it: an empty
 // dictionary in 63 variants.
-func TestAStrangersUndecodableSignalDoesNoHarm(t *testing.T) {
+func TestAStrangersUndecodableSignalIsHarmless(t *testing.T) {
 	address := startBus(t)
 	owner, conn := provide(t, address), dial(t, address)
 	service := follow(t, conn)
@@ -247,7 +247,7 @@ func sendRaw(t *testing.T, address string, message []byte) {
 	}
 }
 
-func TestALargeSignalIsToldAsALoss(t *testing.T) {
+func TestALargeSignalCountsAsLost(t *testing.T) {
 	address := startBus(t)
 	owner, conn := provide(t, address), dial(t, address)
 	service := follow(t, conn)
@@ -260,7 +260,7 @@ func TestALargeSignalIsToldAsALoss(t *testing.T) {
 	wantMember(t, next(t, service), "After")
 }
 
-func TestAHugeReplyIsNotWaitedForBeyondTheDeadline(t *testing.T) {
+func TestACallWithAHugeReplyRunsIntoItsDeadline(t *testing.T) {
 	address := startBus(t)
 	owner, err := dbus.Connect(address)
 	if err != nil {

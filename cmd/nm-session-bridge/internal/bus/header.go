@@ -17,16 +17,15 @@ const fixedHeader = 16
 
 // header is what precedes a message's body.
 type header struct {
-	kind   dbus.Type
-	fields fields
-	// legible tells whether the fields could be read.
-	legible bool
+	kind    dbus.Type
+	fields  fields
+	legible bool // whether the fields could be read
 	raw     []byte
 	body    int64 // the body's length
 }
 
-// readHeader reads a header, into the given room where there is enough of it, and
-// skips fields that are larger than some number of bytes: they are not legible.
+// readHeader reads a header, into the given room if there is enough of it. It
+// skips fields that take more than some number of bytes: these are not legible.
 func readHeader(in *bufio.Reader, largestFields int64, room []byte) (header, error) {
 	fixed, err := in.Peek(fixedHeader)
 	if err != nil {
@@ -50,15 +49,16 @@ func readHeader(in *bufio.Reader, largestFields int64, room []byte) (header, err
 	return h, nil
 }
 
-// wantsAnswer tells whether the message is a call that is not to go unanswered.
+// wantsAnswer reports whether the message is a call whose caller waits for an
+// answer.
 func (h header) wantsAnswer() bool {
 	const flagsAt = 2
 	return h.kind == dbus.TypeMethodCall && dbus.Flags(h.raw[flagsAt])&dbus.FlagNoReplyExpected == 0
 }
 
-// withBytes makes the message one whose arguments are a byte in place of each
-// letter of their signature, so that nothing of theirs is decoded and whoever
-// looks at their types refuses them.
+// withBytes returns the message with one byte in place of each letter of its
+// signature, so that nothing of its arguments is decoded and whoever looks at
+// their types refuses them.
 func (h header) withBytes() []byte {
 	const lengthAt = 4
 	order, _ := byteOrder(h.raw[0]) // as it was read

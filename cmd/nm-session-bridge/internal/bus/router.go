@@ -12,9 +12,9 @@ const (
 	nameOwnerChanged = daemonName + ".NameOwnerChanged"
 )
 
-// router hands signals to the services they come from. It runs on the
-// connection's reader goroutine, so it never blocks, spawns or grows. Calls it
-// hands to what the connection serves.
+// router hands signals to the services that they come from, and calls to what the
+// connection serves. It runs on the connection's reading goroutine, so it never
+// blocks, spawns or grows.
 type router struct {
 	mu       sync.Mutex
 	services []*Service
@@ -34,9 +34,9 @@ func (r *router) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 
 // DeliverSignal implements [dbus.SignalHandler].
 //
-// Match rules do not keep forgeries out: any local user may send a signal
-// straight to this connection's unique name. Only the sender, which the bus
-// daemon fills in, can be believed.
+// Match rules do not keep forgeries out: any local user may send a signal straight
+// to this connection's unique name. What can be believed is the sender, which the
+// bus daemon fills in.
 func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,14 +49,14 @@ func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	}
 }
 
-// answers tells whether calls are answered.
+// answers reports whether calls are answered.
 func (r *router) answers() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.served != nil
 }
 
-// serves tells whether calls with arguments of a signature may be decoded to be
+// serves reports whether calls with arguments of a signature are decoded and
 // answered. godbus closes the connection over some arguments of other types.
 func (r *router) serves(signature string) bool {
 	r.mu.Lock()
@@ -64,8 +64,8 @@ func (r *router) serves(signature string) bool {
 	return r.served != nil && slices.Contains([]string{"", "s", "ss", "ssv"}, signature)
 }
 
-// believes tells whether a sender is to be heard: the bus daemon and the
-// followed services' present owners. Nobody else is called.
+// believes reports whether to listen to a sender: the bus daemon, or the present
+// owner of a followed service. Nobody else is called.
 func (r *router) believes(sender string) bool {
 	if sender == daemonName {
 		return true
@@ -75,7 +75,7 @@ func (r *router) believes(sender string) bool {
 	return slices.ContainsFunc(r.services, func(s *Service) bool { return s.isOwner(sender) })
 }
 
-// lost has the services of a sender told that a signal of theirs was lost.
+// lost tells the services of a sender that a signal was lost.
 func (r *router) lost(sender string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

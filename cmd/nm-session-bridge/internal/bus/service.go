@@ -9,9 +9,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// backlog is how many signals of one service may wait to be handled. The
-// followed objects send a few at a time; past that, reading anew is cheaper
-// than catching up.
+// backlog is how many signals of one service may wait to be handled. The followed
+// objects send a few at a time; reading anew is cheaper than catching up with more.
 const backlog = 64
 
 // ErrNoOwner is the error of a call to a service that nobody provides now.
@@ -30,7 +29,7 @@ type Service struct {
 
 // Follow begins to follow the owner of a well-known name and asks the bus for
 // the signals that the match rules describe. The first signal to arrive is
-// always a NameOwnerChanged that tells the present owner.
+// always a NameOwnerChanged that names the present owner.
 func (c *Conn) Follow(ctx context.Context, name string, rules ...[]dbus.MatchOption) (*Service, error) {
 	s := &Service{conn: c, name: name, signals: make(chan *dbus.Signal, backlog)}
 	c.router.add(s)
@@ -42,7 +41,7 @@ func (c *Conn) Follow(ctx context.Context, name string, rules ...[]dbus.MatchOpt
 	}}, rules...)
 	for _, rule := range rules {
 		if err := c.AddMatchSignalContext(ctx, rule...); err != nil {
-			return nil, fmt.Errorf("following %s: %w", name, err)
+			return nil, fmt.Errorf("cannot follow %s: %w", name, err)
 		}
 	}
 	call := c.BusObject().CallWithContext(ctx, daemonName+".GetNameOwner", 0, name)
@@ -53,14 +52,14 @@ func (c *Conn) Follow(ctx context.Context, name string, rules ...[]dbus.MatchOpt
 		err = nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("following %s: %w", name, err)
+		return nil, fmt.Errorf("cannot follow %s: %w", name, err)
 	}
 	s.announce(owner, call.ResponseSequence)
 	return s, nil
 }
 
-// announce takes the answer of GetNameOwner, unless the bus has told of a
-// newer owner since.
+// announce takes the answer of GetNameOwner, unless the bus has named a newer
+// owner since.
 func (s *Service) announce(owner string, sequence dbus.Sequence) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +71,7 @@ func (s *Service) announce(owner string, sequence dbus.Sequence) {
 	s.push(s.announcement(sequence))
 }
 
-// announcement tells the present owner in the bus daemon's own words.
+// announcement returns the signal by which the bus daemon names the present owner.
 func (s *Service) announcement(sequence dbus.Sequence) *dbus.Signal {
 	return &dbus.Signal{
 		Sender:   daemonName,
@@ -99,8 +98,8 @@ func (s *Service) ownerChanged(signal *dbus.Signal) {
 	s.push(signal)
 }
 
-// deliver takes a signal that some client of the bus sent. Owners are not
-// believed about owners, which are the bus daemon's affair.
+// deliver takes a signal that a client of the bus sent. About owners, only the bus
+// daemon is believed.
 func (s *Service) deliver(signal *dbus.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,8 +115,7 @@ func (s *Service) isOwner(sender string) bool {
 	return s.owner != "" && sender == s.owner
 }
 
-// lost tells, where the sender is the present owner, that a signal of its was
-// lost.
+// lost announces that a signal was lost, if the sender is the present owner.
 func (s *Service) lost(sender string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,8 +124,8 @@ func (s *Service) lost(sender string) {
 	}
 }
 
-// push queues a signal. Where there is no room, all that wait are dropped for
-// one that tells the present owner once more, whose state must then be read.
+// push queues a signal. If there is no room, it replaces all that wait by one that
+// names the present owner once more, whose state must then be read.
 func (s *Service) push(signal *dbus.Signal) {
 	select {
 	case s.signals <- signal:
@@ -140,21 +138,21 @@ func (s *Service) push(signal *dbus.Signal) {
 		default: // taken in the meantime
 		}
 	}
-	// Whoever puts signals in holds mu, so there is room.
+	// All senders hold mu, so there is room.
 	s.signals <- s.announcement(signal.Sequence)
 }
 
-// Signals delivers, in the order of the bus, what the present owner signals
-// and, as the bus daemon's own NameOwnerChanged, each change of owner. One that
-// names the present owner again says that signals were lost.
+// Signals delivers, in the order of the bus, the present owner's signals and the
+// bus daemon's NameOwnerChanged for each change of owner. One that names the
+// present owner again says that signals were lost.
 func (s *Service) Signals() <-chan *dbus.Signal {
 	return s.signals
 }
 
 // Go sends a method call to the present owner and returns without waiting; the
 // answer arrives on the call's Done channel. Calls reach the owner in the order
-// in which they were made. Where there is no owner the call fails with
-// [ErrNoOwner]; the service is never activated.
+// in which they were made. Without an owner the call fails with [ErrNoOwner]; the
+// service is never activated.
 func (s *Service) Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
 	s.mu.Lock()
 	owner := s.owner
@@ -167,8 +165,8 @@ func (s *Service) Go(ctx context.Context, path dbus.ObjectPath, method string, a
 	return s.conn.Object(owner, path).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
 }
 
-// Start asks the bus to start the service by activation, without waiting for
-// the answer. Its owner is told by a signal.
+// Start asks the bus to activate the service, without waiting for the answer. A
+// signal names its owner.
 func (s *Service) Start(ctx context.Context) *dbus.Call {
 	return s.conn.BusObject().GoWithContext(ctx, daemonName+".StartServiceByName", 0, make(chan *dbus.Call, 1), s.name, uint32(0))
 }

@@ -1,4 +1,4 @@
-// Package client is a running bridge as commands see it: its state, its changes,
+// Package client is a running bridge as commands see it: its state and changes,
 // and what it can be told over the session bus.
 package client
 
@@ -15,7 +15,7 @@ import (
 // ErrNotRunning is the error of asking a bridge that is not there.
 var ErrNotRunning = errors.New("the bridge does not run")
 
-// State is what a bridge says of itself.
+// State is what a bridge says about itself.
 type State struct {
 	// Positions are the switches' positions by property: Internet is "online".
 	Positions map[string]string
@@ -28,14 +28,14 @@ const (
 	propertiesInterface = busName + ".Properties"
 )
 
-// Client asks a bridge on the session bus.
+// Client talks to the bridge on the session bus.
 type Client struct{ conn *dbus.Conn }
 
 // New returns a client over a connection to the session bus.
 func New(conn *dbus.Conn) Client { return Client{conn} }
 
-// State asks for everything. The error is [ErrNotRunning] where nobody answers
-// to the name.
+// State asks for everything. The error is [ErrNotRunning] where nobody owns the
+// name.
 func (c Client) State(ctx context.Context) (State, error) {
 	var all map[string]dbus.Variant
 	if err := c.call(ctx, propertiesInterface+".GetAll", Interface).Store(&all); err != nil {
@@ -62,18 +62,18 @@ func (s *State) take(properties map[string]dbus.Variant) error {
 			s.Positions[name] = position
 		}
 		if err != nil {
-			return fmt.Errorf("the property %s of nm-session-bridge: %w", name, err)
+			return fmt.Errorf("cannot read the property %s of nm-session-bridge: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// Hold has a switch held in a position.
+// Hold keeps a switch in a position.
 func (c Client) Hold(ctx context.Context, name, position string) error {
 	return explain(c.call(ctx, Interface+".Set", name, position).Err)
 }
 
-// Release has a switch follow what is read again.
+// Release lets a switch follow what is read again.
 func (c Client) Release(ctx context.Context, name string) error {
 	return explain(c.call(ctx, Interface+".Reset", name).Err)
 }
@@ -82,7 +82,7 @@ func (c Client) call(ctx context.Context, method string, args ...any) *dbus.Call
 	return c.conn.Object(Name, Path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
 }
 
-// explain puts an error of the bus into words for people.
+// explain turns an error of the bus into one for people.
 func explain(err error) error {
 	var refusal dbus.Error
 	if !errors.As(err, &refusal) {
@@ -107,7 +107,7 @@ func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 		{dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, Name)},
 	} {
 		if err := c.conn.AddMatchSignalContext(ctx, rule...); err != nil {
-			return fmt.Errorf("following nm-session-bridge: %w", err)
+			return fmt.Errorf("cannot follow nm-session-bridge: %w", err)
 		}
 	}
 	for {
@@ -125,7 +125,7 @@ func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 	}
 }
 
-// until passes changes on until the bridge has got another owner, or none.
+// until passes changes on until the bridge's name has another owner, or none.
 func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state State, news func(State, error)) error {
 	for {
 		select {

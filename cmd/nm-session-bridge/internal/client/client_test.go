@@ -7,7 +7,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-func TestWhoEndsTheFollowingIsToldOfNoLoss(t *testing.T) {
+func TestEndingTheContextIsNoLoss(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	signals := make(chan *dbus.Signal)

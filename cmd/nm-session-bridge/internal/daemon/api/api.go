@@ -1,5 +1,6 @@
-// Package api is the bridge on the session bus: what it says of itself there,
-// and what it can be told.
+// Package api is the bridge on the session bus: what it says about itself there,
+// and what others can tell it to do. Calls are answered on godbus' goroutines, one
+// for each, and passed on to the loop's.
 package api
 
 import (
@@ -32,8 +33,8 @@ type Failure struct{ Err error }
 // Error implements error.
 func (f Failure) Error() string { return f.Err.Error() }
 
-// Control is what the bus can tell the bridge. Its methods are called on the
-// loop's goroutine. Their errors are wrong arguments, but for [Failure].
+// Control is what the bus can tell the bridge to do. Its methods are called on
+// the loop's goroutine. An error means wrong arguments, unless it is a [Failure].
 type Control interface {
 	Hold(name, position string) (bridge.Change, error)
 	Release(name string) (bridge.Change, error)
@@ -48,9 +49,9 @@ type API struct {
 }
 
 // Serve takes the bridge's name on the session bus and answers there. The
-// switches are all that there are, also those that this bridge does not keep.
-// What the bus tells the bridge goes into the inbox, until the context ends. The
-// error says who holds the name already.
+// switches are all that exist, also those that this bridge does not keep. Until
+// the context ends, calls go into the inbox. The error says who holds the name
+// already.
 func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, inbox bridge.Inbox) (*API, error) {
 	a := &API{conn: conn.Conn, properties: map[string]dbus.Variant{
 		"Facts":     dbus.MakeVariant(map[string]string{}),
@@ -72,7 +73,7 @@ func (a *API) takeName(ctx context.Context) error {
 		var reply uint32
 		call := a.conn.BusObject().CallWithContext(ctx, busName+".RequestName", 0, client.Name, uint32(dbus.NameFlagDoNotQueue))
 		if err := call.Store(&reply); err != nil {
-			return fmt.Errorf("taking the name %s: %w", client.Name, err)
+			return fmt.Errorf("cannot take the name %s: %w", client.Name, err)
 		}
 		switch {
 		case dbus.RequestNameReply(reply) != dbus.RequestNameReplyExists:
@@ -101,9 +102,9 @@ func (a *API) holder(ctx context.Context) string {
 	return fmt.Sprintf("process %d (%s)", pid, owner)
 }
 
-// Publish makes a view what the bus is told, and signals what is new: the
-// properties once, whatever the number of transitions. An error of the
-// connection is not ours to report: the loop learns of its loss.
+// Publish shows a view on the bus, and signals what is new: the properties once,
+// whatever the number of transitions. It ignores errors of the connection, whose
+// loss the loop notices.
 func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
 	if changed := a.news(view); len(changed) > 0 {
 		_ = a.conn.Emit(client.Path, propertiesInterface+".PropertiesChanged", client.Interface, changed, []string{})

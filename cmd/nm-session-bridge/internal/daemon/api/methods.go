@@ -16,7 +16,7 @@ import (
 
 // methods are those of the bridge's own interface.
 type methods struct {
-	ctx     context.Context //nolint:containedctx // of the process: godbus hands none to a method
+	ctx     context.Context //nolint:containedctx // the process's: godbus passes none to a method
 	control Control
 	inbox   bridge.Inbox
 }
@@ -34,7 +34,7 @@ func (m methods) table() table {
 	}
 }
 
-// tell has something done on the loop's goroutine.
+// tell does something on the loop's goroutine.
 func (m methods) tell(do func() (bridge.Change, error)) error {
 	done := make(chan error, 1)
 	isPosted := m.inbox.Post(m.ctx, func() bridge.Change {

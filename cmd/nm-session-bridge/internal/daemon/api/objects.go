@@ -39,7 +39,7 @@ func (o objects) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 	return objects{introspectable: {"Introspect": {call: func([]any) ([]any, error) { return []any{data}, nil }}}}, true
 }
 
-// LookupInterface implements [dbus.ServerObject]. A call may leave it out.
+// LookupInterface implements [dbus.ServerObject]. A call need not name one.
 func (o objects) LookupInterface(name string) (dbus.Interface, bool) {
 	if name == "" {
 		name = client.Interface
@@ -65,8 +65,8 @@ func (m method) DecodeArguments(_ *dbus.Conn, _ string, _ *dbus.Message, args []
 	return args, nil
 }
 
-// accepts tells whether arguments have the types that they must have.
-// [dbus.SignatureOf] would panic on some that a bus delivers.
+// accepts reports whether arguments have the right types. [dbus.SignatureOf]
+// would panic on some types that a bus delivers.
 func (m method) accepts(args []any) bool {
 	if len(args) != len(m.in) {
 		return false
@@ -86,7 +86,7 @@ func (m method) accepts(args []any) bool {
 	return true
 }
 
-// NumArguments implements [dbus.Method]. Nothing asks for it, nor for those below.
+// NumArguments implements [dbus.Method]. Nothing calls it or the methods below.
 func (m method) NumArguments() int { return len(m.in) }
 
 // NumReturns implements [dbus.Method].

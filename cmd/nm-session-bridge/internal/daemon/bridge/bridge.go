@@ -44,7 +44,7 @@ type TargetStates interface {
 type Sources interface {
 	// Demand says how much of a source must be observed from now on.
 	Demand(source string, need observers.Need)
-	// Forget has a source forget what signals have said last.
+	// Forget makes a source forget what signals have said last.
 	Forget(source string)
 }
 

@@ -78,7 +78,7 @@ func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer, *fakeClock) 
 
 var facts = observers.Facts{Source: "org.example.Door"}
 
-func TestASourceThatIsToBePolledHasNotBeenHeardBefore(t *testing.T) {
+func TestASourceToBePolledIsNotHeardBeforeThePoll(t *testing.T) {
 	b, _, reading, _, _ := begin()
 	*reading = observers.Reading{Needs: map[string]observers.Need{facts.Source: observers.Polled}}
 	b.Observe(facts)
@@ -91,7 +91,7 @@ func TestASourceThatIsToBePolledHasNotBeenHeardBefore(t *testing.T) {
 	}
 }
 
-func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
+func TestARequestIsHandledOnceEvenIfNothingChanges(t *testing.T) {
 	b, targets, reading, _, _ := begin()
 	ask := func(position string, request dbus.Sequence) {
 		*reading = observers.Reading{Position: position, Request: request}
@@ -130,7 +130,7 @@ func TestARequestIsHeededOnceAlsoWhereNothingChanges(t *testing.T) {
 	}
 }
 
-func TestADoubtSparesNothingThatTheHandHasMoved(t *testing.T) {
+func TestADoubtDoesNotProtectAPositionSetByHand(t *testing.T) {
 	b, targets, reading, _, _ := begin()
 	*reading = observers.Reading{Position: "open"}
 	b.Observe(facts)
@@ -148,7 +148,7 @@ func TestADoubtSparesNothingThatTheHandHasMoved(t *testing.T) {
 	}
 }
 
-func TestWhatWasHeldBeforeIsNoFact(t *testing.T) {
+func TestAPositionHeldBeforeTheStartIsNoFact(t *testing.T) {
 	b, targets, reading, _, _ := begin()
 	targets.active = []string{"open.target"}
 	b.Adopt()
@@ -160,7 +160,7 @@ func TestWhatWasHeldBeforeIsNoFact(t *testing.T) {
 	}
 }
 
-func TestTheDoubtOfASwitchThatIsHeldEnds(t *testing.T) {
+func TestTheDoubtAboutAHeldSwitchEnds(t *testing.T) {
 	b, _, reading, _, clock := begin()
 	if _, err := b.Hold("door", "open"); err != nil {
 		t.Fatal(err)
@@ -176,7 +176,7 @@ func TestTheDoubtOfASwitchThatIsHeldEnds(t *testing.T) {
 	}
 }
 
-func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
+func TestATransitionIsLoggedWhenItsTargetsArrive(t *testing.T) {
 	b, targets, reading, log, clock := begin()
 	if b.Heard() {
 		t.Error("the door was not heard yet")
@@ -199,7 +199,7 @@ func TestATransitionIsLoggedOnceItsTargetsAreThere(t *testing.T) {
 	}
 }
 
-func TestATransitionThatIsOvertakenIsLoggedAsSuch(t *testing.T) {
+func TestASupersededTransitionIsLoggedAsSuch(t *testing.T) {
 	b, targets, reading, log, _ := begin()
 	targets.pending = true
 	for _, position := range []string{"open", "shut"} {
@@ -212,7 +212,7 @@ func TestATransitionThatIsOvertakenIsLoggedAsSuch(t *testing.T) {
 	}
 }
 
-func TestATransitionThatTakesLongIsLoggedMeanwhile(t *testing.T) {
+func TestALongTransitionIsLoggedBeforeItsEnd(t *testing.T) {
 	b, targets, reading, log, clock := begin()
 	targets.pending = true
 	*reading = observers.Reading{Position: "open"}
@@ -252,7 +252,7 @@ func TestAnAdoptedPositionIsKeptInDoubt(t *testing.T) {
 	}
 }
 
-func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
+func TestTheEndOfADelayedOperationMakesEverythingStale(t *testing.T) {
 	b, _, reading, _, _ := begin()
 	b.switches[0].Delays, b.switches[0].During = "slam", "shut"
 	for _, step := range []struct {
@@ -268,7 +268,7 @@ func TestEverythingIsStaleOnceADelayedOperationIsOver(t *testing.T) {
 	}
 }
 
-func TestAServiceIsDemandedAsLongAsItIsNeeded(t *testing.T) {
+func TestAServiceIsDemandedWhileItIsNeeded(t *testing.T) {
 	b, _, reading, log, _ := begin()
 	asked := &sources{}
 	b.sources = asked
@@ -287,7 +287,7 @@ func TestAServiceIsDemandedAsLongAsItIsNeeded(t *testing.T) {
 	}
 }
 
-func TestAnUnknownPositionTellsWhy(t *testing.T) {
+func TestAnUnknownPositionHasAReason(t *testing.T) {
 	b, targets, reading, _, _ := begin()
 	*reading = observers.Reading{Reason: "no latch"}
 	b.Observe(facts)
@@ -302,7 +302,7 @@ func TestAnUnknownPositionTellsWhy(t *testing.T) {
 	}
 }
 
-func TestAnAdoptedPositionHasTheReasonThatIsReadNow(t *testing.T) {
+func TestAnAdoptedPositionTakesItsReasonFromTheReading(t *testing.T) {
 	b, targets, reading, _, _ := begin()
 	targets.active = []string{"shut.target"}
 	b.Adopt()

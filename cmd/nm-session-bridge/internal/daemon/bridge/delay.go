@@ -70,7 +70,7 @@ func NewDelay(what string, take TakeLock, jobs Jobs, inbox Inbox, now func() tim
 // What returns the operation.
 func (d *Delay) What() string { return d.what }
 
-// State says in a word whether the lock is held.
+// State returns "held", "refused" or "not held".
 func (d *Delay) State() string {
 	switch {
 	case d.lock != nil:
@@ -81,9 +81,9 @@ func (d *Delay) State() string {
 	return "not held"
 }
 
-// Follow keeps the lock as it must be: held by the present logind while the
+// Follow keeps the lock as it must be: taken from the present logind while the
 // operation is not on its way, and given back in time once it is. limit is how
-// long logind waits.
+// long logind waits for locks.
 func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit time.Duration) {
 	if owner != d.owner {
 		// A lock of a logind that has gone still delays the next one.
@@ -143,7 +143,7 @@ func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	_ = errors.As(err, &refusal) // its name stays empty otherwise
 	switch refusal.Name {
 	case "org.freedesktop.login1.OperationInProgress":
-		// The operation has begun without us; there is a lock after it.
+		// The operation has begun without us; there will be a lock after it.
 	case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
 		d.refused = true
 		d.log.Warn("logind does not let this user delay "+d.what+"; units for it may only run after waking up",
@@ -195,7 +195,7 @@ func (d *Delay) release() {
 		return
 	}
 	if err := d.lock.Close(); err != nil {
-		d.log.Warn("giving back the delay lock on "+d.what, "error", err)
+		d.log.Warn("cannot give back the delay lock on "+d.what, "error", err)
 	}
 	d.lock = nil
 }

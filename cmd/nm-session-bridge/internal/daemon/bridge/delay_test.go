@@ -122,7 +122,7 @@ func TestALockIsGivenBackInTime(t *testing.T) {
 	}
 }
 
-func TestALockOfALogindThatHasGoneIsGivenBack(t *testing.T) {
+func TestTheLockOfAStoppedLogindIsGivenBack(t *testing.T) {
 	s := newSmith(t)
 	s.follow(":1.1", false)
 	s.follow("", false) // before the lock is there
@@ -139,7 +139,7 @@ func TestALockOfALogindThatHasGoneIsGivenBack(t *testing.T) {
 	s.wants(0)
 }
 
-func TestARefusalIsToldOnceAndNotTriedAgain(t *testing.T) {
+func TestARefusalIsLoggedOnceAndNotTriedAgain(t *testing.T) {
 	s := newSmith(t)
 	s.err = dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied", Body: []any{"Access denied"}}
 	s.follow(":1.1", false)
@@ -155,7 +155,7 @@ func TestARefusalIsToldOnceAndNotTriedAgain(t *testing.T) {
 	s.wants(1)
 }
 
-func TestALockThatIsTooLateIsTriedAgain(t *testing.T) {
+func TestALockThatCameTooLateIsTriedAgain(t *testing.T) {
 	s := newSmith(t)
 	s.err = dbus.Error{Name: "org.freedesktop.login1.OperationInProgress"}
 	s.follow(":1.1", false)

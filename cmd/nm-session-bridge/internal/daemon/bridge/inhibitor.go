@@ -20,7 +20,7 @@ func TakeDelayLock(ctx context.Context, address, what string) (io.Closer, error)
 	lock, err := bus.CallForFile(ctx, address, "org.freedesktop.login1", "/org/freedesktop/login1",
 		"org.freedesktop.login1.Manager", "Inhibit", what, lockWho, lockWhy, "delay")
 	if err != nil {
-		return nil, fmt.Errorf("taking a delay lock on %s: %w", what, err)
+		return nil, fmt.Errorf("cannot take a delay lock on %s: %w", what, err)
 	}
 	return lock, nil
 }

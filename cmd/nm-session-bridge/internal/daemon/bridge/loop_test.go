@@ -6,7 +6,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-func TestWhatBecomesOfALockIsToldWithTheRest(t *testing.T) {
+func TestTheStateOfALockIsPublishedWithTheRest(t *testing.T) {
 	s := newSmith(t)
 	s.follow(":1.1", false)
 	s.arrives()

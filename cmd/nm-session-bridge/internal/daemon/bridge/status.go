@@ -17,12 +17,12 @@ func (b *Bridge) Announce() {
 	b.log.Info("observing", positions...)
 }
 
-// longestStatus is how many bytes the status may have of each switch. The
-// service manager ignores messages of more than 4096 (NOTIFY_BUFFER_MAX in
+// longestStatus is how many bytes the status spends on each switch at most. The
+// service manager ignores messages of more than 4096 bytes (NOTIFY_BUFFER_MAX in
 // systemd's src/core/manager.c).
 const longestStatus = 300
 
-// Status says the present positions in words, in one line.
+// Status returns the present positions in words, in one line.
 func (b *Bridge) Status() string {
 	words := make([]string, 0, len(b.switches))
 	for _, s := range b.switches {
@@ -31,7 +31,7 @@ func (b *Bridge) Status() string {
 	return strings.Join(words, ", ")
 }
 
-// oneLine makes words fit for the status.
+// oneLine returns words that fit into the status.
 func oneLine(words string) string {
 	words = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -63,7 +63,7 @@ func (s *switchState) status(states TargetStates) string {
 	return words
 }
 
-// doubt tells why the position may soon be another one, or nothing.
+// doubt returns why the position may soon change, or "".
 func (s *switchState) doubt() string {
 	if s.damper.Pending() == nil || s.position == observers.Unknown {
 		return ""
@@ -71,8 +71,8 @@ func (s *switchState) doubt() string {
 	return s.reason
 }
 
-// why tells what put the switch into its position. Of one that it had from the
-// beginning, or that nothing has given it yet, what is read now tells it.
+// why returns what put the switch into its position. For a position that it had
+// from the beginning, or that nothing has given it yet, that is what is read now.
 func (s *switchState) why() string {
 	if s.cause == "" && s.heldIn == nil && s.doubt() == "" {
 		return s.reason

@@ -7,11 +7,11 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// View is what the bridge can tell of itself at one moment.
+// View is what the bridge says about itself at one moment.
 type View struct {
 	Switches []SwitchView
-	// Facts are raw values by name: what the services said, as
-	// NetworkManager.Connectivity, and what is known of a switch, as
+	// Facts are raw values by name: what the services said, such as
+	// NetworkManager.Connectivity, and what is known about a switch, such as
 	// internet.reason.
 	Facts map[string]string
 	// Held are the positions that switches are held in by hand, by switch.

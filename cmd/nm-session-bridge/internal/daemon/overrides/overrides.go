@@ -1,5 +1,5 @@
-// Package overrides remembers the positions that a user holds switches in, for
-// as long as the user is logged in.
+// Package overrides remembers the positions in which a user holds switches, as
+// long as the user is logged in.
 package overrides
 
 import (
@@ -14,18 +14,18 @@ import (
 	"syscall"
 )
 
-// Store is the file that the positions are kept in: a line with switch and
-// position for each.
+// Store is a file with a line for each switch that is held: its name and
+// position.
 type Store struct{ path string }
 
-// In returns the store in a runtime directory, $XDG_RUNTIME_DIR, which ends
-// with the login.
+// In returns the store in a runtime directory, $XDG_RUNTIME_DIR, which is removed
+// when the user logs out.
 func In(runtimeDir string) Store {
 	return Store{filepath.Join(runtimeDir, "nm-session-bridge", "overrides")}
 }
 
-// Load returns what was saved last, by switch; nothing where nothing was. What
-// cannot be read as a line of the file is left out.
+// Load returns the positions that were saved last, by switch. It leaves out lines
+// that make no sense.
 func (s Store) Load() (map[string]string, error) {
 	held := map[string]string{}
 	content, err := os.ReadFile(s.path)
@@ -33,7 +33,7 @@ func (s Store) Load() (map[string]string, error) {
 		return held, nil
 	}
 	if err != nil {
-		return held, fmt.Errorf("reading what is held by hand: %w", err)
+		return held, fmt.Errorf("cannot read what is held by hand: %w", err)
 	}
 	for _, line := range strings.Split(string(content), "\n") {
 		if name, position, ok := strings.Cut(line, " "); ok {
@@ -50,21 +50,21 @@ func (s Store) Save(held map[string]string) error {
 		fmt.Fprintf(&content, "%s %s\n", name, held[name])
 	}
 	if err := s.write(content.String()); err != nil {
-		return fmt.Errorf("saving what is held by hand: %w", err)
+		return fmt.Errorf("cannot save what is held by hand: %w", err)
 	}
 	return nil
 }
 
-// Forget takes away what was saved, and its directory.
+// Forget removes what was saved, and its directory.
 func (s Store) Forget() error {
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forgetting what is held by hand: %w", err)
+		return fmt.Errorf("cannot forget what is held by hand: %w", err)
 	}
-	_ = syscall.Rmdir(filepath.Dir(s.path)) // unless something else is there
+	_ = syscall.Rmdir(filepath.Dir(s.path)) // fails where something else is there
 	return nil
 }
 
-// write puts a new file in the old one's place, so that there is never half.
+// write replaces the file at once, so that it is never half written.
 func (s Store) write(content string) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestWhatIsSavedIsLoaded(t *testing.T) {
+func TestSavedPositionsAreLoaded(t *testing.T) {
 	store := In(t.TempDir())
 	for _, held := range []map[string]string{{}, {"internet": "offline", "lid": "closed"}, {"lid": "open"}, {}} {
 		if err := store.Save(held); err != nil {
@@ -19,7 +19,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 	}
 }
 
-func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
+func TestForgetLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	store := In(dir)
 	if err := errors.Join(store.Forget(), store.Save(map[string]string{"lid": "open"}), store.Forget()); err != nil {
@@ -30,13 +30,13 @@ func TestNothingIsLeftOfWhatIsForgotten(t *testing.T) {
 	}
 }
 
-func TestNothingSavedIsNothingHeld(t *testing.T) {
+func TestWithoutAFileNothingIsHeld(t *testing.T) {
 	if held, err := In(t.TempDir()).Load(); err != nil || len(held) > 0 {
 		t.Errorf("loaded %v, %v", held, err)
 	}
 }
 
-func TestWhatCannotBeReadIsToldAndHoldsNothing(t *testing.T) {
+func TestAnUnreadableFileIsAnErrorAndHoldsNothing(t *testing.T) {
 	store := In(t.TempDir())
 	if err := os.MkdirAll(store.path, 0o700); err != nil {
 		t.Fatal(err)
