@@ -1,8 +1,3 @@
-// Package observers reads system services and says in which position each
-// switch of the machine is, and why.
-//
-// An [Observer] turns one object of one D-Bus service into [Facts]; a [Switch]
-// reads facts as a position; a [Damper] decides when a reading counts.
 package observers
 
 import (
@@ -27,7 +22,8 @@ type Facts struct {
 	Awaited bool
 
 	values   map[string]any
-	children []Facts  // by path
+	kind     *Kind
+	children []Facts  // in the order of their paths
 	silent   []string // properties whose changes the service does not signal
 	polled   []string // those of them that are read again and again
 	served   Need     // what was demanded when they were read

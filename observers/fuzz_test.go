@@ -26,7 +26,7 @@ func anySource(which byte) Source {
 // every property.
 func truth(source Source, turn int) map[string]any {
 	values := map[string]any{}
-	for name, signature := range source.Properties {
+	for name, signature := range source.Root.Properties {
 		switch signature {
 		case "u":
 			values[name] = uint32(50 + turn)
@@ -152,7 +152,7 @@ func (w *watch) recovers(heard map[string]any) {
 // where one has another type than its.
 func said(source Source, all map[string]dbus.Variant) (values map[string]any, sense bool) {
 	values = map[string]any{}
-	for name, signature := range source.Properties {
+	for name, signature := range source.Root.Properties {
 		content, ok := all[name]
 		if !ok {
 			continue
@@ -187,10 +187,10 @@ func saidChanged(source Source, body []any) (values map[string]any, sense bool) 
 	if !isString || !isMap || !isList {
 		return nil, false
 	}
-	if iface != source.Interface {
+	if iface != source.Root.Interface {
 		return nil, true
 	}
-	for name := range source.Properties {
+	for name := range source.Root.Properties {
 		if slices.Contains(invalidated, name) {
 			return nil, false
 		}
@@ -206,11 +206,11 @@ func FuzzSignal(f *testing.F) {
 		case changed:
 			return propertiesInterface, "PropertiesChanged"
 		case turns:
-			return source.Interface, source.RereadOn
+			return source.Root.Interface, source.Root.RereadOn
 		case farewell:
-			return source.Interface, source.Farewell.Member
+			return source.Root.Interface, source.Farewell.Member
 		}
-		return source.Interface, "StateChanged"
+		return source.Root.Interface, "StateChanged"
 	}
 	add := func(which, kind byte, values ...any) {
 		signature, body := fakes.Encode(values...)
@@ -218,13 +218,13 @@ func FuzzSignal(f *testing.F) {
 	}
 	for which := range byte(3) {
 		source := anySource(which)
-		add(which, changed, source.Interface, variants(truth(source, 1)), []string{})
-		add(which, changed, source.Interface, variants(truth(anySource(which+1), 1)), []string{"Version"})
+		add(which, changed, source.Root.Interface, variants(truth(source, 1)), []string{})
+		add(which, changed, source.Root.Interface, variants(truth(anySource(which+1), 1)), []string{"Version"})
 		add(which, changed, "org.example", variants(truth(source, 1)), []string{})
-		for name := range source.Properties {
-			add(which, changed, source.Interface, map[string]dbus.Variant{}, []string{name})
+		for name := range source.Root.Properties {
+			add(which, changed, source.Root.Interface, map[string]dbus.Variant{}, []string{name})
 			for _, value := range []any{"4", int32(4), uint64(4), uint32(4), true, []uint32{4}, struct{ A, B uint32 }{4, 4}, dbus.MakeVariant(uint32(4))} {
-				add(which, changed, source.Interface, map[string]dbus.Variant{name: dbus.MakeVariant(value)}, []string{})
+				add(which, changed, source.Root.Interface, map[string]dbus.Variant{name: dbus.MakeVariant(value)}, []string{})
 			}
 		}
 		add(which, turns, true)
@@ -238,7 +238,7 @@ func FuzzSignal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which, kind byte, signature string, body []byte) {
 		source := anySource(which)
 		iface, member := members(source, kind)
-		signal := fakes.Signal(source.Path, iface, member, signature, body)
+		signal := fakes.Signal(source.Root.Path, iface, member, signature, body)
 		if signal == nil {
 			return
 		}
@@ -356,29 +356,29 @@ func FuzzPolled(f *testing.F) {
 		source := Logind()
 		w := &watch{T: t, source: source, service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
 		o := w.newObserver()
-		o.retry = time.NewTimer(time.Hour)
-		o.retry.Stop()
-		o.owner, o.polling = ":1.1", []string{"LidClosed"}
+		o.owner = ":1.1"
 		known := truth(source, 0)
 		for name, value := range known {
-			o.set(name, value, 1)
+			o.root.set(name, value, 1)
 		}
+		o.root.isKnown, o.root.isDue = true, false
 		answer.ResponseSequence = 2
-		facts, news := o.takePolled(t.Context(), answer)
+		o.takePolled(t.Context(), property{o.root, "LidClosed"}, answer)
+		facts, areFit := o.facts()
 		want := maps.Clone(known)
 		if len(answer.Body) == 1 {
 			if lid, ok := answer.Body[0].(dbus.Variant); ok && lid.Signature().String() == "b" {
 				want["LidClosed"] = lid.Value()
-				if !news || !maps.Equal(facts.values, want) {
-					t.Errorf("heard %+v (%t), not %v", facts, news, want)
+				if !areFit || !maps.Equal(facts.values, want) {
+					t.Errorf("heard %+v (%t), not %v", facts, areFit, want)
 				}
 				return
 			}
 		}
-		if news || !maps.Equal(o.facts().values, known) {
-			t.Errorf("heard %+v (%t)", facts, news)
+		if !maps.Equal(facts.values, known) {
+			t.Errorf("heard %+v (%t)", facts, areFit)
 		}
-		if !o.retry.Stop() || o.backoff == firstRetry {
+		if !o.calls.retry.Stop() || !o.calls.areFailing() {
 			t.Error("it is not tried again")
 		}
 	})

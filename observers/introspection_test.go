@@ -12,7 +12,7 @@ func TestWhetherLogindSignalsTheLid(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		emits, err := EmitsChangedSignal(string(data), Logind().Interface)
+		emits, err := EmitsChangedSignal(string(data), Logind().Root.Interface)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,50 +2,14 @@ package observers
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 )
 
-const (
-	// session is what the source is known by.
-	session = "session"
-
-	// saidLast is what Lock, Unlock or a change of LockedHint said last.
-	saidLast = "Locked"
-
-	// unproven is how long a screen counts as locked that nothing says is
-	// locked, and nothing says was unlocked: for as long as any program runs.
-	unproven = 10 * 365 * 24 * time.Hour
-)
-
-// Session is the source of what logind says of the user's display session. The
-// bridge itself runs in no session; logind elects the one to be controlled, and
-// leaves out those of the user manager
-// (https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.login1.html,
-// User Objects, Display).
-func Session() Source {
-	return Source{
-		ID:        session,
-		Name:      logindName,
-		Label:     "logind",
-		Path:      dbus.ObjectPath(logindPath + "/user/_" + strconv.Itoa(os.Getuid())),
-		Interface: logindName + ".User",
-		// A user manager may run for a user that logind knows nothing of.
-		Transient: true,
-		Children: &Children{
-			Property: "Display",
-			// 252 and 257 signal the session that has just ended once more.
-			Premature:  true,
-			Below:      logindPath + "/session",
-			Interface:  logindName + ".Session",
-			Properties: map[string]string{"LockedHint": "b"},
-			Latest:     &Latest{Name: saidLast, Signals: map[string]bool{"Lock": true, "Unlock": false}, Property: "LockedHint", Request: "Lock"},
-		},
-	}
-}
+// unproven is how long a screen counts as locked that nothing says is locked and
+// nothing has said was unlocked: for as long as any program runs.
+const unproven = 10 * 365 * 24 * time.Hour
 
 // lock reads whether the screen is locked. A Lock is only a request; but lockers
 // that are units begin with it, and many never tell logind by LockedHint.

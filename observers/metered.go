@@ -1,10 +1,6 @@
 package observers
 
-import (
-	"strings"
-
-	nm "github.com/Wifx/gonetworkmanager/v2"
-)
+import nm "github.com/Wifx/gonetworkmanager/v2"
 
 // metered reads whether data costs. Offline nothing can be said.
 func metered(policy Policy) Reader {
@@ -35,8 +31,4 @@ func metered(policy Policy) Reader {
 		}
 		return reading
 	}
-}
-
-func meteredWord(m nm.NmMetered) string {
-	return strings.TrimPrefix(m.String(), "NmMetered")
 }

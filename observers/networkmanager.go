@@ -1,9 +1,7 @@
 package observers
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	nm "github.com/Wifx/gonetworkmanager/v2"
 )
@@ -13,117 +11,94 @@ const (
 	networkManagerPath      = "/org/freedesktop/NetworkManager"
 	networkManagerInterface = networkManagerName
 
-	// networkManager is what the source is known by.
+	// networkManager and connections are the IDs of the sources.
 	networkManager = "NetworkManager"
+	connections    = "connections"
 )
 
-// leavingGrace is how long to wait for NetworkManager's name to go once its
-// Connectivity has become Unknown, which it does on its way out. The name was
-// seen to go within 200 ms.
-const leavingGrace = time.Second
-
 // NetworkManager is the source of what NetworkManager says of the network. Any
-// user may read it and hears its signals, also without a session.
+// user may read it and gets its signals, with or without a session.
 func NetworkManager() Source {
 	return Source{
-		ID:        networkManager,
-		Name:      networkManagerName,
-		Label:     "NetworkManager",
-		Path:      networkManagerPath,
-		Interface: networkManagerInterface,
-		Properties: map[string]string{
-			"Connectivity": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMConnectivityState
-			"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
-			"Metered":      "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMMetered
-			"Startup":      "b", // devices known at its start are still being brought up
-			// Only told to people: without the check Connectivity is a guess.
-			"ConnectivityCheckEnabled": "b",
+		ID:    networkManager,
+		Name:  networkManagerName,
+		Label: "NetworkManager",
+		Root: Kind{
+			Path:      networkManagerPath,
+			Interface: networkManagerInterface,
+			Properties: map[string]string{
+				"Connectivity": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMConnectivityState
+				"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
+				"Metered":      "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMMetered
+				"Startup":      "b", // devices known at its start are still being activated
+				// Nothing is decided by it; people want to know, because without the
+				// check Connectivity is a guess.
+				"ConnectivityCheckEnabled": "b",
+			},
+			Words: map[string]func(uint32) string{
+				"Connectivity": func(n uint32) string { return connectivityWord(nm.NmConnectivity(n)) },
+				"State":        func(n uint32) string { return stateWord(nm.NmState(n)) },
+				"Metered":      func(n uint32) string { return meteredWord(nm.NmMetered(n)) },
+			},
 		},
-		Words: map[string]func(uint32) string{
-			"Connectivity": func(n uint32) string { return connectivityWord(nm.NmConnectivity(n)) },
-			"State":        func(n uint32) string { return stateWord(nm.NmState(n)) },
-			"Metered":      func(n uint32) string { return meteredWord(nm.NmMetered(n)) },
-		},
-		// The first object is the loopback device, which only goes when
-		// NetworkManager itself does: first of all, before it calls a Wi-Fi
-		// disconnected that it takes down for its restart.
 		Farewell: farewell(),
 	}
 }
 
-// farewell is how NetworkManager says that it is about to go.
+// Connections is the source of which NetworkManager profiles are active. It is
+// separate from [NetworkManager] so that what is said there does not wait until
+// each of many connections has been read.
+func Connections() Source {
+	return Source{
+		ID:    connections,
+		Name:  networkManagerName,
+		Label: "NetworkManager",
+		Root: Kind{
+			Path:      networkManagerPath,
+			Interface: networkManagerInterface,
+			Properties: map[string]string{
+				"Startup": "b", // connections from before a restart are still being activated
+			},
+			Links: []Link{{Property: "ActiveConnections", Kind: activeConnection()}},
+		},
+		Farewell: farewell(),
+	}
+}
+
+func activeConnection() Kind {
+	return Kind{
+		Path:      networkManagerPath + "/ActiveConnection",
+		Interface: networkManagerName + ".Connection.Active",
+		Properties: map[string]string{
+			"Id":    "s", // the profile's name
+			"Type":  "s", // such as "wireguard", https://networkmanager.dev/docs/api/latest/settings-connection.html
+			"Vpn":   "b",
+			"State": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMActiveConnectionState
+		},
+		Words: map[string]func(uint32) string{
+			"State": func(n uint32) string {
+				return strings.TrimPrefix(nm.NmActiveConnectionState(n).String(), "NmActiveConnectionState")
+			},
+		},
+	}
+}
+
+// farewell is how NetworkManager says that it is about to stop. The first device
+// is the loopback device, which goes only when NetworkManager does: before all
+// else, and before it calls a Wi-Fi disconnected that it takes down to restart.
 func farewell() Farewell {
 	return Farewell{Member: "DeviceRemoved", Path: networkManagerPath + "/Devices/1"}
 }
 
-// internet reads the position of the internet switch.
-func internet(policy Policy) Reader {
-	var first firstCheck
-	return func(snapshot Snapshot) Reading {
-		facts := snapshot[networkManager]
-		if facts.Problem != "" {
-			// A restarting NetworkManager keeps its links up: no outage yet.
-			return Reading{Position: "offline", Reason: facts.Problem, Grace: policy.GoneGrace}
+// activated returns the connections that are up.
+func activated(facts Facts) []Facts {
+	var up []Facts
+	for _, child := range facts.Children() {
+		if state, _ := child.Uint32("State"); nm.NmActiveConnectionState(state) == nm.NmActiveConnectionStateActivated {
+			up = append(up, child)
 		}
-		c, knowsConnectivity := facts.Uint32("Connectivity")
-		s, knowsState := facts.Uint32("State")
-		if !knowsConnectivity || !knowsState {
-			return Reading{Position: "offline", Reason: "NetworkManager does not tell its Connectivity and State", Grace: policy.GoneGrace}
-		}
-		startup, _ := facts.Bool("Startup")
-		connectivity, state := nm.NmConnectivity(c), nm.NmState(s)
-		first.note(facts.Owner, connectivity)
-		reading := Reading{Position: "offline", Reason: networkReason(connectivity, state, startup)}
-		switch {
-		case state == nm.NmStateAsleep:
-			// Networking is off; Connectivity follows some milliseconds later.
-		case connectivity == nm.NmConnectivityFull:
-			reading.Position = "online"
-		case connectivity == nm.NmConnectivityUnknown && state == nm.NmStateConnectedGlobal:
-			// The connectivity check is off and NetworkManager too old to guess.
-			reading.Position = "online"
-		case connectivity == nm.NmConnectivityPortal:
-			reading.Position = "portal"
-		case connectivity == nm.NmConnectivityLimited && state >= nm.NmStateConnectedLocal && policy.OnlineWhen == Limited:
-			reading.Position = "online"
-		case startup:
-			// A restarted NetworkManager passes through Unknown, None and
-			// Limited, also with a link that never went away.
-			reading.Grace = policy.GoneGrace
-		case connectivity == nm.NmConnectivityNone && state >= nm.NmStateConnectedLocal && !first.done:
-			// Startup does not wait for the outcome of the first check.
-			reading.Grace = policy.LimitedGrace
-		case connectivity == nm.NmConnectivityLimited && state > nm.NmStateDisconnecting:
-			// One failed probe makes it, and every start passes through it.
-			reading.GraceOnlyFrom, reading.Grace = "online", policy.LimitedGrace
-		case connectivity == nm.NmConnectivityUnknown:
-			reading.GraceOnlyFrom, reading.Grace = "online", leavingGrace
-		}
-		return reading
 	}
-}
-
-// firstCheck remembers whether a NetworkManager has finished a connectivity
-// check since it was started.
-type firstCheck struct {
-	owner string
-	done  bool
-}
-
-func (f *firstCheck) note(owner string, connectivity nm.NmConnectivity) {
-	if owner != f.owner {
-		*f = firstCheck{owner: owner}
-	}
-	// Limited is no outcome: on Wi-Fi it also comes and goes before the first.
-	f.done = f.done || connectivity == nm.NmConnectivityFull || connectivity == nm.NmConnectivityPortal
-}
-
-func networkReason(connectivity nm.NmConnectivity, state nm.NmState, startup bool) string {
-	reason := fmt.Sprintf("Connectivity=%s State=%s", connectivityWord(connectivity), stateWord(state))
-	if startup {
-		reason += " Startup=true"
-	}
-	return reason
+	return up
 }
 
 func connectivityWord(c nm.NmConnectivity) string {
@@ -132,4 +107,8 @@ func connectivityWord(c nm.NmConnectivity) string {
 
 func stateWord(s nm.NmState) string {
 	return strings.TrimPrefix(s.String(), "NmState")
+}
+
+func meteredWord(m nm.NmMetered) string {
+	return strings.TrimPrefix(m.String(), "NmMetered")
 }

@@ -1,9 +1,21 @@
+// Package observers reads system services and says in which position each switch
+// of the machine is, and why. An [Observer] keeps the [Facts] that the objects of
+// one [Source] tell; the [Reader] of a [Switch] makes a [Reading] of a [Snapshot]
+// of facts; a [Damper] decides when a reading counts.
+//
+// # Goroutines
+//
+// Each observer has one goroutine, the one that calls [Observer.Run]. It owns the
+// tree of objects, and waits on one select for signals, answers, timers and
+// requests. Requests from outside (Demand, Reread, Forget) go through channels
+// and never wait. Facts leave through the channel that Run is given and are never
+// written to afterwards, so any goroutine may read them. Everything else, readers
+// and dampers included, belongs to the goroutine that calls it.
 package observers
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -13,114 +25,79 @@ import (
 )
 
 const (
-	propertiesInterface = "org.freedesktop.DBus.Properties"
-	propertiesChanged   = propertiesInterface + ".PropertiesChanged"
-	introspect          = "org.freedesktop.DBus.Introspectable.Introspect"
-	nameOwnerChanged    = "org.freedesktop.DBus.NameOwnerChanged"
+	nameOwnerChanged = "org.freedesktop.DBus.NameOwnerChanged"
+	introspect       = "org.freedesktop.DBus.Introspectable.Introspect"
+	get              = propertiesInterface + ".Get"
+	getAll           = propertiesInterface + ".GetAll"
 
-	// readTimeout bounds one reading of a service's properties. Services answer
-	// within milliseconds; one that is still starting may need seconds.
-	readTimeout = 5 * time.Second
-	// A failed reading is tried again after firstRetry, then after twice as
-	// long each time, up to lastRetry.
-	firstRetry = 100 * time.Millisecond
-	lastRetry  = 30 * time.Second
-	// With the pause before the fourth retry a service has had 1.5 s to bring
-	// its objects about; NetworkManager 1.42 was seen to need 0.4 s.
-	stillEarly = 8 * firstRetry
-	// A service that has said farewell is gone well within this time.
+	// farewellTime is how long a service that has said farewell is given to stop.
+	// NetworkManager is gone well within it.
 	farewellTime = 5 * time.Second
-	// startTimeout bounds the start of a service, as the bus itself does
-	// (dbus-daemon(1), service_start_timeout).
-	startTimeout = 25 * time.Second
 )
 
-// Service is the followed D-Bus service that an [Observer] reads.
+// Service is the D-Bus service that an [Observer] reads.
 type Service interface {
-	// Signals delivers in order what the present owner signals, and each
-	// change of owner as a NameOwnerChanged signal; the first to arrive is one.
+	// Signals delivers, in order, what the present owner signals and each change
+	// of owner as a NameOwnerChanged signal; the first to arrive is one of these.
 	// One that names the present owner again says that signals were lost.
 	Signals() <-chan *dbus.Signal
-	// Go sends a method call to the present owner without waiting for the answer.
+	// Go calls a method of the present owner without waiting for the answer.
 	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
 }
 
-// Observer keeps the facts of one source. It reads them when the service gets
-// an owner, when it is told to, and when a signal made no sense; in between it
-// believes the service's signals.
-type Observer struct {
-	source  Source
-	service Service
-	log     *slog.Logger
-	reread  chan struct{}
-	needs   chan Need
-	forget  chan struct{}
-	starter Starter
-
-	need       Need
-	owner      string
-	leaving    bool // whether this owner has said farewell
-	complained bool // whether nonsense of this owner has been logged
-	values     map[string]value
-	children   children
-	named      dbus.Sequence // of the message that named the children
-	checked    bool          // whether source.Doubtful is known for this owner
-	silent     []string      // properties that this owner does not signal
-	asked      []question    // what is under way, in the order of the answers
-	cancel     context.CancelFunc
-	retry      *time.Timer
-	poll       *time.Ticker
-	turn       int      // of polling, since it was demanded
-	polling    []string // silent properties that are still to be read in this turn
-	polled     []string // those that are read again and again
-	served     Need     // what was demanded when everything was last read
-	backoff    time.Duration
-	sent       Facts
-}
-
-// question is a call and what takes its answer.
-type question struct {
-	call *dbus.Call
-	take taker
-}
-
-// taker takes the answer of a call and tells whether there are new facts.
-type taker func(context.Context, *dbus.Call) (Facts, bool)
-
-// Starter starts a service that does not run, by D-Bus activation.
+// Starter starts a service that is not running, by D-Bus activation.
 type Starter interface {
 	// Start asks for the service without waiting for the answer.
 	Start(ctx context.Context) *dbus.Call
 }
 
-// value is a property with the place in the stream of messages where it was
-// heard: an answer may be handled after a signal that is newer.
-type value struct {
-	content  any
-	sequence dbus.Sequence
+// Observer keeps the facts of one source. It reads all objects when the service
+// gets an owner, when it is told to, and when a signal made no sense. In between
+// it believes the service's signals, and polls what is not signalled.
+type Observer struct {
+	source  Source
+	service Service
+	starter Starter
+	log     *slog.Logger
+
+	// From other goroutines.
+	reread chan struct{}
+	needs  chan Need
+	forget chan struct{}
+
+	need      Need
+	served    Need // the need for which everything was last read
+	owner     string
+	root      *object
+	calls     calls
+	polling   polling
+	problem   string // why there are no facts to believe; empty if there are
+	isAwaited bool   // whether the problem will end soon, one way or the other
+	isWarned  bool   // whether nonsense of this owner has been logged
+	sent      Facts
 }
 
-// New returns an observer of a source, which starts the service of a source on
-// demand with the starter. It does nothing until [Observer.Run].
+// New returns an observer of a source. The starter starts the service of a source
+// on demand. The observer does nothing before [Observer.Run].
 func New(source Source, service Service, starter Starter, log *slog.Logger) *Observer {
-	return &Observer{
-		source:   source,
-		service:  service,
-		starter:  starter,
-		log:      log,
-		reread:   make(chan struct{}, 1),
-		needs:    make(chan Need, 1),
-		forget:   make(chan struct{}, 1),
-		need:     source.Initially(),
-		values:   map[string]value{},
-		children: children{},
-		cancel:   func() {},
-		backoff:  firstRetry,
+	o := &Observer{
+		source:  source,
+		service: service,
+		starter: starter,
+		log:     log,
+		reread:  make(chan struct{}, 1),
+		needs:   make(chan Need, 1),
+		forget:  make(chan struct{}, 1),
+		need:    source.Initially(),
+		calls:   newCalls(),
+		polling: newPolling(),
 	}
+	o.root = newObject(&o.source.Root, source.Root.Path)
+	return o
 }
 
-// Forget makes a running observer forget what signals have said last, where the
-// source has such a thing. It does not wait.
+// Forget makes a running observer forget what signals have said last, if the
+// source has such a value. It does not wait.
 func (o *Observer) Forget() {
 	select {
 	case o.forget <- struct{}{}:
@@ -128,17 +105,17 @@ func (o *Observer) Forget() {
 	}
 }
 
-// Demand tells a running observer how much it is to do from now on. It does not
-// wait, and is to be called from one goroutine.
+// Demand tells a running observer how much it has to do from now on. It does not
+// wait, and must be called from one goroutine.
 func (o *Observer) Demand(need Need) {
 	select {
-	case <-o.needs: // a newer demand takes the place of one not taken yet
+	case <-o.needs: // a newer demand replaces one that was not taken yet
 	default:
 	}
 	o.needs <- need
 }
 
-// Reread makes a running observer read its properties anew. It does not wait.
+// Reread makes a running observer read everything again. It does not wait.
 func (o *Observer) Reread() {
 	select {
 	case o.reread <- struct{}{}:
@@ -147,41 +124,34 @@ func (o *Observer) Reread() {
 }
 
 // Run sends the source's facts whenever they have changed, until the context
-// ends. The first facts are sent as soon as the service has answered, has
-// failed to, or turned out not to run.
+// ends. The first facts are sent as soon as the service has answered, has failed
+// to, or is known not to be running.
 func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
-	o.retry = time.NewTimer(0)
-	o.retry.Stop()
-	o.poll = time.NewTicker(OftenInterval)
-	o.poll.Stop()
-	defer func() { o.retry.Stop(); o.poll.Stop(); o.cancel() }()
+	defer o.calls.abandon()
+	defer o.polling.ticker.Stop()
 	for {
-		var facts Facts
-		var news bool
 		select {
 		case <-ctx.Done():
 			return
 		case signal := <-o.service.Signals():
-			facts, news = o.signal(ctx, signal)
-		case call := <-o.answer():
-			take := o.asked[0].take
-			o.asked = o.asked[1:]
-			if !o.isReading() {
-				o.cancel()
+			if !o.signal(ctx, signal) {
+				continue
 			}
-			facts, news = take(ctx, call)
-		case <-o.retry.C:
-			o.startReading(ctx)
+		case answer := <-o.calls.answered():
+			o.calls.take(ctx, answer)
+		case <-o.calls.retry.C:
+			o.read(ctx)
 		case <-o.reread:
-			o.startReading(ctx)
+			o.read(ctx)
 		case need := <-o.needs:
-			facts, news = o.demanded(ctx, need)
+			o.demand(ctx, need)
 		case <-o.forget:
-			facts, news = o.forgotten()
-		case <-o.poll.C:
-			o.startPolling(ctx)
+			o.root.forgetLatest()
+		case <-o.polling.ticker.C:
+			o.poll(ctx)
 		}
-		if !news || facts.equal(o.sent) {
+		facts, areFit := o.facts()
+		if !areFit || facts.equal(o.sent) {
 			continue
 		}
 		select {
@@ -193,396 +163,232 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 	}
 }
 
-func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
+// facts returns what there is to tell, and whether it is fit to be told: while an
+// object is still unknown it is not.
+func (o *Observer) facts() (facts Facts, areFit bool) {
+	if o.problem != "" {
+		return Facts{Source: o.source.ID, Problem: o.problem, Awaited: o.isAwaited}, true
+	}
+	facts = o.root.facts(o.satisfied())
+	facts.Source, facts.Owner, facts.served = o.source.ID, o.owner, o.satisfied()
+	return facts, o.root.areKnown()
+}
+
+// satisfied is the need that the facts satisfy.
+func (o *Observer) satisfied() Need { return min(o.need, o.served) }
+
+// fails makes the source one without facts; what says why.
+func (o *Observer) fails(what string) {
+	o.problem, o.isAwaited = o.source.Label+" "+what, false
+}
+
+// awaits is like fails with a problem that will end soon.
+func (o *Observer) awaits(what string) {
+	o.fails(what)
+	o.isAwaited = true
+}
+
+// signal takes a signal and reports whether it is about anything that is known.
+func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool) {
 	if signal.Name == nameOwnerChanged {
-		return o.ownerChanged(ctx, signal)
+		owner, _ := signal.Body[2].(string)
+		o.ownerChanged(ctx, owner)
+		return true
 	}
-	if _, isChild := o.children[signal.Path]; isChild {
-		return o.childSignal(ctx, signal)
-	}
-	if signal.Path != o.source.Path {
-		return Facts{}, false
-	}
-	switch signal.Name {
-	case propertiesChanged:
-		return o.propertiesChanged(ctx, signal)
-	case o.source.Interface + "." + o.source.RereadOn:
-		o.startReading(ctx)
-	case o.source.Interface + "." + o.source.Farewell.Member:
-		return o.farewell(signal)
-	}
-	return Facts{}, false
-}
-
-func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
-	owner, _ := signal.Body[2].(string)
-	if owner == o.owner && owner != "" {
-		o.startReading(ctx) // signals were lost
-		return Facts{}, false
-	}
-	o.stopReading()
-	o.backoff = firstRetry
-	o.checked = len(o.source.PollIfSilent) == 0
-	o.silent, o.polled, o.served = nil, nil, Dormant
-	o.leaving, o.complained = false, false
-	clear(o.values)
-	o.named = 0
-	o.children.toBeRead() // a session outlives its logind, and what was said last of it counts
-	o.owner = owner
-	switch {
-	case o.need == Dormant:
-		return o.awaited("is not asked"), true
-	case owner == "":
-		return o.trouble("is not running"), true
-	case o.sent.Source == "":
-		// It ran before we did.
-		o.startReading(ctx)
-		return Facts{}, false
-	}
-	o.retry.Reset(o.source.Settling)
-	return o.awaited("is starting"), true
-}
-
-// farewell stops believing what this owner signals. It is asked once more in
-// case it stays after all.
-func (o *Observer) farewell(signal *dbus.Signal) (Facts, bool) {
-	if len(signal.Body) != 1 || signal.Body[0] != o.source.Farewell.Path {
-		return Facts{}, false
-	}
-	o.stopReading()
-	o.leaving = true
-	o.retry.Reset(farewellTime)
-	return o.trouble("is stopping"), true
-}
-
-// propertiesChanged takes the news in. It waits with passing them on while the
-// other properties have not been read yet.
-func (o *Observer) propertiesChanged(ctx context.Context, signal *dbus.Signal) (Facts, bool) {
-	changed, named, err := o.decode(signal.Body)
-	if err != nil {
-		o.nonsense(ctx, err)
-		return Facts{}, false
-	}
-	if named != nil && o.source.Children.Premature {
-		o.startReading(ctx)
-		return Facts{}, false
-	}
-	for name, content := range changed {
-		o.set(name, content, signal.Sequence)
-	}
-	if named != nil {
-		o.name(ctx, named, signal.Sequence)
-	}
-	if o.backoff > firstRetry && !o.isReading() {
-		o.startReading(ctx) // it did not answer, but now it lives
-	}
-	return o.facts(), (len(changed) > 0 || named != nil) && o.isBelieved()
-}
-
-// isBelieved tells whether news of the service are to be passed on: after all
-// of it has been read, and until it says farewell.
-func (o *Observer) isBelieved() bool {
-	return !o.leaving && o.sent.Problem == "" && o.sent.Source != "" && o.children.areRead()
-}
-
-// nonsense reads everything anew after a signal that cannot be understood.
-func (o *Observer) nonsense(ctx context.Context, err error) {
-	if !o.complained { // one that talks nonsense does so often
-		o.complained = true
-		o.log.Warn("reading "+o.source.Label+" anew: its PropertiesChanged signal made no sense", "error", err)
-	}
-	o.startReading(ctx)
-}
-
-// decode returns the properties of interest in a PropertiesChanged body, and
-// the children that it names if it does.
-func (o *Observer) decode(body []any) (picked map[string]any, named []dbus.ObjectPath, err error) {
-	changed, err := changedProperties(body, o.source.Interface, o.source.Properties)
-	if err != nil || changed == nil {
-		return nil, nil, err
-	}
-	return o.pick(changed)
-}
-
-// pick returns the properties of interest among all, and the children that they
-// name if they do, with their types checked.
-func (o *Observer) pick(all map[string]dbus.Variant) (picked map[string]any, named []dbus.ObjectPath, err error) {
-	picked, err = pick(all, o.source.Properties)
-	if err == nil && o.source.Children != nil {
-		named, err = o.source.Children.named(all)
-	}
-	return picked, named, err
-}
-
-// changedProperties returns the changed properties of a PropertiesChanged body,
-// which is interface, changed properties, names of invalidated ones
-// (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties);
-// nil where it is about another interface. It is an error if one of interest is
-// invalidated.
-func changedProperties(body []any, of string, interest map[string]string) (map[string]dbus.Variant, error) {
-	if len(body) != 3 {
-		return nil, fmt.Errorf("it has %d arguments", len(body))
-	}
-	iface, isString := body[0].(string)
-	changed, isMap := body[1].(map[string]dbus.Variant)
-	invalidated, isList := body[2].([]string)
-	if !isString || !isMap || !isList {
-		return nil, fmt.Errorf("its arguments are %T, %T and %T", body[0], body[1], body[2])
-	}
-	if iface != of {
-		return nil, nil
-	}
-	for _, name := range invalidated {
-		if _, ours := interest[name]; ours {
-			return nil, fmt.Errorf("%s is invalidated", name)
+	for one := range o.root.all() {
+		if one.path == signal.Path {
+			isOurs = true
+			o.objectSignal(ctx, one, signal)
 		}
 	}
-	return changed, nil
+	return isOurs
 }
 
-// pick returns the properties of interest among all, with their types checked.
-func pick(all map[string]dbus.Variant, interest map[string]string) (map[string]any, error) {
-	picked := map[string]any{}
-	for name, signature := range interest {
-		v, ok := all[name]
-		if !ok {
-			continue
-		}
-		if got := v.Signature().String(); got != signature {
-			return nil, fmt.Errorf("%s has type %s, not %s", name, got, signature)
-		}
-		picked[name] = v.Value()
-	}
-	return picked, nil
-}
-
-func (o *Observer) set(name string, content any, sequence dbus.Sequence) {
-	if known, ok := o.values[name]; ok && known.sequence > sequence {
+func (o *Observer) objectSignal(ctx context.Context, one *object, signal *dbus.Signal) {
+	if one == o.root && o.source.Farewell.isSaidBy(signal, one.kind.Interface) {
+		// What this owner signals no longer counts. Should it stay after all, it
+		// is read once more.
+		o.fails("is stopping")
+		o.calls.pause(farewellTime)
 		return
 	}
-	o.values[name] = value{content, sequence}
+	mustRead, err := one.hear(signal)
+	switch {
+	case err != nil:
+		if !o.isWarned { // one that talks nonsense does so often
+			o.isWarned = true
+			o.log.Warn("reading "+o.source.Label+" again: its PropertiesChanged signal made no sense", "error", err)
+		}
+		o.read(ctx)
+	case mustRead:
+		o.read(ctx)
+	case o.calls.areFailing() && !o.calls.areUnderWay():
+		o.read(ctx) // it did not answer, but it is alive
+	default:
+		o.ask(ctx) // the signal may have named new objects
+	}
 }
 
-// demanded begins or ends to read the service.
-func (o *Observer) demanded(ctx context.Context, need Need) (Facts, bool) {
-	before := o.need
-	o.need, o.turn, o.polled, o.served = need, 0, nil, Dormant
-	o.poll.Stop()
-	if interval := need.interval(); interval > 0 {
-		o.poll.Reset(interval)
+func (o *Observer) ownerChanged(ctx context.Context, owner string) {
+	if owner == o.owner && owner != "" {
+		o.read(ctx) // signals were lost
+		return
 	}
+	o.calls.abandon()
+	o.calls.succeeded()
+	o.root.disown()
+	o.owner, o.served, o.isWarned = owner, Dormant, false
+	switch {
+	case o.need == Dormant:
+		o.awaits("is not asked")
+	case owner == "":
+		o.fails("is not running")
+	case o.sent.Source == "":
+		o.read(ctx) // it was running before us
+	default:
+		o.awaits("is starting")
+		o.calls.pause(o.source.Settling)
+	}
+}
+
+// demand begins or ends to read the service.
+func (o *Observer) demand(ctx context.Context, need Need) {
+	before := o.need
+	o.need = need
+	o.polling.demand(need)
 	switch {
 	case need == Dormant:
-		o.stopReading()
-		clear(o.values)
-		return o.awaited("is not asked"), true
+		o.calls.abandon()
+		o.root.disown()
+		o.awaits("is not asked")
 	case before == Dormant && o.owner == "":
-		return o.start(ctx)
-	case before == Dormant:
-		o.startReading(ctx)
-		return Facts{}, false
-	case need > Watched:
-		o.startReading(ctx) // what was not signalled may have changed meanwhile
-		return Facts{}, false
+		o.start(ctx)
+	case before == Dormant, need > Watched: // what is not signalled may have changed
+		o.read(ctx)
 	}
-	return o.facts(), len(o.values) > 0 && o.sent.Problem == "" && o.children.areRead()
 }
 
-// start starts the service; its owner is told by a signal.
-func (o *Observer) start(ctx context.Context) (Facts, bool) {
-	ctx, o.cancel = context.WithTimeout(ctx, startTimeout)
-	o.asked = []question{{o.starter.Start(ctx), func(_ context.Context, call *dbus.Call) (Facts, bool) {
-		if call.Err != nil {
-			return o.trouble("cannot be started: " + call.Err.Error()), true
+// start starts the service; a signal will tell its owner.
+func (o *Observer) start(ctx context.Context) {
+	o.awaits("is being started")
+	o.calls.add(ctx, startTimeout, o.starter.Start, func(_ context.Context, answer *dbus.Call) {
+		if answer.Err != nil {
+			o.fails("cannot be started: " + answer.Err.Error())
 		}
-		return Facts{}, false
-	}}}
-	return o.awaited("is being started"), true
+	})
 }
 
-func (o *Observer) startReading(ctx context.Context) {
+// read begins to read everything, from the root downwards.
+func (o *Observer) read(ctx context.Context) {
 	if o.owner == "" || o.need == Dormant {
 		return
 	}
-	o.children.toBeRead()
-	if o.checked {
-		o.ask(ctx, o.takeAll, propertiesInterface+".GetAll", o.source.Interface)
-	} else {
-		o.ask(ctx, o.takeIntrospection, introspect)
+	o.calls.abandon()
+	o.polling.queue = nil
+	o.root.setDue()
+	o.ask(ctx)
+}
+
+// ask asks for what can be read next, unless there is something to wait for.
+func (o *Observer) ask(ctx context.Context) {
+	if o.calls.areBusy() || o.owner == "" || o.need == Dormant {
+		return
+	}
+	due := o.root.due()
+	for _, one := range due[:min(len(due), atATime)] {
+		o.askObject(ctx, one)
+	}
+	if len(due) == 0 && len(o.polling.queue) > 0 {
+		next := o.polling.queue[0]
+		o.polling.queue = o.polling.queue[1:]
+		o.call(ctx, next.of, func(ctx context.Context, answer *dbus.Call) { o.takePolled(ctx, next, answer) },
+			get, next.of.kind.Interface, next.name)
 	}
 }
 
-// startPolling reads what is not signalled, each property at its interval, unless
-// more is being read already, or is to be because that has failed.
-func (o *Observer) startPolling(ctx context.Context) {
-	o.turn++
-	if !o.isReading() && o.backoff == firstRetry && o.checked && o.sent.Problem == "" {
-		o.polling = slices.DeleteFunc(slices.Clone(o.polled), func(name string) bool {
-			return o.turn%int(o.source.PollIfSilent[name].interval()/o.need.interval()) != 0
-		})
-		o.pollNext(ctx)
+// askObject asks an object for its properties; before, if that is not known yet,
+// for which of them it signals.
+func (o *Observer) askObject(ctx context.Context, one *object) {
+	if one.isIntrospected || len(one.kind.PollIfSilent) == 0 {
+		o.call(ctx, one, func(ctx context.Context, answer *dbus.Call) { o.takeAll(ctx, one, answer) },
+			getAll, one.kind.Interface)
+		return
 	}
+	o.call(ctx, one, func(ctx context.Context, answer *dbus.Call) { o.takeIntrospection(ctx, one, answer) }, introspect)
 }
 
-func (o *Observer) pollNext(ctx context.Context) {
-	if len(o.polling) > 0 {
-		o.ask(ctx, o.takePolled, propertiesInterface+".Get", o.source.Interface, o.polling[0])
-	}
+func (o *Observer) call(ctx context.Context, of *object, take func(context.Context, *dbus.Call), method string, args ...any) {
+	o.calls.add(ctx, readTimeout, func(ctx context.Context) *dbus.Call {
+		return o.service.Go(ctx, of.path, method, args...)
+	}, take)
 }
 
-// ask calls a method of the object and has the answer taken.
-func (o *Observer) ask(ctx context.Context, take taker, method string, args ...any) {
-	o.stopReading()
-	ctx, o.cancel = context.WithTimeout(ctx, readTimeout)
-	o.asked = []question{{o.service.Go(ctx, o.source.Path, method, args...), take}}
-}
-
-func (o *Observer) stopReading() {
-	o.retry.Stop()
-	o.cancel()
-	o.asked = nil
-}
-
-func (o *Observer) isReading() bool { return len(o.asked) > 0 }
-
-// answer is the channel of the next answer; nil blocks for ever.
-func (o *Observer) answer() <-chan *dbus.Call {
-	if !o.isReading() {
-		return nil
-	}
-	return o.asked[0].call.Done
-}
-
-func (o *Observer) takeAll(ctx context.Context, call *dbus.Call) (Facts, bool) {
-	all, err := single[map[string]dbus.Variant](call)
-	var picked map[string]any
-	var named []dbus.ObjectPath
-	if err == nil {
-		picked, named, err = o.pick(all)
-	}
-	if err == nil && len(picked) == 0 && named == nil {
-		err = errors.New("it has none of the properties")
-	}
-	if err != nil {
-		return o.readingFailed(err)
-	}
-	o.backoff = firstRetry
-	o.leaving, o.served = false, o.need
-	o.polled = slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool {
-		_, isTold := picked[name]
-		return !isTold || o.source.PollIfSilent[name] > o.need
-	})
-	for name, content := range picked {
-		o.set(name, content, call.ResponseSequence)
-	}
-	if named != nil {
-		o.name(ctx, named, call.ResponseSequence)
-	}
-	return o.facts(), o.children.areRead()
-}
-
-// takePolled takes a property that is not signalled.
-func (o *Observer) takePolled(ctx context.Context, call *dbus.Call) (Facts, bool) {
-	name := o.polling[0]
-	content, err := single[dbus.Variant](call)
-	var picked map[string]any
-	if err == nil {
-		picked, err = pick(map[string]dbus.Variant{name: content}, o.source.Properties)
-	}
-	if err != nil {
-		return o.readingFailed(err)
-	}
-	o.set(name, picked[name], call.ResponseSequence)
-	o.polling = o.polling[1:]
-	o.pollNext(ctx)
-	return o.facts(), true
-}
-
-// takeIntrospection finds out what the service signals, then reads everything.
-func (o *Observer) takeIntrospection(ctx context.Context, call *dbus.Call) (Facts, bool) {
-	data, err := single[string](call)
+// takeIntrospection takes what an object signals and goes on to its properties.
+func (o *Observer) takeIntrospection(ctx context.Context, one *object, answer *dbus.Call) {
+	data, err := single[string](answer)
 	var emits map[string]string
 	if err == nil {
-		emits, err = EmitsChangedSignal(data, o.source.Interface)
+		emits, err = EmitsChangedSignal(data, one.kind.Interface)
 	}
 	if err != nil {
-		return o.readingFailed(err)
+		o.readingFailed(err)
+		return
 	}
-	o.silent = nil
-	for _, name := range slices.Sorted(maps.Keys(o.source.PollIfSilent)) {
-		if emits[name] != "true" {
-			o.silent = append(o.silent, name)
-		}
-	}
-	o.checked = true
-	o.startReading(ctx)
-	return Facts{}, false
+	one.isIntrospected = true
+	one.silent = slices.DeleteFunc(slices.Sorted(maps.Keys(one.kind.PollIfSilent)), func(name string) bool {
+		return emits[name] == "true"
+	})
+	o.askObject(ctx, one)
 }
 
-// single returns the one value of an answer. dbus.Store would turn a number
-// into a string, and panics on types that it has no signature for.
-func single[T any](call *dbus.Call) (value T, err error) {
-	if call.Err != nil {
-		return value, call.Err
+// takeAll takes the properties of an object.
+func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) {
+	all, err := single[map[string]dbus.Variant](answer)
+	var picked news
+	if err == nil {
+		picked, err = one.kind.pick(all)
 	}
-	if len(call.Body) != 1 {
-		return value, fmt.Errorf("the answer has %d values, not one", len(call.Body))
+	isRoot := one == o.root
+	if err == nil && isRoot && picked.isEmpty() {
+		err = errors.New("it has none of the properties")
 	}
-	value, ok := call.Body[0].(T)
-	if !ok {
-		return value, fmt.Errorf("the answer is of type %T, not %T", call.Body[0], value)
+	switch {
+	case err != nil && !isRoot && isUnknown(err):
+		one.isGone = true // soon it is no longer named either
+	case err != nil:
+		o.readingFailed(err)
+		return
 	}
-	return value, nil
+	if isRoot {
+		o.problem = ""
+	}
+	one.take(picked, answer.ResponseSequence, false)
+	one.isKnown, one.isDue = true, false
+	if !o.calls.areUnderWay() && len(o.root.due()) == 0 {
+		o.calls.succeeded()
+		o.served = o.need
+	}
+	o.ask(ctx)
 }
 
 // readingFailed tries again later. NetworkManager before 1.44 owns its name
-// before its objects exist, so failures of that kind are no news at first.
-func (o *Observer) readingFailed(err error) (Facts, bool) {
-	early := o.backoff <= stillEarly && isUnknown(err)
-	o.retry.Reset(o.backoff)
-	o.backoff = min(2*o.backoff, lastRetry)
+// before its objects exist, so a failure of that kind is no news at first.
+func (o *Observer) readingFailed(err error) {
+	isEarly := o.calls.backoff <= stillEarly && isUnknown(err)
+	o.calls.failed()
 	switch {
-	case early:
-		return Facts{}, false
+	case isEarly:
+		return
 	case o.source.Transient && isUnknown(err):
-		clear(o.values)
-		clear(o.children)
-		return o.facts(), true
+		o.root.vanish()
+		o.problem = ""
+		return
 	}
-	facts := o.trouble("does not answer")
-	if !facts.equal(o.sent) {
-		o.log.Warn(o.source.Label+" does not answer; trying again", "error", err)
+	const silence = "does not answer"
+	if o.sent.Problem != o.source.Label+" "+silence {
+		o.log.Warn(o.source.Label+" "+silence+"; trying again", "error", err)
 	}
-	return facts, len(o.values) == 0
-}
-
-func isUnknown(err error) bool {
-	var refusal dbus.Error
-	return errors.As(err, &refusal) && slices.Contains([]string{
-		"org.freedesktop.DBus.Error.UnknownMethod",
-		"org.freedesktop.DBus.Error.UnknownObject",
-		"org.freedesktop.DBus.Error.UnknownInterface",
-	}, refusal.Name)
-}
-
-func (o *Observer) facts() Facts {
-	values := make(map[string]any, len(o.values))
-	for name, v := range o.values {
-		values[name] = v.content
+	if len(o.root.values) == 0 {
+		o.fails(silence)
 	}
-	return Facts{
-		Source: o.source.ID, Path: o.source.Path, Owner: o.owner, values: values,
-		children: o.children.facts(), silent: o.silent, polled: o.polled, served: o.served,
-	}
-}
-
-// awaited is a trouble that is to end soon.
-func (o *Observer) awaited(what string) Facts {
-	facts := o.trouble(what)
-	facts.Awaited = true
-	return facts
-}
-
-func (o *Observer) trouble(what string) Facts {
-	return Facts{Source: o.source.ID, Problem: o.source.Label + " " + what}
 }

@@ -81,8 +81,8 @@ func (w *watch) signal(signal *dbus.Signal) {
 func (w *watch) changed(sequence dbus.Sequence, values map[string]dbus.Variant) {
 	w.Helper()
 	w.signal(&dbus.Signal{
-		Path: w.source.Path, Name: propertiesChanged, Sequence: sequence,
-		Body: []any{w.source.Interface, values, []string{}},
+		Path: w.source.Root.Path, Name: propertiesChanged, Sequence: sequence,
+		Body: []any{w.source.Root.Interface, values, []string{}},
 	})
 }
 
@@ -162,7 +162,7 @@ func TestWhatANetworkManagerSaysAfterItsFarewellIsNotBelieved(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.online()
 	farewell := &dbus.Signal{
-		Path: w.source.Path, Name: w.source.Interface + ".DeviceRemoved",
+		Path: w.source.Root.Path, Name: w.source.Root.Interface + ".DeviceRemoved",
 		Body: []any{dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/7")},
 	}
 	w.signal(farewell) // another device is none
@@ -211,7 +211,7 @@ func TestNonsenseIsReadAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := observe(t, NetworkManager())
 			w.online()
-			w.signal(&dbus.Signal{Path: w.source.Path, Name: propertiesChanged, Body: body, Sequence: 2})
+			w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: propertiesChanged, Body: body, Sequence: 2})
 			answer(w.called("GetAll"), 3, nil, all(2, 60))
 			w.hearsConnectivity(2)
 		})
@@ -319,22 +319,20 @@ func TestThePowerIsPolledMoreSeldomThanTheLid(t *testing.T) {
 	} {
 		w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
 		o := w.newObserver()
-		o.retry = time.NewTimer(time.Hour)
-		o.retry.Stop()
-		o.owner, o.checked, o.need, o.silent = ":1.1", true, test.need, []string{"LidClosed", "OnExternalPower"}
+		o.owner, o.need = ":1.1", test.need
+		o.polling.demand(test.need)
+		o.root.isIntrospected, o.root.silent = true, []string{"LidClosed", "OnExternalPower"}
 		all := &dbus.Call{Body: []any{lidClosed(false)}}
-		o.takeAll(t.Context(), all)
+		o.takeAll(t.Context(), o.root, all)
 		var turns []string
 		for range 10 {
-			o.startPolling(t.Context())
+			o.poll(t.Context())
 			asked := ""
-			for o.isReading() {
+			for o.calls.areUnderWay() {
 				call := <-w.service.calls
 				asked += map[any]string{"LidClosed": "l", "OnExternalPower": "p"}[call.Args[1]]
 				call.Body = []any{dbus.MakeVariant(true)}
-				take := o.asked[0].take
-				o.stopReading()
-				take(t.Context(), call)
+				o.calls.take(t.Context(), call)
 			}
 			turns = append(turns, asked)
 		}
@@ -347,17 +345,19 @@ func TestThePowerIsPolledMoreSeldomThanTheLid(t *testing.T) {
 func TestAReadingThatHasFailedIsNotOvertakenByAPoll(t *testing.T) {
 	w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
 	o := w.newObserver()
-	o.retry = time.NewTimer(time.Hour)
-	o.owner, o.checked, o.need, o.silent = ":1.1", true, PolledOften, []string{"LidClosed"}
-	o.takeAll(t.Context(), &dbus.Call{Body: []any{lidClosed(false)}})
+	o.owner, o.need = ":1.1", PolledOften
+	o.polling.demand(PolledOften)
+	o.root.isIntrospected, o.root.silent = true, []string{"LidClosed"}
+	o.takeAll(t.Context(), o.root, &dbus.Call{Body: []any{lidClosed(false)}})
 	o.readingFailed(context.DeadlineExceeded)
-	o.startPolling(t.Context())
-	if o.isReading() || !o.retry.Stop() {
+	o.poll(t.Context())
+	if o.calls.areUnderWay() || !o.calls.retry.Stop() {
 		t.Error("the reading is not tried again")
 	}
-	o.takeAll(t.Context(), &dbus.Call{Body: []any{lidClosed(false)}})
-	o.startPolling(t.Context())
-	if !o.isReading() {
+	o.calls.abandon()
+	o.takeAll(t.Context(), o.root, &dbus.Call{Body: []any{lidClosed(false)}})
+	o.poll(t.Context())
+	if !o.calls.areUnderWay() {
 		t.Error("it is not polled any more")
 	}
 }
@@ -368,7 +368,7 @@ func TestALogindIsReadAnewWhenTheMachineTurnsToSleep(t *testing.T) {
 	answer(w.called("Introspect"), 1, nil, silentLid)
 	answer(w.called("GetAll"), 2, nil, lidClosed(false))
 	w.hears()
-	w.signal(&dbus.Signal{Path: w.source.Path, Name: w.source.Interface + ".PrepareForSleep", Body: []any{true}})
+	w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{true}})
 	answer(w.called("GetAll"), 3, nil, lidClosed(true))
 	if closed, known := w.hears().Bool("LidClosed"); !known || !closed {
 		t.Errorf("closed %t, known %t", closed, known)

@@ -1,76 +1,81 @@
 package observers
 
 import (
-	"fmt"
-	"path"
-	"strconv"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 )
 
-// Source names the object that an [Observer] watches, and what it takes from it.
+// Source is a system service and the tree of its objects that an [Observer]
+// follows.
 type Source struct {
-	// ID is what the source is known by in a [World].
+	// ID is the key of the source in a [Snapshot].
 	ID string
 	// Name is the service's well-known bus name, Label what people call it.
 	Name, Label string
-	Path        dbus.ObjectPath
-	Interface   string
-	// Properties maps each property of interest to its D-Bus signature: u, t, b
-	// or s.
-	Properties map[string]string
-	// Children, where set, are further objects that a property names.
-	Children *Children
-	// Words, where set, say the values of properties of type u in words.
-	Words map[string]func(uint32) string
-	// PollIfSilent names properties that some versions of the service signal and
-	// some do not; the service's introspection data tells. Where one is not, it
-	// is read again and again for those who need this much or more.
-	PollIfSilent map[string]Need
-	// RereadOn names a signal of the interface after which everything is read anew.
-	RereadOn string
-	// Transient tells that the object may not be there, which is no trouble.
+	// Root is the object that is read first. It names the others.
+	Root Kind
+	// Transient says that the root may be missing, which is no problem.
 	Transient bool
-	// OnDemand makes the observer read nothing until it is asked to, and then
-	// start the service where it does not run.
+	// OnDemand makes the observer wait until it is asked to read, and then start
+	// the service if it does not run.
 	OnDemand bool
-	// Settling is how long after the start of its service a source is left
-	// alone, because until then it says what is not so.
+	// Settling is how long the source is left alone after its service has
+	// started, because until then it tells what is not true.
 	Settling time.Duration
-	// Farewell, where the service has one, announces that it is about to go.
+	// Farewell, if the service has one, announces that it is about to stop.
 	Farewell Farewell
 }
 
-// Children are objects that come and go, as the sessions of a user do.
-type Children struct {
-	// Property of the source names them: an array of paths (ao), or one of a
-	// name and a path ((so)), which is / where there is none.
-	Property string
-	// Premature tells that Property is signalled before it has its new value,
-	// so that a signal of it is only a reason to read it.
-	Premature bool
-	// Below is the path that the paths of all of them begin with.
-	Below      dbus.ObjectPath
-	Interface  string
+// Kind says where the objects of one kind are and what is read of them.
+type Kind struct {
+	// Path is the path of a root. The paths of all other kinds are below it.
+	Path      dbus.ObjectPath
+	Interface string
+	// Properties maps each property of interest to its D-Bus signature: u, t, b
+	// or s.
 	Properties map[string]string
-	// Latest, where set, is a value that signals of the child give.
+	// Words turn the values of properties of type u into words.
+	Words map[string]func(uint32) string
+	// PollIfSilent names properties that only some versions of the service
+	// signal; its introspection data tells which. One that is not signalled is
+	// polled for those who need at least this much.
+	PollIfSilent map[string]Need
+	// RereadOn names a signal of the interface after which everything is read
+	// again.
+	RereadOn string
+	// Latest, if set, is a value that signals of the object give.
 	Latest *Latest
+	// Links are the properties that name further objects.
+	Links []Link
 }
 
-// Latest is a value of type b that is what was said last: by one of the signals
-// or by a change of the property. It is not known before.
+// Link is a property that names further objects, as a user names their sessions.
+// Its type is a path or an array of paths (o, ao), or of pairs of a name and a
+// path ((so), a(so)). The path / stands for none.
+type Link struct {
+	Property string
+	// Premature says that the property is signalled before it has its new value,
+	// so that the signal is only a reason to read it.
+	Premature bool
+	// Kind is that of the objects.
+	Kind Kind
+}
+
+// Latest is a value of type b: whatever came last, one of the signals or a
+// change of the property, decides it. Before, it is unknown.
 type Latest struct {
 	Name     string
 	Signals  map[string]bool
 	Property string
-	// Request, where set, is the one of Signals that asks for something each
-	// time it comes, also where nothing changes by it.
+	// Request, if set, is the one of Signals that asks for something each time
+	// that it comes, even if it changes nothing.
 	Request string
 }
 
-// Farewell is a signal of the source's interface with an object path for its
+// Farewell is a signal of the root's interface that has an object path as its
 // argument. What the service says after it is about its own end, not about the
 // machine.
 type Farewell struct {
@@ -78,46 +83,20 @@ type Farewell struct {
 	Path   dbus.ObjectPath
 }
 
-// Matches returns the match rules for the source's signals. They name path and
-// interface so that nothing else of the service wakes us.
+// isSaidBy reports whether a signal of the root is the farewell.
+func (f Farewell) isSaidBy(signal *dbus.Signal, iface string) bool {
+	return f.Member != "" && signal.Name == iface+"."+f.Member && len(signal.Body) == 1 && signal.Body[0] == f.Path
+}
+
+// Matches returns the match rules for the source's signals. They name sender,
+// path and interface, so that nothing else of the service wakes us.
 func (s Source) Matches() [][]dbus.MatchOption {
-	rules := [][]dbus.MatchOption{{
-		dbus.WithMatchSender(s.Name),
-		dbus.WithMatchObjectPath(s.Path),
-		dbus.WithMatchInterface(propertiesInterface),
-		dbus.WithMatchMember("PropertiesChanged"),
-		dbus.WithMatchArg(0, s.Interface),
-	}}
-	if s.RereadOn != "" {
-		rules = append(rules, []dbus.MatchOption{
-			dbus.WithMatchSender(s.Name),
-			dbus.WithMatchObjectPath(s.Path),
-			dbus.WithMatchInterface(s.Interface),
-			dbus.WithMatchMember(s.RereadOn),
-		})
-	}
-	if s.Children != nil {
-		rules = append(rules, []dbus.MatchOption{
-			dbus.WithMatchSender(s.Name),
-			dbus.WithMatchPathNamespace(s.Children.Below),
-			dbus.WithMatchInterface(propertiesInterface),
-			dbus.WithMatchMember("PropertiesChanged"),
-			dbus.WithMatchArg(0, s.Children.Interface),
-		})
-		for _, signal := range s.Children.signals() {
-			rules = append(rules, []dbus.MatchOption{
-				dbus.WithMatchSender(s.Name),
-				dbus.WithMatchPathNamespace(s.Children.Below),
-				dbus.WithMatchInterface(s.Children.Interface),
-				dbus.WithMatchMember(signal),
-			})
-		}
-	}
+	rules := s.Root.matches(s.Name, dbus.WithMatchObjectPath(s.Root.Path))
 	if s.Farewell.Member != "" {
 		rules = append(rules, []dbus.MatchOption{
 			dbus.WithMatchSender(s.Name),
-			dbus.WithMatchObjectPath(s.Path),
-			dbus.WithMatchInterface(s.Interface),
+			dbus.WithMatchObjectPath(s.Root.Path),
+			dbus.WithMatchInterface(s.Root.Interface),
 			dbus.WithMatchMember(s.Farewell.Member),
 			dbus.WithMatchArgPath(0, string(s.Farewell.Path)),
 		})
@@ -125,84 +104,47 @@ func (s Source) Matches() [][]dbus.MatchOption {
 	return rules
 }
 
-// Describe tells the source's facts in words, by the names that people know:
-// NetworkManager.Connectivity, say, or logind.session._31.LockedHint. Of a source without values it tells, under
-// its label, why there are none.
-func (s Source) Describe(facts Facts) map[string]string {
-	words := map[string]string{}
-	if facts.Problem != "" {
-		words[s.Label] = strings.TrimPrefix(facts.Problem, s.Label+" ")
+// matches returns the match rules for objects of the kind that are in a place,
+// and for those that they link to.
+func (k *Kind) matches(sender string, place dbus.MatchOption) [][]dbus.MatchOption {
+	rules := [][]dbus.MatchOption{{
+		dbus.WithMatchSender(sender),
+		place,
+		dbus.WithMatchInterface(propertiesInterface),
+		dbus.WithMatchMember("PropertiesChanged"),
+		dbus.WithMatchArg(0, k.Interface),
+	}}
+	for _, member := range k.signals() {
+		rules = append(rules, []dbus.MatchOption{
+			dbus.WithMatchSender(sender),
+			place,
+			dbus.WithMatchInterface(k.Interface),
+			dbus.WithMatchMember(member),
+		})
 	}
-	for name, value := range facts.values {
-		words[s.Label+"."+name] = s.word(name, value)
+	for i := range k.Links {
+		linked := &k.Links[i].Kind
+		rules = append(rules, linked.matches(sender, dbus.WithMatchPathNamespace(linked.Path))...)
 	}
-	for _, child := range facts.children {
-		which := path.Base(string(s.Children.Below)) + "." + path.Base(string(child.Path))
-		for name, value := range child.values {
-			words[s.Label+"."+which+"."+name] = s.word(name, value)
-		}
-	}
-	return words
+	return rules
 }
 
-func (s Source) word(name string, value any) string {
-	if number, ok := value.(uint32); ok && s.Words[name] != nil {
-		return s.Words[name](number)
+// signals returns the names of the signals of the interface that matter.
+func (k *Kind) signals() []string {
+	var members []string
+	if k.RereadOn != "" {
+		members = append(members, k.RereadOn)
 	}
-	return legible(fmt.Sprint(value))
+	if k.Latest != nil {
+		members = append(members, slices.Sorted(maps.Keys(k.Latest.Signals))...)
+	}
+	return members
 }
 
-// legible writes what others have named so that it is one line, and does
-// nothing to a terminal.
-func legible(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(text)
-	}
-	return text
-}
-
-// Initially returns how much of the source is observed without being asked to.
+// Initially returns how much of the source is observed without a demand.
 func (s Source) Initially() Need {
 	if s.OnDemand {
 		return Dormant
 	}
 	return Watched
-}
-
-// Need says how much an observer is to do.
-type Need int
-
-const (
-	// Dormant observers do nothing. Sources on demand begin so.
-	Dormant Need = iota
-	// Watched observers read once and believe signals. All other sources begin so.
-	Watched
-	// Polled observers also read, every [SeldomInterval], what is not signalled
-	// and has time.
-	Polled
-	// PolledOften observers read, every [OftenInterval], what has none besides.
-	PolledOften
-)
-
-const (
-	// OftenInterval is how often the lid is read where nobody signals it: seldom
-	// enough to cost little, often enough for a lid.
-	OftenInterval = 2 * time.Second
-	// SeldomInterval is how often it is read where the power comes from. People
-	// who pull a charger to see what happens attend to it for some ten seconds
-	// (https://www.nngroup.com/articles/response-times-3-important-limits/). What
-	// is started or stopped then saves energy over minutes, and a sleeping
-	// machine has everything read anew when it wakes up.
-	SeldomInterval = 10 * time.Second
-)
-
-// interval is how often an observer reads for such a need; zero for never.
-func (n Need) interval() time.Duration {
-	switch n {
-	case Polled:
-		return SeldomInterval
-	case PolledOften:
-		return OftenInterval
-	}
-	return 0
 }

@@ -228,7 +228,7 @@ func TestAServiceThatStartsIsAskedAgain(t *testing.T) {
 	defer cancel()
 	conn, provider := connected(ctx, t)
 	source := observers.NetworkManager()
-	if err := provider.Export(&starting{}, source.Path, "org.freedesktop.DBus.Properties"); err != nil {
+	if err := provider.Export(&starting{}, source.Root.Path, "org.freedesktop.DBus.Properties"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := provider.RequestName(source.Name, 0); err != nil {

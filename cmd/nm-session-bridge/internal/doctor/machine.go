@@ -60,7 +60,7 @@ func askMachine(ctx context.Context) machine {
 	logind := observers.Logind()
 	m.login1 = m.ask(ctx, conn, logind)
 	if m.login1.properties != nil {
-		m.lidSignalled = signals(ctx, object{conn, logind.Name, logind.Path}, logind.Interface, "LidClosed")
+		m.lidSignalled = signals(ctx, object{conn, logind.Name, logind.Root.Path}, logind.Root.Interface, "LidClosed")
 	}
 	return m
 }
@@ -79,7 +79,7 @@ func (m machine) ask(ctx context.Context, conn *dbus.Conn, source observers.Sour
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for {
-		all, err := object{conn, source.Name, source.Path}.all(ctx, source.Interface)
+		all, err := object{conn, source.Name, source.Root.Path}.all(ctx, source.Root.Interface)
 		if !isStarting(err) {
 			return answer{all, err}
 		}

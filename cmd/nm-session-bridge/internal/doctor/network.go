@@ -30,7 +30,7 @@ func (p *patient) network() []Finding {
 		return []Finding{{
 			What: "NetworkManager's connectivity check is switched off",
 			Why:  "it then guesses from the routes, so that a dead uplink and a portal that wants a sign-in count as online",
-			Mend: fmt.Sprintf("sudo busctl set-property %s %s %s ConnectivityCheckEnabled b true", source.Name, source.Path, source.Interface),
+			Mend: fmt.Sprintf("sudo busctl set-property %s %s %s ConnectivityCheckEnabled b true", source.Name, source.Root.Path, source.Root.Interface),
 		}}
 	}
 	return nil

@@ -57,7 +57,7 @@ func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
 			t.Errorf("a reason is %q", reason)
 		}
 	}
-	facts := Facts{children: []Facts{{Path: "/1", values: up[0].values}}}
+	facts := Facts{children: []Facts{{Path: "/org/freedesktop/NetworkManager/ActiveConnection/1", values: up[0].values}}}
 	if got := Connections().Describe(facts)["NetworkManager.ActiveConnection.1.Id"]; got != `"Café\n\x1b[2J"` {
 		t.Errorf("a fact is %q", got)
 	}

@@ -1,0 +1,332 @@
+package observers
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	propertiesInterface = "org.freedesktop.DBus.Properties"
+	propertiesChanged   = propertiesInterface + ".PropertiesChanged"
+)
+
+// object is one object of a service, as the service was last heard to describe
+// it, and the root of the tree of objects that it names.
+type object struct {
+	kind *Kind
+	path dbus.ObjectPath
+
+	isKnown bool // whether the present owner of the service has told it
+	isDue   bool // whether it is to be read
+	isGone  bool // whether it was missing when it was read
+
+	isIntrospected bool
+	silent         []string // the properties that the owner does not signal
+
+	values  map[string]value
+	links   map[string]list // by the property that names the objects
+	request dbus.Sequence   // of the latest signal that is a request
+}
+
+// value is a property and the place in the stream of messages where it was
+// told: an answer may be handled after a signal that is newer.
+type value struct {
+	content  any
+	sequence dbus.Sequence
+}
+
+// list is the objects that a property names, in the order of their paths.
+type list struct {
+	objects  []*object
+	sequence dbus.Sequence
+}
+
+func newObject(kind *Kind, path dbus.ObjectPath) *object {
+	return &object{kind: kind, path: path, isDue: true, values: map[string]value{}, links: map[string]list{}}
+}
+
+// all returns the objects of the tree.
+func (o *object) all() iter.Seq[*object] {
+	return func(yield func(*object) bool) { o.visit(yield) }
+}
+
+func (o *object) visit(yield func(*object) bool) bool {
+	if !yield(o) {
+		return false
+	}
+	for _, further := range o.named() {
+		if !further.visit(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// named returns the objects that this one names and that are not gone.
+func (o *object) named() []*object {
+	var objects []*object
+	for i := range o.kind.Links {
+		for _, further := range o.links[o.kind.Links[i].Property].objects {
+			if !further.isGone {
+				objects = append(objects, further)
+			}
+		}
+	}
+	return objects
+}
+
+// areKnown reports whether every object of the tree is.
+func (o *object) areKnown() bool {
+	for one := range o.all() {
+		if !one.isKnown {
+			return false
+		}
+	}
+	return true
+}
+
+// due returns the objects that can be read now. What an object names comes after
+// the object, which may name others by then.
+func (o *object) due() []*object {
+	if o.isDue {
+		return []*object{o}
+	}
+	var due []*object
+	for _, further := range o.named() {
+		due = append(due, further.due()...)
+	}
+	return due
+}
+
+// setDue makes every object of the tree due.
+func (o *object) setDue() {
+	for one := range o.all() {
+		one.isDue = true
+	}
+}
+
+// disown makes every object unknown, because its service has another owner or
+// is no longer listened to. The values of a root end with the owner. Objects
+// that it names may outlive it, as sessions do; what was last said of them counts.
+func (o *object) disown() {
+	clear(o.values)
+	for one := range o.all() {
+		one.isKnown, one.isDue, one.isIntrospected, one.silent = false, true, false, nil
+		for property, links := range one.links {
+			one.links[property] = list{objects: links.objects}
+		}
+	}
+}
+
+// vanish makes the root one that is known to be missing.
+func (o *object) vanish() {
+	clear(o.values)
+	clear(o.links)
+	o.isKnown = true
+}
+
+// hear takes a signal of the object. It reports whether the object must be read
+// because of it; the error says why the signal makes no sense.
+func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
+	if signal.Name == propertiesChanged {
+		news, err := o.kind.changed(signal.Body)
+		if err != nil {
+			return false, err
+		}
+		return o.take(news, signal.Sequence, true), nil
+	}
+	member, isOurs := strings.CutPrefix(signal.Name, o.kind.Interface+".")
+	if !isOurs {
+		return false, nil
+	}
+	if latest := o.kind.Latest; latest != nil {
+		if content, isOne := latest.Signals[member]; isOne {
+			o.values[latest.Name] = value{content, signal.Sequence}
+		}
+		if member == latest.Request {
+			o.request = signal.Sequence
+		}
+	}
+	return member == o.kind.RereadOn, nil
+}
+
+// take takes the news of a signal or of an answer. It reports whether the object
+// must be read because a signal names others too early.
+func (o *object) take(news news, sequence dbus.Sequence, isSignal bool) (mustRead bool) {
+	for name, content := range news.values {
+		o.set(name, content, sequence)
+	}
+	for i := range o.kind.Links {
+		link := &o.kind.Links[i]
+		paths, isNamed := news.paths[link.Property]
+		switch {
+		case !isNamed:
+		case isSignal && link.Premature:
+			mustRead = true
+		default:
+			o.name(link, paths, sequence)
+		}
+	}
+	return mustRead
+}
+
+// set sets a property, unless something newer has been told.
+func (o *object) set(name string, content any, sequence dbus.Sequence) {
+	before, wasSet := o.values[name]
+	if wasSet && before.sequence > sequence {
+		return
+	}
+	o.values[name] = value{content, sequence}
+	latest := o.kind.Latest
+	if latest != nil && name == latest.Property && wasSet && before.content != content {
+		o.values[latest.Name] = value{content, sequence}
+	}
+}
+
+// name sets the objects that a property names, unless something newer has been
+// told. Those that were named before stay as they are; new ones are due.
+func (o *object) name(link *Link, paths []dbus.ObjectPath, sequence dbus.Sequence) {
+	before := o.links[link.Property]
+	if before.sequence > sequence {
+		return
+	}
+	objects := make([]*object, 0, len(paths))
+	for _, path := range slices.Compact(slices.Sorted(slices.Values(paths))) {
+		i := slices.IndexFunc(before.objects, func(one *object) bool { return one.path == path && !one.isGone })
+		if i < 0 {
+			objects = append(objects, newObject(&link.Kind, path))
+		} else {
+			objects = append(objects, before.objects[i])
+		}
+	}
+	o.links[link.Property] = list{objects, sequence}
+}
+
+// forgetLatest forgets what signals have said last.
+func (o *object) forgetLatest() {
+	for one := range o.all() {
+		if one.kind.Latest != nil {
+			delete(one.values, one.kind.Latest.Name)
+		}
+	}
+}
+
+// polled returns the properties that are polled for a need: those that are not
+// signalled, if the object has them.
+func (o *object) polled(need Need) []string {
+	return slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool {
+		_, isTold := o.values[name]
+		return !isTold || o.kind.PollIfSilent[name] > need
+	})
+}
+
+// facts returns the facts of the tree where it is polled for a need.
+func (o *object) facts(need Need) Facts {
+	values := make(map[string]any, len(o.values))
+	for name, v := range o.values {
+		values[name] = v.content
+	}
+	facts := Facts{Path: o.path, kind: o.kind, values: values, silent: o.silent, polled: o.polled(need), request: o.request}
+	for _, further := range o.named() {
+		facts.children = append(facts.children, further.facts(need))
+	}
+	return facts
+}
+
+// news is what a message says of an object.
+type news struct {
+	values map[string]any
+	paths  map[string][]dbus.ObjectPath // by the property that names them
+}
+
+func (n news) isEmpty() bool { return len(n.values)+len(n.paths) == 0 }
+
+// changed returns the news in the body of a PropertiesChanged signal: interface,
+// changed properties, names of invalidated ones
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
+// There are none if it is about another interface. It is an error if a property
+// of interest is invalidated.
+func (k *Kind) changed(body []any) (news, error) {
+	if len(body) != 3 {
+		return news{}, fmt.Errorf("it has %d arguments", len(body))
+	}
+	iface, isString := body[0].(string)
+	changed, isMap := body[1].(map[string]dbus.Variant)
+	invalidated, isList := body[2].([]string)
+	if !isString || !isMap || !isList {
+		return news{}, fmt.Errorf("its arguments are %T, %T and %T", body[0], body[1], body[2])
+	}
+	if iface != k.Interface {
+		return news{}, nil
+	}
+	for _, name := range invalidated {
+		if k.wants(name) {
+			return news{}, fmt.Errorf("%s is invalidated", name)
+		}
+	}
+	return k.pick(changed)
+}
+
+// wants reports whether a property is of interest.
+func (k *Kind) wants(property string) bool {
+	_, isValue := k.Properties[property]
+	return isValue || slices.ContainsFunc(k.Links, func(link Link) bool { return link.Property == property })
+}
+
+// pick returns the properties of interest. It is an error if one has another
+// type than it should.
+func (k *Kind) pick(all map[string]dbus.Variant) (news, error) {
+	picked := news{map[string]any{}, map[string][]dbus.ObjectPath{}}
+	for name, signature := range k.Properties {
+		content, isTold := all[name]
+		if !isTold {
+			continue
+		}
+		if got := content.Signature().String(); got != signature {
+			return news{}, fmt.Errorf("%s has type %s, not %s", name, got, signature)
+		}
+		picked.values[name] = content.Value()
+	}
+	for _, link := range k.Links {
+		content, isTold := all[link.Property]
+		if !isTold {
+			continue
+		}
+		paths, isLink := pathsIn(content.Value())
+		if !isLink {
+			return news{}, fmt.Errorf("%s has type %s", link.Property, content.Signature())
+		}
+		picked.paths[link.Property] = slices.DeleteFunc(paths, func(path dbus.ObjectPath) bool { return path == "/" })
+	}
+	return picked, nil
+}
+
+// pathsIn returns the paths in a value of a [Link], and whether it is one.
+func pathsIn(content any) (paths []dbus.ObjectPath, isLink bool) {
+	switch content := content.(type) {
+	case dbus.ObjectPath:
+		return []dbus.ObjectPath{content}, true
+	case []dbus.ObjectPath:
+		return slices.Clone(content), true
+	case []any: // a pair, as it comes over the bus
+		if len(content) != 2 {
+			return nil, false
+		}
+		path, isPath := content[1].(dbus.ObjectPath)
+		return []dbus.ObjectPath{path}, isPath
+	case [][]any:
+		for _, pair := range content {
+			path, isPair := pathsIn(pair)
+			if !isPair {
+				return nil, false
+			}
+			paths = append(paths, path...)
+		}
+		return paths, true
+	}
+	return nil, false
+}
