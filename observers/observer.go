@@ -26,7 +26,7 @@ import (
 
 const (
 	nameOwnerChanged = "org.freedesktop.DBus.NameOwnerChanged"
-	introspect       = "org.freedesktop.DBus.Introspectable.Introspect"
+	introspectMethod = "org.freedesktop.DBus.Introspectable.Introspect"
 	get              = propertiesInterface + ".Get"
 	getAll           = propertiesInterface + ".GetAll"
 
@@ -314,7 +314,7 @@ func (o *Observer) askObject(ctx context.Context, one *object) {
 			getAll, one.kind.Interface)
 		return
 	}
-	o.call(ctx, one, func(ctx context.Context, answer *dbus.Call) { o.takeIntrospection(ctx, one, answer) }, introspect)
+	o.call(ctx, one, func(ctx context.Context, answer *dbus.Call) { o.takeIntrospection(ctx, one, answer) }, introspectMethod)
 }
 
 func (o *Observer) call(ctx context.Context, of *object, take func(context.Context, *dbus.Call), method string, args ...any) {
