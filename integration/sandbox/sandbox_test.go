@@ -136,6 +136,17 @@ func TestCommandIsTheUser(t *testing.T) {
 	}
 }
 
+func TestTheEndOfTheContextEndsACommand(t *testing.T) {
+	sb := up(t, sandbox.Options{NoNetworkManager: true})
+	ctx, cancel := context.WithCancel(deadline(t))
+	cmd := sb.CommandContext(ctx, "sleep", "infinity")
+	must(t, cmd.Start())
+	cancel()
+	if err := cmd.Wait(); err == nil {
+		t.Error("a command that was killed reports success")
+	}
+}
+
 func TestInstallCommand(t *testing.T) {
 	for manager, want := range map[string]string{
 		"apt-get": "apt-get install dbus-daemon dbus-system-bus-common dbus-user-session systemd network-manager dnsmasq-base iproute2",
