@@ -20,11 +20,14 @@ func main() {
 }
 
 func run(args []string) int {
-	if len(args) != 1 || !slices.Contains([]string{"demo", "test", "bench"}, args[0]) {
-		fmt.Fprintln(os.Stderr, "usage: packages demo|test|bench")
+	if len(args) != 1 || !slices.Contains([]string{"demo", "test", "bench", "bare"}, args[0]) {
+		fmt.Fprintln(os.Stderr, "usage: packages demo|test|bench|bare")
 		return 2
 	}
-	missing := append(sandbox.Missing(), missingOf(more(args[0]))...)
+	missing := missingOf(more(args[0]))
+	if args[0] != "bare" { // the bare machine gets its own
+		missing = append(sandbox.Missing(), missing...)
+	}
 	_, err := exec.LookPath("apt-get")
 	isDebian := err == nil
 	needsBroker := args[0] == "test" && !sandbox.BrokerInstalled()
@@ -74,6 +77,13 @@ func more(purpose string) []tool {
 	// The race detector needs cgo.
 	compiler := tool{sandbox.Requirement{Apt: "gcc libc6-dev", Dnf: "gcc glibc-devel", Pacman: "gcc"}, "gcc"}
 	switch purpose {
+	case "bare":
+		return []tool{
+			{sandbox.Requirement{Apt: "mmdebstrap", Dnf: "mmdebstrap", Pacman: "mmdebstrap"}, "mmdebstrap"},
+			{sandbox.Requirement{Apt: "debian-archive-keyring", Dnf: "debian-keyring", Pacman: "debian-archive-keyring"}, "/usr/share/keyrings/debian-archive-keyring.gpg"},
+			{sandbox.Requirement{Apt: "git", Dnf: "git", Pacman: "git"}, "git"},
+			{sandbox.Requirement{Apt: "util-linux", Dnf: "util-linux", Pacman: "util-linux"}, "unshare"},
+		}
 	case "test":
 		tools = append(tools, compiler,
 			tool{sandbox.Requirement{Apt: "mandoc", Dnf: "mandoc", Pacman: "mandoc"}, "mandoc"},
@@ -131,12 +141,11 @@ func install(missing []sandbox.Requirement) error {
 	command := sandbox.InstallCommand("apt-get", missing)
 	fmt.Println("installing what is missing:", command)
 	for _, line := range []string{"apt-get -q update", command + " -q -y --no-install-recommends"} {
-		words := strings.Fields(line)
+		words := append([]string{"env", "DEBIAN_FRONTEND=noninteractive"}, strings.Fields(line)...)
 		if os.Geteuid() != 0 {
-			words = append([]string{"sudo"}, words...)
+			words = append([]string{"sudo"}, words...) // which does not pass the environment on
 		}
 		cmd := exec.Command(words[0], words[1:]...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(words, " "), err)
