@@ -26,7 +26,8 @@ import (
 )
 
 const (
-	kernelOptions = "console=ttyS0 quiet net.ifnames=0 mitigations=off nokaslr" +
+	// A kernel that panics reboots, with which QEMU ends.
+	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr" +
 		" random.trust_cpu=on tsc=reliable no_timer_check"
 	// exitDevice is what lab end writes 64 plus the status to. QEMU exits with
 	// twice the number plus one.
