@@ -138,12 +138,13 @@ func runJanitor(group cgroup) error {
 	return join(group.kill(), group.remove())
 }
 
-// again prepares another run of this program.
+// again prepares another run of this program. Daemons are where the PATH of an ordinary user, which
+// root may have from sudo, does not lead.
 func again(stage string) *exec.Cmd {
 	return &exec.Cmd{
 		Path: "/proc/self/exe",
 		Args: os.Args,
-		Env:  append(os.Environ(), stageVariable+"="+stage),
+		Env:  append(os.Environ(), stageVariable+"="+stage, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin"),
 	}
 }
 
