@@ -22,7 +22,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
 const (
@@ -48,8 +48,8 @@ type Result struct {
 // since the start. The machine ends with them, or with the context, or with the
 // calling process.
 func Run(ctx context.Context, image Image, programs Programs, arguments []string, out io.Writer) (Result, error) {
-	if missing := Missing(); len(missing) > 0 {
-		return Result{}, &sandbox.MissingError{Packages: missing}
+	if err := needs.Check(needs.Laptop()); err != nil {
+		return Result{}, err
 	}
 	dir, err := os.MkdirTemp("", "laptop-")
 	if err != nil {

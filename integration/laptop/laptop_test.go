@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/laptop"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
@@ -33,8 +34,8 @@ func TestLaptop(t *testing.T) {
 		sandbox.TellLeftOut("what a whole laptop does, in integration/laptop/")
 		t.Skip("the laptops are made by root")
 	}
-	if missing := laptop.Missing(); len(missing) > 0 {
-		t.Fatal(&sandbox.MissingError{Packages: missing})
+	if err := needs.Check(needs.Laptop()); err != nil {
+		t.Fatal(err)
 	}
 	ctx := bounded(t)
 	programs := provide(t)
