@@ -49,6 +49,7 @@ type Manager interface {
 type Reconciler struct {
 	manager  Manager
 	patterns []string // of targets that come to be managed
+	clocks   Clocks
 	log      *slog.Logger
 	replies  chan func()
 	done     <-chan struct{}
@@ -86,7 +87,8 @@ type unit struct {
 	fixes   []time.Time // when it was put right after something else moved it
 	truce   bool        // whether that happened too often
 
-	activation int // counts how often it has settled
+	activation int      // counts how often it has settled
+	reviving   []func() // end the waits until services that it wants may start again
 
 	// conflicts are the units that its start stops; nil until the manager has
 	// told.
@@ -107,8 +109,8 @@ type Managed struct {
 
 // New returns a reconciler. It does nothing until its owner passes it the
 // manager's first signal. Answers are passed on until the context ends.
-func New(ctx context.Context, manager Manager, managed Managed, log *slog.Logger) *Reconciler {
-	r := &Reconciler{manager: manager, patterns: managed.Patterns, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
+func New(ctx context.Context, manager Manager, managed Managed, clocks Clocks, log *slog.Logger) *Reconciler {
+	r := &Reconciler{manager: manager, patterns: managed.Patterns, clocks: clocks, log: log, replies: make(chan func()), done: ctx.Done(), backoff: firstRetry}
 	if len(managed.Patterns) > 0 {
 		manager.Listen(newUnits)
 	}
@@ -178,6 +180,7 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 		}
 		if !u.managed || u.wanted != wanted[name] {
 			u.managed, u.wanted, u.settled = true, wanted[name], false
+			u.stopReviving()
 		}
 		u.giveAnotherChance()
 	}
@@ -213,6 +216,7 @@ func (r *Reconciler) manage(name string) *unit {
 
 // forget ends the managing of a target.
 func (r *Reconciler) forget(u *unit) {
+	u.stopReviving()
 	for _, stop := range u.unheard {
 		stop()
 	}

@@ -26,6 +26,7 @@ type fakeManager struct {
 	questions []*dbus.Call
 	sequence  dbus.Sequence
 	r         *Reconciler
+	laptop    *laptop
 
 	listening int
 	log       strings.Builder
@@ -37,9 +38,9 @@ func newManager(t *testing.T) *fakeManager {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m := &fakeManager{t: t, signals: make(chan *dbus.Signal)}
+	m := &fakeManager{t: t, signals: make(chan *dbus.Signal), laptop: newLaptop()}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
-	m.r = New(ctx, m, Managed{Targets: []string{online, offline}}, log)
+	m.r = New(ctx, m, Managed{Targets: []string{online, offline}}, m.laptop.clocks(), log)
 	m.listening = 0 // to the targets it listens for good
 	return m
 }
@@ -539,7 +540,7 @@ func newManagerOf(t *testing.T, managed Managed) *fakeManager {
 	m := newManager(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m.r = New(ctx, m, managed, m.r.log)
+	m.r = New(ctx, m, managed, m.laptop.clocks(), m.r.log)
 	return m
 }
 

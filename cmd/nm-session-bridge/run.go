@@ -103,7 +103,7 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 		watching[source.ID] = observers.New(source, service, service, log)
 	}
 
-	units := systemdctl.New(ctx, manager, managed(switches), log)
+	units := systemdctl.New(ctx, manager, managed(switches), systemdctl.KernelClocks(), log)
 	posted := make(chan func())
 	joint := bridge.New(switches, units, watching, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
