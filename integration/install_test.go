@@ -54,6 +54,9 @@ func TestNothingIsOutdated(t *testing.T) {
 	if outdated := s.outdated(); outdated != "other.service" {
 		t.Fatalf("other.service has changed on disk, and outdated is %q", outdated)
 	}
+	if status := s.user("systemctl --user --no-pager status '*' 2>&1 || true"); !strings.Contains(status, "changed on disk") {
+		t.Fatalf("other.service has changed on disk, and systemctl does not warn: %s", status)
+	}
 	for _, line := range []string{
 		program + " install",
 		program + " install --now",
@@ -67,7 +70,7 @@ func TestNothingIsOutdated(t *testing.T) {
 		if outdated := s.outdated(); outdated != "" {
 			t.Errorf("after %s the user manager should be reloaded, for %s", line, outdated)
 		}
-		if status := s.user("systemctl --user --no-pager status 2>&1"); strings.Contains(status, "changed on disk") {
+		if status := s.user("systemctl --user --no-pager status '*' 2>&1 || true"); strings.Contains(status, "changed on disk") {
 			t.Errorf("after %s systemctl warns: %s", line, status)
 		}
 	}
