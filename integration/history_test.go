@@ -13,10 +13,7 @@ import (
 // moved waits until the journal has a transition of the internet switch.
 func (s *scene) moved(from, to string) {
 	s.Helper()
-	follow := s.Command("journalctl", "--user", "--follow", "--lines=all", "--output=cat", "SWITCH=internet", "FROM="+from, "TO="+to)
-	out, err := follow.StdoutPipe()
-	s.must(err)
-	s.follow(follow, out, "internet is "+to)
+	s.follow("internet is "+to, "journalctl", "--user", "--follow", "--lines=all", "--output=cat", "SWITCH=internet", "FROM="+from, "TO="+to)
 }
 
 // past is what history --json prints.

@@ -41,6 +41,47 @@ func (s *scene) files() string {
 	return s.user("find . -type f -o -type l | sort | xargs stat -c '%n %z'")
 }
 
+// TestNothingIsOutdated asks the user manager after each command that changes
+// unit files whether it still knows them all. Only newer managers (257 and 262)
+// count units as outdated when others were enabled since the last reload.
+func TestNothingIsOutdated(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	const other = "[Service]\nExecStart=sleep infinity\n"
+	s.write("other.service", other)
+	s.systemctl("daemon-reload")
+	s.systemctl("start", "other.service")
+	s.write("other.service", other+"Nice=1\n")
+	if outdated := s.outdated(); outdated != "other.service" {
+		t.Fatalf("other.service has changed on disk, and outdated is %q", outdated)
+	}
+	if status := s.user("systemctl --user --no-pager status '*' 2>&1 || true"); !strings.Contains(status, "changed on disk") {
+		t.Fatalf("other.service has changed on disk, and systemctl does not warn: %s", status)
+	}
+	for _, line := range []string{
+		program + " install",
+		program + " install --now",
+		program + " recipe add mail",
+		"systemctl --user enable mail-sync.service",
+		program + " install --now",
+		"systemctl --user disable mail-sync.service",
+		program + " uninstall",
+	} {
+		t.Logf("%s: %s", line, s.user(line))
+		if outdated := s.outdated(); outdated != "" {
+			t.Errorf("after %s the user manager should be reloaded, for %s", line, outdated)
+		}
+		if status := s.user("systemctl --user --no-pager status '*' 2>&1 || true"); strings.Contains(status, "changed on disk") {
+			t.Errorf("after %s systemctl warns: %s", line, status)
+		}
+	}
+}
+
+// outdated names the units that the user manager would read anew.
+func (s *scene) outdated() string {
+	s.Helper()
+	return s.user("systemctl --user --all list-units --plain --no-legend | awk '{ print $1 }' | xargs systemctl --user show --property=Id,NeedDaemonReload -- | awk -F= '$1 == \"Id\" { unit = $2 } $0 == \"NeedDaemonReload=yes\" { print unit }'")
+}
+
 func TestInstallWithoutNowStartsNothing(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	out := s.user(program + " install")

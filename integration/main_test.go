@@ -4,12 +4,18 @@
 package integration
 
 import (
+	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
 	"testing"
 
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bound"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
@@ -21,18 +27,18 @@ const program = "/dev/shm/nm-session-bridge"
 const programVariable = "NM_SESSION_BRIDGE_PROGRAM"
 
 func TestMain(m *testing.M) {
-	os.Exit(inSandbox(m))
+	flag.Parse()
+	os.Exit(play(m))
 }
 
-func inSandbox(m *testing.M) int {
-	if sandbox.Outside() && os.Geteuid() == 0 && os.Getenv(programVariable) == "" {
-		// Inside there is no network to fetch modules from; this fills the caches.
-		if err := build(os.DevNull); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
+func play(m *testing.M) int {
+	err := choosePart()
+	if err == nil && sandbox.Outside() && os.Geteuid() == 0 && (os.Getenv(programVariable) == "" || *suite == every) {
+		return playAgain()
 	}
-	err := sandbox.Enter()
+	if err == nil {
+		err = sandbox.Enter(*suite)
+	}
 	if errors.Is(err, sandbox.ErrNotRoot) {
 		sandbox.TellLeftOut("every test of what units do, in integration/")
 		return 0
@@ -47,12 +53,48 @@ func inSandbox(m *testing.M) int {
 	return m.Run()
 }
 
-func provideProgram() error {
-	built := os.Getenv(programVariable)
-	if built == "" {
-		return build(program)
+// playAgain runs this program once more with a bridge that it builds, for Go may
+// not be there inside, and for each suite where that is wanted.
+func playAgain() int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if os.Getenv(programVariable) == "" {
+		dir, err := os.MkdirTemp("", "nm-session-bridge-")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			built := filepath.Join(dir, "nm-session-bridge")
+			err = errors.Join(build(built), os.Setenv(programVariable, built))
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
-	content, err := os.ReadFile(built)
+	suites := []string{*suite}
+	if *suite == every {
+		suites = sandbox.Suites()
+	}
+	status := 0
+	for _, name := range suites {
+		if *suite == every {
+			fmt.Printf("-- suite %s\n", name)
+		}
+		cmd := exec.CommandContext(ctx, "/proc/self/exe", append(os.Args[1:], "-suite="+name)...)
+		cmd.Args[0] = os.Args[0]
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+		if err := bound.Run(cmd); err != nil {
+			status = 1
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return status
+}
+
+func provideProgram() error {
+	content, err := os.ReadFile(os.Getenv(programVariable))
 	if err != nil {
 		return err
 	}

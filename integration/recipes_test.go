@@ -199,10 +199,7 @@ func (s *scene) letTheUserConnect() {
 // called waits for the nth call and checks it.
 func (s *scene) called(n int, call string) {
 	s.Helper()
-	tail := s.Command("tail", "--follow=name", "--retry", fmt.Sprintf("--lines=+%d", n), sandbox.Home+"/calls")
-	out, err := tail.StdoutPipe()
-	s.must(err)
-	s.follow(tail, out, call)
+	s.follow(call, "tail", "--follow=name", "--retry", fmt.Sprintf("--lines=+%d", n), sandbox.Home+"/calls")
 }
 
 // fresh makes nothing of how often the switches were moved and units started

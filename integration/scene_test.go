@@ -3,9 +3,7 @@ package integration
 import (
 	"bufio"
 	"context"
-	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -230,19 +228,17 @@ func (s *scene) log() string {
 // waitLog follows the bridge's log until it contains some words.
 func (s *scene) waitLog(words string) {
 	s.Helper()
-	follow := s.Command("journalctl", "--user", "--user-unit", "nm-session-bridge", "--follow", "--lines=all", "--output=cat")
-	out, err := follow.StdoutPipe()
-	s.must(err)
-	s.follow(follow, out, words)
+	s.follow(words, "journalctl", "--user", "--user-unit", "nm-session-bridge", "--follow", "--lines=all", "--output=cat")
 }
 
-// follow runs a command until a line of its output contains some words.
-func (s *scene) follow(cmd *exec.Cmd, out io.Reader, words string) {
+// follow runs a command of the user until a line of its output contains some words.
+func (s *scene) follow(words, name string, args ...string) {
 	s.Helper()
+	cmd := s.CommandContext(s.ctx, name, args...)
+	out, err := cmd.StdoutPipe()
+	s.must(err)
 	s.must(cmd.Start())
-	stop := context.AfterFunc(s.ctx, func() { _ = cmd.Process.Kill() })
 	defer func() {
-		stop()
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait() // killed
 	}()
@@ -252,7 +248,7 @@ func (s *scene) follow(cmd *exec.Cmd, out io.Reader, words string) {
 			return
 		}
 	}
-	s.Fatalf("%s does not come to say %q", cmd.Args[0], words)
+	s.Fatalf("%s does not come to say %q", name, words)
 }
 
 // neverBoth checks in the user manager's own stream of events that two targets

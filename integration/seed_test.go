@@ -102,10 +102,7 @@ func (s *scene) calls() string {
 // alert waits until the window manager's last alert contains some words.
 func (s *scene) alert(words string) {
 	s.Helper()
-	tail := s.Command("tail", "--follow", "--lines=1", sandbox.Home+"/calls")
-	out, err := tail.StdoutPipe()
-	s.must(err)
-	s.follow(tail, out, words)
+	s.follow(words, "tail", "--follow", "--lines=1", sandbox.Home+"/calls")
 }
 
 func TestTheSeedWithTheBridgeInPlaceOfItsScript(t *testing.T) {

@@ -387,19 +387,13 @@ func FuzzAnswer(f *testing.F) {
 // started again only where the start limit kept it from starting with a target
 // that is active, and once the limit's time is over.
 func FuzzFailed(f *testing.F) {
-	const failed, interval = "mail-sync.service", 10 * time.Second
+	now := newLaptop().monotonic.now
 	failedSince := func(since time.Duration, result, target string) map[string]dbus.Variant {
-		return map[string]dbus.Variant{
-			"Id":                     dbus.MakeVariant(failed),
-			"Result":                 dbus.MakeVariant(result),
-			"WantedBy":               dbus.MakeVariant([]string{"default.target", target}),
-			"RequiredBy":             dbus.MakeVariant([]string{}),
-			"StartLimitIntervalUSec": dbus.MakeVariant(uint64(interval.Microseconds())),
-			"StateChangeTimestamp":   dbus.MakeVariant(uint64(time.Now().Add(-since).UnixMicro())),
-		}
+		all := failedAt(now-since, 10_000_000)
+		all["Result"], all["WantedBy"] = dbus.MakeVariant(result), dbus.MakeVariant([]string{"default.target", target})
+		return all
 	}
-	endless := failedSince(-time.Hour, startLimitHit, online) // as if the clock had been set back
-	endless["StartLimitIntervalUSec"] = dbus.MakeVariant(uint64(math.MaxUint64))
+	endless := failedAt(now+time.Hour, math.MaxUint64) // in a future that the manager can not know
 	for _, values := range []any{
 		endless, failedSince(time.Hour, startLimitHit, online), failedSince(time.Hour, startLimitHit, offline),
 		failedSince(time.Hour, "exit-code", online), failedSince(-time.Hour, startLimitHit, online),
@@ -418,7 +412,7 @@ func FuzzFailed(f *testing.F) {
 		}
 		h := honestAt(t, moment{active: online, wanted: online, jobs: 2})
 		u := h.r.unit(online)
-		h.r.revive(u, u.activation, systemd.UnitStatus{Name: failed, Path: unitPath(failed)})
+		h.r.revive(revival{target: u, activation: u.activation, service: systemd.UnitStatus{Name: limitedName, Path: unitPath(limitedName)}, clock: &h.laptop.monotonic})
 		calls, _ := h.asked()
 		h.answer(calls[0], answer.Err, answer.Body...)
 		calls, words := h.asked()
@@ -428,9 +422,9 @@ func FuzzFailed(f *testing.F) {
 		wanted, _ := all["WantedBy"].Value().([]string)
 		required, _ := all["RequiredBy"].Value().([]string)
 		limit, _ := all["StartLimitIntervalUSec"].Value().(uint64)
-		since, _ := all["StateChangeTimestamp"].Value().(uint64)
-		inTime := since < uint64(time.Now().UnixMicro()) || limit == 0
-		if len(calls) > 0 && (words != "StartUnit "+failed || result != startLimitHit || !slices.Contains(append(wanted, required...), online) || !inTime) {
+		at, _ := all["StateChangeTimestampMonotonic"].Value().(uint64)
+		inTime := max(0, now-span(at)) >= span(limit)
+		if len(calls) > 0 && (words != "StartUnit "+limitedName || result != startLimitHit || !slices.Contains(append(wanted, required...), online) || !inTime) {
 			t.Errorf("asked for %s after %v", words, answer.Body)
 		}
 		h.recovers()

@@ -26,6 +26,7 @@ type Reconciler struct {
 	manager  Manager
 	patterns []string // of targets that become managed when they appear
 	now      func() time.Time
+	clocks   Clocks
 	log      *slog.Logger
 	handOver func(take func() Moved) // to the owner's goroutine
 	done     <-chan struct{}
@@ -65,11 +66,12 @@ type Moved struct {
 	Strays []string
 }
 
-// New returns a reconciler, which reads the time from now. It does nothing until
-// its owner passes it the manager's first signal. Until the context ends it posts
-// the manager's replies, for the owner's goroutine to take.
-func New(ctx context.Context, manager Manager, managed Managed, post func(take func() Moved), now func() time.Time, log *slog.Logger) *Reconciler {
-	r := &Reconciler{manager: manager, patterns: managed.Patterns(), handOver: post, now: now, log: log, done: ctx.Done(), backoff: firstRetry}
+// New returns a reconciler, which reads the time from now and counts start
+// limits in one of clocks. It does nothing until its owner passes it the
+// manager's first signal. Until the context ends it posts the manager's replies,
+// for the owner's goroutine to take.
+func New(ctx context.Context, manager Manager, managed Managed, post func(take func() Moved), now func() time.Time, clocks Clocks, log *slog.Logger) *Reconciler {
+	r := &Reconciler{manager: manager, patterns: managed.Patterns(), handOver: post, now: now, clocks: clocks, log: log, done: ctx.Done(), backoff: firstRetry}
 	if len(r.patterns) > 0 {
 		manager.Listen(newUnits)
 	}
@@ -111,6 +113,7 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 		}
 		if !u.decided || u.wanted != wanted[name] {
 			u.decided, u.wanted, u.settled = true, wanted[name], false
+			u.stopReviving()
 		}
 		u.giveAnotherChance()
 	}

@@ -29,6 +29,7 @@ type fakeManager struct {
 	r         *Reconciler
 	replies   chan func() Moved
 	moved     Moved // as the reconciler told last
+	laptop    *laptop
 
 	listening int
 	log       strings.Builder
@@ -47,9 +48,9 @@ func newManager(t *testing.T) *fakeManager {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m := &fakeManager{t: t, signals: make(chan *dbus.Signal), replies: make(chan func() Moved)}
+	m := &fakeManager{t: t, signals: make(chan *dbus.Signal), replies: make(chan func() Moved), laptop: newLaptop()}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
-	m.r = New(ctx, m, targets{names: []string{online, offline}}, m.post(ctx), time.Now, log)
+	m.r = New(ctx, m, targets{names: []string{online, offline}}, m.post(ctx), time.Now, m.laptop.clocks(), log)
 	m.listening = 0 // to the targets it listens for good
 	return m
 }
@@ -559,7 +560,7 @@ func newManagerOf(t *testing.T, managed targets) *fakeManager {
 	m := newManager(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m.r = New(ctx, m, managed, m.post(ctx), time.Now, m.r.log)
+	m.r = New(ctx, m, managed, m.post(ctx), time.Now, m.laptop.clocks(), m.r.log)
 	return m
 }
 

@@ -23,26 +23,46 @@ const startLimitHit = "start-limit-hit"
 type limited struct {
 	Result               string
 	WantedBy, RequiredBy []string
-	// StartLimitIntervalUSec is in microseconds, StateChangeTimestamp in
-	// microseconds since 1970.
-	StartLimitIntervalUSec, StateChangeTimestamp uint64
+	// StartLimitIntervalUSec is in microseconds, StateChangeTimestampMonotonic
+	// in those of CLOCK_MONOTONIC.
+	StartLimitIntervalUSec, StateChangeTimestampMonotonic uint64
+}
+
+// revival is the care for a failed service until its target moves.
+type revival struct {
+	target     *unit
+	activation int
+	service    systemd.UnitStatus
+	clock      Clock // in which the manager counts
+	// changed is when the service failed, as the manager has it, and failed the
+	// same moment in clock; 0 before the manager was asked.
+	changed uint64
+	failed  time.Duration
 }
 
 // reviveLater has the services looked after that a target wants, some time
 // after it has become active and if it then still is.
 func (r *Reconciler) reviveLater(u *unit) {
+	u.stopReviving()
 	u.activation++
 	activation := u.activation
-	time.AfterFunc(reviveAfter, func() {
+	u.reviving = append(u.reviving, r.clocks.Monotonic.AfterFunc(reviveAfter, func() {
 		r.post(func() {
 			if r.isStill(u, activation) {
 				r.findLimited(u, activation)
 			}
 		})
-	})
+	}))
 }
 
-// isStill tells whether a target has not moved since an activation.
+func (u *unit) stopReviving() {
+	for _, stop := range u.reviving {
+		stop()
+	}
+	u.reviving = nil
+}
+
+// isStill reports whether a target has not moved since an activation.
 func (r *Reconciler) isStill(u *unit, activation int) bool {
 	return u.activation == activation && u.settled && u.wanted && u.isActive() && r.listed && !r.exiting
 }
@@ -51,51 +71,73 @@ func (r *Reconciler) isStill(u *unit, activation int) bool {
 func (r *Reconciler) findLimited(u *unit, activation int) {
 	r.call(managerInterface+".ListUnitsByPatterns", func(call *dbus.Call) {
 		var failed []systemd.UnitStatus
-		if err := call.Store(&failed); err != nil || !r.isStill(u, activation) {
+		if err := call.Store(&failed); err != nil || len(failed) == 0 || !r.isStill(u, activation) {
 			return // a manager that does not tell is reloading or going
 		}
-		for _, f := range failed {
-			r.revive(u, activation, f)
-		}
+		r.call(propertiesInterface+".Get", func(call *dbus.Call) {
+			var version string
+			if err := call.Store(&version); err != nil || !r.isStill(u, activation) {
+				return
+			}
+			for _, f := range failed {
+				r.revive(revival{target: u, activation: activation, service: f, clock: r.clocks.ofManager(version)})
+			}
+		}, managerInterface, "Version")
 	}, []string{"failed"}, []string{"*.service"})
 }
 
 // revive starts a failed service once more if the target wants it and the start
 // limit kept it from starting. A service that its user stopped has not failed,
 // and one that failed by itself says so: both stay as they are.
-func (r *Reconciler) revive(u *unit, activation int, failed systemd.UnitStatus) {
-	r.callAt(failed.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
+func (r *Reconciler) revive(v revival) {
+	u, name := v.target, v.service.Name
+	r.callAt(v.service.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
 		service, ok := limitedService(call)
 		wanted := slices.Contains(service.WantedBy, u.name) || slices.Contains(service.RequiredBy, u.name)
-		if !ok || service.Result != startLimitHit || !wanted || !r.isStill(u, activation) {
+		if !ok || service.Result != startLimitHit || !wanted || !r.isStill(u, v.activation) {
 			return
 		}
-		if rest := service.rest(r.now()); rest > 0 {
-			time.AfterFunc(rest, func() {
+		v.date(service, r.clocks.Monotonic)
+		if rest := v.rest(service); rest > 0 {
+			u.reviving = append(u.reviving, v.clock.AfterFunc(rest, func() {
 				r.post(func() {
-					if r.isStill(u, activation) {
-						r.revive(u, activation, failed)
+					if r.isStill(u, v.activation) {
+						r.revive(v)
 					}
 				})
-			})
+			}))
 			return
 		}
-		r.log.Info("starting "+failed.Name+" again: systemd's start limit kept it from starting with "+u.name, "unit", failed.Name, "target", u.name)
+		r.log.Info("starting "+name+" again: systemd's start limit kept it from starting with "+u.name, "unit", name, "target", u.name)
 		r.call(managerInterface+".StartUnit", func(call *dbus.Call) {
 			if call.Err != nil {
-				r.log.Warn("cannot start "+failed.Name+": "+call.Err.Error(), "unit", failed.Name, "next", "systemctl --user status "+failed.Name)
+				r.log.Warn("cannot start "+name+": "+call.Err.Error(), "unit", name, "next", "systemctl --user status "+name)
 			}
-		}, failed.Name, jobMode)
+		}, name, jobMode)
 	}, "") // of all interfaces
 }
 
+// date finds out when the service failed in the clock in which the manager
+// counts; it tells that in CLOCK_MONOTONIC alone. Sleep between the failure and
+// this first look at it does not count: the service may start later than it
+// could, but not too early.
+func (v *revival) date(service limited, monotonic Clock) {
+	if v.changed == service.StateChangeTimestampMonotonic {
+		return
+	}
+	v.changed = service.StateChangeTimestampMonotonic
+	v.failed = v.clock.Now() - max(0, monotonic.Now()-span(v.changed))
+}
+
 // rest is how much is left of the start limit's time since the service failed.
-// A clock that was set in between makes it at most that time.
-func (s limited) rest(now time.Time) time.Duration {
+func (v *revival) rest(service limited) time.Duration {
+	return span(service.StartLimitIntervalUSec) - (v.clock.Now() - v.failed)
+}
+
+// span makes a time of microseconds, at most the longest one.
+func span(micros uint64) time.Duration {
 	const longest = math.MaxInt64 / uint64(time.Microsecond)
-	interval := time.Duration(min(s.StartLimitIntervalUSec, longest)) * time.Microsecond
-	changed := min(s.StateChangeTimestamp, uint64(now.UnixMicro()))
-	return interval - now.Sub(time.UnixMicro(int64(changed)))
+	return time.Duration(min(micros, longest)) * time.Microsecond
 }
 
 // limitedService takes the properties of a service.
@@ -105,11 +147,11 @@ func limitedService(call *dbus.Call) (service limited, ok bool) {
 		return limited{}, false
 	}
 	for name, into := range map[string]any{
-		"Result":                 &service.Result,
-		"WantedBy":               &service.WantedBy,
-		"RequiredBy":             &service.RequiredBy,
-		"StartLimitIntervalUSec": &service.StartLimitIntervalUSec,
-		"StateChangeTimestamp":   &service.StateChangeTimestamp,
+		"Result":                        &service.Result,
+		"WantedBy":                      &service.WantedBy,
+		"RequiredBy":                    &service.RequiredBy,
+		"StartLimitIntervalUSec":        &service.StartLimitIntervalUSec,
+		"StateChangeTimestampMonotonic": &service.StateChangeTimestampMonotonic,
 	} {
 		if v, told := all[name]; !told || v.Store(into) != nil {
 			return limited{}, false

@@ -26,7 +26,8 @@ type unit struct {
 	corrections []time.Time // when it was put right after something else moved it
 	gaveUp      bool        // whether that happened too often
 
-	activation int // counts how often it has settled as active
+	activation int      // counts how often it has settled as active
+	reviving   []func() // end the waits until services that it wants may start again
 
 	// conflicts are the units that its start stops; nil until the manager has
 	// told.
@@ -82,6 +83,7 @@ func (r *Reconciler) manage(name string) *unit {
 
 // forget ends the managing of a target.
 func (r *Reconciler) forget(u *unit) {
+	u.stopReviving()
 	for _, unsubscribe := range u.unsubscribe {
 		unsubscribe()
 	}

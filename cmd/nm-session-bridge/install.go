@@ -85,17 +85,14 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 		return err
 	}
 	// Also where nothing was written now: an install that was broken off did not get here.
-	if err := manager.ReloadContext(ctx); err != nil {
-		return fmt.Errorf("reloading the user manager: %w", err)
-	}
-	_, links, err := manager.EnableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false, false)
+	enabled, err := systemdctl.Enable(ctx, manager, systemdctl.ServiceName)
 	if err != nil {
-		return fmt.Errorf("enabling %s: %w", systemdctl.ServiceName, err)
+		return err
 	}
-	if len(links) > 0 {
+	if enabled {
 		fmt.Fprintf(stdout, "enabled %s\n", systemdctl.ServiceName)
 	}
-	if !written && len(links) == 0 {
+	if !written && !enabled {
 		fmt.Fprintln(stdout, "already installed, nothing changed")
 	}
 	if dir := filepath.Dir(p.program()); !slices.Contains(filepath.SplitList(os.Getenv("PATH")), dir) {
@@ -230,6 +227,9 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 	for _, path := range left {
 		fmt.Fprintf(stdout, "left %s: it was changed since install wrote it (--force removes it)\n", path)
 	}
+	if failed := systemdctl.Reload(ctx, manager); err == nil {
+		err = failed
+	}
 	if err != nil {
 		return err
 	}
@@ -239,22 +239,14 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 			return err
 		}
 	}
-	if err := manager.ReloadContext(ctx); err != nil {
-		return fmt.Errorf("reloading the user manager: %w", err)
-	}
 	return tellLeftovers(p, append(units, ours.Patterns()...), stdout)
 }
 
 // takeDown disables the service and stops the units that are active, and those
 // that patterns match.
 func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []string, stdout io.Writer) error {
-	_, err := manager.DisableUnitFilesContext(ctx, []string{systemdctl.ServiceName}, false)
-	var refusal dbus.Error
-	if errors.As(err, &refusal) {
-		err = nil // there is nothing to disable any more
-	}
-	if err != nil {
-		return fmt.Errorf("disabling %s: %w", systemdctl.ServiceName, err)
+	if err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName); err != nil {
+		return err
 	}
 	states, err := manager.ListUnitsByNamesContext(ctx, units)
 	if err == nil {

@@ -160,8 +160,8 @@ func addRecipe(ctx context.Context, stdout io.Writer, r systemdctl.Recipe, files
 	if err != nil {
 		return err
 	}
-	if err := manager.ReloadContext(ctx); err != nil {
-		return fmt.Errorf("reloading the user manager: %w", err)
+	if err := systemdctl.Reload(ctx, manager); err != nil {
+		return err
 	}
 	for _, program := range r.Programs {
 		tellMissing(stdout, unitPath, program)

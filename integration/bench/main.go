@@ -55,7 +55,7 @@ func run(o options) error {
 			return err
 		}
 	}
-	if err := sandbox.Enter(); err != nil {
+	if err := sandbox.Enter(""); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -140,13 +140,8 @@ func (w *World) leave() error {
 func (w *World) run(ctx context.Context, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	cmd := w.sb.Command(name, args...)
-	stop := context.AfterFunc(ctx, func() {
-		if cmd.Process != nil {
-			_ = cmd.Process.Kill()
-		}
-	})
-	defer stop()
+	cmd := w.sb.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = time.Second // for whoever has inherited its output
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	if err != nil {

@@ -22,7 +22,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: day PROGRAM   (the nm-session-bridge to install; see ./integration/demo)")
 		os.Exit(2)
 	}
-	err := sandbox.Enter()
+	err := sandbox.Enter("")
 	if err == nil {
 		err = play(os.Args[1])
 	}

@@ -7,6 +7,7 @@ import (
 	_ "embed" // the recipe
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,8 +41,9 @@ func (i Image) power() string   { return filepath.Join(i.dir, "power.aml") }
 
 // OpenImage returns the image of a Debian release, such as "trixie". The image
 // is made of Debian's packages, which needs root and the network, and kept in
-// the cache until the recipe changes.
-func OpenImage(ctx context.Context, release string) (Image, error) {
+// the cache until the recipe changes. That takes minutes; progress is told how
+// far it is.
+func OpenImage(ctx context.Context, release string, progress io.Writer) (Image, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return Image{}, err
@@ -63,9 +66,11 @@ func OpenImage(ctx context.Context, release string) (Image, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return Image{}, err
 	}
-	if err := makeImage(ctx, release, dir); err != nil {
+	began := time.Now()
+	if err := makeImage(ctx, release, dir, progress); err != nil {
 		return Image{}, fmt.Errorf("make the image of %s: %w", release, err)
 	}
+	fmt.Fprintf(progress, "laptop %s: its image was made in %.0f s and is kept in %s\n", release, time.Since(began).Seconds(), dir)
 	return Image{dir}, nil
 }
 
@@ -96,7 +101,7 @@ func lock(path string) (unlock func(), err error) {
 
 // makeImage puts a new image in place of all older ones of the release. It
 // becomes visible when it is whole.
-func makeImage(ctx context.Context, release, dir string) error {
+func makeImage(ctx context.Context, release, dir string, progress io.Writer) error {
 	older, err := filepath.Glob(filepath.Join(filepath.Dir(dir), release+"-*"))
 	if err != nil {
 		return err
@@ -117,21 +122,22 @@ func makeImage(ctx context.Context, release, dir string) error {
 		}
 	}
 	image := filepath.Join(unfinished, "image")
-	if err := isolated(ctx, "/bin/sh", filepath.Join(unfinished, "base.sh"), release, image); err != nil {
+	if err := isolated(ctx, progress, "/bin/sh", filepath.Join(unfinished, "base.sh"), release, image); err != nil {
 		return err
 	}
 	return os.Rename(image, dir)
 }
 
 // isolated runs a command with mounts and processes that end with it, as it
-// does with the caller.
-func isolated(ctx context.Context, command ...string) error {
+// does with the caller. Its standard output is progress, its standard error
+// matters if it fails.
+func isolated(ctx context.Context, progress io.Writer, command ...string) error {
 	var printed bytes.Buffer
 	cmd := exec.CommandContext(ctx, "unshare", append([]string{
 		"--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "--",
 	}, command...)...)
 	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	cmd.Stdout, cmd.Stderr = &printed, &printed
+	cmd.Stdout, cmd.Stderr = progress, &printed
 	if err := runBound(cmd); err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, printed.Bytes())
 	}

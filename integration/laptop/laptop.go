@@ -22,11 +22,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
 const (
-	kernelOptions = "console=ttyS0 quiet net.ifnames=0 mitigations=off nokaslr" +
+	// A kernel that panics reboots, with which QEMU ends.
+	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr" +
 		" random.trust_cpu=on tsc=reliable no_timer_check"
 	// exitDevice is what lab end writes 64 plus the status to. QEMU exits with
 	// twice the number plus one.
@@ -47,8 +48,8 @@ type Result struct {
 // since the start. The machine ends with them, or with the context, or with the
 // calling process.
 func Run(ctx context.Context, image Image, programs Programs, arguments []string, out io.Writer) (Result, error) {
-	if missing := Missing(); len(missing) > 0 {
-		return Result{}, &sandbox.MissingError{Packages: missing}
+	if err := needs.Check(needs.Laptop()); err != nil {
+		return Result{}, err
 	}
 	dir, err := os.MkdirTemp("", "laptop-")
 	if err != nil {

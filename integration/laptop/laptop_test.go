@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/laptop"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
@@ -33,14 +34,15 @@ func TestLaptop(t *testing.T) {
 		sandbox.TellLeftOut("what a whole laptop does, in integration/laptop/")
 		t.Skip("the laptops are made by root")
 	}
-	if missing := laptop.Missing(); len(missing) > 0 {
-		t.Fatal(&sandbox.MissingError{Packages: missing})
+	if err := needs.Check(needs.Laptop()); err != nil {
+		t.Fatal(err)
 	}
 	ctx := bounded(t)
 	programs := provide(t)
 	for _, release := range []string{
 		"trixie",   // systemd 257, NetworkManager 1.52
 		"bookworm", // systemd 252, NetworkManager 1.42
+		"forky",    // testing: systemd 262, NetworkManager 1.58, dbus-broker 37
 	} {
 		t.Run(release, func(t *testing.T) {
 			play(ctx, t, release, programs)
@@ -49,18 +51,17 @@ func TestLaptop(t *testing.T) {
 }
 
 func play(ctx context.Context, t *testing.T, release string, programs laptop.Programs) {
-	began := time.Now()
-	image, err := laptop.OpenImage(ctx, release)
+	image, err := laptop.OpenImage(ctx, release, os.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("-- %s: the image is there after %.1f s, the laptop boots\n", release, time.Since(began).Seconds())
+	fmt.Printf("laptop %s: it boots\n", release)
 	arguments := []string{"-test.v", "-test.run=" + os.Getenv(scenesVariable)}
 	result, err := laptop.Run(ctx, image, programs, arguments, os.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("-- %s: booted in %.1f s, ended after %.1f s with status %d\n",
+	fmt.Printf("laptop %s: booted in %.1f s, ended after %.1f s with status %d\n",
 		release, result.Boot.Seconds(), result.Total.Seconds(), result.Status)
 	if result.Status != 0 {
 		t.Error("scenes failed; see what they printed")

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/laptop"
-	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
 func main() {
@@ -20,123 +18,45 @@ func main() {
 }
 
 func run(args []string) int {
-	if len(args) != 1 || !slices.Contains([]string{"demo", "test", "bench"}, args[0]) {
-		fmt.Fprintln(os.Stderr, "usage: packages demo|test|bench")
+	wanted := map[string][]needs.Package{
+		"demo":  append(needs.Sandbox(), needs.Demo()...),
+		"test":  slices.Concat(needs.Sandbox(), needs.Inside(), needs.Checks(), needs.Laptop()),
+		"bench": append(needs.Sandbox(), needs.Bench()...),
+		"bare":  needs.Bare(),
+	}
+	if len(args) != 1 || wanted[args[0]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: packages demo|test|bench|bare")
 		return 2
 	}
-	missing := append(sandbox.Missing(), missingOf(more(args[0]))...)
-	_, err := exec.LookPath("apt-get")
-	isDebian := err == nil
-	needsBroker := args[0] == "test" && !sandbox.BrokerInstalled()
-	if args[0] == "test" {
-		missing = append(missing, laptop.Missing()...)
+	missing := needs.Missing(wanted[args[0]])
+	if len(missing) == 0 {
+		return 0
 	}
-	if needsBroker && !isDebian {
-		missing = append(missing, sandbox.Requirement{Apt: "dbus-broker", Dnf: "dbus-broker", Pacman: "dbus-broker"})
-	}
-	if len(missing) > 0 && !isDebian {
+	if _, err := exec.LookPath("apt-get"); err != nil {
 		manager := "dnf"
 		if _, err := exec.LookPath("pacman"); err == nil {
 			manager = "pacman"
 		}
-		fmt.Fprintln(os.Stderr, "packages are missing; install them as root with:", sandbox.InstallCommand(manager, missing))
+		fmt.Fprintln(os.Stderr, "packages are missing; install them as root with:", needs.InstallCommand(manager, missing))
 		return 2
 	}
-	if err := provide(missing, needsBroker); err != nil {
+	if err := install(missing); err != nil {
 		fmt.Fprintln(os.Stderr, "packages:", err)
 		return 1
 	}
 	return 0
 }
 
-func provide(missing []sandbox.Requirement, broker bool) error {
-	if len(missing) > 0 {
-		if err := install(missing); err != nil {
-			return err
-		}
-	}
-	if broker {
-		return unpackBroker()
-	}
-	return nil
-}
-
-// tool is a package that is known by a program of it, or by the path of a file:
-// patterns with blanks between them, of which one matches.
-type tool struct {
-	sandbox.Requirement
-	program string
-}
-
-// more lists what is needed besides the sandbox's own packages.
-func more(purpose string) []tool {
-	tools := []tool{{sandbox.Requirement{Apt: "python3", Dnf: "python3", Pacman: "python"}, "python3"}}
-	// The race detector needs cgo.
-	compiler := tool{sandbox.Requirement{Apt: "gcc libc6-dev", Dnf: "gcc glibc-devel", Pacman: "gcc"}, "gcc"}
-	switch purpose {
-	case "test":
-		tools = append(tools, compiler,
-			tool{sandbox.Requirement{Apt: "mandoc", Dnf: "mandoc", Pacman: "mandoc"}, "mandoc"},
-			// The shells that completion is for, and a terminal for them.
-			tool{sandbox.Requirement{Apt: "bash-completion", Dnf: "bash-completion", Pacman: "bash-completion"}, "/usr/share/bash-completion/bash_completion"},
-			tool{sandbox.Requirement{Apt: "fish", Dnf: "fish", Pacman: "fish"}, "fish"},
-			tool{sandbox.Requirement{Apt: "zsh", Dnf: "zsh", Pacman: "zsh"}, "zsh"},
-			tool{sandbox.Requirement{Apt: "bsdutils", Dnf: "util-linux-script", Pacman: "util-linux"}, "script"},
-			// A UPower, and a machine with a battery for it.
-			tool{sandbox.Requirement{Apt: "upower", Dnf: "upower", Pacman: "upower"}, "upower"},
-			tool{sandbox.Requirement{Apt: "umockdev", Dnf: "umockdev", Pacman: "umockdev"}, "umockdev-wrapper"},
-			tool{sandbox.Requirement{Apt: "gir1.2-umockdev-1.0", Dnf: "umockdev", Pacman: "umockdev"}, "/usr/lib/*/girepository-1.0/UMockdev-1.0.typelib /usr/lib*/girepository-1.0/UMockdev-1.0.typelib"},
-			tool{sandbox.Requirement{Apt: "python3-gi", Dnf: "python3-gobject-base", Pacman: "python-gobject"}, "/usr/lib*/python3*/*-packages/gi"},
-			// What judges the packages.
-			tool{sandbox.Requirement{Apt: "lintian", Dnf: "lintian", Pacman: "lintian"}, "lintian"},
-			tool{sandbox.Requirement{Apt: "makepkg", Dnf: "pacman", Pacman: "pacman"}, "makepkg"},
-			tool{sandbox.Requirement{Apt: "rpm", Dnf: "rpm-build", Pacman: "rpm-tools"}, "rpmspec"})
-	case "bench":
-		// What others would do the bridge's work with.
-		const pythonPackages = "/usr/lib*/python3*/*-packages/"
-		tools = append(tools, compiler,
-			tool{sandbox.Requirement{Apt: "libsystemd-dev", Dnf: "systemd-devel", Pacman: "systemd-libs"}, "/usr/include/systemd/sd-bus.h"},
-			tool{sandbox.Requirement{Apt: "dbus-bin", Dnf: "dbus-tools", Pacman: "dbus"}, "dbus-monitor"},
-			tool{sandbox.Requirement{Apt: "python3-dbus", Dnf: "python3-dbus", Pacman: "python-dbus"}, pythonPackages + "dbus"},
-			tool{sandbox.Requirement{Apt: "python3-gi", Dnf: "python3-gobject-base", Pacman: "python-gobject"}, pythonPackages + "gi"})
-	}
-	return tools
-}
-
-func missingOf(tools []tool) []sandbox.Requirement {
-	var missing []sandbox.Requirement
-	for _, t := range tools {
-		if !t.installed() {
-			missing = append(missing, t.Requirement)
-		}
-	}
-	return missing
-}
-
-func (t tool) installed() bool {
-	if !filepath.IsAbs(t.program) {
-		_, err := exec.LookPath(t.program)
-		return err == nil
-	}
-	for _, pattern := range strings.Fields(t.program) {
-		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // install installs packages with apt-get, through sudo where that is needed.
-func install(missing []sandbox.Requirement) error {
-	command := sandbox.InstallCommand("apt-get", missing)
+func install(missing []needs.Package) error {
+	command := needs.InstallCommand("apt-get", missing)
 	fmt.Println("installing what is missing:", command)
 	for _, line := range []string{"apt-get -q update", command + " -q -y --no-install-recommends"} {
-		words := strings.Fields(line)
+		words := append([]string{"env", "DEBIAN_FRONTEND=noninteractive"}, strings.Fields(line)...)
 		if os.Geteuid() != 0 {
-			words = append([]string{"sudo"}, words...)
+			words = append([]string{"sudo"}, words...) // which does not pass the environment on
 		}
 		cmd := exec.Command(words[0], words[1:]...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(words, " "), err)

@@ -17,11 +17,20 @@ const SystemBusAddress = "unix:path=" + systemBusPath
 
 const systemBusPath = "/run/dbus/system_bus_socket"
 
+// Bus is an implementation of a bus.
+type Bus string
+
+// The implementations.
+const (
+	DbusDaemon Bus = "dbus-daemon"
+	DbusBroker Bus = "dbus-broker"
+)
+
 // SystemBus is the distribution's dbus-daemon or dbus-broker with its stock policy. Nothing can be activated
 // on it.
 type SystemBus struct {
 	sb     *Sandbox
-	broker bool
+	kind   Bus
 	daemon *daemon
 }
 
@@ -33,7 +42,7 @@ func (b *SystemBus) Start(ctx context.Context) error {
 	if err := os.MkdirAll("/run/dbus", 0o755); err != nil {
 		return err
 	}
-	if b.broker {
+	if b.kind.isBroker() {
 		return b.startBroker(ctx)
 	}
 	return b.startDaemon(ctx)

@@ -15,7 +15,7 @@ const hostname = "kanonji"
 
 // runInit is pid 1 of the sandbox: it furnishes the namespaces, runs the program proper, reaps what is
 // orphaned and returns the program's status. The kernel kills all that is left when it exits.
-func runInit() (int, error) {
+func runInit(tree string) (int, error) {
 	if os.Getpid() != 1 {
 		return 0, fmt.Errorf("%s=%s is set but this is process %d, not 1", stageVariable, stageInit, os.Getpid())
 	}
@@ -32,7 +32,7 @@ func runInit() (int, error) {
 	if err := unix.Sethostname([]byte(hostname)); err != nil {
 		return 0, fmt.Errorf("set the host name: %w", err)
 	}
-	if err := furnish(); err != nil {
+	if err := furnish(tree); err != nil {
 		return 0, err
 	}
 	// The old directory may lie under what was just mounted over.

@@ -13,10 +13,16 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
 
-// furnish mounts what the namespaces need and hides the machine's own state. It runs once, in init.
-func furnish() error {
+// furnish mounts what the namespaces need and hides the machine's own state. It runs once, in init. Programs
+// and settings are those of a suite's tree, where there is one.
+func furnish(tree string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
+	}
+	if tree != "" {
+		if err := enterTree(tree); err != nil {
+			return fmt.Errorf("enter the tree of a suite: %w", err)
+		}
 	}
 	const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	kernel := []struct {

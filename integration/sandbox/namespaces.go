@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +21,17 @@ var ErrNotRoot = errors.New("the sandbox needs root: it makes mount, network, pi
 // The process runs four times; this variable tells each run which one it is.
 const (
 	stageVariable = "NM_SESSION_BRIDGE_SANDBOX"
-	stageInit     = "init"    // pid 1 of the namespaces
+	stageInit     = "init"    // pid 1 of the namespaces, with the tree to take programs from, if any
 	stageInside   = "inside"  // its child, the program proper
 	stageJanitor  = "janitor" // outside, removes the cgroup whatever happens to the others
 )
 
 // Enter moves the whole program into fresh mount, network, pid, cgroup, ipc and uts namespaces. Call it
-// first in main or TestMain, before flags are read.
+// first in main or TestMain; of what is done before, only to read flags makes sense.
+//
+// The daemons are those of one of Suites, unpacked in the user's cache, or the machine's own for "". With a
+// suite, /usr, /etc and /var are the suite's, but for /var/tmp: the program finds nothing of the machine there,
+// and has to be linked with a C library no newer than the suite's, or with none.
 //
 // Outside it runs the program again with the same arguments, files, environment and working directory, and
 // then exits with that run's status (128 + n for signal n): it returns only to report that the program could
@@ -35,19 +40,19 @@ const (
 // When the outer or the inner process ends, in whatever way, all processes, mounts, namespaces and the
 // cgroup of the sandbox end too. SIGINT, SIGTERM, SIGHUP and SIGQUIT are passed on to the inner process,
 // which may get one twice when a terminal sends it to the whole group.
-func Enter() error {
-	switch stage, group, _ := strings.Cut(os.Getenv(stageVariable), " "); stage {
+func Enter(suite string) error {
+	switch stage, about, _ := strings.Cut(os.Getenv(stageVariable), " "); stage {
 	case stageInside:
 		return nil
 	case stageInit:
-		os.Exit(exitCode(runInit()))
+		os.Exit(exitCode(runInit(about)))
 	case stageJanitor:
-		os.Exit(exitCode(0, runJanitor(cgroup(group))))
+		os.Exit(exitCode(0, runJanitor(cgroup(about))))
 	}
 	if os.Geteuid() != 0 {
 		return ErrNotRoot
 	}
-	status, err := runOutside()
+	status, err := runOutside(suite)
 	if err != nil {
 		return fmt.Errorf("enter the sandbox: %w", err)
 	}
@@ -65,7 +70,16 @@ func exitCode(status int, err error) int {
 }
 
 // runOutside runs init, waits for the end of everything and returns the status of the program inside.
-func runOutside() (status int, err error) {
+func runOutside(suite string) (status int, err error) {
+	stage := stageInit
+	if suite != "" {
+		tree, release, err := openTree(context.Background(), suite, os.Stderr)
+		if err != nil {
+			return 0, err
+		}
+		defer release()
+		stage += " " + tree
+	}
 	// The parent-death signal of init is tied to this thread, not to the process.
 	runtime.LockOSThread()
 
@@ -89,7 +103,7 @@ func runOutside() (status int, err error) {
 		return 0, err
 	}
 	defer groupDir.Close()
-	inner := again(stageInit)
+	inner := again(stage)
 	inner.Stdin, inner.Stdout, inner.Stderr = os.Stdin, os.Stdout, os.Stderr
 	inner.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID |
@@ -138,12 +152,13 @@ func runJanitor(group cgroup) error {
 	return join(group.kill(), group.remove())
 }
 
-// again prepares another run of this program.
+// again prepares another run of this program. Daemons are where the PATH of an ordinary user, which
+// root may have from sudo, does not lead.
 func again(stage string) *exec.Cmd {
 	return &exec.Cmd{
 		Path: "/proc/self/exe",
 		Args: os.Args,
-		Env:  append(os.Environ(), stageVariable+"="+stage),
+		Env:  append(os.Environ(), stageVariable+"="+stage, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin"),
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package sandbox brings up, in namespaces that leave the machine alone and nothing behind, what a session
-// bridge lives between: the distribution's own dbus-daemon, NetworkManager with a network it can lose,
-// systemd --user with its session bus, systemd-journald, and a stand-in for logind. It needs root, Linux
-// 5.14 and the packages of Requirements.
+// bridge lives between: a distribution's own dbus-daemon or dbus-broker, NetworkManager with a network it can
+// lose, systemd --user with its session bus, systemd-journald, and a stand-in for logind. It needs root, Linux
+// 5.14 and the packages of needs.Sandbox, the machine's own or those of a Debian suite, see Enter.
 //
 // Call Enter first in main or TestMain, then Up as often as wanted, one after the other.
 package sandbox
@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
 // Options choose how a sandbox starts. The zero value is a machine that is plugged in, gets an address and
@@ -36,8 +37,8 @@ type Options struct {
 	LidClosed bool
 	// JournalStorage is journald's Storage=; empty means persistent.
 	JournalStorage string
-	// Broker makes dbus-broker the system bus in place of dbus-daemon.
-	Broker bool
+	// Bus is the system bus; empty means the distribution's usual one.
+	Bus Bus
 	// LogDir is a directory for what the daemons print and, at the end, the journal. Empty: none is kept.
 	LogDir string
 }
@@ -70,8 +71,8 @@ func Up(ctx context.Context, options Options) (*Sandbox, error) {
 	if os.Getenv(stageVariable) != stageInside {
 		return nil, errors.New("bring up a sandbox: not inside, call Enter first")
 	}
-	if missing := Missing(); len(missing) > 0 {
-		return nil, fmt.Errorf("bring up a sandbox: %w", &MissingError{missing})
+	if err := needs.Check(needs.Sandbox()); err != nil {
+		return nil, fmt.Errorf("bring up a sandbox: %w", err)
 	}
 	if _, err := os.Stat(stateDir); err == nil {
 		return nil, fmt.Errorf("bring up a sandbox: %w", ErrBusy)
@@ -93,7 +94,7 @@ func (sb *Sandbox) up(ctx context.Context, options Options) error {
 	if err := sb.startJournal(ctx, options.JournalStorage); err != nil {
 		return err
 	}
-	sb.SystemBus = &SystemBus{sb: sb, broker: options.Broker}
+	sb.SystemBus = &SystemBus{sb: sb, kind: options.Bus}
 	if err := sb.SystemBus.Start(ctx); err != nil {
 		return err
 	}

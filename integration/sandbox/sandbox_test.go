@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -16,8 +17,11 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
+var suite = flag.String("suite", "", "the Debian `suite` whose daemons the sandbox has; empty: the machine's own")
+
 func TestMain(m *testing.M) {
-	err := sandbox.Enter()
+	flag.Parse()
+	err := sandbox.Enter(*suite)
 	switch {
 	case errors.Is(err, sandbox.ErrNotRoot):
 		sandbox.TellLeftOut("the tests of the sandbox itself, in integration/sandbox")
@@ -136,14 +140,13 @@ func TestCommandIsTheUser(t *testing.T) {
 	}
 }
 
-func TestInstallCommand(t *testing.T) {
-	for manager, want := range map[string]string{
-		"apt-get": "apt-get install dbus-daemon dbus-system-bus-common dbus-user-session systemd network-manager dnsmasq-base iproute2",
-		"dnf":     "dnf install dbus-daemon dbus-common systemd NetworkManager dnsmasq iproute",
-		"pacman":  "pacman -S --needed dbus systemd networkmanager dnsmasq iproute2",
-	} {
-		if got := sandbox.InstallCommand(manager, sandbox.Requirements()); got != want {
-			t.Errorf("%s: got %q, want %q", manager, got, want)
-		}
+func TestTheEndOfTheContextEndsACommand(t *testing.T) {
+	sb := up(t, sandbox.Options{NoNetworkManager: true})
+	ctx, cancel := context.WithCancel(deadline(t))
+	cmd := sb.CommandContext(ctx, "sleep", "infinity")
+	must(t, cmd.Start())
+	cancel()
+	if err := cmd.Wait(); err == nil {
+		t.Error("a command that was killed reports success")
 	}
 }

@@ -68,7 +68,9 @@ func (t *Timeline) followOwner(signal *dbus.Signal) {
 	if err := dbus.Store(signal.Body, &name, &before, &after); err != nil || name != systemdName {
 		return
 	}
-	t.add(Event{Kind: Interrupted})
+	if before != "" {
+		t.add(Event{Kind: Interrupted}) // and once: newer managers are away for a moment
+	}
 	if after == "" || t.reading {
 		return
 	}

@@ -33,7 +33,10 @@ func (u *UPower) Start(ctx context.Context) error {
 		return nil
 	}
 	programs := []string{"/usr/libexec/upowerd", "/usr/lib/upowerd"}
-	found := slices.IndexFunc(programs, exists)
+	found := slices.IndexFunc(programs, func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
 	if found < 0 {
 		return fmt.Errorf("start UPower: neither %s is there; install upower", strings.Join(programs, " nor "))
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -85,7 +86,12 @@ func credential() *syscall.Credential {
 // Command prepares a command of the user's login session: as the user, in its home, with the environment of
 // a login. A name without a slash is looked up in the user's PATH, ~/.local/bin first.
 func (sb *Sandbox) Command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(lookPath(name), args...)
+	return sb.CommandContext(context.Background(), name, args...)
+}
+
+// CommandContext prepares a command as Command does. The end of the context kills it.
+func (sb *Sandbox) CommandContext(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, lookPath(name), args...)
 	cmd.Env = append(environment(), "DBUS_SESSION_BUS_ADDRESS=unix:path="+SessionBus)
 	cmd.Dir = Home
 	cmd.SysProcAttr = &syscall.SysProcAttr{

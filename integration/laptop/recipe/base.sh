@@ -11,16 +11,33 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$out/work
 mkdir -p "$work" "$out/modules"
 
-# The kernel's package is unpacked, not installed: nothing here needs the initramfs that it would make.
+# The lines on the standard output tell how far it is; what else is printed matters when something fails.
+exec 3>&1 >&2
+say() { echo "laptop $suite: $*" >&3; }
+
+# Kernel packages are unpacked, not installed: nothing here needs the initramfs that they would make. Since Linux 7.1 or
+# so linux-image is empty and what was in it is in packages that it depends on.
 fetch_kernel='
 	cd "$WORK"
 	export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
-	kernel=$(apt-cache depends linux-image-amd64 | sed -n "s/.*Depends: \(linux-image-[0-9].*\)/\1/p" | head -n 1)
-	apt-get --quiet --option APT::Sandbox::User=root download "$kernel"'
-packages=systemd-sysv,libpam-systemd,dbus,dbus-user-session,udev,kmod,polkitd,upower,\
+	version=$(apt-cache depends linux-image-amd64 | sed -n "s/.*Depends: linux-image-\([0-9].*\)/\1/p" | head -n 1)
+	parts=$(apt-cache depends "linux-image-$version" | sed -n "s/.*Depends: \(linux-[a-z]*-$version\)\$/\1/p")
+	echo "$FETCHING $version" >&3
+	apt-get --quiet --option APT::Sandbox::User=root download "linux-image-$version" $parts'
+# Newer releases of Debian are tried with the newer message bus, for the system and for its users.
+case $suite in
+bookworm | trixie) bus=dbus ;;
+*) bus=dbus-broker ;;
+esac
+# Newer systemds load libraries when they need them and do without what is not there; older ones depend on the same.
+libraries=libacl1,libapparmor1,libaudit1,libkmod2,libpam0g,libseccomp2,libselinux1,mount
+packages=$bus,dbus-user-session,systemd-sysv,libpam-systemd,$libraries,udev,kmod,polkitd,upower,\
 network-manager,wpasupplicant,wireless-regdb,hostapd,dnsmasq-base,iw,iproute2,acpica-tools
-export WORK="$work"
+export WORK="$work" FETCHING="laptop $suite: fetching the kernel, some 100 MB:"
+say "installing Debian's packages, some 100 MB (one or two minutes)"
+# A mirror may hold a Release file of testing that is past its date.
 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+	--aptopt='Acquire::Check-Valid-Until "false"' \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/i18n/*' \
 	--dpkgopt='path-exclude=/usr/lib/udev/hwdb.d/*' \
@@ -28,22 +45,28 @@ mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 	--customize-hook='chroot "$1" useradd --create-home --uid 1000 --shell /bin/bash user' \
 	"$suite" "$work/root"
 
-dpkg-deb --extract "$work"/linux-image-*.deb "$work/kernel"
+say "making its disk"
+for package in "$work"/linux-*.deb; do
+	dpkg-deb --extract "$package" "$work/kernel"
+done
 [ -e "$work/kernel/lib" ] || ln -s usr/lib "$work/kernel/lib"
 version=$(ls "$work/kernel/lib/modules")
-cp "$work"/kernel/boot/vmlinuz-* "$out/vmlinuz"
+for kernel in "$work/kernel/boot/vmlinuz-$version" "$work/kernel/lib/modules/$version/vmlinuz"; do
+	[ ! -e "$kernel" ] || cp "$kernel" "$out/vmlinuz"
+done
 
 cp "$here/power.asl" "$work/root/tmp"
 chroot "$work/root" iasl -p /tmp/power /tmp/power.asl
 mv "$work/root/tmp/power.aml" "$out"
 rm "$work/root/tmp/power.asl"
 
-# depends DIRECTORY MODULE...: the files of modules and of what they need, in load order
+# depends DIRECTORY MODULE...: the files of modules and of what they need, in load order. Newer kernels have parts of
+# themselves that were modules.
 depends() {
 	directory=$1
 	shift
 	for module in "$@"; do
-		modprobe --dirname "$directory" --set-version "$version" --show-depends "$module"
+		modprobe --dirname "$directory" --set-version "$version" --show-depends "$module" || echo "this kernel has no module $module" >&2
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
 }
 from=$work/kernel/lib/modules/$version to=$work/root/lib/modules/$version
@@ -64,8 +87,9 @@ for file in $(depends "$work/root" virtio_pci virtio_blk crc32c_generic ext4); d
 	number=$((number + 1))
 done
 
-# What delays the start of a laptop that lives for minutes and has no console. Nothing that is observed is here.
-systemctl --quiet --root="$work/root" mask \
+# What delays the start of a laptop that lives for minutes and has no console. Nothing that is observed is here, and
+# not each release has all.
+for unit in \
 	getty.target getty@.service serial-getty@.service console-getty.service autovt@.service \
 	apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
 	fstrim.timer systemd-tmpfiles-clean.timer systemd-timesyncd.service systemd-pstore.service \
@@ -79,7 +103,9 @@ systemctl --quiet --root="$work/root" mask \
 	NetworkManager-wait-online.service networking.service hostapd.service dnsmasq.service \
 	systemd-ask-password-console.path systemd-ask-password-wall.path systemd-creds.socket \
 	systemd-hostnamed.socket systemd-hostnamed.service systemd-hibernate-clear.service systemd-pcrphase.service \
-	systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-udev-load-credentials.service
+	systemd-tpm2-setup.service systemd-tpm2-setup-early.service systemd-udev-load-credentials.service; do
+	ln -s -f /dev/null "$work/root/etc/systemd/system/$unit"
+done
 rm -f "$work"/root/usr/lib/systemd/*-generators/* "$work"/root/etc/modules-load.d/* "$work/root/etc/modules"
 
 # The disk has no journal and no checksums: each boot writes to a throw-away layer above it.

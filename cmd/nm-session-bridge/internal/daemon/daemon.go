@@ -74,7 +74,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 
 	clock := time.Now // the only one
 	inbox := make(bridge.Inbox)
-	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, log)
+	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, systemdctl.KernelClocks(), log)
 	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()

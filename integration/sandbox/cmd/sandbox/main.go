@@ -25,14 +25,14 @@ func main() {
 
 // run returns the command's status: 1 if the sandbox failed, 2 for wrong usage.
 func run(args []string, stderr io.Writer) int {
-	options, command, err := parse(args, stderr)
+	suite, options, command, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	if err != nil {
 		return 2
 	}
-	if err := sandbox.Enter(); err != nil {
+	if err := sandbox.Enter(suite); err != nil {
 		fmt.Fprintln(stderr, "sandbox:", err)
 		return 1
 	}
@@ -45,8 +45,7 @@ func run(args []string, stderr io.Writer) int {
 }
 
 // parse reads the command line and reports what is wrong with it.
-func parse(args []string, stderr io.Writer) (sandbox.Options, []string, error) {
-	var options sandbox.Options
+func parse(args []string, stderr io.Writer) (suite string, options sandbox.Options, command []string, err error) {
 	var check, login1 string
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -54,6 +53,7 @@ func parse(args []string, stderr io.Writer) (sandbox.Options, []string, error) {
 		fmt.Fprintln(stderr, "usage: sandbox [flags] [-- command args…]   (default: a shell)")
 		flags.PrintDefaults()
 	}
+	flags.StringVar(&suite, "suite", "", "the Debian `suite` whose daemons to use: "+strings.Join(sandbox.Suites(), ", ")+" (default: the machine's own)")
 	flags.StringVar(&check, "check", string(sandbox.Full), "how the connectivity check is answered: "+modes())
 	flags.StringVar(&login1, "login1", string(fakes.Logind257), "the logind to imitate: 257, 252 or none")
 	flags.BoolVar(&options.NoNetworkManager, "no-nm", false, "do not start NetworkManager")
@@ -62,11 +62,11 @@ func parse(args []string, stderr io.Writer) (sandbox.Options, []string, error) {
 	flags.BoolVar(&options.LidClosed, "lid-closed", false, "start with the lid closed")
 	flags.StringVar(&options.LogDir, "logs", "", "a `directory` for what the daemons print")
 	if err := flags.Parse(args); err != nil {
-		return options, nil, err
+		return suite, options, nil, err
 	}
 	options.Check = sandbox.CheckMode(check)
 	if !slices.Contains(sandbox.CheckModes(), options.Check) {
-		return options, nil, complain(stderr, fmt.Errorf("-check is %q, not one of: %s", check, modes()))
+		return suite, options, nil, complain(stderr, fmt.Errorf("-check is %q, not one of: %s", check, modes()))
 	}
 	switch login1 {
 	case "none":
@@ -74,13 +74,13 @@ func parse(args []string, stderr io.Writer) (sandbox.Options, []string, error) {
 	case string(fakes.Logind257), string(fakes.Logind252):
 		options.Login1 = fakes.Generation(login1)
 	default:
-		return options, nil, complain(stderr, fmt.Errorf("-login1 is %q, not one of: 257, 252, none", login1))
+		return suite, options, nil, complain(stderr, fmt.Errorf("-login1 is %q, not one of: 257, 252, none", login1))
 	}
-	command := flags.Args()
+	command = flags.Args()
 	if len(command) == 0 {
 		command = []string{"bash", "-l"}
 	}
-	return options, command, nil
+	return suite, options, command, nil
 }
 
 func complain(stderr io.Writer, err error) error {

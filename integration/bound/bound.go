@@ -1,0 +1,33 @@
+// Package bound runs commands that leave nothing running, however the calling process ends.
+package bound
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// Run runs a command that does not outlive the calling process.
+func Run(cmd *exec.Cmd) error {
+	// The kernel takes the end of the thread that started it for the caller's.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err)
+	}
+	return nil
+}
+
+// Isolated prepares a command for root with mounts and processes that end with it. Run it with Run.
+func Isolated(ctx context.Context, command ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "unshare", append([]string{
+		"--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "--",
+	}, command...)...)
+	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	return cmd
+}

@@ -1,0 +1,114 @@
+// Package cache keeps directories that take long to make, such as those of Debian's packages, until the recipe
+// that they are made by changes.
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// Entry is a directory to keep.
+type Entry struct {
+	// Parent is where it is kept with its older and newer ones.
+	Parent string
+	// Name tells it from others of the same parent.
+	Name string
+	// Recipe is everything that decides what is in it.
+	Recipe []byte
+	// Make makes the directory, whose parent exists.
+	Make func(ctx context.Context, dir string) error
+}
+
+// Dir is a directory of this user's cache.
+func Dir(name string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "nm-session-bridge", name), nil
+}
+
+// Open returns a directory that is there already or is made now, in place of older ones that nobody uses. It
+// becomes visible when it is whole, and nobody takes it away before release is called.
+func (e Entry) Open(ctx context.Context) (dir string, release func(), err error) {
+	if err := os.MkdirAll(e.Parent, 0o755); err != nil {
+		return "", nil, err
+	}
+	making, err := os.OpenFile(filepath.Join(e.Parent, e.Name+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return "", nil, err
+	}
+	defer making.Close()
+	if err := unix.Flock(int(making.Fd()), unix.LOCK_EX); err != nil {
+		return "", nil, fmt.Errorf("lock %s: %w", making.Name(), err)
+	}
+	hash := sha256.Sum256(e.Recipe)
+	dir = filepath.Join(e.Parent, fmt.Sprintf("%s-%x", e.Name, hash[:8]))
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		err = e.replace(ctx, dir)
+		if err != nil {
+			return "", nil, err
+		}
+	} else if err != nil {
+		return "", nil, err
+	}
+	using, err := use(dir, unix.LOCK_SH)
+	if err != nil {
+		return "", nil, err
+	}
+	return dir, func() { using.Close() }, nil
+}
+
+// replace puts a new directory in place of the older ones.
+func (e Entry) replace(ctx context.Context, dir string) error {
+	older, err := filepath.Glob(filepath.Join(e.Parent, e.Name+"-*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range older {
+		if err := removeUnused(path); err != nil {
+			return err
+		}
+	}
+	unfinished, err := os.MkdirTemp(e.Parent, e.Name+"-unfinished-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(unfinished)
+	made := filepath.Join(unfinished, "made")
+	if err := e.Make(ctx, made); err != nil {
+		return err
+	}
+	return os.Rename(made, dir)
+}
+
+func removeUnused(dir string) error {
+	unused, err := use(dir, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unused.Close()
+	return os.RemoveAll(dir)
+}
+
+func use(dir string, how int) (*os.File, error) {
+	file, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), how); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return file, nil
+}

@@ -1,0 +1,107 @@
+package needs
+
+// Sandbox lists what every sandbox starts.
+func Sandbox() []Package {
+	return []Package{
+		{"dbus-daemon", "dbus-daemon", "dbus", program("dbus-daemon")},
+		{"dbus-system-bus-common", "dbus-common", "dbus", program("/usr/share/dbus-1/system.conf")},
+		{"dbus-user-session", "dbus-common", "dbus", program("/usr/lib/systemd/user/dbus.socket")},
+		{"systemd", "systemd", "systemd", []anyOf{
+			{"systemctl"},
+			{"journalctl"},
+			{"/usr/lib/systemd/systemd", "/lib/systemd/systemd"},
+			{"/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald"},
+			{"/usr/share/dbus-1/system.d/org.freedesktop.login1.conf"},
+		}},
+		{"network-manager", "NetworkManager", "networkmanager", []anyOf{{"NetworkManager"}, {"nmcli"}}},
+		{"dnsmasq-base", "dnsmasq", "dnsmasq", program("dnsmasq")},
+		{"iproute2", "iproute", "iproute2", program("ip")},
+	}
+}
+
+// Broker is the other implementation of a bus. Installed, it is the machine's own bus from the next start on.
+func Broker() Package {
+	return Package{"dbus-broker", "dbus-broker", "dbus-broker", []anyOf{{"/usr/bin/dbus-broker-launch"}, {"/usr/bin/dbus-broker"}}}
+}
+
+// Inside lists what tests use in a sandbox besides.
+func Inside() []Package {
+	return []Package{
+		python(),
+		// The shells that completion is for, and a terminal for them.
+		{"bash-completion", "bash-completion", "bash-completion", program("/usr/share/bash-completion/bash_completion")},
+		{"fish", "fish", "fish", program("fish")},
+		{"zsh", "zsh", "zsh", program("zsh")},
+		{"bsdutils", "util-linux-script", "util-linux", program("script")},
+		// A UPower, and a machine with a battery for it.
+		{"upower", "upower", "upower", program("upower")},
+		{"umockdev", "umockdev", "umockdev", program("umockdev-wrapper")},
+		{"gir1.2-umockdev-1.0", "umockdev", "umockdev", []anyOf{{"/usr/lib/*/girepository-1.0/UMockdev-1.0.typelib", "/usr/lib*/girepository-1.0/UMockdev-1.0.typelib"}}},
+		pythonGI(),
+	}
+}
+
+// Demo lists what the demo needs besides a sandbox.
+func Demo() []Package {
+	return []Package{python()}
+}
+
+// Checks lists what the rest of the tests uses, on the machine.
+func Checks() []Package {
+	return []Package{
+		compiler(),
+		{"mandoc", "mandoc", "mandoc", program("mandoc")},
+		// What judges the packages.
+		{"lintian", "lintian", "lintian", program("lintian")},
+		{"makepkg", "pacman", "pacman", program("makepkg")},
+		{"rpm", "rpm-build", "rpm-tools", program("rpmspec")},
+	}
+}
+
+// Debian lists what unpacks Debian's packages into a tree.
+func Debian() []Package {
+	return []Package{
+		{"mmdebstrap", "mmdebstrap", "mmdebstrap", program("mmdebstrap")},
+		{"debian-archive-keyring", "debian-keyring", "debian-archive-keyring", program("/usr/share/keyrings/debian-archive-keyring.gpg")},
+		{"util-linux", "util-linux", "util-linux", program("unshare")},
+	}
+}
+
+// Bare lists what makes a bare machine, which gets all else by itself.
+func Bare() []Package {
+	return append(Debian(), Package{"git", "git", "git", program("git")})
+}
+
+// Laptop lists what makes and runs a laptop.
+func Laptop() []Package {
+	return append(Debian(),
+		Package{"qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", program("qemu-system-x86_64")},
+		Package{"dpkg", "dpkg", "dpkg", program("dpkg-deb")},
+		Package{"e2fsprogs", "e2fsprogs", "e2fsprogs", program("mkfs.ext4")},
+		Package{"kmod", "kmod", "kmod", program("modprobe")},
+		Package{"xz-utils", "xz", "xz", program("xz")},
+	)
+}
+
+// Bench lists what others would do the bridge's work with.
+func Bench() []Package {
+	return []Package{
+		python(),
+		compiler(),
+		{"libsystemd-dev", "systemd-devel", "systemd-libs", program("/usr/include/systemd/sd-bus.h")},
+		{"dbus-bin", "dbus-tools", "dbus", program("dbus-monitor")},
+		{"python3-dbus", "python3-dbus", "python-dbus", program(pythonPackages + "dbus")},
+		pythonGI(),
+	}
+}
+
+const pythonPackages = "/usr/lib*/python3*/*-packages/"
+
+func python() Package { return Package{"python3", "python3", "python", program("python3")} }
+
+func pythonGI() Package {
+	return Package{"python3-gi", "python3-gobject-base", "python-gobject", program(pythonPackages + "gi")}
+}
+
+// compiler is for cgo, which the race detector needs.
+func compiler() Package { return Package{"gcc libc6-dev", "gcc glibc-devel", "gcc", program("gcc")} }

@@ -1,0 +1,86 @@
+// Package needs names the packages that the sandbox, the tests, the laptops and the benchmark take from the
+// distribution, and finds out which of them are missing.
+package needs
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Package is a package by its names in three families of distributions. Where several are needed in place of
+// one, there are blanks between the names.
+type Package struct {
+	Apt, Dnf, Pacman string
+	// sign is what the package is known by: all of these have to be there.
+	sign []anyOf
+}
+
+// anyOf lists alternatives: names of programs, and patterns of absolute paths.
+type anyOf []string
+
+// program is a sign: a program of that name.
+func program(name string) []anyOf { return []anyOf{{name}} }
+
+// Installed reports whether everything that the package is known by is there.
+func (p Package) Installed() bool {
+	for _, alternatives := range p.sign {
+		if !slices.ContainsFunc(alternatives, exists) {
+			return false
+		}
+	}
+	return true
+}
+
+func exists(what string) bool {
+	if filepath.IsAbs(what) {
+		found, err := filepath.Glob(what)
+		return err == nil && len(found) > 0
+	}
+	// An ordinary user's PATH does not lead to the last two.
+	for _, directory := range []string{"", "/usr/sbin/", "/sbin/"} {
+		if _, err := exec.LookPath(directory + what); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Missing lists the packages that are not installed. It needs no root.
+func Missing(packages []Package) []Package {
+	return slices.DeleteFunc(slices.Clone(packages), Package.Installed)
+}
+
+// Check returns an error where one of the packages is not installed. It names the command that installs them,
+// in Debian's terms.
+func Check(packages []Package) error {
+	if missing := Missing(packages); len(missing) > 0 {
+		return fmt.Errorf("packages are missing, install them with: %s", InstallCommand("apt-get", missing))
+	}
+	return nil
+}
+
+// InstallCommand returns the command that installs packages with apt-get, dnf or pacman, for people to read
+// and for a shell to run as root.
+func InstallCommand(manager string, packages []Package) string {
+	var names []string
+	for _, p := range packages {
+		name := p.Apt
+		switch manager {
+		case "dnf":
+			name = p.Dnf
+		case "pacman":
+			name = p.Pacman
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	verb := " install "
+	if manager == "pacman" {
+		verb = " -S --needed "
+	}
+	return manager + verb + strings.Join(names, " ")
+}

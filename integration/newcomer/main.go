@@ -1,0 +1,60 @@
+// Newcomer types the README's commands as somebody does who has a bare Debian,
+// a clone of the repository and its README. The script integration/bare makes
+// the clone; root runs this.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+)
+
+func main() {
+	if len(os.Args) < 3 || len(os.Args) > 4 {
+		fmt.Fprintln(os.Stderr, "usage: newcomer CLONE SUITE [COMMAND]")
+		os.Exit(2)
+	}
+	// The kernel takes the end of the thread that started a process for the program's.
+	runtime.LockOSThread()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := try(ctx, os.Args[1], os.Args[2], os.Args[3:]); err != nil {
+		fmt.Fprintln(os.Stderr, "newcomer:", err)
+		os.Exit(1)
+	}
+}
+
+// try types the lines given, or else those of the README.
+func try(ctx context.Context, clone, suite string, lines []string) (err error) {
+	var commands []command
+	for _, line := range lines {
+		commands = append(commands, command{line: line})
+	}
+	if len(lines) == 0 {
+		readme, err := os.ReadFile(filepath.Join(clone, "README.md"))
+		if err != nil {
+			return err
+		}
+		commands = commandsToTry(string(readme))
+	}
+	m, err := openMachine(ctx, suite)
+	if err != nil {
+		return fmt.Errorf("cannot make a bare %s: %w", suite, err)
+	}
+	defer func() {
+		if left := m.close(); err == nil {
+			err = left
+		}
+	}()
+	if err := m.receive(clone); err != nil {
+		return fmt.Errorf("cannot bring the clone into the bare %s: %w", suite, err)
+	}
+	if err := m.run(ctx, session(filepath.Base(clone), commands)); err != nil {
+		return fmt.Errorf("what was typed on the bare %s failed: %w", suite, err)
+	}
+	return nil
+}

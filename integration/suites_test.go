@@ -1,0 +1,62 @@
+package integration
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// every is the suite that stands for all of them, one after the other.
+const every = "every"
+
+// The parts of the tests.
+const (
+	suitesPart = "suites"
+	restPart   = "rest"
+)
+
+var (
+	suite = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
+	part  = flag.String("part", "", "play only one `part`: suites, what is to be played on every suite, or rest")
+)
+
+// onEverySuite names the files of tests, without _test.go, whose outcome depends
+// on the versions of the daemons most.
+var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "forgery"}
+
+// choosePart has the tests skipped that are not of the part wanted.
+func choosePart() error {
+	if *part == "" {
+		return nil
+	}
+	if *part != suitesPart && *part != restPart {
+		return fmt.Errorf("-part is %q, neither %s nor %s", *part, suitesPart, restPart)
+	}
+	files, err := filepath.Glob("*_test.go")
+	if err != nil {
+		return err
+	}
+	var skipped []string
+	for _, file := range files {
+		isOnEvery := slices.Contains(onEverySuite, strings.TrimSuffix(file, "_test.go"))
+		if isOnEvery == (*part == suitesPart) {
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, found := range testFunction.FindAllSubmatch(content, -1) {
+			skipped = append(skipped, string(found[1]))
+		}
+	}
+	return flag.Set("test.skip", "^("+strings.Join(skipped, "|")+")$")
+}
+
+var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(\w+ \*testing\.T\)`)

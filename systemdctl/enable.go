@@ -1,0 +1,61 @@
+package systemdctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+)
+
+// UnitFileManager is a user manager as far as it changes which units are
+// enabled. A [systemd.Conn] of go-systemd is one.
+type UnitFileManager interface {
+	EnableUnitFilesContext(ctx context.Context, files []string, runtime, force bool) (bool, []systemd.EnableUnitFileChange, error)
+	DisableUnitFilesContext(ctx context.Context, files []string, runtime bool) ([]systemd.DisableUnitFileChange, error)
+	ReloadContext(ctx context.Context) error
+}
+
+// Enable enables a unit, has the manager read all unit files again, and reports
+// whether the unit was not enabled before.
+func Enable(ctx context.Context, manager UnitFileManager, unit string) (bool, error) {
+	_, links, err := manager.EnableUnitFilesContext(ctx, []string{unit}, false, false)
+	if err != nil {
+		err = fmt.Errorf("cannot enable %s: %w", unit, err)
+	}
+	return len(links) > 0, reloadAfter(ctx, manager, err)
+}
+
+// Disable disables a unit that may be gone or disabled already, and has the
+// manager read all unit files again.
+func Disable(ctx context.Context, manager UnitFileManager, unit string) error {
+	_, err := manager.DisableUnitFilesContext(ctx, []string{unit}, false)
+	var refusal dbus.Error
+	if errors.As(err, &refusal) {
+		err = nil // there is nothing to disable any more
+	}
+	if err != nil {
+		err = fmt.Errorf("cannot disable %s: %w", unit, err)
+	}
+	return reloadAfter(ctx, manager, err)
+}
+
+// Reload has the manager read all unit files again.
+func Reload(ctx context.Context, manager interface{ ReloadContext(context.Context) error }) error {
+	if err := manager.ReloadContext(ctx); err != nil {
+		return fmt.Errorf("cannot reload the user manager: %w", err)
+	}
+	return nil
+}
+
+// reloadAfter reloads a manager that was asked to change unit files, also where
+// it failed on the way. systemctl enable and disable do the same: the D-Bus
+// calls leave every unit with NeedDaemonReload in systemd 257 and 262, though
+// not in 252.
+func reloadAfter(ctx context.Context, manager UnitFileManager, failed error) error {
+	if err := Reload(ctx, manager); failed == nil {
+		return err
+	}
+	return failed
+}
