@@ -6,40 +6,44 @@ import (
 )
 
 const (
-	// A doubt that is followed by others lasts in all at most this many times
-	// as long as the first was to. A service that is away has one chance.
-	longestDoubt = 3
+	// A grace that is followed by others lasts at most this many times as long as
+	// the first was to. A service that is away gets only one.
+	mostGraces = 3
 
-	// systemd's start limit leaves a service failed after its sixth start in
-	// ten seconds (DefaultStartLimitBurst= and DefaultStartLimitIntervalSec= in
-	// systemd-user.conf(5)). A switch that flaps faster than stormChanges in
-	// stormWindow is therefore held until it has been still for stormStill, or
-	// has been held for stormLongest.
+	// systemd's start limit leaves a service failed at its sixth start in ten
+	// seconds (DefaultStartLimitBurst= and DefaultStartLimitIntervalSec= in
+	// systemd-user.conf(5)). A switch that changes more than stormChanges times in
+	// stormWindow is therefore held until it has been still for stormStill, or has
+	// been held for stormLongest.
 	stormChanges = 3
 	stormWindow  = 10 * time.Second
 	stormStill   = 2 * time.Second
 	stormLongest = 10 * time.Second
 )
 
-// Damper decides when the readings of one switch become its position. It has
-// no clock of its own: the caller tells the time. The zero value is a switch
-// that nothing has been said of yet.
+// Damper decides when the readings of one switch become its position. [NewDamper]
+// returns one for a switch of which nothing has been read yet.
 type Damper struct {
+	now func() time.Time
+
 	present string
 	known   bool
 
 	heard   bool        // whether there was a reading
 	latest  string      // position of the latest reading that did not have to wait
 	changes []time.Time // when that changed, within stormWindow
-	storm   time.Time   // since when the switch is held; zero when it is not
+	storm   time.Time   // since when the switch is held; zero if it is not
 
 	pending *Reading
-	since   time.Time // since when readings wait
+	since   time.Time // since when readings have waited
 	limit   time.Time // until when they may, whatever follows
 	due     time.Time
 }
 
-// Adopt starts from a position that the machine was found in.
+// NewDamper returns a damper that has the time from a clock.
+func NewDamper(now func() time.Time) Damper { return Damper{now: now} }
+
+// Adopt starts from the position in which the machine was found.
 func (d *Damper) Adopt(position string) {
 	d.present, d.known = position, true
 	d.latest, d.heard = position, true
@@ -58,9 +62,9 @@ func (d *Damper) Pending() *Reading {
 	return d.pending
 }
 
-// Offer brings a new reading.
-func (d *Damper) Offer(now time.Time, r Reading) {
-	wait := r.Grace
+// Offer brings a new reading. It counts once [Damper.Take] returns it.
+func (d *Damper) Offer(r Reading) {
+	now, wait := d.now(), r.Grace
 	if r.GraceOnlyFrom != "" && (!d.known || r.GraceOnlyFrom != d.present) {
 		wait = 0
 	}
@@ -71,7 +75,7 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 		d.pending = nil
 		return
 	}
-	if d.pending != nil && d.pending.same(r) {
+	if d.pending != nil && d.pending.isLike(r) {
 		return
 	}
 	if d.pending == nil {
@@ -79,7 +83,7 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 	}
 	longest := wait
 	if r.GraceOnlyFrom != "" {
-		longest = longestDoubt * wait
+		longest = mostGraces * wait
 	}
 	d.limit = later(d.limit, d.since.Add(longest))
 	d.due = earlier(now.Add(wait), d.limit)
@@ -89,18 +93,18 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 	d.pending = &r
 }
 
-// same tells whether two readings say the same for the same reason.
-func (r Reading) same(other Reading) bool {
+// isLike reports whether two readings say the same for the same reason.
+func (r Reading) isLike(other Reading) bool {
 	return r.Position == other.Position && r.Reason == other.Reason && r.Grace == other.Grace &&
 		r.GraceOnlyFrom == other.GraceOnlyFrom && r.Urgent == other.Urgent
 }
 
-// note keeps count of how often the readings change.
+// note counts how often the readings change.
 func (d *Damper) note(now time.Time, position string) {
 	d.changes = slices.DeleteFunc(d.changes, func(t time.Time) bool { return now.Sub(t) > stormWindow })
 	if d.heard && position != d.latest {
 		d.changes = append(d.changes, now)
-		// More than the count that matters need not be remembered.
+		// Changes beyond the number that matters need not be remembered.
 		if extra := len(d.changes) - (stormChanges + 1); extra > 0 {
 			d.changes = slices.Delete(d.changes, 0, extra)
 		}
@@ -114,26 +118,27 @@ func (d *Damper) note(now time.Time, position string) {
 	}
 }
 
-// Decide makes a reading due that only waits because it doubts the present
-// position: its caller has found that position left already.
-func (d *Damper) Decide(now time.Time) {
+// Decide makes a reading due that only waits because it puts the present position
+// in doubt. The caller knows that the switch has left this position already.
+func (d *Damper) Decide() {
 	if d.pending != nil && d.pending.GraceOnlyFrom != "" && d.pending.GraceOnlyFrom == d.present {
-		d.due = earlier(d.due, now)
+		d.due = earlier(d.due, d.now())
 	}
 }
 
-// Due returns when the pending reading is to be taken, if one is.
-func (d *Damper) Due() (time.Time, bool) {
+// Due returns when the pending reading is to be taken, and whether there is one.
+func (d *Damper) Due() (due time.Time, waiting bool) {
 	return d.due, d.pending != nil
 }
 
-// Take makes the pending reading the present position once it is due.
-func (d *Damper) Take(now time.Time) (Reading, bool) {
+// Take makes the pending reading the present position, if it is due. It returns
+// the reading and whether it has done so.
+func (d *Damper) Take() (taken Reading, moved bool) {
+	now := d.now()
 	if d.pending == nil || now.Before(d.due) {
 		return Reading{}, false
 	}
-	taken := *d.pending
-	d.pending = nil
+	taken, d.pending = *d.pending, nil
 	d.note(now, taken.Position)
 	d.present, d.known = taken.Position, true
 	if !d.storm.IsZero() {

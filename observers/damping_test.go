@@ -93,17 +93,18 @@ func TestDamper(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var d Damper
+			start := time.Now()
+			now := start
+			d := NewDamper(func() time.Time { return now })
 			if test.adopt != "" {
 				d.Adopt(test.adopt)
 			}
-			start := time.Now()
 			for _, step := range test.steps {
-				now := start.Add(step.at)
+				now = start.Add(step.at)
 				if step.reading != nil {
-					d.Offer(now, *step.reading)
+					d.Offer(*step.reading)
 				}
-				d.Take(now)
+				d.Take()
 				if got, _ := d.Present(); got != step.want {
 					t.Fatalf("at %v: position %q, want %q", step.at, got, step.want)
 				}
@@ -130,17 +131,18 @@ func stormSteps() []step {
 }
 
 func TestDamperTellsWhenItIsDue(t *testing.T) {
-	var d Damper
 	now := time.Now()
+	d := NewDamper(func() time.Time { return now })
 	if _, waiting := d.Due(); waiting {
 		t.Error("nothing was said, yet something is due")
 	}
-	d.Offer(now, Reading{Position: "offline", Grace: time.Second})
+	d.Offer(Reading{Position: "offline", Grace: time.Second})
 	due, waiting := d.Due()
 	if !waiting || !due.Equal(now.Add(time.Second)) {
 		t.Errorf("due at %v (%t), want one second after the reading", due.Sub(now), waiting)
 	}
-	d.Take(due)
+	now = due
+	d.Take()
 	if _, waiting := d.Due(); waiting {
 		t.Error("still due after it was taken")
 	}
@@ -149,25 +151,27 @@ func TestDamperTellsWhenItIsDue(t *testing.T) {
 // A NetworkManager that is away for seven seconds comes back with its first
 // check to do: that is no reason to be offline at once.
 func TestAShorterWaitAfterALongerOneIsWaited(t *testing.T) {
-	var d Damper
+	start := time.Now()
+	now := start
+	d := NewDamper(func() time.Time { return now })
 	d.Adopt("online")
-	now := time.Now()
-	d.Offer(now, Reading{Position: "offline", Reason: "away", Grace: 10 * time.Second})
-	d.Offer(now.Add(7*time.Second), Reading{Position: "offline", Reason: "checking", Grace: 5 * time.Second})
-	if due, _ := d.Due(); !due.Equal(now.Add(10 * time.Second)) {
-		t.Errorf("due after %v", due.Sub(now))
+	d.Offer(Reading{Position: "offline", Reason: "away", Grace: 10 * time.Second})
+	now = start.Add(7 * time.Second)
+	d.Offer(Reading{Position: "offline", Reason: "checking", Grace: 5 * time.Second})
+	if due, _ := d.Due(); !due.Equal(start.Add(10 * time.Second)) {
+		t.Errorf("due after %v", due.Sub(start))
 	}
-	d.Offer(now.Add(8*time.Second), Reading{Position: "offline", Reason: "no network"})
-	if due, _ := d.Due(); due.After(now.Add(8 * time.Second)) {
-		t.Errorf("certain, yet due after %v", due.Sub(now))
+	now = start.Add(8 * time.Second)
+	d.Offer(Reading{Position: "offline", Reason: "no network"})
+	if due, _ := d.Due(); due.After(now) {
+		t.Errorf("certain, yet due after %v", due.Sub(start))
 	}
 }
 
 func TestWhatIsAdoptedIsNoLongerInDoubt(t *testing.T) {
-	var d Damper
-	now := time.Now()
+	d := NewDamper(time.Now)
 	d.Adopt("locked")
-	d.Offer(now, Reading{Position: "unlocked", Grace: time.Hour, GraceOnlyFrom: "locked"})
+	d.Offer(Reading{Position: "unlocked", Grace: time.Hour, GraceOnlyFrom: "locked"})
 	d.Adopt("unlocked")
 	if d.Pending() != nil {
 		t.Error("what is so already waits to be")

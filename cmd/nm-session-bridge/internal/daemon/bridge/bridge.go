@@ -88,7 +88,7 @@ func New(switches observers.Switches, policy observers.Policy, targets Targets, 
 		snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{},
 	}
 	for _, s := range switches {
-		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy)})
+		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy), damper: observers.NewDamper(now)})
 		for _, source := range s.Sources {
 			b.demanded[source.ID] = source.Initially()
 		}
@@ -176,7 +176,7 @@ func (b *Bridge) read(s *switchState) observers.Reading {
 		s.origin = reading.Origin
 		b.log.Info("the "+s.Name+" is read "+s.origin.Source, "switch", s.Name, "because", s.origin.Because)
 	}
-	s.damper.Offer(b.now(), reading)
+	s.damper.Offer(reading)
 	return reading
 }
 

@@ -42,7 +42,7 @@ func (b *Bridge) HoldAll(held map[string]string) (change Change) {
 			b.log.Warn("cannot hold what was held before: " + err.Error())
 			continue
 		}
-		s.damper = observers.Damper{} // the active targets tell of the hand, not of the facts
+		s.damper = observers.NewDamper(b.now) // the active targets tell of the hand, not of the facts
 	}
 	return change
 }
@@ -62,8 +62,8 @@ func (b *Bridge) Release(name string) (Change, error) {
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if present, known := s.damper.Present(); known && present != s.position {
 		b.read(s) // the hand may have moved the targets since the last reading
-		s.damper.Decide(b.now())
-		s.damper.Take(b.now())
+		s.damper.Decide()
+		s.damper.Take()
 	}
 	if position, known := s.damper.Present(); known && position != s.position {
 		change.add(b.enter(s, position, s.reason))

@@ -41,7 +41,7 @@ func (b *Bridge) Settle() {
 // move takes the reading that is due, if one is.
 func (b *Bridge) move(s *switchState) Change {
 	from, _ := s.damper.Present()
-	reading, moved := s.damper.Take(b.now())
+	reading, moved := s.damper.Take()
 	if !moved {
 		return Change{}
 	}
