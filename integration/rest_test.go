@@ -2,10 +2,8 @@ package integration
 
 import (
 	"fmt"
-	"go/version"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -58,22 +56,16 @@ func (s *scene) wakeUps(process string) int {
 	return all
 }
 
-// largestProgram is what the stripped program may have, in bytes. Go 1.27 makes
-// a tenth more of the same program (4,886,688 bytes of 4,464,802).
-func largestProgram() int64 {
-	if version.Compare(runtime.Version(), "go1.27") >= 0 {
-		return 4_950_000
-	}
-	return 4_500_000
-}
+// largestProgram is what the stripped program may have, in bytes.
+const largestProgram = 6_000_000
 
 func TestTheProgramIsSmall(t *testing.T) {
 	info, err := os.Stat(program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Size() >= largestProgram() {
-		t.Errorf("the program has %d bytes, not less than %d", info.Size(), largestProgram())
+	if info.Size() >= largestProgram {
+		t.Errorf("the program has %d bytes, not less than %d", info.Size(), largestProgram)
 	}
 	t.Logf("%d bytes", info.Size())
 }

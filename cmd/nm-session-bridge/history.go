@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/history"
@@ -34,26 +34,38 @@ const (
 	journalTimeout = time.Minute
 )
 
-func historyCommand() command {
-	return command{
-		name:    "history",
-		summary: "show the switches' past positions, from the journal",
-		notes: `A bar for each switch, how long each position lasted in all, and the latest
-transitions. Not counted is the time in which the bridge did not run, the machine
-slept, or nothing was known of the switch. The fields of --json are in nm-session-bridge(1).`,
-		examples: []example{
-			{"history", "the last 24 hours"},
-			{"history --since=today --switch=internet", "how long the internet was there today"},
-			{"history --since=7d --json", "the last week, for programs"},
-		},
-		prepare: func(flags *flag.FlagSet) action {
-			options := historyOptions{since: "24h"}
-			options.declare(flags)
-			return func(ctx context.Context, out output, _ []string) error {
-				return tellHistory(ctx, options, out.stdout)
-			}
+func newHistory() *cobra.Command {
+	var options historyOptions
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "Show the switches' past positions, from the journal",
+		Long: `Show the switches' past positions, from the journal: a bar for each switch, how long
+each position lasted in all, and the latest transitions. Not counted is the time in
+which the bridge did not run, the machine slept, or nothing was known of the switch.
+The fields of --json are in nm-session-bridge(1).`,
+		Example: `  # the last 24 hours
+  nm-session-bridge history
+  # how long the internet was there today
+  nm-session-bridge history --since=today --switch=internet
+  # the last week, for programs
+  nm-session-bridge history --since=7d --json`,
+		Args: onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return tellHistory(cmd.Context(), options, cmd.OutOrStdout())
 		},
 	}
+	flags := cmd.Flags()
+	flags.StringVar(&options.since, "since", "24h", "begin at a `TIME` as journalctl has it, or so long ago, as 2h or 3d")
+	flags.Func("switch", "show only the switch of that `NAME`: "+strings.Join(observers.Table().Names(), ", "), options.choose)
+	flags.BoolVar(&options.json, "json", false, "print JSON")
+	flags.BoolVar(&options.verbose, "verbose", false, fmt.Sprintf("list all transitions instead of the last %d", latestTransitions))
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"since":  cobra.NoFileCompletions,
+		"switch": cobra.FixedCompletions(observers.Table().Names(), cobra.ShellCompDirectiveNoFileComp),
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails for flags that are not there, or twice
+	}
+	return cmd
 }
 
 // historyOptions are the flags of history.
@@ -64,23 +76,15 @@ type historyOptions struct {
 	verbose bool
 }
 
-func (o *historyOptions) declare(flags *flag.FlagSet) {
-	flags.StringVar(&o.since, "since", o.since, "where to begin: a `TIME` as journalctl has it, or how long ago, as 2h or 3d; 24h by default")
-	flags.Var(choice{
-		set: func(name string) error {
-			if !slices.Contains(observers.Table().Names(), name) {
-				return fmt.Errorf("accepted values are %s", joined(observers.Table().Names()))
-			}
-			o.only = name
-			return nil
-		},
-		words: func(string) []string { return observers.Table().Names() },
-	}, "switch", "the only switch to show: the `NAME` is one of "+joined(observers.Table().Names()))
-	flags.BoolVar(&o.json, "json", false, "print JSON")
-	flags.BoolVar(&o.verbose, "verbose", false, fmt.Sprintf("list all transitions instead of the last %d", latestTransitions))
+func (o *historyOptions) choose(name string) error {
+	if !slices.Contains(observers.Table().Names(), name) {
+		return fmt.Errorf("accepted values are %s", strings.Join(observers.Table().Names(), ", "))
+	}
+	o.only = name
+	return nil
 }
 
-func tellHistory(ctx context.Context, options historyOptions, stdout *printout) error {
+func tellHistory(ctx context.Context, options historyOptions, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()
 	source := history.Journal{UID: os.Getuid(), Unit: systemdctl.ServiceName, Identifier: journal.Identifier, Run: runProgram}
@@ -114,9 +118,9 @@ func tellHistory(ctx context.Context, options historyOptions, stdout *printout) 
 		_, err = fmt.Fprintln(stdout, nothing(events, since, now.Time))
 		return err
 	}
-	paint := status.StyleOf(stdout.file)
+	paint := status.StyleOf(stdout)
 	style := history.Style{
-		Width:       columns(stdout.file),
+		Width:       columns(stdout),
 		Colours:     []func(string) string{paint.Good, paint.Warn, paint.Bold},
 		Faint:       paint.Dim,
 		Transitions: latestTransitions,
@@ -192,12 +196,14 @@ func runProgram(ctx context.Context, program string, args ...string) (stdout, st
 }
 
 // columns is how wide the output may be.
-func columns(file *os.File) int {
+func columns(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	if size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
-		return int(size.Col)
+	if file, isFile := w.(interface{ Fd() uintptr }); isFile {
+		if size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
+			return int(size.Col)
+		}
 	}
 	return pipeWidth
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +14,7 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
+	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/overrides"
@@ -25,34 +26,47 @@ import (
 // service is ready within moments; a target stops when its units have.
 const jobTimeout = 2 * time.Minute
 
-func installCommand() command {
-	return command{
-		name:     "install",
-		summary:  "install program, service and targets for this user",
-		examples: []example{{"install --now", "install, or upgrade, and start the service"}},
-		prepare: func(flags *flag.FlagSet) action {
-			var options installOptions
-			flags.BoolVar(&options.now, "now", false, "start the service, or restart it if it runs an older version")
-			flags.BoolVar(&options.force, "force", false, "replace files that were changed since they were installed; the changed file is kept with a ~ behind its name")
-			return func(ctx context.Context, out output, _ []string) error {
-				return install(ctx, options, out.stdout)
+func newInstall() *cobra.Command {
+	var options installOptions
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Install program, service and targets for this user",
+		Example: `  # install, or upgrade, and start the service
+  nm-session-bridge install --now`,
+		Args: onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			completions, err := completionsOf(cmd.Root())
+			if err != nil {
+				return err
 			}
+			return install(cmd.Context(), options, completions, cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().BoolVar(&options.now, "now", false, "start the service, or restart it if it runs an older version")
+	cmd.Flags().BoolVar(&options.force, "force", false, "replace files that were changed since they were installed; the changed file is kept with a ~ behind its name")
+	return cmd
 }
 
-func uninstallCommand() command {
-	return command{
-		name:    "uninstall",
-		summary: "take away what install wrote",
-		prepare: func(flags *flag.FlagSet) action {
-			var options uninstallOptions
-			flags.BoolVar(&options.force, "force", false, "remove installed files even where they were changed")
-			return func(ctx context.Context, out output, _ []string) error {
-				return uninstall(ctx, options, out.stdout)
-			}
+// completionsOf writes the completions of the shells that look for them in a
+// user's home; zsh does not.
+func completionsOf(root *cobra.Command) (completions, error) {
+	var bash, fish bytes.Buffer
+	err := errors.Join(root.GenBashCompletionV2(&bash, true), root.GenFishCompletion(&fish, true))
+	return completions{bash.Bytes(), fish.Bytes()}, err
+}
+
+func newUninstall() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "uninstall",
+		Short: "Take away what install wrote",
+		Args:  onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return uninstall(cmd.Context(), force, cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "remove installed files even where they were changed")
+	return cmd
 }
 
 // installOptions are the flags of install.
@@ -60,14 +74,9 @@ type installOptions struct {
 	now, force bool
 }
 
-// uninstallOptions are the flags of uninstall.
-type uninstallOptions struct {
-	force bool
-}
-
 // install puts program and units in place and enables the service. The program
 // of a package has its files in place already.
-func install(ctx context.Context, options installOptions, stdout io.Writer) error {
+func install(ctx context.Context, options installOptions, shells completions, stdout io.Writer) error {
 	p, err := userPlaces()
 	if err != nil {
 		return err
@@ -80,7 +89,7 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 	if err := p.readBy(manager); err != nil {
 		return err
 	}
-	written, err := write(p, options.force, stdout)
+	written, err := write(p, shells, options.force, stdout)
 	if err != nil {
 		return err
 	}
@@ -106,7 +115,7 @@ func install(ctx context.Context, options installOptions, stdout io.Writer) erro
 
 // write puts the files in place, unless a package has, and tells whether there
 // was anything to do.
-func write(p places, force bool, stdout io.Writer) (bool, error) {
+func write(p places, shells completions, force bool, stdout io.Writer) (bool, error) {
 	installation, err := systemdctl.OpenInstallation(p.record())
 	if err != nil {
 		return false, err
@@ -117,7 +126,7 @@ func write(p places, force bool, stdout io.Writer) (bool, error) {
 		}
 		return false, nil
 	}
-	files, err := p.files()
+	files, err := p.files(shells)
 	if err != nil {
 		return false, err
 	}
@@ -193,7 +202,7 @@ func tellPositions(ctx context.Context, manager *systemd.Conn, stdout io.Writer)
 }
 
 // uninstall takes away what install wrote.
-func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) error {
+func uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	p, err := userPlaces()
 	if err != nil {
 		return err
@@ -220,7 +229,7 @@ func uninstall(ctx context.Context, options uninstallOptions, stdout io.Writer) 
 		fmt.Fprintln(stdout, "the files are a package's: remove that with your package manager")
 		return nil
 	}
-	removed, left, err := installation.Remove(options.force)
+	removed, left, err := installation.Remove(force)
 	for _, path := range removed {
 		fmt.Fprintf(stdout, "removed %s\n", path)
 	}

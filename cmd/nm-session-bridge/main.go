@@ -3,17 +3,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // Exit statuses.
@@ -21,6 +19,9 @@ const (
 	success    = 0
 	failure    = 1
 	wrongUsage = 2
+	// notRunning is that of a command that works, but reports a bridge that does
+	// not, as systemctl status has it.
+	notRunning = 3
 )
 
 func main() {
@@ -30,82 +31,100 @@ func main() {
 	os.Exit(status)
 }
 
-// usageError is an error in how the program was called. Its words end with the
-// help to read.
-type usageError struct{ error }
+// newRoot returns the program with all its commands. Without one it runs.
+func newRoot() *cobra.Command {
+	run, version := newRun(), newVersion()
+	root := &cobra.Command{
+		Use:           "nm-session-bridge",
+		Long:          introduction,
+		Example:       exampleUnit,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	asksVersion := root.Flags().Bool("version", false, "print the version")
+	root.Flags().AddFlagSet(run.Flags())
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if *asksVersion {
+			return version.RunE(cmd, args)
+		}
+		return run.RunE(cmd, args)
+	}
+	root.AddCommand(
+		run,
+		newStatus(),
+		newMonitor(),
+		newHistory(),
+		newSet(),
+		newDoctor(),
+		newRecipe(),
+		newInstall(),
+		newUninstall(),
+		newCompletion(),
+		version,
+	)
+	root.SetFlagErrorFunc(explainFlag)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	checkHelp(root)
+	return root
+}
 
-// loggedError is an error that the log tells of already.
-type loggedError struct{ error }
+const introduction = `Keeps systemd user targets equal to what NetworkManager and logind say:
+  internet-online.target, internet-offline.target, internet-portal.target
+  lid-open.target, lid-closed.target
+  sleep.target, before the machine sleeps
+  lock.target, unlock.target, power-ac.target, power-battery.target
+  network-metered.target, network-unmetered.target
+  vpn-up.target, vpn-down.target, connection@NAME.target
 
-// statusError ends the program with a status that tells more than its words,
-// which have been printed.
-type statusError int
+Without a command it runs. Exit status: 0 success, 1 failure, 2 wrong usage,
+3 from status where nm-session-bridge does not run.`
 
-func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+const exampleUnit = `  # a service that runs while the internet is there
+  [Unit]
+  After=internet-online.target
+  PartOf=internet-online.target
+  Requisite=internet-online.target
+  [Service]
+  ExecStart=/usr/bin/offlineimap
+  [Install]
+  WantedBy=internet-online.target`
+
+// exitStatus ends the program with a status alone: what there is to say has
+// been said.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // execute runs the command that the arguments name and returns the exit status.
 func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
-	printed := &printout{file: stdout}
-	err := dispatch(ctx, args, output{printed, stderr})
+	printed := &printout{File: stdout}
+	root := newRoot()
+	root.SetOut(printed)
+	root.SetErr(stderr)
+	root.SetArgs(args)
+	accepted := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { accepted = true }
+	cmd, err := root.ExecuteContextC(ctx)
+	var status exitStatus
 	var wrong usageError
-	var told loggedError
-	var status statusError
-	if err == nil || errors.As(err, &status) {
-		err = cmp.Or(printed.err, err)
-	}
 	switch {
+	case printed.err != nil:
+		err = printed.err
 	case err == nil:
 		return success
 	case errors.As(err, &status):
 		return int(status)
-	case errors.As(err, &told):
+	case errors.As(err, &wrong), accepted:
+	case cmd == root:
+		wrong = usageError{unknownCommand(root, err)}
+	default:
+		wrong = usageError{err}
+	}
+	if wrong.error == nil {
+		fmt.Fprintf(stderr, "nm-session-bridge: %v\n", err)
 		return failure
 	}
-	fmt.Fprintf(stderr, "nm-session-bridge: %v\n", err)
-	if errors.As(err, &wrong) {
-		return wrongUsage
-	}
-	return failure
-}
-
-func dispatch(ctx context.Context, args []string, out output) error {
-	if isHelp(args) {
-		return help(out.stdout, args[1:])
-	}
-	c, rest, err := choose(args)
-	if err != nil {
-		return err
-	}
-	err = c.call(ctx, out, rest)
-	if errors.Is(err, flag.ErrHelp) {
-		c.help(out.stdout)
-		return nil
-	}
-	var wrong usageError
-	if errors.As(err, &wrong) {
-		return usageError{fmt.Errorf("%w; see nm-session-bridge help %s", wrong.error, c.name)}
-	}
-	return err
-}
-
-// isHelp tells whether the arguments ask for help on no command in particular.
-func isHelp(args []string) bool {
-	return len(args) > 0 && slices.Contains([]string{"help", "--help", "-help", "-h"}, args[0])
-}
-
-func help(w io.Writer, args []string) error {
-	switch {
-	case len(args) > 1:
-		return usageError{fmt.Errorf("unexpected argument %q: help takes one command; see nm-session-bridge help", args[1])}
-	case len(args) == 0 || isHelp(args):
-		overview(w)
-		return nil
-	case strings.HasPrefix(args[0], "-"):
-		return usageError{fmt.Errorf("unknown flag %s: help has no flags; see nm-session-bridge help", args[0])}
-	}
-	c, _, err := choose(args)
-	if err == nil {
-		c.help(w)
-	}
-	return err
+	help := strings.Replace(cmd.CommandPath(), root.Name(), root.Name()+" help", 1)
+	fmt.Fprintf(stderr, "nm-session-bridge: %v; see %s\n", wrong, help)
+	return wrongUsage
 }

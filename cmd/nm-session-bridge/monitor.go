@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
@@ -15,33 +16,30 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-func monitorCommand() command {
-	return command{
-		name:    "monitor",
-		summary: "follow the switches as they change, until interrupted",
-		notes:   "It begins with the present positions, and goes on over restarts of nm-session-bridge.",
-		examples: []example{
-			{"monitor", "watch while you pull the cable"},
-			{"monitor --json | jq --unbuffered .to", "one object a line, for programs"},
-		},
-		prepare: func(flags *flag.FlagSet) action {
-			asJSON := flags.Bool("json", false, "print one JSON object a line, with the fields time, switch, from, to, reason and held; an object with the field running tells of a bridge that comes or goes")
-			return func(ctx context.Context, out output, _ []string) error {
-				tell := tellInWords(out.stdout)
-				if *asJSON {
-					tell = tellInJSON(out.stdout)
-				}
-				ctx, cancel := context.WithCancel(ctx)
-				defer cancel()
-				return monitor(ctx, func(c change) {
-					tell(c)
-					if out.stdout.err != nil {
-						cancel()
-					}
-				})
+func newMonitor() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "monitor",
+		Short: "Follow the switches as they change, until interrupted",
+		Long: `Follow the switches as they change, until interrupted. It begins with the present
+positions, and goes on over restarts of nm-session-bridge. With --json each line is an
+object with the fields time, switch, from, to, reason and held; an object with the
+field running reports a bridge that comes or goes.`,
+		Example: `  # watch while you pull the cable
+  nm-session-bridge monitor
+  # one object a line, for programs
+  nm-session-bridge monitor --json | jq --unbuffered .to`,
+		Args: onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			tell := tellInWords(cmd.OutOrStdout())
+			if asJSON {
+				tell = tellInJSON(cmd.OutOrStdout())
 			}
+			return monitor(cmd.Context(), tell)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	return cmd
 }
 
 // change is one line of monitor.
@@ -57,13 +55,20 @@ type change struct {
 	Running *bool `json:"running,omitempty"`
 }
 
-func monitor(ctx context.Context, tell func(change)) error {
+// monitor reports changes until the context ends, or the reader has gone.
+func monitor(ctx context.Context, tell func(change) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	session, err := dialSession(ctx)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	m := follower{tell: tell, positions: map[string]string{}}
+	m := follower{positions: map[string]string{}, tell: func(c change) {
+		if tell(c) != nil {
+			cancel()
+		}
+	}}
 	return client.New(session).Follow(ctx, m.news)
 }
 
@@ -93,23 +98,23 @@ func (m *follower) news(state client.State, err error) {
 	}
 }
 
-func tellInJSON(w io.Writer) func(change) {
+func tellInJSON(w io.Writer) func(change) error {
 	encoder := json.NewEncoder(w)
-	return func(c change) { _ = encoder.Encode(c) }
+	return func(c change) error { return encoder.Encode(c) }
 }
 
-func tellInWords(out *printout) func(change) {
-	style := status.StyleOf(out.file)
+func tellInWords(w io.Writer) func(change) error {
+	style := status.StyleOf(w)
 	width := len(slices.MaxFunc(observers.Table().Names(), func(a, b string) int { return len(a) - len(b) }))
-	return func(c change) {
+	return func(c change) error {
 		clock := style.Dim(c.Time.Format("15:04:05.000"))
 		if c.Running != nil {
 			words := "nm-session-bridge runs"
 			if !*c.Running {
 				words = style.Warn("nm-session-bridge does not run")
 			}
-			fmt.Fprintf(out, "%s  %s\n", clock, words)
-			return
+			_, err := fmt.Fprintf(w, "%s  %s\n", clock, words)
+			return err
 		}
 		reason := ""
 		if c.Reason != "" {
@@ -119,6 +124,7 @@ func tellInWords(out *printout) func(change) {
 		if c.From != "" {
 			from = brief.Words(c.From) + " → "
 		}
-		fmt.Fprintf(out, "%s  %-*s  %s%s%s\n", clock, width, c.Switch, from, style.Bold(brief.Words(c.To)), reason)
+		_, err := fmt.Fprintf(w, "%s  %-*s  %s%s%s\n", clock, width, c.Switch, from, style.Bold(brief.Words(c.To)), reason)
+		return err
 	}
 }

@@ -134,9 +134,12 @@ func (p places) removeEmpty(paths []string) {
 	}
 }
 
+// completions are the scripts that complete command lines in shells.
+type completions struct{ bash, fish []byte }
+
 // files are what install writes: this program, its manual, the units, and the
-// completions of the shells that look for them in a user's home; zsh does not.
-func (p places) files() ([]systemdctl.File, error) {
+// completions.
+func (p places) files(shells completions) ([]systemdctl.File, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -160,17 +163,9 @@ func (p places) files() ([]systemdctl.File, error) {
 		}
 		files = append(files, systemdctl.File{Path: p.man(page.Name()), Mode: 0o644, Content: content})
 	}
-	bash, err := completionScript("bash")
-	if err != nil {
-		return nil, err
-	}
-	fish, err := completionScript("fish")
-	if err != nil {
-		return nil, err
-	}
 	return append(files,
-		systemdctl.File{Path: filepath.Join(p.data, "bash-completion/completions/nm-session-bridge"), Mode: 0o644, Content: bash},
-		systemdctl.File{Path: filepath.Join(p.data, "fish/vendor_completions.d/nm-session-bridge.fish"), Mode: 0o644, Content: fish},
+		systemdctl.File{Path: filepath.Join(p.data, "bash-completion/completions/nm-session-bridge"), Mode: 0o644, Content: shells.bash},
+		systemdctl.File{Path: filepath.Join(p.data, "fish/vendor_completions.d/nm-session-bridge.fish"), Mode: 0o644, Content: shells.fish},
 		systemdctl.File{Path: p.program(), Mode: 0o755, Content: program},
 	), nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
@@ -22,79 +22,110 @@ import (
 // directory (systemd.service(5), "Command lines"), the user's own PATH or not.
 const unitPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-func recipeCommand() command {
-	return command{
-		name:     "recipe",
-		operands: "list|show NAME|add NAME",
-		summary:  "list, show and add example units to start from",
-		notes: `"add" writes the units into ~/.config/systemd/user, where they are yours to change, and
-never over a file that differs. It does not enable them, so that you can read them and
-put in your own program or account first; it says the command that does.`,
-		examples: []example{
-			{"recipe list", "name the recipes"},
-			{"recipe show mail", "print the units of one"},
-			{"recipe add mail", "write them, and say which program is missing and what to type next"},
-		},
-		words: recipeWords,
-		prepare: func(*flag.FlagSet) action {
-			return func(ctx context.Context, out output, operands []string) error {
-				return recipe(ctx, out.stdout, operands)
+func newRecipe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "recipe",
+		Short: "List, show and add example units to start from",
+		Example: `  # name the recipes
+  nm-session-bridge recipe list
+  # print the units of one
+  nm-session-bridge recipe show mail
+  # write them, and say which program is missing and what to type next
+  nm-session-bridge recipe add mail`,
+		Args: func(_ *cobra.Command, args []string) error {
+			const words = "list, show NAME or add NAME"
+			if len(args) == 0 {
+				return errors.New("recipe needs a word more: " + words)
 			}
+			return fmt.Errorf("unknown argument %q: recipe takes %s", args[0], words)
+		},
+		RunE: func(*cobra.Command, []string) error { return nil }, // Args always refuses
+	}
+	cmd.AddCommand(newRecipeList(), newRecipeShow(), newRecipeAdd())
+	return cmd
+}
+
+func newRecipeList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Name the recipes",
+		Args:  onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			listRecipes(cmd.OutOrStdout())
+			return nil
 		},
 	}
 }
 
-func recipeWords(before []string) []string {
-	switch {
-	case len(before) == 0:
-		return []string{"list", "show", "add"}
-	case len(before) > 1 || before[0] == "list":
-		return nil
+func newRecipeShow() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show NAME",
+		Short:             "Print the units of a recipe",
+		ValidArgsFunction: completeRecipe,
+		Args:              oneRecipe,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, files, err := recipeFiles(args[0])
+			if err == nil {
+				showRecipe(cmd.OutOrStdout(), files)
+			}
+			return err
+		},
 	}
-	var names []string
-	for _, r := range systemdctl.Recipes() {
-		names = append(names, r.Name)
-	}
-	return names
 }
 
-func recipe(ctx context.Context, stdout io.Writer, operands []string) error {
-	const words = "list, show NAME or add NAME"
-	if len(operands) == 0 {
-		return usageError{errors.New("recipe needs a word more: " + words)}
+func newRecipeAdd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "add NAME",
+		Short: "Write the units of a recipe, and say what to type next",
+		Long: `Write the units of a recipe into ~/.config/systemd/user, where they are yours to change,
+and never over a file that differs. It does not enable them, so that you can read them
+and put in your own program or account first; it says the command that does.`,
+		ValidArgsFunction: completeRecipe,
+		Args:              oneRecipe,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			recipe, files, err := recipeFiles(args[0])
+			if err != nil {
+				return err
+			}
+			return addRecipe(cmd.Context(), cmd.OutOrStdout(), recipe, files)
+		},
 	}
-	verb, names := operands[0], operands[1:]
-	takesName := verb == "show" || verb == "add"
+}
+
+func completeRecipe(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []cobra.Completion
+	for _, r := range systemdctl.Recipes() {
+		names = append(names, cobra.CompletionWithDesc(r.Name, r.Summary))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// oneRecipe takes the name of a recipe.
+func oneRecipe(cmd *cobra.Command, args []string) error {
 	switch {
-	case !takesName && verb != "list":
-		return usageError{fmt.Errorf("unknown argument %q: recipe takes %s", verb, words)}
-	case takesName && len(names) == 0:
-		return usageError{fmt.Errorf("recipe %s needs a name: recipes are %s", verb, strings.Join(recipeNames(), ", "))}
-	case takesName && len(names) > 1:
-		return usageError{fmt.Errorf("unexpected argument %q: recipe %s takes one name", names[1], verb)}
-	case verb == "list" && len(names) > 0:
-		return usageError{fmt.Errorf("unexpected argument %q: recipe list takes none", names[0])}
-	case verb == "list":
-		listRecipes(stdout)
-		return nil
+	case len(args) == 0:
+		return fmt.Errorf("recipe %s needs a name: recipes are %s", cmd.Name(), strings.Join(recipeNames(), ", "))
+	case len(args) > 1:
+		return fmt.Errorf("unexpected argument %q: recipe %s takes one name", args[1], cmd.Name())
 	}
-	chosen, err := findRecipe(names[0])
+	_, err := findRecipe(args[0])
+	return err
+}
+
+func recipeFiles(name string) (systemdctl.Recipe, []systemdctl.File, error) {
+	recipe, err := findRecipe(name)
 	if err != nil {
-		return err
+		return recipe, nil, err
 	}
 	p, err := userPlaces()
 	if err != nil {
-		return err
+		return recipe, nil, err
 	}
-	files, err := chosen.Files(p.ownUnits())
-	if err != nil {
-		return err
-	}
-	if verb == "show" {
-		showRecipe(stdout, files)
-		return nil
-	}
-	return addRecipe(ctx, stdout, chosen, files)
+	files, err := recipe.Files(p.ownUnits())
+	return recipe, files, err
 }
 
 func recipeNames() []string {
@@ -113,9 +144,9 @@ func findRecipe(name string) (systemdctl.Recipe, error) {
 	}
 	all := strings.Join(recipeNames(), ", ")
 	if meant, found := near.Name(name, recipeNames()); found {
-		return systemdctl.Recipe{}, usageError{fmt.Errorf("no recipe is called %q, did you mean %s? Recipes are %s", name, meant, all)}
+		return systemdctl.Recipe{}, fmt.Errorf("no recipe is called %q, did you mean %s? Recipes are %s", name, meant, all)
 	}
-	return systemdctl.Recipe{}, usageError{fmt.Errorf("no recipe is called %q: recipes are %s", name, all)}
+	return systemdctl.Recipe{}, fmt.Errorf("no recipe is called %q: recipes are %s", name, all)
 }
 
 func listRecipes(stdout io.Writer) {

@@ -4,12 +4,16 @@ import (
 	"context"
 	_ "embed" // the description of our bus interface
 	"errors"
-	"flag"
+	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon"
-
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
@@ -17,25 +21,93 @@ import (
 //go:embed dist/org.nmsessionbridge.Bridge1.xml
 var introspection string
 
-func runCommand() command {
-	return command{
-		name:    "run",
-		summary: "observe and keep the targets true",
-		notes:   "This is what the user service does. SIGHUP has everything read anew.",
-		examples: []example{
-			{"run --switches=internet,lid", "keep the targets of two switches only"},
-			{"run --limited-grace=30s", "take half a minute of limited connectivity for nothing"},
+// runOptions are the flags of run.
+type runOptions struct {
+	policy   observers.Policy
+	switches []string // names; empty for all
+}
+
+func newRun() *cobra.Command {
+	options := runOptions{policy: observers.Policy{
+		OnlineWhen:   observers.Full,
+		LimitedGrace: 5 * time.Second,
+		GoneGrace:    10 * time.Second,
+	}}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Observe and keep the targets true",
+		Long: `Observe the machine and keep the targets true. This is what the user service does.
+SIGHUP has everything read anew.`,
+		Example: `  # keep the targets of two switches only
+  nm-session-bridge run --switches=internet,lid
+  # take half a minute of limited connectivity for nothing
+  nm-session-bridge run --limited-grace=30s`,
+		Args: onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// From a signal to a job each goroutine waits for the one before. More
+			// threads would only be woken, and look for work in vain.
+			runtime.GOMAXPROCS(1)
+			return run(cmd.Context(), options, os.Stderr)
 		},
-		prepare: func(flags *flag.FlagSet) action {
-			var options runOptions
-			options.declare(flags)
-			return func(ctx context.Context, out output, _ []string) error {
-				// From a signal to a job each goroutine waits for the one before. More
-				// threads would only be woken, and look for work in vain.
-				runtime.GOMAXPROCS(1)
-				return run(ctx, options, out.stderr)
-			}
-		},
+	}
+	flags := cmd.Flags()
+	flags.Func("switches", "keep only the switches of the `LIST`, separated by commas; there are "+strings.Join(observers.Table().Names(), ","), options.chooseSwitches)
+	flags.Func("online-when", "what connectivity counts as online: `full|limited` (default full); limited is for networks that block the check", options.setBar)
+	flags.Func("limited-grace", "go offline once connectivity has been limited for a `DURATION` (default 5s)", grace(&options.policy.LimitedGrace))
+	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", grace(&options.policy.GoneGrace))
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"switches":      completeSwitches,
+		"online-when":   cobra.FixedCompletions(bars(), cobra.ShellCompDirectiveNoFileComp),
+		"limited-grace": cobra.NoFileCompletions,
+		"gone-grace":    cobra.NoFileCompletions,
+	} {
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails for flags that are not there, or twice
+	}
+	return cmd
+}
+
+func bars() []string { return []string{string(observers.Full), string(observers.Limited)} }
+
+func (o *runOptions) setBar(given string) error {
+	if !slices.Contains(bars(), given) {
+		return fmt.Errorf("accepted values are %s", strings.Join(bars(), ", "))
+	}
+	o.policy.OnlineWhen = observers.Bar(given)
+	return nil
+}
+
+func (o *runOptions) chooseSwitches(list string) error {
+	names := strings.Split(list, ",")
+	for _, name := range names {
+		if !slices.Contains(observers.Table().Names(), name) {
+			return fmt.Errorf("no switch is called %q; accepted are %s, separated by commas", name, strings.Join(observers.Table().Names(), ", "))
+		}
+	}
+	o.switches = names
+	return nil
+}
+
+// completeSwitches completes the last name of a list with each that is not in it.
+func completeSwitches(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	done := typed[:strings.LastIndex(typed, ",")+1]
+	var lists []string
+	for _, name := range observers.Table().Names() {
+		if !slices.Contains(strings.Split(done, ","), name) {
+			lists = append(lists, done+name)
+		}
+	}
+	return lists, cobra.ShellCompDirectiveNoFileComp
+}
+
+// grace reads a duration that is not negative.
+func grace(target *time.Duration) func(string) error {
+	return func(given string) error {
+		d, err := time.ParseDuration(given)
+		if err != nil || d < 0 {
+			return errors.New("accepted values are durations such as 500ms, 5s or 1m")
+		}
+		*target = d
+		return nil
 	}
 }
 
@@ -46,9 +118,9 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 		Policy:        options.policy,
 		Introspection: introspection,
 	}, journal.New(stderr))
-	var told daemon.LoggedError
-	if errors.As(err, &told) {
-		return loggedError{err}
+	var logged daemon.LoggedError
+	if errors.As(err, &logged) {
+		return exitStatus(failure)
 	}
 	return err
 }

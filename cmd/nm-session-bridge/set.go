@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
@@ -17,36 +19,39 @@ import (
 // automatic is what a switch is set to that is to follow the facts again.
 const automatic = "auto"
 
-func setCommand() command {
-	return command{
-		name:     "set",
-		operands: "SWITCH POSITION|auto",
-		summary:  "hold a switch in a position by hand, or let it follow the facts again",
-		notes: `What is held stays so over restarts of nm-session-bridge, until "auto" or the end
-of the login. "status" shows it. The position of connection is the profiles that are
-to count as active, as systemd-escape writes them, with blanks between, or none.`,
-		examples: []example{
-			{"set internet offline", "pretend to be offline, on an expensive hotspot for instance"},
-			{"set lid closed", "try the units of the lid without touching it"},
-			{`set connection 'Home\x20Wifi'`, "pretend to be at home, and nowhere else"},
-			{"set internet auto", "follow the facts again"},
+func newSet() *cobra.Command {
+	return &cobra.Command{
+		Use:   "set SWITCH POSITION|auto",
+		Short: "Hold a switch in a position by hand, or let it follow the facts again",
+		Long: `Hold a switch in a position by hand, or let it follow the facts again. What is held
+stays so over restarts of nm-session-bridge, until "auto" or the end of the login;
+"status" shows it. The position of connection is the profiles that are to count as
+active, as systemd-escape writes them, with blanks between, or none.`,
+		Example: `  # pretend to be offline, on an expensive hotspot for instance
+  nm-session-bridge set internet offline
+  # try the units of the lid without touching it
+  nm-session-bridge set lid closed
+  # pretend to be at home, and nowhere else
+  nm-session-bridge set connection 'Home\x20Wifi'
+  # follow the facts again
+  nm-session-bridge set internet auto`,
+		ValidArgsFunction: completeSet,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 2 && args[0] == "connection" {
+				return errors.New(`set connection takes one word: quotes around several profiles, as in "set connection 'home work'", and \x20 for a blank in a name, as systemd-escape writes it`)
+			}
+			if len(args) != 2 {
+				return fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", strings.Join(observers.Table().Names(), ", "))
+			}
+			return acceptable(args[0], args[1])
 		},
-		words:   setWords,
-		prepare: func(*flag.FlagSet) action { return setSwitch },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return setSwitch(cmd.Context(), args[0], args[1], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
 }
 
-func setSwitch(ctx context.Context, out output, operands []string) error {
-	if len(operands) > 2 && operands[0] == "connection" {
-		return usageError{errors.New(`set connection takes one word: quotes around several profiles, as in "set connection 'home work'", and \x20 for a blank in a name, as systemd-escape writes it`)}
-	}
-	if len(operands) != 2 {
-		return usageError{fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", joined(observers.Table().Names()))}
-	}
-	name, position := operands[0], operands[1]
-	if err := acceptable(name, position); err != nil {
-		return usageError{err}
-	}
+func setSwitch(ctx context.Context, name, position string, stdout, stderr io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	session, err := dialSession(ctx)
@@ -68,9 +73,9 @@ func setSwitch(ctx context.Context, out output, operands []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out.stdout, words)
+	fmt.Fprintln(stdout, words)
 	if doubt := doubtful(name, position); doubt != "" {
-		fmt.Fprintln(out.stderr, "nm-session-bridge: note: "+doubt)
+		fmt.Fprintln(stderr, "nm-session-bridge: note: "+doubt)
 	}
 	return nil
 }
@@ -88,10 +93,10 @@ func acceptable(name, position string) error {
 		}
 		return fmt.Errorf("%s is a target; its switch is set with \"set %s\"", name, words)
 	}
-	if meant, found := near.Name(name, table.Names()); found {
-		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, joined(table.Names()))
+	if meant, found := near.Name(name, observers.Table().Names()); found {
+		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, strings.Join(observers.Table().Names(), ", "))
 	}
-	return fmt.Errorf("no switch is called %q; there are %s", name, joined(table.Names()))
+	return fmt.Errorf("no switch is called %q; there are %s", name, strings.Join(observers.Table().Names(), ", "))
 }
 
 func acceptableFor(s observers.Switch, position string) error {
@@ -154,15 +159,16 @@ func doubtful(name, position string) string {
 	return strings.Join(doubts, "; ")
 }
 
-// setWords are the switches, and behind one its positions.
-func setWords(before []string) []string {
-	switch len(before) {
+// completeSet names the switches, and behind one its positions.
+func completeSet(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var words []string
+	switch len(args) {
 	case 0:
-		return observers.Table().Names()
+		words = observers.Table().Names()
 	case 1:
-		return positionWords(before[0])
+		words = positionWords(args[0])
 	}
-	return nil
+	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 func positionWords(name string) []string {

@@ -4,13 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
@@ -19,50 +20,46 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-const (
-	// notRunning is the exit status of a command that works, but tells of a
-	// bridge that does not, as systemctl status has it.
-	notRunning = 3
+// askTimeout bounds what a command asks of a service. A person waits.
+const askTimeout = 5 * time.Second
 
-	// askTimeout bounds what a command asks of a service. A person waits.
-	askTimeout = 5 * time.Second
-)
-
-func statusCommand() command {
-	return command{
-		name:    "status",
-		summary: "show every switch, its targets, and what is bound to them",
-		notes: `It also works while nm-session-bridge does not run; it says so and exits with 3.
-The fields of --json are in nm-session-bridge(1).`,
-		examples: []example{
-			{"status", "how things stand, and why"},
-			{"status --json | jq -r '.switches[] | select(.name == \"internet\").position'", "one position, for a script"},
-		},
-		prepare: func(flags *flag.FlagSet) action {
-			asJSON := flags.Bool("json", false, "print JSON")
-			return func(ctx context.Context, out output, _ []string) error {
-				return showStatus(ctx, out, *asJSON)
-			}
+func newStatus() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show every switch, its targets, and what is bound to them",
+		Long: `Show every switch, its targets, and what is bound to them. It also works while
+nm-session-bridge does not run; it says so and exits with 3. The fields of --json
+are in nm-session-bridge(1).`,
+		Example: `  # how things stand, and why
+  nm-session-bridge status
+  # one position, for a script
+  nm-session-bridge status --json | jq -r '.switches[] | select(.name == "internet").position'`,
+		Args: onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return showStatus(cmd.Context(), cmd.OutOrStdout(), asJSON)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
-func showStatus(ctx context.Context, out output, asJSON bool) error {
+func showStatus(ctx context.Context, stdout io.Writer, asJSON bool) error {
 	report, err := look(ctx)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		encoder := json.NewEncoder(out.stdout)
+		encoder := json.NewEncoder(stdout)
 		encoder.SetIndent("", "  ")
 		if err := encoder.Encode(report); err != nil {
 			return err
 		}
 	} else {
-		report.Print(out.stdout, time.Now(), callName(), status.StyleOf(out.stdout.file))
+		report.Print(stdout, time.Now(), callName(), status.StyleOf(stdout))
 	}
 	if !report.Running {
-		return statusError(notRunning)
+		return exitStatus(notRunning)
 	}
 	return nil
 }

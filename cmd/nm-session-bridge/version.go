@@ -2,27 +2,26 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"flag"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 // release is the version that dist/build took from the tag or commit; empty in
 // a program that was built without it.
 var release string
 
-func versionCommand() command {
-	return command{
-		name:    "version",
-		summary: "print the version",
-		prepare: func(*flag.FlagSet) action {
-			return func(_ context.Context, out output, _ []string) error {
-				fmt.Fprintf(out.stdout, "nm-session-bridge %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-				return nil
-			}
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "nm-session-bridge %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -9,9 +10,13 @@ import (
 // Style colours words.
 type Style struct{ coloured bool }
 
-// StyleOf returns the style for a file: coloured on a terminal, unless
+// StyleOf returns the style for what is written to: coloured on a terminal, unless
 // $NO_COLOR (https://no-color.org) is set or $TERM is dumb.
-func StyleOf(file *os.File) Style {
+func StyleOf(w io.Writer) Style {
+	file, isFile := w.(interface{ Fd() uintptr })
+	if !isFile {
+		return Style{}
+	}
 	_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
 	return Style{err == nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }

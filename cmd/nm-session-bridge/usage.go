@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// usageError is an error in how the program was called that shows only once a
+// command runs. Cobra finds the others.
+type usageError struct{ error }
+
+// check says what is wrong with arguments of the program, without running it.
+func check(root *cobra.Command, args []string) error {
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return unknownCommand(root, err)
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return explainFlag(cmd, err)
+	}
+	return cmd.ValidateArgs(cmd.Flags().Args())
+}
+
+// onlyFlags refuses arguments that are not flags.
+func onlyFlags(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q: %s takes only flags", args[0], cmd.Name())
+	}
+	return nil
+}
+
+// unknownCommand puts cobra's error, which has its suggestions on lines of their
+// own, into one line, and names the commands that there are.
+func unknownCommand(root *cobra.Command, err error) error {
+	problem, suggested, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
+	if meant := strings.Fields(suggested); len(meant) > 0 {
+		problem += ", did you mean " + strings.Join(meant, " or ") + "?"
+	}
+	var names []string
+	for _, cmd := range root.Commands() {
+		names = append(names, cmd.Name())
+	}
+	return fmt.Errorf("%s; commands are %s", problem, strings.Join(names, ", "))
+}
+
+// explainFlag says what is wrong with a flag, and what is accepted.
+func explainFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var missing *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &unknown):
+		err = unknownFlag(cmd, unknown)
+	case errors.As(err, &missing):
+		err = fmt.Errorf("flag --%s needs a value, as in --%[1]s=VALUE", missing.GetSpecifiedName())
+	case errors.As(err, &invalid):
+		name := invalid.GetFlag().Name
+		cause := invalid.Unwrap()
+		if invalid.GetFlag().Value.Type() == "bool" {
+			cause = fmt.Errorf("it takes none, write --%s", name)
+		}
+		err = fmt.Errorf("invalid value %q for flag --%s: %w", invalid.GetValue(), name, cause)
+	}
+	return usageError{err}
+}
+
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	given := "--" + unknown.GetSpecifiedName()
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		given = "-" + letters
+		for _, word := range []string{letters, "h" + letters} { // the letter of -h is taken by itself
+			name, _, _ := strings.Cut(word, "=")
+			if cmd.Flags().Lookup(name) != nil {
+				return fmt.Errorf("unknown flag -%s: the names of flags have two dashes in front, write --%[1]s", word)
+			}
+		}
+	}
+	var accepted []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" {
+			accepted = append(accepted, "--"+f.Name)
+		}
+	})
+	if len(accepted) == 0 {
+		return fmt.Errorf("unknown flag %s: %s has no flags", given, cmd.Name())
+	}
+	return fmt.Errorf("unknown flag %s: flags of %s are %s", given, cmd.Name(), strings.Join(accepted, ", "))
+}
+
+// checkHelp has the help of a command that is not there refused.
+func checkHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "help" {
+			continue
+		}
+		cmd.Args = func(_ *cobra.Command, args []string) error {
+			_, rest, err := root.Find(args)
+			if err != nil {
+				return unknownCommand(root, err)
+			}
+			if len(rest) > 0 {
+				return fmt.Errorf("unexpected argument %q: help takes one command", rest[0])
+			}
+			return nil
+		}
+	}
+}
