@@ -5,32 +5,17 @@ import (
 	"strings"
 )
 
-// None is the position of a switch over a set that is empty.
+// None is the position of a set that is empty.
 const None = "none"
 
 func byConnection() Template { return Template{Prefix: "connection@", Suffix: ".target"} }
 
-// ofActive makes the reader of a switch from the connections that are up.
-func ofActive(read func(up []Facts) Reading) func(Policy) Reader {
-	return func(policy Policy) Reader {
-		return func(snapshot Snapshot) Reading {
-			facts := snapshot[connections]
-			if facts.Problem != "" {
-				return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
-			}
-			reading := read(activated(facts))
-			if startup, _ := facts.Bool("Startup"); startup {
-				// A restarted NetworkManager brings up again what never went down.
-				reading.Reason += " Startup=true"
-				reading.Grace = policy.GoneGrace
-			}
-			return reading
-		}
-	}
+// connection reads which profiles of NetworkManager are active.
+func connection(policy Policy, snapshot Snapshot) Reading {
+	return readActive(policy, snapshot, readConnection)
 }
 
-// connection reads the set of active profiles.
-func connection(up []Facts) Reading {
+func readConnection(up []Facts) Reading {
 	var names, words []string
 	for _, connection := range up {
 		name, _ := connection.Text("Id")
@@ -48,4 +33,19 @@ func connection(up []Facts) Reading {
 		return Reading{Position: None, Reason: "no profile is active"}
 	}
 	return Reading{Position: strings.Join(words, " "), Reason: "active: " + strings.Join(names, ", ")}
+}
+
+// readActive reads a switch from the connections that are up.
+func readActive(policy Policy, snapshot Snapshot, read func(up []Facts) Reading) Reading {
+	facts := snapshot[connections]
+	if facts.Problem != "" {
+		return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
+	}
+	reading := read(activated(facts))
+	if startup, _ := facts.Bool("Startup"); startup {
+		// A restarted NetworkManager activates again what was never down.
+		reading.Reason += " Startup=true"
+		reading.Grace = policy.GoneGrace
+	}
+	return reading
 }

@@ -39,7 +39,7 @@ func TestConnectionsAndVPN(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			snapshot := Snapshot{connections: test.facts}
-			c, v := ofActive(connection)(policy())(snapshot), ofActive(vpn)(policy())(snapshot)
+			c, v := connection(policy(), snapshot), vpn(policy(), snapshot)
 			if c.Position != test.connection || v.Position != test.vpn {
 				t.Errorf("connection %q, vpn %q, want %q and %q", c.Position, v.Position, test.connection, test.vpn)
 			}
@@ -52,7 +52,7 @@ func TestConnectionsAndVPN(t *testing.T) {
 
 func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
 	up := []Facts{active("Café\n\x1b[2J", "wireguard", false, nm.NmActiveConnectionStateActivated)}
-	for _, reason := range []string{connection(up).Reason, vpn(up).Reason} {
+	for _, reason := range []string{readConnection(up).Reason, readVPN(up).Reason} {
 		if !strings.Contains(reason, `"Café\n\x1b[2J"`) {
 			t.Errorf("a reason is %q", reason)
 		}
@@ -70,7 +70,7 @@ func TestAPositionThatIsNoUnitsNameIsEscapedForTheUser(t *testing.T) {
 	for position, want := range map[string]string{
 		"home":                    "",
 		`B\xc3\xbcro home`:        "",
-		"Büro Süd":                `"Büro" is no part of a unit's name; systemd-escape(1) makes B\xc3\xbcro\x20S\xc3\xbcd of a whole name`,
+		"Büro Süd":                `"Büro" cannot be part of a unit's name; systemd-escape(1) makes B\xc3\xbcro\x20S\xc3\xbcd of a whole name`,
 		strings.Repeat("ü", 1000): "systemd-escape(1) makes one",
 	} {
 		got := ""

@@ -2,37 +2,35 @@ package observers
 
 import "fmt"
 
-// lid reads the position of the lid switch from the best source there is:
-// logind's signal, otherwise UPower's, otherwise logind asked again and again.
-// A machine without a lid counts as open, for logind says so.
-func lid(policy Policy) Reader {
-	return func(snapshot Snapshot) Reading {
-		facts, power := snapshot[logind], snapshot[upower]
-		closed, known := facts.Bool("LidClosed")
-		preparing, _ := facts.Bool("PreparingForSleep")
-		switch {
-		case facts.Problem != "":
-			return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
-		case !known:
-			return Reading{Reason: "logind does not tell LidClosed", Grace: policy.GoneGrace}
-		case facts.Signalled("LidClosed"):
-			reading := lidReading("LidClosed", closed, Origin{"from logind", "it signals LidClosed"})
-			reading.Urgent = preparing
-			return reading
-		}
-		reading := unsignalledLid(policy, facts, power)
-		if preparing {
-			// logind has just been asked, because it acts on the lid before
-			// anyone else hears of it.
-			now := lidReading("LidClosed", closed, reading.Origin)
-			now.Urgent, now.Needs = true, reading.Needs
-			return now
-		}
+// lid reads the lid switch from the best source there is: logind's signal,
+// otherwise UPower's, otherwise logind by polling. A machine without a lid counts
+// as open, because logind says so.
+func lid(policy Policy, snapshot Snapshot) Reading {
+	facts, power := snapshot[logind], snapshot[upower]
+	closed, known := facts.Bool("LidClosed")
+	preparing, _ := facts.Bool("PreparingForSleep")
+	switch {
+	case facts.Problem != "":
+		return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
+	case !known:
+		return Reading{Reason: "logind does not report LidClosed", Grace: policy.GoneGrace}
+	case facts.Signalled("LidClosed"):
+		reading := lidReading("LidClosed", closed, Origin{"from logind", "it signals LidClosed"})
+		reading.Urgent = preparing
 		return reading
 	}
+	reading := unsignalledLid(policy, facts, power)
+	if preparing {
+		// logind acts on the lid before anyone else learns of it, so it has just
+		// been read.
+		now := lidReading("LidClosed", closed, reading.Origin)
+		now.Urgent, now.Needs = true, reading.Needs
+		return now
+	}
+	return reading
 }
 
-// unsignalledLid reads the lid where logind does not signal it.
+// unsignalledLid reads the lid if logind does not signal it.
 func unsignalledLid(policy Policy, facts, power Facts) Reading {
 	const unsignalled = "this logind does not signal LidClosed"
 	closed, known := power.Bool("LidIsClosed")

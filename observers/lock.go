@@ -7,49 +7,59 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// unproven is how long a screen counts as locked that nothing says is locked and
-// nothing has said was unlocked: for as long as any program runs.
+// unproven is the grace of a reading that does not prove that the screen was
+// unlocked: longer than any program runs.
 const unproven = 10 * 365 * 24 * time.Hour
 
-// lock reads whether the screen is locked. A Lock is only a request; but lockers
-// that are units begin with it, and many never tell logind by LockedHint.
+// lock returns a reader of the lock switch, which remembers the session that it
+// has read last.
 func lock(policy Policy) Reader {
-	var last dbus.ObjectPath // the session that was read last; / if there was none before
+	var last lastSession
 	return func(snapshot Snapshot) Reading {
 		facts := snapshot[session]
-		if facts.Problem != "" {
+		switch {
+		case facts.Problem != "":
 			// Nobody unlocks while logind is away, however long, and stopping
 			// lock.target would end the locker.
 			return Reading{Reason: facts.Problem, Grace: unproven}
-		}
-		if len(facts.Children()) == 0 {
-			reading := Reading{Reason: "the user has no display session", Grace: policy.GoneGrace}
-			if last == "" || last == "/" {
-				// A sleep locks also a screen of which logind knows no session.
-				last, reading.GraceOnlyFrom, reading.Grace = "/", "locked", unproven
-			}
-			return reading
+		case len(facts.Children()) == 0:
+			return readNoSession(policy, last.ends())
 		}
 		display := facts.Children()[0]
-		isAnother := last != "" && display.Path != last
-		last = display.Path
-		hint, known := display.Bool("LockedHint")
-		said, hasSaid := display.Bool(saidLast)
-		switch {
-		case hasSaid:
-			reading := lockReading(said, fmt.Sprintf("Locked=%t LockedHint=%t", said, hint))
-			reading.Request = display.Request()
-			return reading
-		case !known:
-			return Reading{Reason: "logind does not tell LockedHint", Grace: policy.GoneGrace}
-		}
-		reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
-		if !hint && !isAnother {
-			// Stopping lock.target would end a locker that does not set it.
-			reading.GraceOnlyFrom, reading.Grace = "locked", unproven
-		}
-		return reading
+		return readSession(policy, display, last.isFollowedBy(display.Path))
 	}
+}
+
+// readNoSession reads the lock of a user without a session.
+func readNoSession(policy Policy, hadOne bool) Reading {
+	reading := Reading{Reason: "the user has no display session", Grace: policy.GoneGrace}
+	if !hadOne {
+		// A sleep locks the screen even if logind knows no session of it.
+		reading.GraceOnlyFrom, reading.Grace = "locked", unproven
+	}
+	return reading
+}
+
+// readSession reads the lock from a session; isAnother says that the one before
+// was not the same. A Lock is only a request, but lockers that are units begin
+// with it, and many never set LockedHint.
+func readSession(policy Policy, display Facts, isAnother bool) Reading {
+	hint, known := display.Bool("LockedHint")
+	said, hasSaid := display.Bool(saidLast)
+	switch {
+	case hasSaid:
+		reading := lockReading(said, fmt.Sprintf("Locked=%t LockedHint=%t", said, hint))
+		reading.Request = display.Request()
+		return reading
+	case !known:
+		return Reading{Reason: "logind does not report LockedHint", Grace: policy.GoneGrace}
+	}
+	reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
+	if !hint && !isAnother {
+		// Stopping lock.target would end a locker that does not set it.
+		reading.GraceOnlyFrom, reading.Grace = "locked", unproven
+	}
+	return reading
 }
 
 func lockReading(locked bool, reason string) Reading {
@@ -57,4 +67,25 @@ func lockReading(locked bool, reason string) Reading {
 		return Reading{Position: "locked", Reason: reason, Urgent: true}
 	}
 	return Reading{Position: "unlocked", Reason: reason, Urgent: true}
+}
+
+// lastSession remembers the session that was read last.
+type lastSession struct {
+	path dbus.ObjectPath // of the last one that there was; empty if there was none
+	// isNone says that it was already read that there was none.
+	isNone bool
+}
+
+// isFollowedBy notes a session and reports whether it is another one than the last,
+// or the first after none.
+func (l *lastSession) isFollowedBy(path dbus.ObjectPath) bool {
+	isAnother := l.path != path && (l.path != "" || l.isNone)
+	*l = lastSession{path: path}
+	return isAnother
+}
+
+// ends notes that there is no session and reports whether there was one.
+func (l *lastSession) ends() bool {
+	l.isNone = l.path == ""
+	return l.path != ""
 }

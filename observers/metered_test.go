@@ -30,7 +30,7 @@ func TestMetered(t *testing.T) {
 		{"says nothing", Facts{}, Unknown, grace},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := metered(policy())(Snapshot{networkManager: test.facts})
+			got := metered(policy(), Snapshot{networkManager: test.facts})
 			if got.Position != test.position || got.Grace != test.after {
 				t.Errorf("got %+v", got)
 			}

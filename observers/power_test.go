@@ -31,7 +31,7 @@ func TestPower(t *testing.T) {
 		{"neither", gone, Facts{Problem: "logind is not running"}, Unknown, "", polling},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := power(policy())(Snapshot{upower: test.upower, logind: test.logind})
+			got := power(policy(), Snapshot{upower: test.upower, logind: test.logind})
 			if got.Position != test.position || got.Origin.Source != test.source || !maps.Equal(got.Needs, test.needs) {
 				t.Errorf("got %+v", got)
 			}
@@ -44,7 +44,7 @@ func TestALogindThatDoesNotTellThePowerIsNotWaitedFor(t *testing.T) {
 		upower: {Source: upower, Problem: "UPower cannot be started"},
 		logind: {Source: logind, values: map[string]any{"LidClosed": false}, silent: []string{"OnExternalPower"}, served: Polled},
 	}
-	if got := power(policy())(snapshot).Reason; got != "UPower cannot be started; logind does not tell OnExternalPower" {
+	if got := power(policy(), snapshot).Reason; got != "UPower cannot be started; logind does not report OnExternalPower" {
 		t.Errorf("the reason is %q", got)
 	}
 }

@@ -1,19 +1,16 @@
 package observers
 
-// sleep reads the position of the sleep switch. It never waits: the machine
-// does not.
-func sleep(policy Policy) Reader {
-	return func(snapshot Snapshot) Reading {
-		facts := snapshot[logind]
-		preparing, known := facts.Bool("PreparingForSleep")
-		switch {
-		case facts.Problem != "":
-			return Reading{Position: "awake", Reason: facts.Problem, Grace: policy.GoneGrace}
-		case !known:
-			return Reading{Position: "awake", Reason: "logind does not tell PreparingForSleep", Grace: policy.GoneGrace}
-		case preparing:
-			return Reading{Position: "asleep", Reason: "PreparingForSleep=true", Urgent: true}
-		}
-		return Reading{Position: "awake", Reason: "PreparingForSleep=false", Urgent: true}
+// sleep reads the sleep switch. It never waits, because the machine does not.
+func sleep(policy Policy, snapshot Snapshot) Reading {
+	facts := snapshot[logind]
+	preparing, known := facts.Bool("PreparingForSleep")
+	switch {
+	case facts.Problem != "":
+		return Reading{Position: "awake", Reason: facts.Problem, Grace: policy.GoneGrace}
+	case !known:
+		return Reading{Position: "awake", Reason: "logind does not report PreparingForSleep", Grace: policy.GoneGrace}
+	case preparing:
+		return Reading{Position: "asleep", Reason: "PreparingForSleep=true", Urgent: true}
 	}
+	return Reading{Position: "awake", Reason: "PreparingForSleep=false", Urgent: true}
 }

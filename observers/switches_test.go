@@ -132,7 +132,7 @@ func TestLid(t *testing.T) {
 		{"says nothing", Facts{Source: logind}, Facts{}, Unknown, "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := lid(policy())(Snapshot{logind: test.logind, upower: test.power})
+			got := lid(policy(), Snapshot{logind: test.logind, upower: test.power})
 			if got.Position != test.position || got.Origin.Source != test.source || !maps.Equal(got.Needs, test.needs) {
 				t.Errorf("got %+v", got)
 			}
@@ -151,7 +151,7 @@ func TestSleep(t *testing.T) {
 		{"about to sleep", Facts{values: map[string]any{"PreparingForSleep": true}}, "asleep", true},
 		{"away", Facts{Problem: "logind is not running"}, "awake", false},
 	} {
-		if got := sleep(policy())(Snapshot{logind: test.facts}); got.Position != test.position || got.Urgent != test.urgent {
+		if got := sleep(policy(), Snapshot{logind: test.facts}); got.Position != test.position || got.Urgent != test.urgent {
 			t.Errorf("%s: got %+v", test.name, got)
 		}
 	}

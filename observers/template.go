@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// longestUnitName is how long a unit's name may be, in bytes (systemd.unit(5)).
+// longestUnitName is the longest name that a unit can have, in bytes
+// (systemd.unit(5)).
 const longestUnitName = 255
 
 // Template is a unit template without its instance: connection@ and .target.
@@ -15,20 +16,22 @@ type Template struct {
 	Prefix, Suffix string
 }
 
-// Target returns the target of an instance.
+// Target returns the target for an instance.
 func (t Template) Target(instance string) string { return t.Prefix + instance + t.Suffix }
 
-// Pattern matches the names of all instances, for glob(7).
+// Pattern returns a pattern, as in glob(7), that the targets of all instances match.
 func (t Template) Pattern() string { return t.Prefix + "*" + t.Suffix }
 
-// Instance returns the instance that a target is of.
+// Instance returns the instance that a target stands for, and whether it is one of
+// the template's.
 func (t Template) Instance(target string) (instance string, found bool) {
 	instance, hasPrefix := strings.CutPrefix(target, t.Prefix)
 	instance, hasSuffix := strings.CutSuffix(instance, t.Suffix)
 	return instance, t.Prefix != "" && hasPrefix && hasSuffix && instance != ""
 }
 
-// words returns how a position writes the instances among targets, in order.
+// words returns the words, in order, that a position has for the instances among
+// targets.
 func (t Template) words(targets []string) []string {
 	var words []string
 	for _, target := range targets {
@@ -40,12 +43,12 @@ func (t Template) words(targets []string) []string {
 	return slices.Compact(words)
 }
 
-// reserved are words that stand for something else where a position is written.
+// reserved are the words that mean something else when they stand for a position.
 func reserved() []string { return []string{None, UnknownWord, "auto"} }
 
-// Word returns how a position of a set writes an instance: as it is, but for
-// words that mean something else there. Those begin with a code, which [Escape]
-// never makes of a letter.
+// Word returns the word that a position of a set has for an instance. It is the
+// instance itself, unless that means something else as a position: then the first
+// letter is written as a code, which [Escape] never does with a letter.
 func Word(instance string) string {
 	if slices.Contains(reserved(), instance) {
 		return fmt.Sprintf(`\x%02x%s`, instance[0], instance[1:])
@@ -53,7 +56,7 @@ func Word(instance string) string {
 	return instance
 }
 
-// Instances returns the instances that a position of a set is made of.
+// Instances returns the instances that a position of a set consists of.
 func Instances(position string) []string {
 	if position == None {
 		return nil
@@ -67,11 +70,11 @@ func Instances(position string) []string {
 	return instances
 }
 
-// Escape writes a name as an instance of a template, as systemd-escape(1) does:
-// a / becomes a -, and each byte that is not in units' names, a - and a leading
-// dot become \x and two hexadecimal digits.
+// Escape returns a name as an instance of a template, as systemd-escape(1) does: a
+// / becomes a -; a -, a leading dot and each byte that unit names cannot have
+// become \x and two hexadecimal digits.
 //
-// Not go-systemd's UnitNameEscape: it leaves the 0 of \x0a out.
+// go-systemd's UnitNameEscape does not serve: it omits the 0 of \x0a.
 func Escape(name string) string {
 	const kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_."
 	var instance strings.Builder
@@ -88,8 +91,8 @@ func Escape(name string) string {
 	return instance.String()
 }
 
-// Unescape reads a name from an instance, as systemd-escape --unescape does. It
-// tells whether [Escape] makes that instance of the name.
+// Unescape returns the name of an instance, as systemd-escape --unescape does. It
+// reports whether [Escape] makes that instance of the name.
 func Unescape(instance string) (name string, isEscaped bool) {
 	var read []byte
 	for i := 0; i < len(instance); i++ {
@@ -107,16 +110,17 @@ func Unescape(instance string) (name string, isEscaped bool) {
 	return string(read), Escape(string(read)) == instance
 }
 
-// fits tells whether an instance makes a unit's name that systemd takes.
+// fits reports whether the target for an instance has a name that systemd accepts.
 func (t Template) fits(instance string) bool {
 	return instance != "" && len(t.Target(instance)) <= longestUnitName
 }
 
-// accepts tells what is wrong with a position of the switch of that name.
+// accepts returns an error that says what is wrong with a position of a switch, or
+// nil.
 func (t Template) accepts(name, position string) error {
 	instances := strings.Fields(position)
 	if len(instances) == 0 {
-		return fmt.Errorf("the %s is never %q; it is %s, or names as systemd-escape(1) makes them, with blanks between", name, position, None)
+		return fmt.Errorf("the %s has no position %q; accepted are %s and names as systemd-escape(1) makes them, separated by blanks", name, position, None)
 	}
 	for _, instance := range instances {
 		if !t.fits(instance) || strings.ContainsFunc(instance, isNoUnitNameCharacter) {
@@ -124,13 +128,14 @@ func (t Template) accepts(name, position string) error {
 			if escaped := Escape(position); t.fits(escaped) {
 				made = escaped + " of a whole name"
 			}
-			return fmt.Errorf("the %s is never %q: %q is no part of a unit's name; systemd-escape(1) makes %s", name, position, instance, made)
+			return fmt.Errorf("the %s has no position %q: %q cannot be part of a unit's name; systemd-escape(1) makes %s", name, position, instance, made)
 		}
 	}
 	return nil
 }
 
-// isNoUnitNameCharacter tells what is in no unit's name (systemd.unit(5)).
+// isNoUnitNameCharacter reports whether unit names cannot have a character
+// (systemd.unit(5)).
 func isNoUnitNameCharacter(r rune) bool {
 	const allowed = `abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\@`
 	return !strings.ContainsRune(allowed, r)

@@ -1,7 +1,11 @@
 package observers
 
 // vpn reads whether a VPN of NetworkManager is up.
-func vpn(up []Facts) Reading {
+func vpn(policy Policy, snapshot Snapshot) Reading {
+	return readActive(policy, snapshot, readVPN)
+}
+
+func readVPN(up []Facts) Reading {
 	for _, connection := range up {
 		kind, _ := connection.Text("Type")
 		if isVPN, _ := connection.Bool("Vpn"); isVPN || kind == "wireguard" {

@@ -72,7 +72,7 @@ func TestWrongUsage(t *testing.T) {
 		"set moon full":         {`"moon"; there are internet, lid`},
 		"set lid ajar":          {`never "ajar"`, "open, closed, or auto to follow the facts;"},
 		"set sleep ato":         {"awake, asleep, or auto to follow the facts;"},
-		"set connection a/b":    {`"a/b" is no part of a unit's name; systemd-escape(1) makes a-b of a whole name;`},
+		"set connection a/b":    {`"a/b" cannot be part of a unit's name; systemd-escape(1) makes a-b of a whole name;`},
 		"set connection " + strings.Repeat("ö", 80):        {strings.Repeat("ö", 80) + `" has no target`, "too long"},
 		"set connection " + strings.Repeat(`\xc3\xb6`, 80): {strings.Repeat("ö", 80) + `" has no target`, "too long"},
 		"set lid-closed open":                              {"lid-closed is a target", `"set lid closed"`},

@@ -1,0 +1,70 @@
+package observers
+
+import (
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Reader says in which position a switch is, given the facts. It may remember
+// what it has read before, so it must be called from one goroutine.
+type Reader func(Snapshot) Reading
+
+// pure makes readers of a function that remembers nothing.
+func pure(read func(Policy, Snapshot) Reading) func(Policy) Reader {
+	return func(policy Policy) Reader {
+		return func(snapshot Snapshot) Reading { return read(policy, snapshot) }
+	}
+}
+
+// Reading is what the facts say of a switch at one moment.
+type Reading struct {
+	// Position is the name of a position, or [Unknown].
+	Position string
+	// Reason gives the service's raw values by name.
+	Reason string
+	// Grace is how long the switch keeps its position in spite of the reading. It
+	// is zero for a reading that counts at once.
+	Grace time.Duration
+	// GraceOnlyFrom, if set, names the only position that the grace protects.
+	GraceOnlyFrom string
+	// Urgent makes the reading count at once even if the switch is flapping.
+	Urgent bool
+	// Request, if something asks for the position rather than reports it, is
+	// greater each time that it asks.
+	Request dbus.Sequence
+	// Origin says which of several possible sources was read.
+	Origin Origin
+	// Needs says, by source, what must be observed so that the switch stays known,
+	// if that is more than the source does without a demand.
+	Needs map[string]Need
+}
+
+// Origin is a source that was chosen among several.
+type Origin struct {
+	// Source says where the switch is read and how, such as "from UPower"; Because
+	// says why there is no better source.
+	Source, Because string
+}
+
+// Bar says what connectivity is enough to be called online.
+type Bar string
+
+const (
+	// Full asks for NetworkManager's check to have reached the internet.
+	Full Bar = "full"
+	// Limited is content with a network, for people behind one that blocks the
+	// check.
+	Limited Bar = "limited"
+)
+
+// Policy holds the user's choices of how facts are read.
+type Policy struct {
+	OnlineWhen Bar
+	// LimitedGrace is how long connectivity may be limited before an online switch
+	// goes offline.
+	LimitedGrace time.Duration
+	// GoneGrace is how long switches keep their positions while the service that
+	// they are read from is away.
+	GoneGrace time.Duration
+}

@@ -1,0 +1,162 @@
+package observers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Unknown is the position of a switch about which nothing can be said. People
+// read it as UnknownWord.
+const (
+	Unknown     = ""
+	UnknownWord = "unknown"
+)
+
+// InWords returns a position as people read it.
+func InWords(position string) string {
+	if position == Unknown {
+		return UnknownWord
+	}
+	return position
+}
+
+// Switch is one aspect of the machine. It is in exactly one of its positions, or
+// in [Unknown].
+type Switch struct {
+	// Name is what people call the switch, in flags and in the log.
+	Name      string
+	Positions []Position
+	// Template, if set, makes the switch a set: its position is a list of words in
+	// order, or [None], and each word is an instance of the template.
+	Template Template
+	// Yields makes the switch follow its targets if something else moves them,
+	// instead of moving them back.
+	Yields bool
+	// Sources are those whose facts the switch is read from.
+	Sources []Source
+	// Reader returns a new reader of the switch for a policy.
+	Reader func(Policy) Reader
+	// Delays, if set, names the logind operation that is held up in the position
+	// During until what its targets have started has finished.
+	Delays, During string
+	// StartAgain are targets of other switches that are started when the switch
+	// enters During, even if they are active: the start of a target does not start
+	// anew what an active target wants.
+	StartAgain []string
+}
+
+// Position is a value of a switch, and the user targets that are active exactly
+// while the switch has it.
+type Position struct {
+	Name    string
+	Targets []string
+}
+
+// HasTemplate reports whether the switch is a set. The positions of a set are not
+// listed: they are made of the instances of its template.
+func (s Switch) HasTemplate() bool { return s.Template != (Template{}) }
+
+// Owns reports whether a target is one of the switch's.
+func (s Switch) Owns(target string) bool {
+	_, isInstance := s.Template.Instance(target)
+	return isInstance || slices.Contains(s.allTargets(), target)
+}
+
+// PositionNames returns the names of the listed positions.
+func (s Switch) PositionNames() []string {
+	names := make([]string, len(s.Positions))
+	for i, p := range s.Positions {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// TargetsIn returns the targets that are active in a position, in the order in
+// which the position lists them.
+func (s Switch) TargetsIn(position string) []string {
+	if s.HasTemplate() {
+		var targets []string
+		for _, instance := range Instances(position) {
+			targets = append(targets, s.Template.Target(instance))
+		}
+		slices.Sort(targets)
+		return slices.Compact(targets)
+	}
+	for _, p := range s.Positions {
+		if p.Name == position {
+			return slices.Clone(p.Targets)
+		}
+	}
+	return nil
+}
+
+// allTargets returns the targets of all listed positions, each once.
+func (s Switch) allTargets() []string {
+	var targets []string
+	for _, p := range s.Positions {
+		targets = appendNew(targets, p.Targets...)
+	}
+	return targets
+}
+
+// Targets returns, for each target of the switch, whether it must be active in a
+// position. In [Unknown] none must. Of a set it returns only the targets of the
+// position.
+func (s Switch) Targets(position string) map[string]bool {
+	wanted := map[string]bool{}
+	for _, target := range s.allTargets() {
+		wanted[target] = false
+	}
+	for _, target := range s.TargetsIn(position) {
+		wanted[target] = true
+	}
+	return wanted
+}
+
+// Accepts returns nil if the switch has the position, and otherwise an error that
+// says which ones it has.
+func (s Switch) Accepts(position string) error {
+	if s.HasTemplate() {
+		return s.Template.accepts(s.Name, position)
+	}
+	names := s.PositionNames()
+	if slices.Contains(names, position) {
+		return nil
+	}
+	return fmt.Errorf("the %s has no position %q; accepted are %s", s.Name, position, strings.Join(names, ", "))
+}
+
+// PositionOf returns the position whose targets are exactly those of the switch
+// that are active. A set without active targets is in no position.
+func (s Switch) PositionOf(active []string) (position string, found bool) {
+	if s.HasTemplate() {
+		words := s.Template.words(active)
+		return strings.Join(words, " "), len(words) > 0
+	}
+	for _, p := range s.Positions {
+		if matches(s.Targets(p.Name), active) {
+			return p.Name, true
+		}
+	}
+	return Unknown, false
+}
+
+func matches(wanted map[string]bool, active []string) bool {
+	for target, want := range wanted {
+		if slices.Contains(active, target) != want {
+			return false
+		}
+	}
+	return true
+}
+
+// appendNew appends those words that are not among the others yet.
+func appendNew(words []string, more ...string) []string {
+	for _, word := range more {
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
