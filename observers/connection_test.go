@@ -50,7 +50,7 @@ func TestConnectionsAndVPN(t *testing.T) {
 	}
 }
 
-func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
+func TestReasonsAreSafeForATerminal(t *testing.T) {
 	up := []Facts{active("Café\n\x1b[2J", "wireguard", false, nm.NmActiveConnectionStateActivated)}
 	for _, reason := range []string{readConnection(up).Reason, readVPN(up).Reason} {
 		if !strings.Contains(reason, `"Café\n\x1b[2J"`) {
@@ -60,47 +60,5 @@ func TestReasonsAreOneLineThatATerminalTakes(t *testing.T) {
 	facts := Facts{children: []Facts{{Path: "/org/freedesktop/NetworkManager/ActiveConnection/1", values: up[0].values}}}
 	if got := Connections().Describe(facts)["NetworkManager.ActiveConnection.1.Id"]; got != `"Café\n\x1b[2J"` {
 		t.Errorf("a fact is %q", got)
-	}
-}
-
-// The right sides were printed by systemd-escape of systemd 252.
-func TestAPositionThatIsNoUnitsNameIsEscapedForTheUser(t *testing.T) {
-	table := Table()
-	connection := table[len(table)-1]
-	for position, want := range map[string]string{
-		"home":                    "",
-		`B\xc3\xbcro home`:        "",
-		"Büro Süd":                `"Büro" cannot be part of a unit's name; systemd-escape(1) makes B\xc3\xbcro\x20S\xc3\xbcd of a whole name`,
-		strings.Repeat("ü", 1000): "systemd-escape(1) makes one",
-	} {
-		got := ""
-		if err := connection.Accepts(position); err != nil {
-			got = err.Error()
-		}
-		if !strings.HasSuffix(got, want) || want == "" && got != "" {
-			t.Errorf("%q: %s", position, got)
-		}
-	}
-}
-
-func TestEscape(t *testing.T) {
-	for name, want := range map[string]string{
-		"Home Wifi": `Home\x20Wifi`,
-		".a.b":      `\x2ea.b`,
-		"/a//b-c":   `-a--b\x2dc`,
-		"\n\t\x01é": `\x0a\x09\x01\xc3\xa9`,
-		`a\b@c:d_e`: `a\x5cb\x40c:d_e`,
-	} {
-		if got := Escape(name); got != want {
-			t.Errorf("%q is %s, not %s", name, got, want)
-		}
-		if got, isEscaped := Unescape(want); got != name || !isEscaped {
-			t.Errorf("%s is read as %q, %v", want, got, isEscaped)
-		}
-	}
-	for instance, want := range map[string]string{"Home Wifi": "Home Wifi", `a\x2Db`: "a-b", `a\x2`: `a\x2`, `a\xzz`: `a\xzz`, "é": "é"} {
-		if got, isEscaped := Unescape(instance); got != want || isEscaped {
-			t.Errorf("%s is read as %q, %v", instance, got, isEscaped)
-		}
 	}
 }

@@ -130,7 +130,7 @@ func stormSteps() []step {
 	return append(steps, idle(11500*time.Millisecond, "b"), idle(11600*time.Millisecond, "a"))
 }
 
-func TestDamperTellsWhenItIsDue(t *testing.T) {
+func TestDamperKnowsWhenItIsDue(t *testing.T) {
 	now := time.Now()
 	d := NewDamper(func() time.Time { return now })
 	if _, waiting := d.Due(); waiting {
@@ -150,7 +150,7 @@ func TestDamperTellsWhenItIsDue(t *testing.T) {
 
 // A NetworkManager that is away for seven seconds comes back with its first
 // check to do: that is no reason to be offline at once.
-func TestAShorterWaitAfterALongerOneIsWaited(t *testing.T) {
+func TestAGraceWithinAGraceEndsWithTheFirst(t *testing.T) {
 	start := time.Now()
 	now := start
 	d := NewDamper(func() time.Time { return now })
@@ -168,7 +168,7 @@ func TestAShorterWaitAfterALongerOneIsWaited(t *testing.T) {
 	}
 }
 
-func TestWhatIsAdoptedIsNoLongerInDoubt(t *testing.T) {
+func TestAnAdoptedPositionIsNotInDoubt(t *testing.T) {
 	d := NewDamper(time.Now)
 	d.Adopt("locked")
 	d.Offer(Reading{Position: "unlocked", Grace: time.Hour, GraceOnlyFrom: "locked"})

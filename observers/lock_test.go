@@ -37,7 +37,7 @@ func TestLock(t *testing.T) {
 	}
 }
 
-func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
+func TestAnotherSessionDoesNotInheritTheLock(t *testing.T) {
 	read := lock(policy())
 	read(sessionFacts("/1", map[string]any{"LockedHint": true}))
 	if got := read(Snapshot{session: {Source: session}}); got.Position != Unknown || got.Grace != policy().GoneGrace || got.GraceOnlyFrom != "" {
@@ -52,7 +52,7 @@ func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
 	}
 }
 
-func TestTheFirstSessionIsNotLockedBecauseTheUserWithoutOneWas(t *testing.T) {
+func TestTheFirstSessionDoesNotInheritTheLock(t *testing.T) {
 	read := lock(policy())
 	none, first := Snapshot{session: {Source: session}}, sessionFacts("/1", map[string]any{"LockedHint": false})
 	read(none)
@@ -62,71 +62,5 @@ func TestTheFirstSessionIsNotLockedBecauseTheUserWithoutOneWas(t *testing.T) {
 	read(none)
 	if got := read(first); got.GraceOnlyFrom != "locked" {
 		t.Errorf("of the same session, which has come back, got %+v", got)
-	}
-}
-
-// display is a user's Display, which is / without a session.
-func display(path dbus.ObjectPath) map[string]dbus.Variant {
-	type pair struct {
-		ID   string
-		Path dbus.ObjectPath
-	}
-	// As it comes over the bus, where a structure is a list.
-	return map[string]dbus.Variant{"Display": dbus.MakeVariantWithSignature([]any{"3", path}, dbus.SignatureOf(pair{}))}
-}
-
-func TestADisplayThatIsSignalledIsRead(t *testing.T) {
-	w := observe(t, Session())
-	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, display("/session/_33"))
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(true)})
-	if facts := w.hears(); len(facts.Children()) != 1 {
-		t.Fatalf("heard %+v", facts)
-	}
-	w.changed(3, display("/session/_33")) // the session has ended
-	answer(w.called("GetAll"), 4, nil, display("/"))
-	if facts := w.hears(); facts.Problem != "" || len(facts.Children()) != 0 {
-		t.Errorf("heard %+v", facts)
-	}
-}
-
-func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
-	unknown := dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownObject"}
-	w := observe(t, Session())
-	w.owner(":1.1")
-	for range 5 { // as long as logind may only be starting
-		answer(w.called("GetAll"), 1, unknown)
-	}
-	if facts := w.hears(); facts.Problem != "" || len(facts.Children()) != 0 {
-		t.Errorf("heard %+v", facts)
-	}
-	if w.log.Len() > 0 {
-		t.Errorf("logged %s", w.log)
-	}
-	w.changed(2, display("/session/_33")) // a login
-	answer(w.called("GetAll"), 3, nil, display("/session/_33"))
-	answer(w.called("GetAll"), 4, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false)})
-	if facts := w.hears(); len(facts.Children()) != 1 {
-		t.Errorf("heard %+v", facts)
-	}
-}
-
-func TestALockThatIsAskedForAgainIsARequest(t *testing.T) {
-	w := observe(t, Session())
-	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, display("/session/_33"))
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false)})
-	w.hears()
-	var last dbus.Sequence
-	for sequence, test := range []struct {
-		member  string
-		request bool
-	}{{"Lock", true}, {"Lock", true}, {"Unlock", false}, {"Lock", true}} {
-		w.signal(&dbus.Signal{Sender: ":1.1", Path: "/session/_33", Name: logindName + ".Session." + test.member, Sequence: dbus.Sequence(sequence + 3)})
-		got := lock(policy())(Snapshot{session: w.hears()})
-		if isNew := got.Request > last; isNew != test.request || (got.Position == "locked") != test.request {
-			t.Errorf("%s makes %+v after %d", test.member, got, last)
-		}
-		last = got.Request
 	}
 }

@@ -40,7 +40,7 @@ func named(call *dbus.Call, number int) {
 	answer(call, dbus.Sequence(2+number), nil, map[string]dbus.Variant{"Id": dbus.MakeVariant(fmt.Sprintf("profile %d", number))})
 }
 
-func TestANewerListOfChildrenWins(t *testing.T) {
+func TestTheNewerListOfObjectsWins(t *testing.T) {
 	w := observe(t, Connections())
 	for number, call := range w.many(1) {
 		named(call, number)
@@ -65,7 +65,7 @@ func TestANewerListOfChildrenWins(t *testing.T) {
 	}
 }
 
-func TestManyChildrenAreReadSomeAtATime(t *testing.T) {
+func TestManyObjectsAreReadInBatches(t *testing.T) {
 	const most = 128 // unanswered calls that a system bus lets one have
 	if atATime > most/2 {
 		t.Errorf("%d at a time leave the bus no room for other calls", atATime)
@@ -92,7 +92,7 @@ func TestManyChildrenAreReadSomeAtATime(t *testing.T) {
 
 // The pause before the next try doubles with each failure; children that fail
 // together are one.
-func TestChildrenThatFailTogetherAreReadAnewOnce(t *testing.T) {
+func TestObjectsThatFailTogetherCountAsOneFailure(t *testing.T) {
 	w := observe(t, Connections())
 	calls := w.many(20)
 	named(calls[0], 0)
@@ -111,7 +111,7 @@ func TestChildrenThatFailTogetherAreReadAnewOnce(t *testing.T) {
 	}
 }
 
-func TestAChildThatIsGoneIsNotWaitedFor(t *testing.T) {
+func TestAMissingObjectIsNotWaitedFor(t *testing.T) {
 	w := observe(t, Connections())
 	calls := w.many(3)
 	named(calls[0], 0)
@@ -225,7 +225,7 @@ func TestObjectsAreFollowedAtAnyDepth(t *testing.T) {
 	}
 }
 
-func TestNonsenseOfAnyObjectHasEverythingRead(t *testing.T) {
+func TestNonsenseOfAnyObjectHasEverythingReadAgain(t *testing.T) {
 	w := observe(t, deep())
 	w.tree()
 	w.objectChanged(4, devicePath+"1", networkManagerName+".Device", map[string]dbus.Variant{"Ip4Connectivity": dbus.MakeVariant("four")})
@@ -270,7 +270,7 @@ func TestAnObjectThatNamesTheRootIsNotFollowedForEver(t *testing.T) {
 	}
 }
 
-func TestObjectsAreNamedInAnyTypeOfLink(t *testing.T) {
+func TestEveryTypeOfLinkNamesObjects(t *testing.T) {
 	type pair struct {
 		ID   string
 		Path dbus.ObjectPath

@@ -149,7 +149,7 @@ func (w *watch) online() {
 	w.hearsConnectivity(4)
 }
 
-func TestASignalThatIsNewerThanTheAnswerWins(t *testing.T) {
+func TestASignalNewerThanTheAnswerWins(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.owner(":1.1")
 	call := w.called("GetAll")
@@ -158,7 +158,7 @@ func TestASignalThatIsNewerThanTheAnswerWins(t *testing.T) {
 	w.hearsConnectivity(1)
 }
 
-func TestWhatANetworkManagerSaysAfterItsFarewellIsNotBelieved(t *testing.T) {
+func TestSignalsAfterAFarewellAreNotBelieved(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.online()
 	farewell := &dbus.Signal{
@@ -201,7 +201,7 @@ func TestAServiceThatDoesNotAnswerIsAskedAgain(t *testing.T) {
 	w.hearsConnectivity(4)
 }
 
-func TestNonsenseIsReadAnew(t *testing.T) {
+func TestNonsenseHasEverythingReadAgain(t *testing.T) {
 	for name, body := range map[string][]any{
 		"wrong type":     {networkManagerInterface, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant("four")}, []string{}},
 		"invalidated":    {networkManagerInterface, map[string]dbus.Variant{}, []string{"State"}},
@@ -218,7 +218,7 @@ func TestNonsenseIsReadAnew(t *testing.T) {
 	}
 }
 
-func TestLostSignalsAreReadAnew(t *testing.T) {
+func TestLostSignalsHaveEverythingReadAgain(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.online()
 	w.owner(":1.1") // named once more
@@ -226,7 +226,7 @@ func TestLostSignalsAreReadAnew(t *testing.T) {
 	w.hearsConnectivity(2)
 }
 
-func TestAServiceThatDoesNotRunIsNotRead(t *testing.T) {
+func TestAServiceThatIsNotRunningIsNotRead(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.owner("")
 	w.hearsProblem("NetworkManager is not running")
@@ -242,7 +242,7 @@ func TestAServiceThatDoesNotRunIsNotRead(t *testing.T) {
 	}
 }
 
-func TestAnotherOwnerIsReadAnew(t *testing.T) {
+func TestANewOwnerIsRead(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.owner(":1.1")
 	old := w.called("GetAll")
@@ -250,129 +250,6 @@ func TestAnotherOwnerIsReadAnew(t *testing.T) {
 	answer(w.called("GetAll"), 2, nil, all(2, 60))
 	answer(old, 3, nil, all(4, 70)) // of an owner that is gone
 	w.hearsConnectivity(2)
-}
-
-func TestALogindIsAskedWhatItSignals(t *testing.T) {
-	w := observe(t, Logind())
-	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	answer(w.called("GetAll"), 2, nil, lidClosed(true))
-	if facts := w.hears(); facts.Signalled("LidClosed") || facts.Polled("LidClosed") {
-		t.Errorf("heard %+v", facts)
-	}
-}
-
-const silentLid = `<node><interface name="org.freedesktop.login1.Manager"><property name="LidClosed">
-<annotation name="org.freedesktop.DBus.Property.EmitsChangedSignal" value="false"/></property></interface></node>`
-
-func lidClosed(closed bool) map[string]dbus.Variant {
-	return map[string]dbus.Variant{
-		"LidClosed": dbus.MakeVariant(closed), "PreparingForSleep": dbus.MakeVariant(false), "OnExternalPower": dbus.MakeVariant(true),
-	}
-}
-
-func TestWhatALogindDoesNotHaveIsNotPolled(t *testing.T) {
-	w := observe(t, Logind())
-	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	without := lidClosed(false)
-	delete(without, "OnExternalPower")
-	answer(w.called("GetAll"), 2, nil, without)
-	w.hears()
-	w.observer.Demand(PolledOften)
-	answer(w.called("GetAll"), 3, nil, without)
-	if facts := w.hears(); !facts.Polled("LidClosed") || facts.Polled("OnExternalPower") || !facts.Satisfies(PolledOften) {
-		t.Errorf("heard %+v", facts)
-	}
-}
-
-func TestALogindThatIsPolledIsAskedAgainAndAgain(t *testing.T) {
-	w := observe(t, Logind())
-	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	answer(w.called("GetAll"), 2, nil, lidClosed(false))
-	w.hears()
-	w.observer.Demand(PolledOften)
-	// The lid may have moved since it was read.
-	answer(w.called("GetAll"), 3, nil, lidClosed(true))
-	facts := w.hears()
-	if closed, _ := facts.Bool("LidClosed"); !closed || !facts.Polled("LidClosed") || !facts.Polled("OnExternalPower") {
-		t.Errorf("heard %+v", facts)
-	}
-	get := w.called("Get")
-	if get.Args[1] != "LidClosed" {
-		t.Errorf("asked for %v", get.Args[1])
-	}
-	answer(get, 4, nil, dbus.MakeVariant(false))
-	if closed, known := w.hears().Bool("LidClosed"); !known || closed {
-		t.Errorf("closed %t, known %t", closed, known)
-	}
-}
-
-func TestThePowerIsPolledMoreSeldomThanTheLid(t *testing.T) {
-	for _, test := range []struct {
-		need Need
-		want string // what is read in each of ten turns: of the lid and of the power
-	}{
-		{PolledOften, "l l l l lp l l l l lp"},
-		{Polled, "p p p p p p p p p p"},
-	} {
-		w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
-		o := w.newObserver()
-		o.owner, o.need = ":1.1", test.need
-		o.polling.demand(test.need)
-		o.root.isIntrospected, o.root.silent = true, []string{"LidClosed", "OnExternalPower"}
-		all := &dbus.Call{Body: []any{lidClosed(false)}}
-		o.takeAll(t.Context(), o.root, all)
-		var turns []string
-		for range 10 {
-			o.poll(t.Context())
-			asked := ""
-			for o.calls.areUnderWay() {
-				call := <-w.service.calls
-				asked += map[any]string{"LidClosed": "l", "OnExternalPower": "p"}[call.Args[1]]
-				call.Body = []any{dbus.MakeVariant(true)}
-				o.calls.take(t.Context(), call)
-			}
-			turns = append(turns, asked)
-		}
-		if got := strings.Join(turns, " "); got != test.want {
-			t.Errorf("for need %d %q was read, not %q", test.need, got, test.want)
-		}
-	}
-}
-
-func TestAReadingThatHasFailedIsNotOvertakenByAPoll(t *testing.T) {
-	w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
-	o := w.newObserver()
-	o.owner, o.need = ":1.1", PolledOften
-	o.polling.demand(PolledOften)
-	o.root.isIntrospected, o.root.silent = true, []string{"LidClosed"}
-	o.takeAll(t.Context(), o.root, &dbus.Call{Body: []any{lidClosed(false)}})
-	o.readingFailed(context.DeadlineExceeded)
-	o.poll(t.Context())
-	if o.calls.areUnderWay() || !o.calls.retry.Stop() {
-		t.Error("the reading is not tried again")
-	}
-	o.calls.abandon()
-	o.takeAll(t.Context(), o.root, &dbus.Call{Body: []any{lidClosed(false)}})
-	o.poll(t.Context())
-	if !o.calls.areUnderWay() {
-		t.Error("it is not polled any more")
-	}
-}
-
-func TestALogindIsReadAnewWhenTheMachineTurnsToSleep(t *testing.T) {
-	w := observe(t, Logind())
-	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	answer(w.called("GetAll"), 2, nil, lidClosed(false))
-	w.hears()
-	w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{true}})
-	answer(w.called("GetAll"), 3, nil, lidClosed(true))
-	if closed, known := w.hears().Bool("LidClosed"); !known || !closed {
-		t.Errorf("closed %t, known %t", closed, known)
-	}
 }
 
 func TestASourceOnDemandIsLeftAloneUntilItIsAsked(t *testing.T) {

@@ -39,7 +39,7 @@ func TestPower(t *testing.T) {
 	}
 }
 
-func TestALogindThatDoesNotTellThePowerIsNotWaitedFor(t *testing.T) {
+func TestALogindThatDoesNotReportPowerIsNotWaitedFor(t *testing.T) {
 	snapshot := Snapshot{
 		upower: {Source: upower, Problem: "UPower cannot be started"},
 		logind: {Source: logind, values: map[string]any{"LidClosed": false}, silent: []string{"OnExternalPower"}, served: Polled},
