@@ -7,7 +7,7 @@ import (
 	nm "github.com/Wifx/gonetworkmanager/v2"
 )
 
-// active are the facts of an active connection.
+// active returns the facts of an active connection.
 func active(name, kind string, isVPN bool, state nm.NmActiveConnectionState) Facts {
 	return Facts{values: map[string]any{"Id": name, "Type": kind, "Vpn": isVPN, "State": uint32(state)}}
 }
@@ -26,9 +26,9 @@ func TestConnectionsAndVPN(t *testing.T) {
 		held            bool
 	}{
 		{"nothing", Facts{}, None, "down", false},
-		{"the loopback is none", Facts{children: []Facts{lo}}, None, "down", false},
-		{"two, in the order of their names", Facts{children: []Facts{home, active("C", "gsm", false, activated), lo}}, `C Home\x20Wifi`, "down", false},
-		{"two of one name", Facts{children: []Facts{home, home}}, `Home\x20Wifi`, "down", false},
+		{"the loopback does not count", Facts{children: []Facts{lo}}, None, "down", false},
+		{"two, ordered by name", Facts{children: []Facts{home, active("C", "gsm", false, activated), lo}}, `C Home\x20Wifi`, "down", false},
+		{"two with the same name", Facts{children: []Facts{home, home}}, `Home\x20Wifi`, "down", false},
 		{"not up yet", Facts{children: []Facts{active("wg", "wireguard", false, activating)}}, None, "down", false},
 		{"WireGuard", Facts{children: []Facts{home, active("wg", "wireguard", false, activated)}}, `Home\x20Wifi wg`, "up", false},
 		{"a plugin's VPN", Facts{children: []Facts{active("Büro", "vpn", true, activated)}}, `B\xc3\xbcro`, "up", false},

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// step is one moment of a damped switch's life: a reading that arrives, or
-// none, and the position that counts once everything due has been taken.
+// step is one moment of a damped switch: a reading that arrives, or none, and the
+// position that counts once everything that is due has been taken.
 type step struct {
 	at      time.Duration
 	reading *Reading
@@ -54,27 +54,27 @@ func TestDamper(t *testing.T) {
 		{"a fact ends a doubt", "", []step{
 			at(0, "online", "online"), hold(1*s, 5*s, "offline", "online", "online"), at(2*s, "offline", "offline"),
 		}},
-		{"each doubt waits anew, but not for ever", "", []step{
+		{"each doubt waits again, but not for ever", "", []step{
 			at(0, "online", "online"),
 			hold(1*s, 4*s, "offline", "online", "online"),
 			hold(4*s, 4*s, "offline", "online", "online"),
 			hold(7*s, 4*s, "offline", "online", "online"),
 			hold(10*s, 4*s, "offline", "online", "online"),
-			idle(12900*ms, "online"), idle(13*s, "offline"), // three times four seconds after the first
+			idle(12900*ms, "online"), idle(13*s, "offline"), // three times four seconds after the first one
 		}},
-		{"a service that is away waits once, whatever it tells meanwhile", "", []step{
+		{"a service that is away waits once, whatever happens meanwhile", "", []step{
 			at(0, "online", "online"),
 			hold(1*s, 10*s, "offline", "", "online"), hold(4*s, 10*s, "offline", "", "online"),
 			hold(9*s, 10*s, "offline", "", "online"), idle(10900*ms, "online"), idle(11*s, "offline"),
 		}},
-		{"doubts that come to nothing make no storm", "", []step{
+		{"doubts that come to nothing are no storm", "", []step{
 			at(0, "online", "online"),
 			hold(1*s, 5*s, "offline", "online", "online"), at(2*s, "online", "online"),
 			hold(3*s, 5*s, "offline", "online", "online"), at(4*s, "online", "online"),
 			hold(5*s, 5*s, "offline", "online", "online"), at(6*s, "online", "online"),
 			at(7*s, "offline", "offline"),
 		}},
-		{"a service that is gone at the start says nothing at once", "", []step{
+		{"a service that is away at the start waits, too", "", []step{
 			hold(0, 10*s, "offline", "", Unknown), idle(9*s, Unknown), idle(10*s, "offline"),
 		}},
 		{"a storm is held until it is still", "", []step{
@@ -82,7 +82,7 @@ func TestDamper(t *testing.T) {
 			at(400*ms, "a", "b"), at(500*ms, "c", "b"), idle(2499*ms, "b"), idle(2500*ms, "c"),
 		}},
 		{"a storm that does not end is let through every ten seconds", "", stormSteps()},
-		{"what is urgent is not held in a storm", "", []step{
+		{"an urgent reading is not held in a storm", "", []step{
 			at(0, "a", "a"), at(100*ms, "b", "b"), at(200*ms, "a", "a"), at(300*ms, "b", "b"), at(400*ms, "a", "b"),
 			{500 * ms, &Reading{Position: "c", Urgent: true}, "c"},
 			{600 * ms, &Reading{Position: "a", Urgent: true}, "a"},
@@ -113,8 +113,8 @@ func TestDamper(t *testing.T) {
 	}
 }
 
-// stormSteps flaps every 0.4 s. The fourth change, at 1.6 s, is held; what the
-// switch reads ten seconds later is let through.
+// stormSteps flaps every 0.4 s. The fourth change, at 1.6 s, is held; the reading
+// ten seconds later is let through.
 func stormSteps() []step {
 	steps := []step{at(0, "a", "a")}
 	for i := 1; i <= 28; i++ {
@@ -148,8 +148,8 @@ func TestDamperKnowsWhenItIsDue(t *testing.T) {
 	}
 }
 
-// A NetworkManager that is away for seven seconds comes back with its first
-// check to do: that is no reason to be offline at once.
+// A NetworkManager that was away for seven seconds has not checked connectivity
+// when it comes back. That is no reason to be offline at once.
 func TestAGraceWithinAGraceEndsWithTheFirst(t *testing.T) {
 	start := time.Now()
 	now := start

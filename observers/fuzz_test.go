@@ -14,16 +14,16 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
 
-// Others than us decide what the services send. The seeds in testdata were
-// found by the fuzzer or recorded from real services.
+// Others decide what the services send. The seeds in testdata were found by the
+// fuzzer or recorded from real services.
 
 func anySource(which byte) Source {
 	sources := []Source{NetworkManager(), Logind(), UPower()}
 	return sources[int(which)%len(sources)]
 }
 
-// truth is what a service might truly say. That of another turn differs in
-// every property.
+// truth returns what a service might truly say. Two turns that follow each other
+// differ in every property.
 func truth(source Source, turn int) map[string]any {
 	values := map[string]any{}
 	for name, signature := range source.Root.Properties {
@@ -39,7 +39,7 @@ func truth(source Source, turn int) map[string]any {
 	return values
 }
 
-// unlike is a truth that differs in every property from what was heard.
+// unlike returns a truth that differs in every property from what was heard.
 func unlike(source Source, heard map[string]any) map[string]any {
 	values := truth(source, 2)
 	for name, value := range heard {
@@ -63,8 +63,8 @@ func variants(values map[string]any) map[string]dbus.Variant {
 	return all
 }
 
-// appear brings the owner of the service about and returns the reading of all
-// properties that follows.
+// appear makes the service appear and returns the call for all properties that
+// follows.
 func (w *watch) appear() *dbus.Call {
 	w.Helper()
 	w.owner(":1.1")
@@ -99,8 +99,7 @@ func (w *watch) anyCall() *dbus.Call {
 	}
 }
 
-// settle returns the facts that were sent until the observer had nothing left
-// to do.
+// settle returns the facts that are sent until the observer has nothing left to do.
 func (w *watch) settle() []Facts {
 	var heard []Facts
 	for {
@@ -113,7 +112,7 @@ func (w *watch) settle() []Facts {
 	}
 }
 
-// tell answers a call and returns the facts that come of it.
+// tell answers a call and returns the facts that are sent then.
 func (w *watch) tell(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) []Facts {
 	answer(call, sequence, err, body...)
 	for len(call.Done) > 0 {
@@ -128,7 +127,7 @@ func (w *watch) readsAnew() bool {
 		if call.Method != "GetAll" && call.Method != "Introspect" {
 			w.Errorf("called %s", call.Method)
 		}
-		w.service.calls <- call // it is still to be answered
+		w.service.calls <- call // it must still be answered
 		return true
 	default:
 		return false
@@ -148,8 +147,8 @@ func (w *watch) recovers(heard map[string]any) {
 	}
 }
 
-// said is what a map of properties says of those of interest; it is nonsense
-// where one has another type than its.
+// said returns what a map says of the properties of interest, and whether it makes
+// sense: each must have the right type.
 func said(source Source, all map[string]dbus.Variant) (values map[string]any, sense bool) {
 	values = map[string]any{}
 	for name, signature := range source.Root.Properties {
@@ -176,7 +175,7 @@ func said(source Source, all map[string]dbus.Variant) (values map[string]any, se
 	return values, true
 }
 
-// saidChanged is the same of the body of PropertiesChanged.
+// saidChanged does the same with the body of a PropertiesChanged signal.
 func saidChanged(source Source, body []any) (values map[string]any, sense bool) {
 	if len(body) != 3 {
 		return nil, false
@@ -198,7 +197,7 @@ func saidChanged(source Source, body []any) (values map[string]any, sense bool) 
 	return said(source, changed)
 }
 
-// FuzzSignal has a service that is known send one signal of any content.
+// FuzzSignal makes a known service send a signal with any content.
 func FuzzSignal(f *testing.F) {
 	const changed, turns, farewell, other = 0, 1, 2, 3
 	members := func(source Source, kind byte) (iface, member string) {
@@ -280,8 +279,8 @@ func FuzzSignal(f *testing.F) {
 	})
 }
 
-// FuzzProperties has a service answer anything when all its properties are
-// read, at first or when they are known already.
+// FuzzProperties makes a service answer anything when all properties are read, for
+// the first time or again.
 func FuzzProperties(f *testing.F) {
 	for which := range byte(3) {
 		for _, values := range []any{
@@ -341,7 +340,7 @@ func FuzzProperties(f *testing.F) {
 	})
 }
 
-// FuzzPolled has logind answer anything when it is asked for the lid alone.
+// FuzzPolled makes logind answer anything when only the lid is polled.
 func FuzzPolled(f *testing.F) {
 	for _, value := range []any{dbus.MakeVariant(true), true, "true", dbus.MakeVariant(uint32(1)), dbus.MakeVariant(dbus.MakeVariant(true))} {
 		signature, body := fakes.Encode(value)
@@ -384,7 +383,7 @@ func FuzzPolled(f *testing.F) {
 	})
 }
 
-// described is introspection data as far as it matters here.
+// described is the part of introspection data that matters here.
 type described struct {
 	XMLName    xml.Name             `xml:"node"`
 	Interfaces []describedInterface `xml:"interface"`
@@ -408,8 +407,8 @@ type describedAnnotation struct {
 	Value string `xml:"value,attr"`
 }
 
-// FuzzIntrospection compares what is read from introspection data with what a
-// whole document says.
+// FuzzIntrospection compares what is read from introspection data with what the
+// document says.
 func FuzzIntrospection(f *testing.F) {
 	f.Add(silentLid)
 	f.Add("")
@@ -425,7 +424,7 @@ func FuzzIntrospection(f *testing.F) {
 		if xml.Unmarshal([]byte(data), &node) != nil {
 			return
 		}
-		// Written anew there is nothing in it but what we know.
+		// Written again, it contains only what we know.
 		node.XMLName = xml.Name{Local: "node"}
 		clean, err := xml.Marshal(node)
 		if err != nil {

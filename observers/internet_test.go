@@ -48,12 +48,12 @@ func TestInternet(t *testing.T) {
 		{"limited is enough", lenient, network(limited, site, false), "online", 0},
 		{"limited is enough, but not without an address", lenient, network(limited, connecting, false), "offline", grace},
 		{"limited is enough, none is not", lenient, network(none, disconnected, false), "offline", 0},
-		{"check off in an old NetworkManager", policy(), network(unknown, global, false), "online", 0},
-		{"check off and no network", policy(), network(unknown, disconnected, false), "offline", leavingGrace},
+		{"check disabled in an old NetworkManager", policy(), network(unknown, global, false), "online", 0},
+		{"check disabled and no network", policy(), network(unknown, disconnected, false), "offline", leavingGrace},
 		{"stopping", policy(), network(unknown, site, false), "offline", leavingGrace},
 		{"starting up", policy(), network(unknown, connecting, true), "offline", gone},
 		{"starting up, the link not found yet", policy(), network(none, disconnected, true), "offline", gone},
-		{"starting up, no check has come through", policy(), network(limited, connecting, true), "offline", gone},
+		{"starting up, no check has succeeded", policy(), network(limited, connecting, true), "offline", gone},
 		{"started up, first check under way", policy(), network(none, site, false), "offline", grace},
 		{"started up, nothing to check", policy(), network(none, disconnected, false), "offline", 0},
 		{"limited on the way down", policy(), network(limited, disconnected, false), "offline", 0},
@@ -81,7 +81,7 @@ func TestAPulledCableCountsAtOnceAfterTheFirstCheck(t *testing.T) {
 	if got := read(Snapshot{networkManager: pulled}); got.Grace != policy().LimitedGrace {
 		t.Errorf("before the first check: %+v", got)
 	}
-	// So a restart was seen to end on Wi-Fi: Limited, None, and then State before Connectivity.
+	// A restart on Wi-Fi was seen to end like this: Limited, None, then State before Connectivity.
 	limited := network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, false)
 	limited.Owner = ":1.2"
 	read(Snapshot{networkManager: limited})

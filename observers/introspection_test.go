@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The data are the answers of real loginds.
+// The data was recorded from real loginds.
 func TestWhetherLogindSignalsTheLid(t *testing.T) {
 	for file, want := range map[string]string{"login1-252.xml": "false", "login1-257.xml": "true"} {
 		data, err := os.ReadFile("../integration/fakes/" + file)

@@ -21,7 +21,7 @@ func TestLock(t *testing.T) {
 		after    time.Duration
 	}{
 		{"the hint", sessionFacts("/1", values{"LockedHint": true}), "locked", 0},
-		{"no hint is no proof", sessionFacts("/1", values{"LockedHint": false}), "unlocked", unproven},
+		{"a false hint proves nothing", sessionFacts("/1", values{"LockedHint": false}), "unlocked", unproven},
 		{"asked to lock", sessionFacts("/1", values{"LockedHint": false, saidLast: true}), "locked", 0},
 		{"asked to unlock", sessionFacts("/1", values{"LockedHint": true, saidLast: false}), "unlocked", 0},
 		{"no session yet", Snapshot{session: {Source: session}}, Unknown, unproven},
@@ -46,7 +46,7 @@ func TestAnotherSessionDoesNotInheritTheLock(t *testing.T) {
 	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.Position != "unlocked" || got.Grace != 0 {
 		t.Errorf("got %+v", got)
 	}
-	// logind's restart keeps its sessions.
+	// Sessions outlive a restart of logind.
 	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.GraceOnlyFrom != "locked" || got.Grace != unproven {
 		t.Errorf("got %+v", got)
 	}

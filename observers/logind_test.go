@@ -6,13 +6,14 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// display is a user's Display, which is / without a session.
+// display returns a user's properties with a Display, which is / if there is no
+// session.
 func display(path dbus.ObjectPath) map[string]dbus.Variant {
 	type pair struct {
 		ID   string
 		Path dbus.ObjectPath
 	}
-	// As it comes over the bus, where a structure is a list.
+	// Over the bus a structure arrives as a list.
 	return map[string]dbus.Variant{"Display": dbus.MakeVariantWithSignature([]any{"3", path}, dbus.SignatureOf(pair{}))}
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
 
-// many brings a NetworkManager to where it has named so many active connections,
-// and returns the questions about the first of them.
+// many makes a NetworkManager name many active connections, and returns the calls
+// for the first of them.
 func (w *watch) many(count int) []*dbus.Call {
 	w.Helper()
 	w.owner(":1.1")
@@ -66,9 +66,9 @@ func TestTheNewerListOfObjectsWins(t *testing.T) {
 }
 
 func TestManyObjectsAreReadInBatches(t *testing.T) {
-	const most = 128 // unanswered calls that a system bus lets one have
+	const most = 128 // unanswered calls that a system bus allows
 	if atATime > most/2 {
-		t.Errorf("%d at a time leave the bus no room for other calls", atATime)
+		t.Errorf("%d at a time leave too few calls for others", atATime)
 	}
 	w := observe(t, Connections())
 	for number, call := range w.many(atATime + 3) {
@@ -90,8 +90,8 @@ func TestManyObjectsAreReadInBatches(t *testing.T) {
 	}
 }
 
-// The pause before the next try doubles with each failure; children that fail
-// together are one.
+// The pause before the next attempt doubles with each failure. Objects that fail
+// together count as one failure.
 func TestObjectsThatFailTogetherCountAsOneFailure(t *testing.T) {
 	w := observe(t, Connections())
 	calls := w.many(20)
@@ -127,7 +127,8 @@ const (
 	devicePath     = "/org/freedesktop/NetworkManager/Devices/"
 )
 
-// deep is a source whose objects are three levels deep: connections and their devices.
+// deep returns a source with three levels of objects: the root, connections, and
+// their devices.
 func deep() Source {
 	source := Connections()
 	connection := activeConnection()
@@ -154,14 +155,14 @@ func connectivity(value uint32) map[string]dbus.Variant {
 	return map[string]dbus.Variant{"Ip4Connectivity": dbus.MakeVariant(value)}
 }
 
-// device answers the questions about a device that is not signalled.
+// device answers the calls for a device that does not signal its property.
 func (w *watch) device(sequence dbus.Sequence, value uint32) {
 	w.Helper()
 	answer(w.called("Introspect"), sequence, nil, "<node/>")
 	answer(w.called("GetAll"), sequence, nil, connectivity(value))
 }
 
-// tree brings a source that is deep to where connection 1 has device 1.
+// tree makes the service of a deep source tell of connection 1 with device 1.
 func (w *watch) tree() Facts {
 	w.Helper()
 	w.owner(":1.1")
@@ -171,7 +172,8 @@ func (w *watch) tree() Facts {
 	return w.hears()
 }
 
-// devices returns the numbers and values of all devices in facts of a source that is deep.
+// devices returns the numbers and values of all devices in the facts of a deep
+// source.
 func devices(facts Facts) string {
 	var words []string
 	for _, connection := range facts.Children() {
@@ -214,7 +216,7 @@ func TestObjectsAreFollowedAtAnyDepth(t *testing.T) {
 	if got := devices(w.hears()); got != "2=2" {
 		t.Errorf("without the first device: %s", got)
 	}
-	w.objectChanged(8, devicePath+"1", device, connectivity(1)) // it is nobody's any more
+	w.objectChanged(8, devicePath+"1", device, connectivity(1)) // no longer named by anything
 	w.objectChanged(9, devicePath+"2", device, connectivity(1))
 	if got := devices(w.hears()); got != "2=1" {
 		t.Errorf("after a signal of the second device: %s", got)
@@ -297,7 +299,7 @@ func TestEveryTypeOfLinkNamesObjects(t *testing.T) {
 	}
 }
 
-// What a rule does not name wakes us for nothing.
+// A rule that names less wakes us for nothing.
 func TestMatchRulesNameSenderPathAndInterfaceOfEveryKind(t *testing.T) {
 	rules := deep().Matches()
 	text := fmt.Sprint(rules)

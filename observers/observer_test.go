@@ -11,8 +11,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// fakeService is a service whose every answer and signal the test says, in
-// orders that a real one seldom has.
+// fakeService is a service whose answers and signals come from the test, in orders
+// that are rare with a real one.
 type fakeService struct {
 	signals chan *dbus.Signal
 	calls   chan *dbus.Call
@@ -32,7 +32,7 @@ func (s *fakeService) Start(context.Context) *dbus.Call {
 	return call
 }
 
-// watch is a running observer of NetworkManager or logind.
+// watch is a running observer and the fake service that it observes.
 type watch struct {
 	*testing.T
 	source   Source
@@ -141,7 +141,7 @@ func all(connectivity, state uint32) map[string]dbus.Variant {
 	}
 }
 
-// online brings a NetworkManager to where it is known.
+// online makes a NetworkManager known.
 func (w *watch) online() {
 	w.Helper()
 	w.owner(":1.1")
@@ -165,7 +165,7 @@ func TestSignalsAfterAFarewellAreNotBelieved(t *testing.T) {
 		Path: w.source.Root.Path, Name: w.source.Root.Interface + ".DeviceRemoved",
 		Body: []any{dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/7")},
 	}
-	w.signal(farewell) // another device is none
+	w.signal(farewell) // the farewell names another device
 	w.changed(2, map[string]dbus.Variant{"State": dbus.MakeVariant(uint32(60))})
 	w.hearsConnectivity(4)
 	farewell.Body = []any{dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/1")}
@@ -221,7 +221,7 @@ func TestNonsenseHasEverythingReadAgain(t *testing.T) {
 func TestLostSignalsHaveEverythingReadAgain(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.online()
-	w.owner(":1.1") // named once more
+	w.owner(":1.1") // the same owner again
 	answer(w.called("GetAll"), 3, nil, all(2, 60))
 	w.hearsConnectivity(2)
 }
@@ -231,7 +231,7 @@ func TestAServiceThatIsNotRunningIsNotRead(t *testing.T) {
 	w.owner("")
 	w.hearsProblem("NetworkManager is not running")
 	w.observer.Reread()
-	w.signal(&dbus.Signal{Path: "/another"}) // two more, and the loop has come round
+	w.signal(&dbus.Signal{Path: "/another"}) // once two more are taken, the loop has come round
 	w.signal(&dbus.Signal{Path: "/another"})
 	select {
 	case call := <-w.service.calls:
@@ -248,7 +248,7 @@ func TestANewOwnerIsRead(t *testing.T) {
 	old := w.called("GetAll")
 	w.owner(":1.2")
 	answer(w.called("GetAll"), 2, nil, all(2, 60))
-	answer(old, 3, nil, all(4, 70)) // of an owner that is gone
+	answer(old, 3, nil, all(4, 70)) // the answer of an owner that is gone
 	w.hearsConnectivity(2)
 }
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The right sides were printed by systemd-escape of systemd 252.
+// systemd-escape of systemd 252 printed the values.
 func TestAPositionThatCannotBeAUnitNameIsEscapedForTheUser(t *testing.T) {
 	table := Table()
 	connection := table[len(table)-1]
