@@ -8,19 +8,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clock is one of the kernel's clocks that run from the boot on and that nobody
-// can set.
+// Clock is a clock of the kernel that starts with the boot and that nobody can
+// set.
 type Clock interface {
-	// Now is how long the clock has run.
+	// Now returns how long the clock has run.
 	Now() time.Duration
-	// AfterFunc calls f in a goroutine of its own when the clock has run for d
-	// more, unless stop is called before.
+	// AfterFunc calls f in a goroutine of its own once the clock has run for d
+	// more, unless stop is called first.
 	AfterFunc(d time.Duration, f func()) (stop func())
 }
 
-// Clocks are those in which user managers count start limits: up to systemd 261
-// in the monotonic one, which stands still while the machine sleeps, and since
-// 262 in the boottime one, which does not (NEWS of systemd 262).
+// Clocks are those in which user managers count start limits: the monotonic one,
+// which stands still while the machine sleeps, up to systemd 261, and the boottime
+// one, which does not, since 262 (NEWS of systemd 262).
 type Clocks struct {
 	Monotonic, Boottime Clock
 }
@@ -30,9 +30,9 @@ func KernelClocks() Clocks {
 	return Clocks{Monotonic: monotonic{}, Boottime: boottime{}}
 }
 
-// ofManager is the clock of a manager of the given Version, which has to be a
-// number with more behind it, such as 257.8-1 or 262~rc1. In case of doubt it
-// is the one that is never ahead.
+// ofManager returns the clock of a manager of the given Version, which begins with
+// a number, such as 257.8-1 or 262~rc1. If it does not, the clock is the one that is
+// never ahead.
 func (c Clocks) ofManager(version string) Clock {
 	const sinceBoottime = 262
 	number := 0

@@ -28,6 +28,16 @@ func property[T any](p properties, name string) (value T, told bool, err error) 
 	return value, true, nil
 }
 
+// must stores the property of that name. It is an error if it is not there.
+func must[T any](p properties, name string, into *T) error {
+	value, told, err := property[T](p, name)
+	if err == nil && !told {
+		err = fmt.Errorf("the property %s is missing", name)
+	}
+	*into = value
+	return err
+}
+
 // text returns a property of D-Bus type s, or "" where there is none.
 func (p properties) text(name string) string {
 	words, _, _ := property[string](p, name)

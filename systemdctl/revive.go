@@ -1,6 +1,7 @@
 package systemdctl
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -9,13 +10,13 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// reviveAfter is how long a target has been active before those it wants are
-// looked after: systemd's default start limit counts the starts in this time
-// (DefaultStartLimitIntervalSec=, systemd-user.conf(5)).
+// reviveAfter is how long a target has been active when the services that it
+// wants are checked: systemd's default start limit counts the starts within this
+// time (DefaultStartLimitIntervalSec=, systemd-user.conf(5)).
 const reviveAfter = 10 * time.Second
 
-// startLimitHit is the Result of a service that systemd would not start again
-// so soon; it stays failed under an active target, for good
+// startLimitHit is the Result of a service that systemd refused to start again so
+// soon. The service stays failed under an active target
 // (org.freedesktop.systemd1(5), systemd.unit(5), StartLimitIntervalSec=).
 const startLimitHit = "start-limit-hit"
 
@@ -28,7 +29,7 @@ type limited struct {
 	StartLimitIntervalUSec, StateChangeTimestampMonotonic uint64
 }
 
-// revival is the care for a failed service until its target moves.
+// revival is a failed service that may be started again until its target moves.
 type revival struct {
 	target     *unit
 	activation int
@@ -40,8 +41,8 @@ type revival struct {
 	failed  time.Duration
 }
 
-// reviveLater has the services looked after that a target wants, some time
-// after it has become active and if it then still is.
+// reviveLater checks the services that a target wants some time after it has
+// become active, if it is still active then.
 func (r *Reconciler) reviveLater(u *unit) {
 	u.stopReviving()
 	u.activation++
@@ -72,7 +73,7 @@ func (r *Reconciler) findLimited(u *unit, activation int) {
 	r.call(managerInterface+".ListUnitsByPatterns", func(call *dbus.Call) {
 		var failed []systemd.UnitStatus
 		if err := call.Store(&failed); err != nil || len(failed) == 0 || !r.isStill(u, activation) {
-			return // a manager that does not tell is reloading or going
+			return // a manager that does not answer is reloading or exiting
 		}
 		r.call(propertiesInterface+".Get", func(call *dbus.Call) {
 			var version string
@@ -87,14 +88,14 @@ func (r *Reconciler) findLimited(u *unit, activation int) {
 }
 
 // revive starts a failed service once more if the target wants it and the start
-// limit kept it from starting. A service that its user stopped has not failed,
-// and one that failed by itself says so: both stay as they are.
+// limit kept it from starting. A service that the user stopped has not failed,
+// and one that failed by itself has another result: both stay as they are.
 func (r *Reconciler) revive(v revival) {
 	u, name := v.target, v.service.Name
 	r.callAt(v.service.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
-		service, ok := limitedService(call)
+		service, err := limitedService(call)
 		wanted := slices.Contains(service.WantedBy, u.name) || slices.Contains(service.RequiredBy, u.name)
-		if !ok || service.Result != startLimitHit || !wanted || !r.isStill(u, v.activation) {
+		if err != nil || service.Result != startLimitHit || !wanted || !r.isStill(u, v.activation) {
 			return
 		}
 		v.date(service, r.clocks.Monotonic)
@@ -117,10 +118,10 @@ func (r *Reconciler) revive(v revival) {
 	}, "") // of all interfaces
 }
 
-// date finds out when the service failed in the clock in which the manager
-// counts; it tells that in CLOCK_MONOTONIC alone. Sleep between the failure and
-// this first look at it does not count: the service may start later than it
-// could, but not too early.
+// date finds out when the service failed, in the clock in which the manager
+// counts. The manager itself tells that in CLOCK_MONOTONIC only. Sleep between the
+// failure and this first look at it does not count: the service may start later
+// than it could, but not too early.
 func (v *revival) date(service limited, monotonic Clock) {
 	if v.changed == service.StateChangeTimestampMonotonic {
 		return
@@ -134,28 +135,23 @@ func (v *revival) rest(service limited) time.Duration {
 	return span(service.StartLimitIntervalUSec) - (v.clock.Now() - v.failed)
 }
 
-// span makes a time of microseconds, at most the longest one.
+// span returns a number of microseconds as a duration, at most the longest one.
 func span(micros uint64) time.Duration {
 	const longest = math.MaxInt64 / uint64(time.Microsecond)
 	return time.Duration(min(micros, longest)) * time.Microsecond
 }
 
 // limitedService takes the properties of a service.
-func limitedService(call *dbus.Call) (service limited, ok bool) {
+func limitedService(call *dbus.Call) (service limited, err error) {
 	all, err := allProperties(call)
 	if err != nil {
-		return limited{}, false
+		return limited{}, err
 	}
-	for name, into := range map[string]any{
-		"Result":                        &service.Result,
-		"WantedBy":                      &service.WantedBy,
-		"RequiredBy":                    &service.RequiredBy,
-		"StartLimitIntervalUSec":        &service.StartLimitIntervalUSec,
-		"StateChangeTimestampMonotonic": &service.StateChangeTimestampMonotonic,
-	} {
-		if v, told := all[name]; !told || v.Store(into) != nil {
-			return limited{}, false
-		}
-	}
-	return service, true
+	return service, errors.Join(
+		must(all, "Result", &service.Result),
+		must(all, "WantedBy", &service.WantedBy),
+		must(all, "RequiredBy", &service.RequiredBy),
+		must(all, "StartLimitIntervalUSec", &service.StartLimitIntervalUSec),
+		must(all, "StateChangeTimestampMonotonic", &service.StateChangeTimestampMonotonic),
+	)
 }

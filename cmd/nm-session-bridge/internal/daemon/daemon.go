@@ -72,7 +72,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		byID[source.ID] = observers.New(source, service, service, log)
 	}
 
-	clock := time.Now // the only one
+	clock := time.Now // for everything that keeps time
 	inbox := make(bridge.Inbox)
 	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, systemdctl.KernelClocks(), log)
 	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
