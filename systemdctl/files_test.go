@@ -8,154 +8,45 @@ import (
 	"testing"
 )
 
-// house is a directory to install into.
-type house struct {
-	*testing.T
-	dir string
-}
-
-func (h house) path(name string) string { return filepath.Join(h.dir, name) }
-
-func (h house) files(names ...string) []File {
-	var files []File
-	for _, name := range names {
-		files = append(files, File{Path: h.path(name), Mode: 0o644, Content: []byte("installed " + name)})
+func TestWriteNewNeverReplaces(t *testing.T) {
+	dir := t.TempDir()
+	one := File{filepath.Join(dir, "units/one"), 0o644, []byte("one")}
+	two := File{filepath.Join(dir, "units/two"), 0o644, []byte("two")}
+	if written, err := WriteNew([]File{one}); err != nil || !slices.Equal(written, []string{one.Path}) {
+		t.Fatalf("wrote %v: %v", written, err)
 	}
-	return files
-}
-
-func (h house) open() *Installation {
-	h.Helper()
-	i, err := OpenInstallation(h.path("record"))
-	if err != nil {
-		h.Fatal(err)
+	other := one
+	other.Content = []byte("another")
+	written, err := WriteNew([]File{two, other})
+	var taken *TakenError
+	if !errors.As(err, &taken) || !slices.Equal(taken.Paths, []string{one.Path}) || len(written) > 0 {
+		t.Errorf("wrote %v: %v", written, err)
 	}
-	return i
-}
-
-func (h house) write(name, content string) {
-	h.Helper()
-	if err := os.WriteFile(h.path(name), []byte(content), 0o600); err != nil {
-		h.Fatal(err)
+	if _, err := os.Lstat(two.Path); err == nil {
+		t.Errorf("%s was written all the same", two.Path)
 	}
-}
-
-func (h house) wants(name, content string) {
-	h.Helper()
-	got, err := os.ReadFile(h.path(name))
-	if err != nil || string(got) != content {
-		h.Errorf("%s: %q, %v, want %q", name, got, err, content)
+	if written, err := WriteNew([]File{one, two}); err != nil || !slices.Equal(written, []string{two.Path}) {
+		t.Errorf("beside a file that is as wanted: wrote %v: %v", written, err)
 	}
-}
-
-func (h house) wantsNothingBut(names ...string) {
-	h.Helper()
-	entries, err := os.ReadDir(h.dir)
-	if err != nil {
-		h.Fatal(err)
-	}
-	var got []string
-	for _, entry := range entries {
-		got = append(got, entry.Name())
-	}
-	if !slices.Equal(got, names) {
-		h.Errorf("there are %v, want %v", got, names)
-	}
-}
-
-func TestInstallThenRemove(t *testing.T) {
-	h := house{t, t.TempDir()}
-	written, err := h.open().Write(h.files("a", "b"), false)
-	if err != nil || len(written.Files) != 2 {
-		t.Fatal(written, err)
-	}
-	if written, err = h.open().Write(h.files("a", "b"), false); err != nil || len(written.Files) != 0 {
-		t.Error(written, err)
-	}
-	if removed, left, err := h.open().Remove(false); err != nil || len(removed) != 2 || len(left) != 0 {
-		t.Error(removed, left, err)
-	}
-	h.wantsNothingBut()
-}
-
-func TestAnotherVersionRemovesFilesThatItLacks(t *testing.T) {
-	h := house{t, t.TempDir()}
-	if _, err := h.open().Write(h.files("a", "b", "c"), false); err != nil {
-		t.Fatal(err)
-	}
-	h.write("c", "mine")
-	written, err := h.open().Write(h.files("a"), false)
-	if err != nil || !slices.Equal(written.Dropped, []string{h.path("b")}) {
-		t.Error(written, err)
-	}
-	h.wantsNothingBut("a", "c", "record")
-}
-
-func TestAChangedFileStaysUntilForceRemovesIt(t *testing.T) {
-	h := house{t, t.TempDir()}
-	if _, err := h.open().Write(h.files("a", "b"), false); err != nil {
-		t.Fatal(err)
-	}
-	h.write("b", "mine")
-	if _, left, err := h.open().Remove(false); err != nil || !slices.Equal(left, []string{h.path("b")}) {
-		t.Error(left, err)
-	}
-	h.wants("b", "mine")
-	if removed, left, err := h.open().Remove(true); err != nil || len(left) != 0 || !slices.Equal(removed, []string{h.path("b")}) {
-		t.Error(removed, left, err)
-	}
-	h.wantsNothingBut()
-}
-
-func TestAForeignFileStopsEverything(t *testing.T) {
-	h := house{t, t.TempDir()}
-	h.write("b", "mine")
-	_, err := h.open().Write(h.files("a", "b"), false)
-	var changed *ChangedError
-	if !errors.As(err, &changed) || !slices.Equal(changed.Paths, []string{h.path("b")}) {
-		t.Error(err)
-	}
-	h.wantsNothingBut("b")
-}
-
-func TestForceKeepsEveryFileThatItReplaces(t *testing.T) {
-	h := house{t, t.TempDir()}
-	for n, name := range []string{"a~", "a~2", "a~3"} {
-		h.write("a", "mine "+name)
-		written, err := h.open().Write(h.files("a"), true)
-		if err != nil || written.Kept[h.path("a")] != h.path(name) {
-			t.Errorf("%d: %+v, %v", n, written, err)
+	for path, want := range map[string]string{one.Path: "one", two.Path: "two"} {
+		if content, err := os.ReadFile(path); err != nil || string(content) != want {
+			t.Errorf("%s holds %q: %v", path, content, err)
 		}
 	}
-	h.wants("a", "installed a")
-	for _, name := range []string{"a~", "a~2", "a~3"} {
-		h.wants(name, "mine "+name)
-	}
 }
 
-func TestFilesOfAnInterruptedInstallAreOurs(t *testing.T) {
-	h := house{t, t.TempDir()}
-	if _, err := h.open().Write([]File{{h.path("a"), 0o644, []byte("older")}}, false); err != nil {
-		t.Fatal(err)
-	}
-	// A link to nowhere lets no directory be made in its place.
-	if err := os.Symlink(h.path("nowhere"), h.path("b")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.open().Write(append(h.files("a"), File{h.path("b/c"), 0o644, nil}), false); err == nil {
-		t.Fatal("the installation was not broken off")
-	}
-	h.wants("a", "installed a")
-	if removed, left, err := h.open().Remove(false); err != nil || len(left) != 0 || !slices.Contains(removed, h.path("a")) {
-		t.Error(removed, left, err)
-	}
-	h.wantsNothingBut("b")
-}
-
-func TestABrokenRecordIsNamed(t *testing.T) {
-	h := house{t, t.TempDir()}
-	h.write("record", "nonsense\n")
-	if _, err := OpenInstallation(h.path("record")); err == nil {
-		t.Error("nonsense was taken for a record")
+func TestWriteNewLeavesLinksAlone(t *testing.T) {
+	dir := t.TempDir()
+	for name, leadsTo := range map[string]string{"masked": "/dev/null", "dangling": filepath.Join(dir, "nowhere")} {
+		link := filepath.Join(dir, name)
+		if err := os.Symlink(leadsTo, link); err != nil {
+			t.Fatal(err)
+		}
+		if written, err := WriteNew([]File{{link, 0o644, []byte("unit")}}); err == nil {
+			t.Errorf("%s: wrote %v", name, written)
+		}
+		if now, err := os.Readlink(link); err != nil || now != leadsTo {
+			t.Errorf("the link %s was replaced: %v", name, err)
+		}
 	}
 }

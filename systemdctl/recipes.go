@@ -1,15 +1,8 @@
 package systemdctl
 
 import (
-	"bytes"
 	"embed"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
-	"strings"
 )
 
 //go:embed recipes
@@ -104,56 +97,5 @@ func Recipes() []Recipe {
 
 // Files returns the recipe's units, as files of a directory.
 func (r Recipe) Files(dir string) ([]File, error) {
-	folder := path.Join("recipes", r.Name)
-	entries, err := recipes.ReadDir(folder)
-	if err != nil {
-		return nil, err
-	}
-	var files []File
-	for _, entry := range entries {
-		content, err := recipes.ReadFile(path.Join(folder, entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, File{filepath.Join(dir, entry.Name()), 0o644, content})
-	}
-	return files, nil
-}
-
-// TakenError names files that are there already, with other content.
-type TakenError struct{ Paths []string }
-
-func (e *TakenError) Error() string {
-	return strings.Join(e.Paths, ", ") + ": there already, with other content, so it was left alone and nothing was written"
-}
-
-// WriteNew writes the files that are not there yet and returns their paths. If
-// one is there with other content, it fails with a [TakenError] before it has
-// written anything: it never replaces the user's own files.
-func WriteNew(files []File) (written []string, err error) {
-	var absent []File
-	var taken TakenError
-	for _, file := range files {
-		if _, err := os.Lstat(file.Path); errors.Is(err, fs.ErrNotExist) {
-			absent = append(absent, file)
-			continue
-		}
-		content, err := os.ReadFile(file.Path)
-		if err != nil {
-			return nil, fmt.Errorf("something is there already: %w", err)
-		}
-		if !bytes.Equal(content, file.Content) {
-			taken.Paths = append(taken.Paths, file.Path)
-		}
-	}
-	if len(taken.Paths) > 0 {
-		return nil, &taken
-	}
-	for _, file := range absent {
-		if err := writeAtomically(file); err != nil {
-			return written, err
-		}
-		written = append(written, file.Path)
-	}
-	return written, nil
+	return embedded(recipes, path.Join("recipes", r.Name), dir)
 }
