@@ -48,7 +48,7 @@ func TestASignalThatMakesNoSenseIsReadAnew(t *testing.T) {
 	s.Login1.MoveLidUnseen(true)
 	s.must(s.Login1.Babble())
 	s.lid("closed")
-	s.says("reading logind anew: its PropertiesChanged signal made no sense")
+	s.says("reading logind again: its PropertiesChanged signal made no sense")
 }
 
 func TestLogindRestarts(t *testing.T) {

@@ -383,6 +383,42 @@ func FuzzPolled(f *testing.F) {
 	})
 }
 
+// FuzzLinks makes NetworkManager name anything as its active connections.
+func FuzzLinks(f *testing.F) {
+	for _, value := range []any{
+		[]dbus.ObjectPath{"/org/freedesktop/NetworkManager/ActiveConnection/1", "/"}, dbus.ObjectPath("/a"),
+		struct {
+			ID   string
+			Path dbus.ObjectPath
+		}{"3", "/a"}, []string{"/a"}, uint32(1), dbus.MakeVariant(dbus.ObjectPath("/a")),
+	} {
+		signature, body := fakes.Encode(map[string]dbus.Variant{"ActiveConnections": dbus.MakeVariant(value)})
+		f.Add(signature, body)
+	}
+	f.Fuzz(func(t *testing.T, signature string, body []byte) {
+		answer := fakes.Answer("", signature, body)
+		if answer == nil {
+			return
+		}
+		all, err := single[map[string]dbus.Variant](answer)
+		if err != nil {
+			return
+		}
+		source := Connections()
+		picked, err := source.Root.pick(all)
+		value, isTold := all["ActiveConnections"]
+		paths, isPicked := picked.paths["ActiveConnections"]
+		if isPicked != (isTold && err == nil) || slices.Contains(paths, "/") {
+			t.Errorf("picked %v of %v (%v)", picked, value, err)
+		}
+		root := newObject(&source.Root, source.Root.Path)
+		root.take(picked, 1, false)
+		if due := len(root.named()); due != len(slices.Compact(slices.Sorted(slices.Values(paths)))) {
+			t.Errorf("%d objects are named by %v", due, paths)
+		}
+	})
+}
+
 // described is the part of introspection data that matters here.
 type described struct {
 	XMLName    xml.Name             `xml:"node"`

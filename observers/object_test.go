@@ -286,7 +286,10 @@ func TestEveryTypeOfLinkNamesObjects(t *testing.T) {
 		"wrong": []string{"/a"},
 	} {
 		signature, body := fakes.Encode(map[string]dbus.Variant{"Sessions": dbus.MakeVariant(value)})
-		all := fakes.Answer("", signature, body).Body[0].(map[string]dbus.Variant)
+		all, err := single[map[string]dbus.Variant](fakes.Answer("", signature, body))
+		if err != nil {
+			t.Fatal(err)
+		}
 		kind := Kind{Links: []Link{{Property: "Sessions"}}}
 		picked, err := kind.pick(all)
 		var got []string
