@@ -1,0 +1,212 @@
+package systemdctl
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+)
+
+const online, offline = "internet-online.target", "internet-offline.target"
+
+var (
+	allDown  = map[string]string{online: "inactive", offline: "inactive"}
+	isOnline = map[string]string{online: "active", offline: "inactive"}
+
+	wantOnline  = map[string]bool{online: true, offline: false}
+	wantOffline = map[string]bool{online: false, offline: true}
+)
+
+// fakeManager is a user manager whose every answer and signal the test says,
+// in orders that a real one seldom has.
+type fakeManager struct {
+	t       *testing.T
+	signals chan *dbus.Signal
+	calls   []*dbus.Call
+	// questions are the calls that ask what targets conflict with.
+	questions []*dbus.Call
+	sequence  dbus.Sequence
+	r         *Reconciler
+	replies   chan func() Moved
+	moved     Moved // as the reconciler told last
+	laptop    *laptop
+
+	listening int
+	log       strings.Builder
+}
+
+// targets are those that a test has managed.
+type targets struct{ names, patterns, yielding []string }
+
+func (t targets) Targets() []string { return t.names }
+
+func (t targets) Patterns() []string { return t.patterns }
+
+func (t targets) Yielding() []string { return t.yielding }
+
+func newManager(t *testing.T) *fakeManager {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	m := &fakeManager{t: t, signals: make(chan *dbus.Signal), replies: make(chan func() Moved), laptop: newLaptop()}
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
+	m.r = New(ctx, m, targets{names: []string{online, offline}}, m.post(ctx), time.Now, m.laptop.clocks(), log)
+	m.listening = 0 // to the targets it listens for good
+	return m
+}
+
+// newManagerOf is a manager of targets of which some yield, and of a pattern.
+func newManagerOf(t *testing.T, managed targets) *fakeManager {
+	t.Helper()
+	m := newManager(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	m.r = New(ctx, m, managed, m.post(ctx), time.Now, m.laptop.clocks(), m.r.log)
+	return m
+}
+
+// post passes replies on until the context ends.
+func (m *fakeManager) post(ctx context.Context) func(take func() Moved) {
+	return func(take func() Moved) {
+		select {
+		case m.replies <- take:
+		case <-ctx.Done():
+		}
+	}
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(line []byte) (int, error) {
+	w.t.Log(strings.TrimSpace(string(line)))
+	return len(line), nil
+}
+
+func (m *fakeManager) Signals() <-chan *dbus.Signal { return m.signals }
+
+func (m *fakeManager) Listen(string) (stop func()) {
+	m.listening++
+	return func() { m.listening-- }
+}
+
+func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	call := &dbus.Call{Path: path, Method: strings.TrimPrefix(method, managerInterface+"."), Args: args, Done: make(chan *dbus.Call, 1)}
+	if len(args) == 2 && args[1] == "Conflicts" {
+		m.questions = append(m.questions, call)
+	} else {
+		m.calls = append(m.calls, call)
+	}
+	return call
+}
+
+// asked takes the calls that were made since, as words.
+func (m *fakeManager) asked() (calls []*dbus.Call, words string) {
+	calls, m.calls = m.calls, nil
+	said := make([]string, 0, len(calls))
+	for _, call := range calls {
+		word := call.Method
+		if len(call.Args) > 0 && word != "ListUnitsByNames" {
+			word += fmt.Sprint(" ", call.Args[0])
+		}
+		said = append(said, word)
+	}
+	return calls, strings.Join(said, ", ")
+}
+
+// wants checks what was asked for, and returns the calls.
+func (m *fakeManager) wants(words string) []*dbus.Call {
+	m.t.Helper()
+	calls, got := m.asked()
+	if got != words {
+		m.t.Fatalf("asked for %q, not %q", got, words)
+	}
+	return calls
+}
+
+func (m *fakeManager) answer(call *dbus.Call, err error, body ...any) {
+	m.t.Helper()
+	m.sequence++
+	call.Err, call.Body, call.ResponseSequence = err, body, m.sequence
+	call.Done <- call
+	m.takeReply()
+}
+
+func (m *fakeManager) takeReply() {
+	m.t.Helper()
+	select {
+	case take := <-m.replies:
+		m.moved = take()
+	case <-time.After(time.Minute):
+		m.t.Fatal("no reply was passed on")
+	}
+}
+
+func (m *fakeManager) signal(path dbus.ObjectPath, name string, body ...any) {
+	m.sequence++
+	m.moved, _ = m.r.Signal(&dbus.Signal{Path: path, Name: name, Body: body, Sequence: m.sequence})
+}
+
+func (m *fakeManager) owner(name string) {
+	m.signal("/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged", ManagerName, "", name)
+}
+
+// is signals a unit's state; an empty job path is none.
+func (m *fakeManager) is(unit, active string, job dbus.ObjectPath) {
+	id := uint32(0)
+	if job == "" {
+		job = "/"
+	} else {
+		id = 1
+	}
+	m.signal(unitPath(unit), propertiesInterface+".PropertiesChanged", unitInterface, map[string]dbus.Variant{
+		"ActiveState": dbus.MakeVariant(active),
+		"Job":         dbus.MakeVariant([]any{id, job}), // so godbus decodes a structure
+	}, []string{})
+}
+
+func (m *fakeManager) removed(unit string, job dbus.ObjectPath, result string) {
+	m.signal(managerPath, managerInterface+".JobRemoved", uint32(1), job, unit, result)
+}
+
+func (m *fakeManager) list(call *dbus.Call, states map[string]string) {
+	m.t.Helper()
+	var units []systemd.UnitStatus
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		u := systemd.UnitStatus{Name: name, LoadState: "loaded", ActiveState: states[name], Path: unitPath(name), JobPath: "/"}
+		if u.ActiveState == "queued" {
+			u.ActiveState, u.JobId, u.JobPath = "inactive", 7, "/job/7"
+		}
+		units = append(units, u)
+	}
+	m.answer(call, nil, units)
+}
+
+// begin brings the reconciler to where it knows the states.
+func (m *fakeManager) begin(states map[string]string) {
+	m.t.Helper()
+	m.owner(":1.1")
+	calls := m.wants("Subscribe, ListUnitsByNames")
+	m.answer(calls[0], nil)
+	m.list(calls[1], states)
+}
+
+// move tells that one target is active and the other is not, for good.
+func (m *fakeManager) move(active, inactive string) {
+	m.t.Helper()
+	for _, name := range []string{inactive, active} {
+		if u := m.r.unit(name); u.job != nil {
+			u.job.path = "/job/" + dbus.ObjectPath(name)
+		}
+		m.is(name, map[bool]string{true: "active", false: "inactive"}[name == active], "")
+		m.removed(name, "/job/"+dbus.ObjectPath(name), "done")
+	}
+	m.wants("")
+}
