@@ -2,18 +2,17 @@ package bridge
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // targets remembers what is wanted, and is where the test says it is.
@@ -130,107 +129,6 @@ func TestARequestIsHandledOnceEvenIfNothingChanges(t *testing.T) {
 	}
 }
 
-func TestADoubtDoesNotProtectAPositionSetByHand(t *testing.T) {
-	b, targets, reading, _, _ := begin()
-	*reading = observers.Reading{Position: "open"}
-	b.Observe(facts)
-	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
-	b.Observe(facts)
-	for _, test := range []struct{ held, then string }{{"open", "open.target"}, {"shut", "shut.target"}} {
-		_, holding := b.Hold("door", test.held)
-		_, releasing := b.Release("door")
-		if err := errors.Join(holding, releasing); err != nil {
-			t.Fatal(err)
-		}
-		if !targets.wanted[test.then] {
-			t.Errorf("after a hand has put the door %s it wants %v", test.held, targets.wanted)
-		}
-	}
-}
-
-func TestAPositionHeldBeforeTheStartIsNoFact(t *testing.T) {
-	b, targets, reading, _, _ := begin()
-	targets.active = []string{"open.target"}
-	b.Adopt()
-	b.HoldAll(map[string]string{"door": "open"})
-	*reading = observers.Reading{Position: "shut", Grace: time.Hour, GraceOnlyFrom: "open"}
-	b.Observe(facts)
-	if _, err := b.Release("door"); err != nil || !targets.wanted["shut.target"] {
-		t.Errorf("it wants %v, %v", targets.wanted, err)
-	}
-}
-
-func TestTheDoubtAboutAHeldSwitchEnds(t *testing.T) {
-	b, _, reading, _, clock := begin()
-	if _, err := b.Hold("door", "open"); err != nil {
-		t.Fatal(err)
-	}
-	*reading = observers.Reading{Position: "shut", Reason: "it creaks", Grace: time.Second}
-	if change := b.Observe(facts); !change.View || b.View().Facts["door.doubt"] == "" {
-		t.Fatal("there is no doubt")
-	}
-	clock.pass(time.Second)
-	change := b.Tick()
-	if doubt := b.View().Facts["door.doubt"]; !change.View || doubt != "" {
-		t.Errorf("the doubt is %q, and nobody is told of the change", doubt)
-	}
-}
-
-func TestATransitionIsLoggedWhenItsTargetsArrive(t *testing.T) {
-	b, targets, reading, log, clock := begin()
-	if b.Heard() {
-		t.Error("the door was not heard yet")
-	}
-	*reading = observers.Reading{Position: "open", Reason: "Latch=up"}
-	targets.pending = true
-	b.Observe(facts)
-	b.Settle()
-	if !b.Heard() || !targets.wanted["open.target"] || targets.wanted["shut.target"] || log.Len() > 0 {
-		t.Errorf("wanted %v, logged %s", targets.wanted, log)
-	}
-	targets.pending = false
-	clock.pass(12 * time.Millisecond)
-	b.Settle()
-	clock.pass(time.Second)
-	b.Settle()
-	want := `msg="door is open" switch=door from=unknown to=open reason="Latch=up" targets=open.target duration=12ms`
-	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, want) {
-		t.Errorf("logged %s, want once %s", got, want)
-	}
-}
-
-func TestASupersededTransitionIsLoggedAsSuch(t *testing.T) {
-	b, targets, reading, log, _ := begin()
-	targets.pending = true
-	for _, position := range []string{"open", "shut"} {
-		*reading = observers.Reading{Position: position}
-		b.Observe(facts)
-		b.Settle()
-	}
-	if !strings.Contains(log.String(), "to=open") || !strings.Contains(log.String(), "result=superseded") {
-		t.Errorf("logged %s", log)
-	}
-}
-
-func TestALongTransitionIsLoggedBeforeItsEnd(t *testing.T) {
-	b, targets, reading, log, clock := begin()
-	targets.pending = true
-	*reading = observers.Reading{Position: "open"}
-	b.Observe(facts)
-	due, waiting := b.Due()
-	if !waiting {
-		t.Fatal("nothing is due")
-	}
-	clock.Time = due
-	b.Settle()
-	if !strings.Contains(log.String(), "still waiting") {
-		t.Errorf("logged %s", log)
-	}
-	if _, waiting := b.Due(); waiting {
-		t.Error("still due after it was told")
-	}
-}
-
 func TestAnAdoptedPositionIsKeptInDoubt(t *testing.T) {
 	b, targets, reading, log, clock := begin()
 	targets.active = []string{"shut.target"}
@@ -249,22 +147,6 @@ func TestAnAdoptedPositionIsKeptInDoubt(t *testing.T) {
 	b.Settle()
 	if !targets.wanted["open.target"] || targets.wanted["shut.target"] || !strings.Contains(log.String(), "from=shut to=open") {
 		t.Errorf("wanted %v, logged %s", targets.wanted, log)
-	}
-}
-
-func TestTheEndOfADelayedOperationMakesEverythingStale(t *testing.T) {
-	b, _, reading, _, _ := begin()
-	b.switches[0].Delays, b.switches[0].During = "slam", "shut"
-	for _, step := range []struct {
-		position string
-		underway bool
-		stale    bool
-	}{{"open", false, false}, {"shut", true, false}, {"open", false, true}, {"open", false, false}} {
-		*reading = observers.Reading{Position: step.position}
-		change := b.Observe(facts)
-		if _, underway := b.Underway("slam"); underway != step.underway || change.Stale != step.stale {
-			t.Errorf("%+v: underway %t", step, underway)
-		}
 	}
 }
 
@@ -287,54 +169,57 @@ func TestAServiceIsDemandedWhileItIsNeeded(t *testing.T) {
 	}
 }
 
-func TestAnUnknownPositionHasAReason(t *testing.T) {
-	b, targets, reading, _, _ := begin()
-	*reading = observers.Reading{Reason: "no latch"}
-	b.Observe(facts)
-	if got, want := b.Status(), "door unknown (no latch)"; got != want {
-		t.Errorf("status %q, want %q", got, want)
-	}
-	if got := b.View().Facts["door.reason"]; got != "no latch" {
-		t.Errorf("the view gives the reason %q", got)
-	}
-	if targets.wanted["open.target"] || targets.wanted["shut.target"] || len(targets.wanted) != 2 {
-		t.Errorf("wanted %v", targets.wanted)
-	}
-}
-
-func TestAnAdoptedPositionTakesItsReasonFromTheReading(t *testing.T) {
-	b, targets, reading, _, _ := begin()
-	targets.active = []string{"shut.target"}
-	b.Adopt()
-	for _, step := range []struct {
-		reading observers.Reading
-		want    string
+func TestASwitchFollowsTargetsThatSomethingElseMoves(t *testing.T) {
+	for _, test := range []struct {
+		yields bool
+		active []string
+		want   string
 	}{
-		{observers.Reading{Position: "shut", Reason: "Latch=true"}, "Latch=true"},
-		{observers.Reading{Position: "open", Reason: "Latch=?", Grace: time.Second, GraceOnlyFrom: "shut"}, ""},
-		{observers.Reading{Position: "open", Reason: "Latch=false"}, "Latch=false"},
-		{observers.Reading{Position: "open", Reason: "Latch=0"}, "Latch=false"},
+		{true, []string{"shut.target"}, "shut"},
+		{true, nil, "open"}, // no position's targets
+		{false, []string{"shut.target"}, "open"},
 	} {
-		*reading = step.reading
+		b, targets, reading, _, _ := begin()
+		asked := &sources{}
+		b.sources, b.switches[0].Yields = asked, test.yields
+		*reading = observers.Reading{Position: "open"}
 		b.Observe(facts)
-		if got := b.View().Facts["door.reason"]; got != step.want {
-			t.Errorf("%+v: the reason is %q", step, got)
+		targets.active = test.active
+		change := b.Moved(systemdctl.Moved{Yielding: true})
+		got, moved := b.View().Switches[0].Position, test.want != "open"
+		if got != test.want || change.View != moved || (len(change.Entered) == 1) != moved || (asked.forgot == 1) != moved {
+			t.Errorf("%+v: it is %s after %+v, and forgot %d times", test, got, change, asked.forgot)
 		}
 	}
 }
 
-func TestTheStatusIsOneShortLine(t *testing.T) {
-	b, _, reading, _, _ := begin()
-	b.Adopt()
-	*reading = observers.Reading{Position: "open", Reason: "first"}
-	b.Observe(facts)
-	*reading = observers.Reading{Position: "shut", Reason: "somebody\nREADY=0 " + strings.Repeat("ü", longestStatus), Grace: time.Hour}
-	b.Observe(facts)
-	status := b.Status()
-	if strings.Contains(status, "\n") || len(status) > longestStatus+len("…") || !utf8.ValidString(status) {
-		t.Errorf("the status is %q", status)
+func TestASwitchThatIsHeldMovesItsTargetsBack(t *testing.T) {
+	b, targets, _, _, _ := begin()
+	b.switches[0].Yields = true
+	if _, err := b.Hold("door", "open"); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(status, "door open (in doubt: somebody READY=0 ü") {
-		t.Errorf("the status says %q", status)
+	clear(targets.wanted)
+	targets.active = []string{"shut.target"}
+	if change := b.Moved(systemdctl.Moved{Yielding: true}); len(change.Entered) > 0 || !targets.wanted["open.target"] {
+		t.Errorf("wanted %v after %+v", targets.wanted, change)
+	}
+}
+
+func TestAStrayIsStoppedOnceItIsKnownWhatIsWanted(t *testing.T) {
+	b, targets, reading, log, _ := begin()
+	b.switches[0].Positions, b.switches[0].Template = nil, observers.Template{Prefix: "door@", Suffix: ".target"}
+	strays := systemdctl.Moved{Strays: []string{"door@back.target", "door@front.target", "other@back.target"}}
+	b.Moved(strays)
+	if len(targets.wanted) > 0 {
+		t.Fatalf("wanted %v before anything was read", targets.wanted)
+	}
+	*reading = observers.Reading{Position: "front"}
+	b.Observe(facts)
+	clear(targets.wanted)
+	b.Moved(strays)
+	want := map[string]bool{"door@back.target": false}
+	if !maps.Equal(targets.wanted, want) || strings.Count(log.String(), "something else has started door@back.target") != 1 {
+		t.Errorf("wanted %v, logged %s", targets.wanted, log)
 	}
 }
