@@ -7,8 +7,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// conflicts brings the reconciler to where offline is active, and it knows what
-// the start of online stops.
+// conflicts brings the reconciler to the point where offline is active and it
+// knows what the start of online stops.
 func (m *fakeManager) conflicts(answer ...any) {
 	m.t.Helper()
 	m.begin(map[string]string{online: "inactive", offline: "active"})

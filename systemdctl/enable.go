@@ -9,16 +9,16 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// UnitFileManager is a user manager as far as it changes which units are
-// enabled. A [systemd.Conn] of go-systemd is one.
+// UnitFileManager is the part of a user manager that changes which units are
+// enabled. A [systemd.Conn] of go-systemd has it.
 type UnitFileManager interface {
 	EnableUnitFilesContext(ctx context.Context, files []string, runtime, force bool) (bool, []systemd.EnableUnitFileChange, error)
 	DisableUnitFilesContext(ctx context.Context, files []string, runtime bool) ([]systemd.DisableUnitFileChange, error)
 	ReloadContext(ctx context.Context) error
 }
 
-// Enable enables a unit, has the manager read all unit files again, and reports
-// whether the unit was not enabled before.
+// Enable enables a unit, makes the manager read all unit files again, and reports
+// whether the unit was disabled before.
 func Enable(ctx context.Context, manager UnitFileManager, unit string) (bool, error) {
 	_, links, err := manager.EnableUnitFilesContext(ctx, []string{unit}, false, false)
 	if err != nil {
@@ -27,7 +27,7 @@ func Enable(ctx context.Context, manager UnitFileManager, unit string) (bool, er
 	return len(links) > 0, reloadAfter(ctx, manager, err)
 }
 
-// Disable disables a unit that may be gone or disabled already, and has the
+// Disable disables a unit, which may be gone or disabled already, and makes the
 // manager read all unit files again.
 func Disable(ctx context.Context, manager UnitFileManager, unit string) error {
 	_, err := manager.DisableUnitFilesContext(ctx, []string{unit}, false)
@@ -41,7 +41,7 @@ func Disable(ctx context.Context, manager UnitFileManager, unit string) error {
 	return reloadAfter(ctx, manager, err)
 }
 
-// Reload has the manager read all unit files again.
+// Reload makes the manager read all unit files again.
 func Reload(ctx context.Context, manager interface{ ReloadContext(context.Context) error }) error {
 	if err := manager.ReloadContext(ctx); err != nil {
 		return fmt.Errorf("cannot reload the user manager: %w", err)
@@ -49,10 +49,9 @@ func Reload(ctx context.Context, manager interface{ ReloadContext(context.Contex
 	return nil
 }
 
-// reloadAfter reloads a manager that was asked to change unit files, also where
-// it failed on the way. systemctl enable and disable do the same: the D-Bus
-// calls leave every unit with NeedDaemonReload in systemd 257 and 262, though
-// not in 252.
+// reloadAfter reloads a manager that was asked to change unit files, even if that
+// failed halfway. systemctl enable and disable do the same: the D-Bus calls leave
+// every unit with NeedDaemonReload in systemd 257 and 262, though not in 252.
 func reloadAfter(ctx context.Context, manager UnitFileManager, failed error) error {
 	if err := Reload(ctx, manager); failed == nil {
 		return err

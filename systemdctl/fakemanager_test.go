@@ -25,13 +25,13 @@ var (
 	wantOffline = map[string]bool{online: false, offline: true}
 )
 
-// fakeManager is a user manager whose every answer and signal the test says,
-// in orders that a real one seldom has.
+// fakeManager is a user manager. The test dictates every answer and signal, in
+// orders that a real manager seldom uses.
 type fakeManager struct {
 	t       *testing.T
 	signals chan *dbus.Signal
 	calls   []*dbus.Call
-	// questions are the calls that ask what targets conflict with.
+	// questions are the calls that ask which units a target conflicts with.
 	questions []*dbus.Call
 	sequence  dbus.Sequence
 	r         *Reconciler
@@ -43,7 +43,7 @@ type fakeManager struct {
 	log       strings.Builder
 }
 
-// targets are those that a test has managed.
+// targets are those that the reconciler of a test manages.
 type targets struct{ names, patterns, yielding []string }
 
 func (t targets) Targets() []string { return t.names }
@@ -63,7 +63,7 @@ func newManager(t *testing.T) *fakeManager {
 	return m
 }
 
-// newManagerOf is a manager of targets of which some yield, and of a pattern.
+// newManagerOf returns a manager whose reconciler manages the given targets.
 func newManagerOf(t *testing.T, managed targets) *fakeManager {
 	t.Helper()
 	m := newManager(t)
@@ -107,7 +107,7 @@ func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string,
 	return call
 }
 
-// asked takes the calls that were made since, as words.
+// asked returns the calls that were made since it was last called, also as words.
 func (m *fakeManager) asked() (calls []*dbus.Call, words string) {
 	calls, m.calls = m.calls, nil
 	said := make([]string, 0, len(calls))
@@ -158,7 +158,7 @@ func (m *fakeManager) owner(name string) {
 	m.signal("/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged", ManagerName, "", name)
 }
 
-// is signals a unit's state; an empty job path is none.
+// is signals a unit's state. An empty path stands for no job.
 func (m *fakeManager) is(unit, active string, job dbus.ObjectPath) {
 	id := uint32(0)
 	if job == "" {
@@ -189,7 +189,7 @@ func (m *fakeManager) list(call *dbus.Call, states map[string]string) {
 	m.answer(call, nil, units)
 }
 
-// begin brings the reconciler to where it knows the states.
+// begin brings the reconciler to the point where it knows the states.
 func (m *fakeManager) begin(states map[string]string) {
 	m.t.Helper()
 	m.owner(":1.1")
@@ -198,7 +198,8 @@ func (m *fakeManager) begin(states map[string]string) {
 	m.list(calls[1], states)
 }
 
-// move tells that one target is active and the other is not, for good.
+// move signals that one target is active and the other is not, with their jobs
+// done.
 func (m *fakeManager) move(active, inactive string) {
 	m.t.Helper()
 	for _, name := range []string{inactive, active} {

@@ -17,7 +17,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
 
-// moment is where a reconciler is when something odd is said to it.
+// moment is the state of a reconciler when something odd happens.
 type moment struct {
 	active  string // the target that is active, or ""
 	wanted  string // the target that is wanted
@@ -36,8 +36,8 @@ func anyMoment(which byte) moment {
 
 const moments = 36
 
-// longRetry is how long a reading that failed is to wait: however slow the
-// machine, the test is over by then.
+// longRetry is the pause after a failed reading. The test is over before it ends,
+// however slow the machine is.
 const longRetry = time.Hour
 
 // honest is a manager that does what it is asked and tells the truth about it.
@@ -93,8 +93,8 @@ func jobPath(call *dbus.Call) dbus.ObjectPath {
 	return managerPath + "/job/" + dbus.ObjectPath(map[any]string{online: "41", offline: "42"}[call.Args[0]])
 }
 
-// take takes what was asked for and checks that it may be: nothing that starts
-// what is not wanted or stops what is, nothing of units that are not managed.
+// take takes what was asked for and checks it: nothing may start an unwanted
+// target, stop a wanted one, or concern units that are not managed.
 func (h *honest) take() {
 	h.t.Helper()
 	for _, call := range h.questions {
@@ -127,7 +127,7 @@ func (h *honest) reads() bool {
 	return slices.ContainsFunc(h.pending, func(call *dbus.Call) bool { return call.Method == "ListUnitsByNames" })
 }
 
-// serve answers and does everything that is asked for, until there is nothing.
+// serve answers and does what is asked for, until nothing is left.
 func (h *honest) serve() {
 	h.t.Helper()
 	const many = 50
@@ -240,7 +240,7 @@ func makesSense(member string, body []any) bool {
 	return isID && isPath && isName && isResult
 }
 
-// FuzzSignal has a manager send one signal of any content at any moment.
+// FuzzSignal sends one signal of any content at any moment.
 func FuzzSignal(f *testing.F) {
 	type job struct {
 		ID   uint32
@@ -320,8 +320,7 @@ func FuzzSignal(f *testing.F) {
 	})
 }
 
-// FuzzAnswer has a manager answer anything to one of the calls that it gets at
-// any moment.
+// FuzzAnswer answers anything to one of the calls at any moment.
 func FuzzAnswer(f *testing.F) {
 	var listed []systemd.UnitStatus
 	for _, name := range []string{online, offline} {
@@ -383,9 +382,9 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzFailed has a manager say anything of a service that has failed. It is
-// started again only where the start limit kept it from starting with a target
-// that is active, and once the limit's time is over.
+// FuzzFailed answers anything about a service that has failed. The service may
+// start again only if the start limit kept it from starting with an active target,
+// and only once the limit's time is over.
 func FuzzFailed(f *testing.F) {
 	now := newLaptop().monotonic.now
 	failedSince := func(since time.Duration, result, target string) map[string]dbus.Variant {
@@ -449,7 +448,8 @@ func lists(content []any, units ...string) bool {
 	return true
 }
 
-// FuzzRecord reads a record of any content. What is made of it says the same.
+// FuzzRecord reads a record of any content. Writing what was read and reading it
+// again gives the same.
 func FuzzRecord(f *testing.F) {
 	const file = "/home/gemini/.local/share/systemd/user/lid-open.target"
 	for _, content := range []string{

@@ -138,7 +138,7 @@ func TestFilesOfAnInterruptedInstallAreOurs(t *testing.T) {
 	if _, err := h.open().Write([]File{{h.path("a"), 0o644, []byte("older")}}, false); err != nil {
 		t.Fatal(err)
 	}
-	// A link to nowhere lets no directory be made in its place.
+	// A dangling link keeps a directory from being made in its place.
 	if err := os.Symlink(h.path("nowhere"), h.path("b")); err != nil {
 		t.Fatal(err)
 	}

@@ -219,7 +219,7 @@ func (r *Reconciler) callAt(path dbus.ObjectPath, method string, take func(*dbus
 	}()
 }
 
-// post has a function called on the owner's goroutine.
+// post calls a function on the owner's goroutine.
 func (r *Reconciler) post(do func()) {
 	r.handOver(func() Moved {
 		do()

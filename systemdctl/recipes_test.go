@@ -52,7 +52,8 @@ func TestRecipesEnableInstallableUnitsAndDescribeThem(t *testing.T) {
 	}
 }
 
-// templateOf is the file of a unit: name@.service of name@instance.service.
+// templateOf returns the name of a unit's file: name@.service for
+// name@instance.service.
 func templateOf(unit string) string {
 	prefix, _, isInstance := strings.Cut(unit, "@")
 	if !isInstance {

@@ -12,7 +12,7 @@ func TestASignalNewerThanTheListWins(t *testing.T) {
 	m := newManager(t)
 	m.owner(":1.1")
 	calls := m.wants("Subscribe, ListUnitsByNames")
-	// The answer was sent first but is taken second.
+	// The answer was sent first but is handled second.
 	m.sequence += 10
 	m.is(online, "active", "")
 	m.sequence -= 10
@@ -39,8 +39,8 @@ func TestInstancesBecomeManaged(t *testing.T) {
 	m.wants("StartUnit " + lab + ", StartUnit " + work)
 }
 
-// What nobody has spoken of is told of once it is active, and from then on put
-// right like all others.
+// A target is a stray once it is active and nobody has said whether it is wanted.
+// After that it is put right like all others.
 func TestAnInstanceThatSomethingElseStartedIsAStray(t *testing.T) {
 	const home, moon = "connection@home.target", "connection@moon.target"
 	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})
@@ -73,7 +73,7 @@ func TestAnInstanceThatSomethingElseStartedIsAStray(t *testing.T) {
 	m.removed(moon, "/job/1", "done")
 	m.is(moon, "active", "")
 	strays()
-	// One that is not loaded any more and not wanted is forgotten, and not loaded by asking for it.
+	// A target that is neither loaded nor wanted is forgotten: asking for it would load it.
 	listening := m.listening
 	m.answer(m.wants("StopUnit " + moon)[0], nil, dbus.ObjectPath("/job/2"))
 	m.is(moon, "inactive", "")

@@ -10,7 +10,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// jobs answers the question which jobs there are.
+// jobs answers ListJobs.
 func (m *fakeManager) jobs(units map[uint32]string) {
 	m.t.Helper()
 	listed := []systemd.JobStatus{}

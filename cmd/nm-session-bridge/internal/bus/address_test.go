@@ -40,8 +40,8 @@ func TestTheErrorNamesAnAddressWithoutASocket(t *testing.T) {
 	}
 }
 
-// FuzzAddress takes any address. The sockets it stands for, written as an
-// address, stand for themselves.
+// FuzzAddress parses any address. Its sockets, written as an address again, parse
+// to themselves.
 func FuzzAddress(f *testing.F) {
 	for _, address := range []string{
 		"unix:path=/run/user/1000/bus", "unix:path=/var/run/dbus/system_bus_socket,guid=0af3", "unix:abstract=/tmp/dbus-x%2fy",

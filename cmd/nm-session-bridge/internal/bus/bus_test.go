@@ -175,7 +175,8 @@ func TestForgedSignalsDoNotGetIn(t *testing.T) {
 	if call := forger.Send(forged, nil); call.Err != nil {
 		t.Fatal(call.Err)
 	}
-	// The bus keeps one sender's order only; a round trip puts the forger's behind.
+	// The bus keeps the order of one sender only. A round trip makes sure that the
+	// forger's signals were sent.
 	if err := forger.BusObject().CallWithContext(patient(t), daemonName+".GetId", 0).Err; err != nil {
 		t.Fatal(err)
 	}
@@ -210,8 +211,7 @@ func TestAFloodIsNoticedAndNeverBlocks(t *testing.T) {
 	wantMember(t, next(t, service), "After")
 }
 
-// nothing is a connection's objects where it has none. godbus itself answers to
-// a ping.
+// nothing serves no objects. godbus itself answers a ping.
 type nothing struct{}
 
 func (nothing) LookupObject(dbus.ObjectPath) (dbus.ServerObject, bool) { return nil, false }

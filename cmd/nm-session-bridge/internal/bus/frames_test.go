@@ -52,8 +52,8 @@ func encode(t testing.TB, kind dbus.Type, sender string, order binary.ByteOrder,
 	return raw.Bytes()
 }
 
-// through returns what frames lets through, and the believed senders of which
-// it dropped something.
+// through returns what frames lets through, and the believed senders whose signals
+// it dropped.
 func through(messages ...[]byte) (passed []byte, dropped []string, err error) {
 	f := &frames{
 		in:       bufio.NewReader(bytes.NewReader(slices.Concat(messages...))),
@@ -105,7 +105,7 @@ func TestOnlyBelievedMessagesOfBoundedSizeAreDecoded(t *testing.T) {
 	}
 }
 
-// What such a call is answered takes no arguments.
+// The answer to such a call has no arguments.
 func TestArgumentsThatAreNotDecodedAreLeftOut(t *testing.T) {
 	large := strings.Repeat("x", largestSignal)
 	last := encode(t, dbus.TypeMethodCall, ":1.8", binary.LittleEndian, "last")
@@ -174,8 +174,8 @@ func TestGarbageEndsTheConnection(t *testing.T) {
 	}
 }
 
-// godbus closes the connection over this one, and a bus delivers it: an empty
-// dictionary in 63 variants.
+// This signal is an empty dictionary in 63 variants: a bus delivers it, and godbus
+// closes the connection over it.
 func TestAStrangersUndecodableSignalIsHarmless(t *testing.T) {
 	address := startBus(t)
 	owner, conn := provide(t, address), dial(t, address)
@@ -202,7 +202,7 @@ func TestAStrangersUndecodableSignalIsHarmless(t *testing.T) {
 	wantMember(t, next(t, service), "After")
 }
 
-// sendRaw has a stranger send bytes to a bus, and waits until the bus has dealt
+// sendRaw sends bytes to a bus as a stranger, and waits until the bus has dealt
 // with them.
 func sendRaw(t *testing.T, address string, message []byte) {
 	t.Helper()
@@ -231,7 +231,7 @@ func sendRaw(t *testing.T, address string, message []byte) {
 	if _, err := stranger.Write(sent); err != nil {
 		t.Fatal(err)
 	}
-	// A second Hello is an error, whose answer comes after all else.
+	// A second Hello is an error, whose answer comes last.
 	answers := bufio.NewReader(stranger)
 	if _, err := answers.ReadString('\n'); err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func TestACallWithAHugeReplyRunsIntoItsDeadline(t *testing.T) {
 
 type huge struct{}
 
-// Huge answers with more than is taken.
+// Huge answers with more than is accepted.
 func (huge) Huge() (string, *dbus.Error) {
 	return strings.Repeat("x", largestReply), nil
 }
@@ -301,7 +301,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(signal[:len(signal)-1])
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		passed, _, _ := through(stream)
-		// Whatever it is that comes through, a signal in it is of somebody believed.
+		// Every signal that comes through is from a believed sender.
 		rest := bytes.NewReader(passed)
 		for {
 			m, err := dbus.DecodeMessage(rest)

@@ -8,9 +8,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
 
-// FuzzSignal delivers any signal of any sender while a service is owned. Only
-// the owner's come through, and the bus daemon's about the owner, of which
-// those who take them trust the form.
+// FuzzSignal delivers any signal of any sender while a service is owned. Only the
+// owner's signals come through, and the bus daemon's about the owner, whose form
+// the receivers trust.
 func FuzzSignal(f *testing.F) {
 	const owner = ":1.7"
 	add := func(sender, iface, member string, values ...any) {
@@ -61,7 +61,7 @@ func FuzzSignal(f *testing.F) {
 	})
 }
 
-// ownerOf returns the new owner of the service that a signal tells of.
+// ownerOf returns the new owner of the service that a signal names.
 func ownerOf(signal *dbus.Signal) (owner string, tells bool) {
 	if signal.Name != nameOwnerChanged || len(signal.Body) != 3 || signal.Body[0] != name {
 		return "", false

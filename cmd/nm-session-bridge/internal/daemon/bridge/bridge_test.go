@@ -15,7 +15,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// targets remembers what is wanted, and is where the test says it is.
+// targets remembers what is wanted. The test sets the state of the targets.
 type targets struct {
 	wanted  map[string]bool
 	active  []string
@@ -46,7 +46,7 @@ func (s *sources) Demand(_ string, need observers.Need) { s.demands = append(s.d
 
 func (s *sources) Forget(string) { s.forgot++ }
 
-// door is a switch that reads what the test puts into reading.
+// door is a switch whose reading the test sets.
 func door(reading *observers.Reading) observers.Switch {
 	return observers.Switch{
 		Name:      "door",
@@ -58,7 +58,7 @@ func door(reading *observers.Reading) observers.Switch {
 	}
 }
 
-// fakeClock shows the time that the test says it is.
+// fakeClock is a clock that the test sets.
 type fakeClock struct{ time.Time }
 
 func newClock() *fakeClock { return &fakeClock{time.Now()} }

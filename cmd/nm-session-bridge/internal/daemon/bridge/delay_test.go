@@ -12,7 +12,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// lockSmith hands out locks, or the error that the test wants.
+// lockSmith hands out locks, or the error that the test sets.
 type lockSmith struct {
 	*testing.T
 	delay *Delay
@@ -58,7 +58,7 @@ func (s *lockSmith) follow(owner string, underway bool) {
 	s.delay.Follow(context.Background(), owner, underway, limit)
 }
 
-// arrives waits for the lock that was asked for, or for the refusal.
+// arrives waits for the lock that was requested, or for the refusal.
 func (s *lockSmith) arrives() {
 	s.Helper()
 	select {

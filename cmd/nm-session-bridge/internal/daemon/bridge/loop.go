@@ -50,8 +50,8 @@ type loop struct {
 	news    news
 }
 
-// Run keeps the targets true until the context ends, which is no error, or a
-// bus is lost, which is: the connection does not come back.
+// Run keeps the targets true until the context ends. The loss of a bus is an
+// error: the connection does not come back.
 func Run(ctx context.Context, config Config) error {
 	l := &loop{Config: config}
 	heard := make(chan observers.Facts)

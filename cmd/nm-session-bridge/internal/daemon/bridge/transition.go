@@ -72,7 +72,7 @@ func (b *Bridge) enter(s *switchState, position, reason string) Change {
 }
 
 // wanted returns, for each target that matters, whether it is to be active in a
-// position. Of a set it also names the targets that are to stop.
+// position. For a set that includes the targets that are to stop.
 func (s *switchState) wanted(position string, active []string) map[string]bool {
 	wanted := s.Targets(position)
 	for _, target := range append(slices.Collect(maps.Keys(s.Targets(s.position))), active...) {
