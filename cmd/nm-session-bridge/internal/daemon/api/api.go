@@ -120,8 +120,8 @@ func (a *API) news(view bridge.View) map[string]dbus.Variant {
 		"Facts":     dbus.MakeVariant(view.Facts),
 		"Overrides": dbus.MakeVariant(view.Held),
 	}
-	for _, s := range view.Switches {
-		now[client.PropertyOf(s.Name)] = dbus.MakeVariant(s.Position)
+	for name, position := range view.Positions {
+		now[client.PropertyOf(name)] = dbus.MakeVariant(position)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

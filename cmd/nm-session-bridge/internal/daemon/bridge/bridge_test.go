@@ -186,7 +186,7 @@ func TestASwitchFollowsTargetsThatSomethingElseMoves(t *testing.T) {
 		b.Observe(facts)
 		targets.active = test.active
 		change := b.Moved(systemdctl.Moved{Yielding: true})
-		got, moved := b.View().Switches[0].Position, test.want != "open"
+		got, moved := b.View().Positions["door"], test.want != "open"
 		if got != test.want || change.View != moved || (len(change.Entered) == 1) != moved || (asked.forgot == 1) != moved {
 			t.Errorf("%+v: it is %s after %+v, and forgot %d times", test, got, change, asked.forgot)
 		}

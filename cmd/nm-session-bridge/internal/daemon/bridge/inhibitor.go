@@ -13,8 +13,8 @@ const (
 	lockWhy = "Units for the lid and for sleep have to finish first"
 )
 
-// TakeDelayLock takes a delay lock on an operation such as "sleep" from the logind on the
-// bus at a D-Bus address (Inhibit(s what, s who, s why, s mode),
+// TakeDelayLock takes a delay lock on an operation such as "sleep" from the logind
+// on the bus at a D-Bus address (Inhibit(s what, s who, s why, s mode),
 // org.freedesktop.login1(5)). Closing the lock, a file, lets the operation go on.
 func TakeDelayLock(ctx context.Context, address, what string) (io.Closer, error) {
 	lock, err := bus.CallForFile(ctx, address, "org.freedesktop.login1", "/org/freedesktop/login1",

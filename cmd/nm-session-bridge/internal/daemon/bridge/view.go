@@ -9,7 +9,8 @@ import (
 
 // View is what the bridge says about itself at one moment.
 type View struct {
-	Switches []SwitchView
+	// Positions are in words, by switch.
+	Positions map[string]string
 	// Facts are raw values by name: what the services said, such as
 	// NetworkManager.Connectivity, and what is known about a switch, such as
 	// internet.reason.
@@ -18,17 +19,11 @@ type View struct {
 	Held map[string]string
 }
 
-// SwitchView is the state of one switch. Position is in words: "unknown" where
-// nothing can be said.
-type SwitchView struct {
-	Name, Position, Reason string
-}
-
 // View returns the present view. It shares nothing with the bridge.
 func (b *Bridge) View() View {
-	view := View{Facts: map[string]string{}, Held: b.Held()}
+	view := View{Positions: map[string]string{}, Facts: map[string]string{}, Held: b.Held()}
 	for _, s := range b.switches {
-		view.Switches = append(view.Switches, SwitchView{s.Name, observers.InWords(s.position), s.why()})
+		view.Positions[s.Name] = observers.InWords(s.position)
 		for _, source := range s.Sources {
 			maps.Copy(view.Facts, source.Describe(b.snapshot[source.ID]))
 		}
