@@ -9,10 +9,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
-// objects are the bridge's object and the nodes above it, for godbus.
-//
-// Its own Export looks methods up by reflection, for which the linker keeps
-// every method of every type: 0.9 MB of program.
+// objects are the bridge's object and the nodes above it, for godbus. godbus' own
+// Export looks methods up by reflection, which makes the linker keep every method
+// of every type: 1.5 MB more in a program of 5 MB.
 type objects map[string]table
 
 // table holds methods by name.
