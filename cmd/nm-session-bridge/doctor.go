@@ -2,11 +2,11 @@ package main
 
 import (
 	"os"
-	"os/exec"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/doctor"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -30,7 +30,7 @@ command that mends it. Exit status: 0 all is in order, 1 findings.`,
 				Switches:    observers.Table(),
 				Environment: os.Environ(),
 				UID:         os.Getuid(),
-				Program:     callName(),
+				Program:     self.Command(),
 				Usage:       func(args []string) error { return check(cmd.Root(), args) },
 			})
 			if err := ctx.Err(); err != nil {
@@ -43,16 +43,4 @@ command that mends it. Exit status: 0 all is in order, 1 findings.`,
 			return nil
 		},
 	}
-}
-
-// callName is how this program is called from the user's shell.
-func callName() string {
-	const name = "nm-session-bridge"
-	if _, err := exec.LookPath(name); err == nil {
-		return name
-	}
-	if self, err := os.Executable(); err == nil {
-		return self
-	}
-	return name
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -131,22 +130,6 @@ func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
 	}
 }
 
-func TestMonitorSaysOfEachSwitchWhetherItIsHeld(t *testing.T) {
-	var out strings.Builder
-	tell := tellInJSON(&out)
-	m := follower{positions: map[string]string{}, tell: func(c change) {
-		if err := tell(c); err != nil {
-			t.Error(err)
-		}
-	}}
-	m.news(client.State{Positions: map[string]string{"Lid": "open", "Power": "ac"}, Overrides: map[string]string{"power": "ac"}}, nil)
-	for i, want := range []string{`"running":true`, `"switch":"lid","to":"open","held":false`, `"switch":"power","to":"ac","held":true`} {
-		if lines := strings.Split(out.String(), "\n"); !strings.HasSuffix(lines[i], want+"}") {
-			t.Errorf("line %d is %s", i, lines[i])
-		}
-	}
-}
-
 func TestHelp(t *testing.T) {
 	for _, line := range []string{"help", "--help", "-h"} {
 		status, stdout, _ := call(t, line)
@@ -172,7 +155,7 @@ func TestTheManPageAndReadmeNameEveryCommandAndFlag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manPage, err := manPages.ReadFile("dist/nm-session-bridge.1")
+	manPage, err := manual.ReadFile("dist/nm-session-bridge.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,35 +218,5 @@ func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 		if out, err := install.CombinedOutput(); err == nil || string(out) != test.want {
 			t.Errorf("%s: %v, it says %q, not %q", name, err, out, test.want)
 		}
-	}
-}
-
-func TestAProgramThatSystemdDoesNotFind(t *testing.T) {
-	searched, own := t.TempDir(), t.TempDir()
-	t.Setenv("PATH", own)
-	program := systemdctl.Program{Name: "offlineimap", Package: "offlineimap3"}
-	said := func() string {
-		var out strings.Builder
-		tellMissing(&out, "/nowhere:"+searched, program)
-		return out.String()
-	}
-	put := func(dir string, mode os.FileMode) {
-		if err := os.WriteFile(filepath.Join(dir, program.Name), nil, mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(searched, 0o644) // not executable
-	if got, want := said(), "missing offlineimap: on Debian, sudo apt install offlineimap3\n"; got != want {
-		t.Errorf("with no such program: %q, want %q", got, want)
-	}
-	put(own, 0o755)
-	if got, want := said(), "missing offlineimap where systemd looks: write ExecStart="+own+"/offlineimap\n"; got != want {
-		t.Errorf("with a program elsewhere in the user's PATH: %q, want %q", got, want)
-	}
-	if err := os.Chmod(filepath.Join(searched, program.Name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if got := said(); got != "" {
-		t.Errorf("with the program there: %q", got)
 	}
 }

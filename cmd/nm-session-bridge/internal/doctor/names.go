@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 )
 
 // counterparts maps units that the user manager does not have, but that people
@@ -48,7 +48,7 @@ func (p *patient) meant(name string) string {
 	for _, target := range p.targets {
 		stems = append(stems, strings.TrimSuffix(target, ".target"))
 	}
-	if right, found := near.Name(stem, stems); found {
+	if right, found := suggest.Name(stem, stems); found {
 		return right + ".target"
 	}
 	return ""

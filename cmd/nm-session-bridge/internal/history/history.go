@@ -97,18 +97,18 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// Tell makes a history of events, which are in the order in which they were
+// Build makes a history of events, which are in the order in which they were
 // logged. Where the clock was set back meanwhile, what it then counts twice
 // belongs to the earlier position.
-func Tell(events []Event, switches []Switch, window Window) History {
-	rows := make([]*teller, len(switches))
+func Build(events []Event, switches []Switch, window Window) History {
+	rows := make([]*rowBuilder, len(switches))
 	for i, s := range switches {
-		rows[i] = &teller{Row: Row{Switch: s}}
+		rows[i] = &rowBuilder{Row: Row{Switch: s}}
 	}
 	told := History{Window: window}
 	for _, e := range events {
 		for _, row := range rows {
-			row.hear(e)
+			row.apply(e)
 		}
 		if t := e.Transition; t != nil && !t.Time.Before(window.Since) && !t.Time.After(window.Until) {
 			told.Transitions = append(told.Transitions, *t)
@@ -185,8 +185,8 @@ func (r Row) times(position string) int {
 	return times
 }
 
-// teller makes a row of events.
-type teller struct {
+// rowBuilder makes a row of events.
+type rowBuilder struct {
 	Row
 	open Span // without an end; without a position where none is known
 	// announced tells that a service told of the open position's beginning, and
@@ -195,7 +195,7 @@ type teller struct {
 	asleep    []Span
 }
 
-func (r *teller) hear(e Event) {
+func (r *rowBuilder) apply(e Event) {
 	if e.Slept > 0 && (r.Suspends == "" || r.open.Position != r.Suspends) {
 		position := r.open.Position
 		r.close(e.Time.Add(-e.Slept))
@@ -213,7 +213,7 @@ func (r *teller) hear(e Event) {
 }
 
 // move begins a span, at the end of the last one at the earliest.
-func (r *teller) move(position string, at time.Time) {
+func (r *rowBuilder) move(position string, at time.Time) {
 	if position == Unknown {
 		position = ""
 	}
@@ -223,7 +223,7 @@ func (r *teller) move(position string, at time.Time) {
 	r.open = Span{position, Window{Since: at}}
 }
 
-func (r *teller) close(at time.Time) {
+func (r *rowBuilder) close(at time.Time) {
 	if r.open.Position != "" && at.After(r.open.Since) {
 		r.open.Until = at
 		r.Spans = append(r.Spans, r.open)
@@ -235,7 +235,7 @@ func (r *teller) close(at time.Time) {
 }
 
 // without takes times out of the row.
-func (r *teller) without(others []Span) {
+func (r *rowBuilder) without(others []Span) {
 	for _, other := range others {
 		var rest []Span
 		for _, s := range r.Spans {
@@ -251,7 +251,7 @@ func (r *teller) without(others []Span) {
 	}
 }
 
-func (r *teller) clip(window Window) {
+func (r *rowBuilder) clip(window Window) {
 	var rest []Span
 	for _, s := range r.Spans {
 		s.Window = s.cut(window)
@@ -263,7 +263,7 @@ func (r *teller) clip(window Window) {
 }
 
 // complete makes what occurred positions of an open switch.
-func (r *teller) complete() {
+func (r *rowBuilder) complete() {
 	if !r.Open {
 		return
 	}

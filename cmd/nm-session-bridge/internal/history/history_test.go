@@ -107,7 +107,7 @@ func TestSpans(t *testing.T) {
 			"online 10:00-12:00 offline 12:00-18:00|awake 10:00-12:00 awake 12:00-18:00",
 		},
 	} {
-		h := Tell(test.events, switches(), Window{at("08:00:00"), at("18:00:00")})
+		h := Build(test.events, switches(), Window{at("08:00:00"), at("18:00:00")})
 		var rows []string
 		for _, row := range []Row{h.Rows[0], h.Rows[2]} {
 			var spans []string
@@ -130,7 +130,7 @@ func TestTransitionsAreThoseOfTheWindow(t *testing.T) {
 		moved("07:59:59", "internet", "unknown", "online", "early"), moved("09:00:00", "internet", "online", "offline", "now"),
 		moved("10:00:00", "lid", "open", "closed", "also"), moved("18:00:01", "internet", "offline", "online", "late"),
 	}
-	h := Tell(events, switches(), Window{at("08:00:00"), at("18:00:00")})
+	h := Build(events, switches(), Window{at("08:00:00"), at("18:00:00")})
 	if len(h.Transitions) != 2 || h.Transitions[0].Reason != "now" || h.Transitions[1].Reason != "also" {
 		t.Errorf("%v", h.Transitions)
 	}
@@ -146,7 +146,7 @@ func TestPositionsOfAnOpenSwitchAreThoseThatOccurred(t *testing.T) {
 		moved("11:00:00", "connection", "none", "home", ""), moved("12:00:00", "connection", "home", "home office", ""),
 		moved("13:00:00", "connection", "home office", "home", ""), moved("14:00:00", "connection", "home", "none", ""),
 	}
-	h := Tell(events, []Switch{connection, {Name: "vpn", Positions: []string{"up"}}}, Window{at("08:00:00"), at("18:00:00")})
+	h := Build(events, []Switch{connection, {Name: "vpn", Positions: []string{"up"}}}, Window{at("08:00:00"), at("18:00:00")})
 	if got := strings.Join(h.Rows[0].Positions, ","); got != "home,home office,none" {
 		t.Errorf("the positions are %s", got)
 	}
@@ -157,7 +157,7 @@ func TestPositionsOfAnOpenSwitchAreThoseThatOccurred(t *testing.T) {
 
 func TestSeconds(t *testing.T) {
 	events := []Event{observing("10:00:00", "online", "open", "awake"), moved("10:00:20", "internet", "online", "offline", "")}
-	h := Tell(events, switches(), Window{at("09:59:50"), at("10:01:00")})
+	h := Build(events, switches(), Window{at("09:59:50"), at("10:01:00")})
 	want := "map[offline:40 online:20 portal:0 unknown:10]"
 	if got := fmt.Sprint(h.Rows[0].Seconds(h.Window)); got != want {
 		t.Errorf("got %s, not %s", got, want)

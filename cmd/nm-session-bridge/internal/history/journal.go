@@ -167,3 +167,11 @@ func lastLine(text []byte) []byte {
 	lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
 	return lines[len(lines)-1]
 }
+
+func runProgram(ctx context.Context, program string, args ...string) (stdout, stderr []byte, err error) {
+	var out, problems bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	err = cmd.Run()
+	return out.Bytes(), problems.Bytes(), err
+}

@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/abbrev"
 )
 
 // Style is how a history is drawn.
@@ -178,7 +178,7 @@ func (p *picture) totals(row Row) {
 		if total == 0 || position == Unknown && total < shortestGap {
 			continue
 		}
-		item := brief.Words(position) + " " + words(total)
+		item := abbrev.Words(position) + " " + words(total)
 		if position != Unknown && known > 0 {
 			item += " (" + share(total, known) + ")"
 		}
@@ -265,7 +265,7 @@ func (p *picture) transitions(all []Transition) {
 		change = max(change, utf8.RuneCountInString(t.change()))
 	}
 	for _, t := range shown {
-		why := brief.Text(t.Reason)
+		why := abbrev.Text(t.Reason)
 		if t.Result != "" {
 			why += " (" + t.Result + ")"
 		}
@@ -274,4 +274,4 @@ func (p *picture) transitions(all []Transition) {
 	}
 }
 
-func (t Transition) change() string { return brief.Words(t.From) + " → " + brief.Words(t.To) }
+func (t Transition) change() string { return abbrev.Words(t.From) + " → " + abbrev.Words(t.To) }

@@ -101,7 +101,7 @@ internet  █ online 1 min 30 s (43 %)
 Mon 15:20:00  internet  offline → online  Connectivity=Full State=ConnectedGlobal
 `},
 	} {
-		h := Tell(day(), switches(), test.window)
+		h := Build(day(), switches(), test.window)
 		if test.only != "" {
 			h = h.Of(test.only)
 		}
@@ -112,7 +112,7 @@ Mon 15:20:00  internet  offline → online  Connectivity=Full State=ConnectedGlo
 }
 
 func TestColoursAreAroundGlyphsOnly(t *testing.T) {
-	h := Tell(day(), switches(), Window{at("06:00:00"), at("18:00:00")})
+	h := Build(day(), switches(), Window{at("06:00:00"), at("18:00:00")})
 	marked := func(mark string) func(string) string {
 		return func(glyphs string) string { return "<" + mark + ">" + glyphs + "</>" }
 	}
@@ -136,7 +136,7 @@ func TestColoursAreAroundGlyphsOnly(t *testing.T) {
 func TestAResultIsTold(t *testing.T) {
 	e := moved("10:00:00", "internet", "online", "offline", "Connectivity=None")
 	e.Transition.Result = "superseded"
-	h := Tell([]Event{e}, switches(), Window{at("06:00:00"), at("18:00:00")})
+	h := Build([]Event{e}, switches(), Window{at("06:00:00"), at("18:00:00")})
 	if got := h.Picture(Style{Width: 80, Transitions: 1}); !strings.Contains(got, "Connectivity=None (superseded)\n") {
 		t.Errorf("got\n%s", got)
 	}
@@ -144,7 +144,7 @@ func TestAResultIsTold(t *testing.T) {
 
 func TestYearsAreToldWhereThereAreSeveral(t *testing.T) {
 	e := moved("10:00:00", "internet", "online", "offline", "")
-	got := Tell([]Event{e}, switches(), Window{at("10:00:00").AddDate(-2, 0, 0), at("12:00:00")}).Picture(Style{Width: 80, Transitions: 1})
+	got := Build([]Event{e}, switches(), Window{at("10:00:00").AddDate(-2, 0, 0), at("12:00:00")}).Picture(Style{Width: 80, Transitions: 1})
 	for _, want := range []string{"Sat 2 Nov 2024 10:00 – Mon 2 Nov 2026 12:00\n", " ╵3 May 2025 ", "\n 2 Nov 2026 10:00:00  internet"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("there is no %q in\n%s", want, got)
@@ -163,7 +163,7 @@ func TestEachGlyphStandsForOnePosition(t *testing.T) {
 	}
 	window := Window{events[0].Time, events[0].Time.Add(most * time.Minute)}
 	connection := Switch{Name: "connection", Positions: []string{"none"}, Open: true}
-	lines := strings.Split(Tell(events, []Switch{connection}, window).Picture(Style{Width: len("connection  ") + most}), "\n")
+	lines := strings.Split(Build(events, []Switch{connection}, window).Picture(Style{Width: len("connection  ") + most}), "\n")
 	bar := strings.Fields(lines[2])[1]
 	seen := map[rune]bool{}
 	for _, glyph := range bar {

@@ -33,7 +33,7 @@ func (r *reader) read(e entry) error {
 		return err
 	}
 	if e.text("SYSLOG_IDENTIFIER") == r.identifier {
-		r.hear(e)
+		r.apply(e)
 		return nil
 	}
 	switch e.text("MESSAGE_ID") {
@@ -72,8 +72,8 @@ func (r *reader) end(at time.Time) {
 	r.runs = false
 }
 
-// hear takes an entry of the bridge.
-func (r *reader) hear(e entry) {
+// apply takes an entry of the bridge.
+func (r *reader) apply(e entry) {
 	r.said, r.runs = e.at, true
 	if e.text("MESSAGE") == journal.LastWords {
 		r.end(e.at)

@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/abbrev"
 )
 
 // Identifier is what the entries are known by (journalctl -t), wherever the
@@ -55,12 +55,12 @@ func (e entry) sentence() string {
 //
 //	internet is offline: Connectivity=None State=ConnectedSite; internet-offline.target after 10.18ms
 func (e entry) transition() string {
-	said := brief.Words(e.message)
+	said := abbrev.Words(e.message)
 	if reason := e.text("reason"); reason != "" {
-		said += ": " + brief.Text(reason)
+		said += ": " + abbrev.Text(reason)
 	}
 	if targets := strings.Fields(e.text("targets")); len(targets) > 0 {
-		said += "; " + brief.List(targets, " and ") + " after " + e.text("duration")
+		said += "; " + abbrev.List(targets, " and ") + " after " + e.text("duration")
 	}
 	if result := e.text("result"); result != "" {
 		said += ": " + result

@@ -11,7 +11,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/near"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -65,7 +65,7 @@ func Meant(instance string, profiles []string) (words, meant string) {
 		}
 	}
 	for _, misspelt := range []string{name, instance} {
-		if right, found := near.Name(misspelt, profiles); found {
+		if right, found := suggest.Name(misspelt, profiles); found {
 			return fmt.Sprintf("no profile is called %q, but %q is, which units write as ", misspelt, right), observers.Escape(right)
 		}
 	}

@@ -1,18 +1,27 @@
 package status
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/brief"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/abbrev"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/terminal"
 )
+
+// WriteJSON writes the report for programs.
+func (r Report) WriteJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
 
 // Print writes the report for people: what is, in bold, and beside it why. The
 // program is how this one is called from a shell.
-func (r Report) Print(w io.Writer, now time.Time, program string, style Style) {
+func (r Report) Print(w io.Writer, now time.Time, program string, style terminal.Style) {
 	p := printer{w, style, now, program}
 	if !r.Running {
 		p.line(style.Warn("nm-session-bridge does not run: this is what the targets and the services say."))
@@ -88,7 +97,7 @@ func (r Report) widths() (names, positions, units int) {
 
 type printer struct {
 	io.Writer
-	Style
+	terminal.Style
 	now     time.Time
 	program string
 }
@@ -103,10 +112,10 @@ func (p printer) switchLine(s Switch, names, positions int) {
 	if s.Held {
 		notes = append(notes, p.Warn(client.HeldByHand)+", \""+p.program+" set "+s.Name+" auto\" ends that")
 	} else if s.Reason != "" {
-		notes = append(notes, brief.Text(s.Reason))
+		notes = append(notes, abbrev.Text(s.Reason))
 	}
 	if s.Doubt != "" {
-		notes = append(notes, p.Warn("in doubt")+": "+brief.Text(s.Doubt))
+		notes = append(notes, p.Warn("in doubt")+": "+abbrev.Text(s.Doubt))
 	}
 	if s.Source != "" {
 		notes = append(notes, s.Source)
@@ -114,7 +123,7 @@ func (p printer) switchLine(s Switch, names, positions int) {
 	if s.Lock != "" {
 		notes = append(notes, "delay lock "+s.Lock)
 	}
-	p.line(fmt.Sprintf("%s  %s  %s", p.Bold(pad(s.Name, names)), p.Bold(pad(brief.Words(s.Position), positions)), strings.Join(notes, "; ")))
+	p.line(fmt.Sprintf("%s  %s  %s", p.Bold(pad(s.Name, names)), p.Bold(pad(abbrev.Words(s.Position), positions)), strings.Join(notes, "; ")))
 }
 
 // when says a time so that one sees how long ago it was.

@@ -1,8 +1,11 @@
-package status
+// Package terminal knows what the output is written to: whether it takes colours,
+// and how wide it is.
+package terminal
 
 import (
 	"io"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,4 +48,20 @@ func (s Style) in(number, words string) string {
 		return words
 	}
 	return "\x1b[" + number + "m" + words + "\x1b[0m"
+}
+
+// pipeWidth is how many columns there are where nobody says.
+const pipeWidth = 80
+
+// Columns returns how wide the output may be: $COLUMNS, or what the terminal says.
+func Columns(w io.Writer) int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if file, isFile := w.(interface{ Fd() uintptr }); isFile {
+		if size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
+			return int(size.Col)
+		}
+	}
+	return pipeWidth
 }

@@ -1,6 +1,6 @@
-// Package brief shortens what a person reads and what may be long: a hundred
+// Package abbrev shortens what a person reads and what may be long: a hundred
 // profiles may be active at once.
-package brief
+package abbrev
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bufio"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -65,7 +66,10 @@ func newMachine(tb testing.TB) *machine {
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(context.Background())
 	go func() {
-		m.ended <- run(ctx, runOptions{policy: observers.Policy{OnlineWhen: observers.Full, GoneGrace: time.Hour}}, write)
+		m.ended <- Run(ctx, Config{
+			Switches: observers.Table(),
+			Policy:   observers.Policy{OnlineWhen: observers.Full, GoneGrace: time.Hour},
+		}, journal.New(write))
 		write.Close()
 	}()
 	tb.Cleanup(m.end)

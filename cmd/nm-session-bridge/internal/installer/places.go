@@ -1,8 +1,8 @@
-package main
+package installer
 
 import (
-	"embed"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,13 +10,9 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
-
-// manPages are the manual, in mdoc(7).
-//
-//go:embed dist/*.1 dist/*.5 dist/*.7
-var manPages embed.FS
 
 // Where packages have the program and the units, see dist/stage.
 const (
@@ -99,7 +95,7 @@ func (p places) readBy(manager *systemd.Conn) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the user manager looks for no units in %s, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME %s install", p.units(), callName())
+	return fmt.Errorf("the user manager looks for no units in %s, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME %s install", p.units(), self.Command())
 }
 
 func sameFile(one, other string) bool {
@@ -134,12 +130,9 @@ func (p places) removeEmpty(paths []string) {
 	}
 }
 
-// completions are the scripts that complete command lines in shells.
-type completions struct{ bash, fish []byte }
-
 // files are what install writes: this program, its manual, the units, and the
 // completions.
-func (p places) files(shells completions) ([]systemdctl.File, error) {
+func (p places) files(extras Extras) ([]systemdctl.File, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -152,20 +145,20 @@ func (p places) files(shells completions) ([]systemdctl.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := manPages.ReadDir("dist")
+	pages, err := fs.ReadDir(extras.Manual, ".")
 	if err != nil {
 		return nil, err
 	}
 	for _, page := range pages {
-		content, err := manPages.ReadFile("dist/" + page.Name())
+		content, err := fs.ReadFile(extras.Manual, page.Name())
 		if err != nil {
 			return nil, err
 		}
 		files = append(files, systemdctl.File{Path: p.man(page.Name()), Mode: 0o644, Content: content})
 	}
 	return append(files,
-		systemdctl.File{Path: filepath.Join(p.data, "bash-completion/completions/nm-session-bridge"), Mode: 0o644, Content: shells.bash},
-		systemdctl.File{Path: filepath.Join(p.data, "fish/vendor_completions.d/nm-session-bridge.fish"), Mode: 0o644, Content: shells.fish},
+		systemdctl.File{Path: filepath.Join(p.data, "bash-completion/completions/nm-session-bridge"), Mode: 0o644, Content: extras.Bash},
+		systemdctl.File{Path: filepath.Join(p.data, "fish/vendor_completions.d/nm-session-bridge.fish"), Mode: 0o644, Content: extras.Fish},
 		systemdctl.File{Path: p.program(), Mode: 0o755, Content: program},
 	), nil
 }

@@ -1,5 +1,5 @@
-// Package near finds the name that was meant by one that is spelt wrongly.
-package near
+// Package suggest finds the name that was meant by one that is spelt wrongly.
+package suggest
 
 import "strings"
 

@@ -1,0 +1,22 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// ConnectSession connects to the session bus for the time of a command. The error
+// says what to do.
+func ConnectSession(ctx context.Context) (*dbus.Conn, error) {
+	address, err := SessionAddress()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a login session", address, err)
+	}
+	return conn, nil
+}

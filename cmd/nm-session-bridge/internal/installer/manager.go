@@ -1,0 +1,80 @@
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// jobTimeout bounds a job of the user manager that install waits for. The
+// service is ready within moments; a target stops when its units have.
+const jobTimeout = 2 * time.Minute
+
+// connect reaches the user manager over the session bus.
+func connect(ctx context.Context) (*systemd.Conn, error) {
+	address, err := bus.SessionAddress()
+	if err != nil {
+		return nil, err
+	}
+	// go-systemd asks for two connections that it does not share.
+	manager, err := systemd.NewConnection(func() (*dbus.Conn, error) {
+		return dbus.Connect(address, dbus.WithContext(ctx))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a session of the user whose programs it is to start and stop", address, err)
+	}
+	// The ends of jobs are only signalled to a connection that subscribed.
+	if err := manager.Subscribe(); err != nil {
+		manager.Close()
+		return nil, fmt.Errorf("there is no systemd user manager on the session bus: %w; see loginctl user-status", err)
+	}
+	return manager, nil
+}
+
+// finish asks for a job and waits for its end.
+func finish(ctx context.Context, ask func(context.Context, string, string, chan<- string) (int, error), unit string) error {
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	result := make(chan string, 1) // go-systemd sends to it while it holds a lock
+	if _, err := ask(ctx, unit, "replace", result); err != nil {
+		return fmt.Errorf("%s: %w", unit, err)
+	}
+	select {
+	case r := <-result:
+		if r != "done" {
+			return fmt.Errorf("%s: the job ended with result %s", unit, r)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s: waiting for its job: %w", unit, ctx.Err())
+	}
+}
+
+func isNotLoaded(err error) bool {
+	var refusal dbus.Error
+	return errors.As(err, &refusal) && slices.Contains([]string{
+		systemdctl.ManagerName + ".NoSuchUnit",
+		systemdctl.ManagerName + ".UnitMasked",
+	}, refusal.Name)
+}
+
+// property reads a property of the bridge's own service.
+func property[T any](ctx context.Context, manager *systemd.Conn, unitType, name string) (T, error) {
+	var value T
+	p, err := manager.GetUnitTypePropertyContext(ctx, systemdctl.ServiceName, unitType, name)
+	if err == nil {
+		err = p.Value.Store(&value)
+	}
+	if err != nil {
+		return value, fmt.Errorf("reading %s of %s: %w", name, systemdctl.ServiceName, err)
+	}
+	return value, nil
+}

@@ -1,0 +1,186 @@
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// unitPath is where systemd looks for a program that a unit names without a
+// directory (systemd.service(5), "Command lines"), the user's own PATH or not.
+const unitPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// RecipeNames returns the names of the recipes, in their order.
+func RecipeNames() []string {
+	var names []string
+	for _, r := range systemdctl.Recipes() {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// FindRecipe returns the recipe of a name. The error names those that there are.
+func FindRecipe(name string) (systemdctl.Recipe, error) {
+	for _, r := range systemdctl.Recipes() {
+		if r.Name == name {
+			return r, nil
+		}
+	}
+	all := strings.Join(RecipeNames(), ", ")
+	if meant, found := suggest.Name(name, RecipeNames()); found {
+		return systemdctl.Recipe{}, fmt.Errorf("no recipe is called %q, did you mean %s? Recipes are %s", name, meant, all)
+	}
+	return systemdctl.Recipe{}, fmt.Errorf("no recipe is called %q: recipes are %s", name, all)
+}
+
+// ListRecipes prints a line for each recipe.
+func ListRecipes(w io.Writer) {
+	width := 0
+	for _, name := range RecipeNames() {
+		width = max(width, len(name))
+	}
+	for _, r := range systemdctl.Recipes() {
+		fmt.Fprintf(w, "%-*s  %s\n", width, r.Name, r.Summary)
+	}
+}
+
+// ShowRecipe prints a recipe's files under their paths, as systemctl cat does.
+func ShowRecipe(w io.Writer, name string) error {
+	_, files, err := recipeFiles(name)
+	if err != nil {
+		return err
+	}
+	for i, file := range files {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "# %s\n\n%s", file.Path, file.Content)
+	}
+	return nil
+}
+
+// AddRecipe writes a recipe's units and says what is left to do. It never replaces
+// a file that differs.
+func AddRecipe(ctx context.Context, w io.Writer, name string) error {
+	r, files, err := recipeFiles(name)
+	if err != nil {
+		return err
+	}
+	manager, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	written, err := systemdctl.WriteNew(files)
+	for _, file := range files {
+		if slices.Contains(written, file.Path) {
+			fmt.Fprintf(w, "wrote %s\n", file.Path)
+		} else if err == nil {
+			fmt.Fprintf(w, "already there: %s\n", file.Path)
+		}
+	}
+	var taken *systemdctl.TakenError
+	if errors.As(err, &taken) {
+		return fmt.Errorf("%w; compare it with nm-session-bridge recipe show %s", err, r.Name)
+	}
+	if err != nil {
+		return err
+	}
+	if err := systemdctl.Reload(ctx, manager); err != nil {
+		return err
+	}
+	for _, program := range r.Programs {
+		reportMissing(w, unitPath, program)
+	}
+	bridge, err := property[string](ctx, manager, "Unit", "LoadState")
+	if err != nil {
+		return err
+	}
+	if bridge == "not-found" {
+		fmt.Fprintf(w, "missing the targets: %s install --now\n", self.Command())
+	}
+	now := ""
+	if can, err := canStart(ctx, manager, r.Enable); err != nil {
+		return err
+	} else if can {
+		now = "--now "
+	}
+	if strings.Contains(strings.Join(r.Enable, " "), "PROFILE") {
+		fmt.Fprintln(w, "for PROFILE put a name that nmcli connection shows, as systemd-escape writes it")
+	}
+	fmt.Fprintf(w, "next: systemctl --user enable %s%s\n", now, strings.Join(r.Enable, " "))
+	return nil
+}
+
+func recipeFiles(name string) (systemdctl.Recipe, []systemdctl.File, error) {
+	recipe, err := FindRecipe(name)
+	if err != nil {
+		return recipe, nil, err
+	}
+	p, err := userPlaces()
+	if err != nil {
+		return recipe, nil, err
+	}
+	files, err := recipe.Files(p.ownUnits())
+	return recipe, files, err
+}
+
+// reportMissing says what is to be done about a program that systemd would not
+// find in its search path.
+func reportMissing(w io.Writer, searchPath string, program systemdctl.Program) {
+	for _, dir := range filepath.SplitList(searchPath) {
+		if isProgram(filepath.Join(dir, program.Name)) {
+			return
+		}
+	}
+	if elsewhere, err := exec.LookPath(program.Name); err == nil {
+		fmt.Fprintf(w, "missing %s where systemd looks: write ExecStart=%s\n", program.Name, elsewhere)
+		return
+	}
+	fmt.Fprintf(w, "missing %s: on Debian, sudo apt install %s\n", program.Name, program.Package)
+}
+
+func isProgram(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// canStart reports whether starting the units now is what their targets would do:
+// all that they require to be active already is, or is among them. Units that
+// require nothing, such as alerts, are for the next arrival.
+func canStart(ctx context.Context, manager *systemd.Conn, units []string) (bool, error) {
+	requires := false
+	for _, unit := range units {
+		p, err := manager.GetUnitPropertyContext(ctx, unit, "Requisite")
+		if err != nil {
+			return false, fmt.Errorf("reading what %s requires: %w", unit, err)
+		}
+		var required []string
+		if err := p.Value.Store(&required); err != nil {
+			return false, fmt.Errorf("reading what %s requires: %w", unit, err)
+		}
+		states, err := manager.ListUnitsByNamesContext(ctx, required)
+		if err != nil {
+			return false, fmt.Errorf("reading the states of %s: %w", strings.Join(required, ", "), err)
+		}
+		for _, state := range states {
+			requires = true
+			if state.ActiveState != "active" && !slices.Contains(units, state.Name) {
+				return false, nil
+			}
+		}
+	}
+	return requires, nil
+}

@@ -1,0 +1,121 @@
+package installer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/overrides"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// Uninstall takes away what install wrote.
+func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
+	p, err := userPlaces()
+	if err != nil {
+		return err
+	}
+	installation, err := systemdctl.OpenInstallation(p.record())
+	if err != nil {
+		return err
+	}
+	if installation.Empty() && !p.packaged {
+		fmt.Fprintln(stdout, "nothing is installed")
+		return nil
+	}
+	manager, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	ours := observers.Table()
+	units := append([]string{systemdctl.ServiceName}, ours.Targets()...)
+	if err := takeDown(ctx, manager, units, ours.Patterns(), stdout); err != nil {
+		return err
+	}
+	if installation.Empty() {
+		fmt.Fprintln(stdout, "the files are a package's: remove that with your package manager")
+		return nil
+	}
+	removed, left, err := installation.Remove(force)
+	for _, path := range removed {
+		fmt.Fprintf(stdout, "removed %s\n", path)
+	}
+	for _, path := range left {
+		fmt.Fprintf(stdout, "left %s: it was changed since install wrote it (--force removes it)\n", path)
+	}
+	if failed := systemdctl.Reload(ctx, manager); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return err
+	}
+	p.removeEmpty(append(removed, p.record()))
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		if err := overrides.In(dir).Forget(); err != nil {
+			return err
+		}
+	}
+	return reportLeftovers(p, append(units, ours.Patterns()...), stdout)
+}
+
+// takeDown disables the service and stops the units that are active, and those
+// that patterns match.
+func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []string, stdout io.Writer) error {
+	if err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName); err != nil {
+		return err
+	}
+	states, err := manager.ListUnitsByNamesContext(ctx, units)
+	if err == nil {
+		err = stopActive(ctx, manager, states, stdout)
+	}
+	if err != nil {
+		return err
+	}
+	// Nobody starts further ones now that the service has stopped.
+	states, err = manager.ListUnitsByPatternsContext(ctx, nil, patterns)
+	if err != nil {
+		return err
+	}
+	return stopActive(ctx, manager, states, stdout)
+}
+
+func stopActive(ctx context.Context, manager *systemd.Conn, units []systemd.UnitStatus, stdout io.Writer) error {
+	for _, unit := range units {
+		if unit.ActiveState == "inactive" || unit.ActiveState == "failed" {
+			continue
+		}
+		if err := finish(ctx, manager.StopUnitContext, unit.Name); err != nil && !isNotLoaded(err) {
+			return err
+		}
+		fmt.Fprintf(stdout, "stopped %s\n", unit.Name)
+	}
+	return nil
+}
+
+// reportLeftovers names what the user has of the units that are gone: links of
+// enabled units, drop-ins, units of the same name.
+func reportLeftovers(p places, units []string, stdout io.Writer) error {
+	for _, unit := range units {
+		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*"} {
+			paths, err := filepath.Glob(filepath.Join(p.ownUnits(), pattern))
+			if err != nil {
+				return err
+			}
+			words := "it is yours, and of no use without the bridge"
+			for _, path := range paths {
+				if strings.HasSuffix(pattern, "/*") {
+					words = "nothing starts this unit of yours there any more; rm '" + path + "' takes the link away"
+				}
+				fmt.Fprintf(stdout, "left %s: %s\n", path, words)
+			}
+		}
+	}
+	return nil
+}

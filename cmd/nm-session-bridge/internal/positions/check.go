@@ -1,0 +1,68 @@
+package positions
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// Check reports what is wrong with a position of a switch. The error names what is
+// accepted.
+func Check(name, position string) error {
+	table := observers.Table()
+	if s, exists := table.Named(name); exists {
+		return checkFor(s, position)
+	}
+	if words := switchOf(name); words != "" {
+		if position == Automatic {
+			words, _, _ = strings.Cut(words, " ")
+			words += " " + Automatic
+		}
+		return fmt.Errorf("%s is a target; its switch is set with \"set %s\"", name, words)
+	}
+	all := strings.Join(table.Names(), ", ")
+	if meant, found := suggest.Name(name, table.Names()); found {
+		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, all)
+	}
+	return fmt.Errorf("no switch is called %q; there are %s", name, all)
+}
+
+func checkFor(s observers.Switch, position string) error {
+	err := s.Accepts(position)
+	if err == nil || position == Automatic {
+		return nil
+	}
+	if !s.HasTemplate() || strings.TrimSpace(position) == "" {
+		return fmt.Errorf("%w, or %s to follow the facts", err, Automatic)
+	}
+	for _, instance := range strings.Fields(position) {
+		profile, isEscaped := observers.Unescape(instance)
+		if !isEscaped {
+			profile = instance
+		}
+		if s.Accepts(observers.Escape(profile)) != nil {
+			return fmt.Errorf("the profile %q has no target, for its name as units write it is too long for a unit's; one that is shorter has one", profile)
+		}
+	}
+	return err
+}
+
+// switchOf returns what a target stands for as set has it, switch and position, or
+// "" for what is no target.
+func switchOf(name string) string {
+	stem, table := strings.TrimSuffix(name, ".target"), observers.Table()
+	if before, profile, isInstance := strings.Cut(stem, "@"); isInstance && slices.Contains(table.Names(), before) {
+		return before + " '" + profile + "'"
+	}
+	for _, s := range table {
+		for _, p := range s.Positions {
+			if slices.Contains(p.Targets, stem+".target") {
+				return s.Name + " " + p.Name
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,93 @@
+// Package positions has switches held in positions by hand, and knows which there
+// are for a person to choose from.
+package positions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// Automatic is what a switch is set to that is to follow the facts again.
+const Automatic = "auto"
+
+// timeout bounds what is asked of the bridge. A person waits.
+const timeout = 5 * time.Second
+
+// Set has the running bridge hold a switch in a position, or let it follow the
+// facts again. It returns what is so now, and what is odd about it, if anything.
+func Set(ctx context.Context, name, position string) (now, odd string, err error) {
+	asked, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	session, err := bus.ConnectSession(asked)
+	if err != nil {
+		return "", "", err
+	}
+	defer session.Close()
+	running := client.New(session)
+	if position == Automatic {
+		now = name + " follows the facts"
+		err = running.Release(asked, name)
+	} else {
+		now = name + " is held " + position + " by hand"
+		err = running.Hold(asked, name, position)
+	}
+	if errors.Is(err, client.ErrNotRunning) {
+		err = fmt.Errorf("%w; %s doctor tells why, and what starts it", err, self.Command())
+	}
+	if err != nil {
+		return "", "", err
+	}
+	return now, doubt(ctx, name, position), nil
+}
+
+// doubt says what is odd about a position that a switch may be held in: a profile
+// that does not exist, or not yet.
+func doubt(ctx context.Context, name, position string) string {
+	if s, _ := observers.Table().Named(name); !s.HasTemplate() || position == Automatic || position == observers.None {
+		return ""
+	}
+	names, err := profiles.Ask(ctx)
+	if err != nil {
+		return "" // nobody knows
+	}
+	instances := observers.Instances(position)
+	if slices.Contains(names, position) {
+		instances = []string{position} // a name with blanks
+	}
+	var doubts []string
+	for _, instance := range instances {
+		if words, meant := profiles.Meant(instance, names); words != "" {
+			doubts = append(doubts, words+meant)
+		}
+	}
+	return strings.Join(doubts, "; ")
+}
+
+// Words returns what a switch can be set to, in the form that Set takes; nothing
+// for what is no switch.
+func Words(ctx context.Context, name string) []string {
+	s, exists := observers.Table().Named(name)
+	if !exists {
+		return nil
+	}
+	words := []string{Automatic}
+	if s.HasTemplate() {
+		words = append(words, observers.None)
+		for _, word := range profiles.Words(ctx) {
+			if s.Accepts(word) == nil { // others are too long for a unit's name
+				words = append(words, word)
+			}
+		}
+	}
+	return append(words, s.PositionNames()...)
+}

@@ -1,0 +1,20 @@
+// Package self knows how this program is called.
+package self
+
+import (
+	"os"
+	"os/exec"
+)
+
+// Command is how this program is called from the user's shell: by its name where
+// the shell finds it, otherwise by its path.
+func Command() string {
+	const name = "nm-session-bridge"
+	if _, err := exec.LookPath(name); err == nil {
+		return name
+	}
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return name
+}

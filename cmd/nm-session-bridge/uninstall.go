@@ -1,0 +1,21 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/installer"
+)
+
+func newUninstall() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "uninstall",
+		Short: "Take away what install wrote",
+		Args:  onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return installer.Uninstall(cmd.Context(), force, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "remove installed files even where they were changed")
+	return cmd
+}
