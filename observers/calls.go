@@ -170,7 +170,7 @@ func (o *Observer) takeIntrospection(ctx context.Context, one *object, answer *d
 		emits, err = EmitsChangedSignal(data, one.kind.Interface)
 	}
 	if err != nil {
-		o.readingFailed(err)
+		o.failed(ctx, one, err)
 		return
 	}
 	one.isIntrospected = true
@@ -191,11 +191,8 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 	if err == nil && isRoot && picked.isEmpty() {
 		err = errors.New("it has none of the properties")
 	}
-	switch {
-	case err != nil && !isRoot && isUnknown(err):
-		one.isGone = true // soon it is no longer named either
-	case err != nil:
-		o.readingFailed(err)
+	if err != nil {
+		o.failed(ctx, one, err)
 		return
 	}
 	if isRoot {
@@ -203,11 +200,28 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 	}
 	one.take(picked, answer.ResponseSequence, false)
 	one.isKnown, one.isDue = true, false
+	o.goOn(ctx)
+}
+
+// goOn goes on with what is still to be read. If that is nothing, everything has
+// been read.
+func (o *Observer) goOn(ctx context.Context) {
 	if !o.calls.areUnderWay() && len(o.root.due()) == 0 {
 		o.calls.succeeded()
 		o.served = o.need
 	}
 	o.ask(ctx)
+}
+
+// failed takes the failure of a call to an object. One that is missing is soon no
+// longer named either; any other failure, and one of the root, ends the reading.
+func (o *Observer) failed(ctx context.Context, one *object, err error) {
+	if one != o.root && isUnknown(err) {
+		one.isGone = true
+		o.goOn(ctx)
+		return
+	}
+	o.readingFailed(err)
 }
 
 // readingFailed tries again later. NetworkManager before 1.44 owns its name

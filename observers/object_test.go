@@ -329,3 +329,27 @@ func TestMatchRulesNameSenderPathAndInterfaceOfEveryKind(t *testing.T) {
 		}
 	}
 }
+
+func TestAnObjectThatIsGoneBeforeItIsIntrospectedOrPolledIsNotWaitedFor(t *testing.T) {
+	unknown := dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownObject"}
+	w := observe(t, deep())
+	w.owner(":1.1")
+	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
+	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 1, 2)})
+	first, second := w.called("Introspect"), w.called("Introspect")
+	answer(first, 3, unknown)
+	answer(second, 4, nil, "<node/>")
+	answer(w.called("GetAll"), 5, nil, connectivity(4))
+	if got := devices(w.hears()); got != "2=4" {
+		t.Errorf("heard %s", got)
+	}
+	w.observer.Demand(PolledOften)
+	answer(w.called("GetAll"), 6, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
+	answer(w.called("GetAll"), 7, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 2)})
+	answer(w.called("GetAll"), 8, nil, connectivity(4))
+	w.hears()
+	answer(w.called("Get"), 9, unknown)
+	if got := devices(w.hears()); got != "" {
+		t.Errorf("heard %s", got)
+	}
+}
