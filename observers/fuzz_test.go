@@ -386,11 +386,14 @@ func FuzzPolled(f *testing.F) {
 // FuzzLinks makes NetworkManager name anything as its active connections.
 func FuzzLinks(f *testing.F) {
 	for _, value := range []any{
-		[]dbus.ObjectPath{"/org/freedesktop/NetworkManager/ActiveConnection/1", "/"}, dbus.ObjectPath("/a"),
+		[]dbus.ObjectPath{"/org/freedesktop/NetworkManager/ActiveConnection/1", "/"},
+		dbus.ObjectPath("/a"),
 		struct {
 			ID   string
 			Path dbus.ObjectPath
-		}{"3", "/a"}, []string{"/a"}, uint32(1), dbus.MakeVariant(dbus.ObjectPath("/a")),
+		}{"3", "/a"},
+		[]string{"/a"},
+		uint32(1), dbus.MakeVariant(dbus.ObjectPath("/a")),
 	} {
 		signature, body := fakes.Encode(map[string]dbus.Variant{"ActiveConnections": dbus.MakeVariant(value)})
 		f.Add(signature, body)
