@@ -5,6 +5,7 @@ package abbrev
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // How many bytes there are to be of one thing: a list is to fit in a line, and
@@ -45,4 +46,29 @@ func Text(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:longestText], "") + "…"
+}
+
+// Duration says a duration in its two largest units.
+func Duration(d time.Duration) string {
+	if d > 0 && d < time.Second {
+		return "under 1 s"
+	}
+	d = d.Round(time.Second)
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	for i, unit := range units {
+		if d < unit.size {
+			continue
+		}
+		said := fmt.Sprintf("%d %s", d/unit.size, unit.name)
+		if i+1 < len(units) {
+			if rest := d % unit.size / units[i+1].size; rest > 0 {
+				said += fmt.Sprintf(" %d %s", rest, units[i+1].name)
+			}
+		}
+		return said
+	}
+	return "0 s"
 }

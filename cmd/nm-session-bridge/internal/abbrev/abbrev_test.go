@@ -3,6 +3,7 @@ package abbrev
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWords(t *testing.T) {
@@ -27,5 +28,21 @@ func TestText(t *testing.T) {
 	}
 	if got := Text("a" + strings.Repeat("é", 110)); got != "a"+strings.Repeat("é", 99)+"…" {
 		t.Errorf("a letter was cut: %q", got)
+	}
+}
+
+func TestDurationsInWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                                "0 s",
+		time.Millisecond:                 "under 1 s",
+		1500 * time.Millisecond:          "2 s",
+		59*time.Minute + 59*time.Second:  "59 min 59 s",
+		time.Hour:                        "1 h",
+		5*time.Hour + 12*time.Minute + 1: "5 h 12 min",
+		49*time.Hour + 59*time.Second:    "2 d 1 h",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("%v is %q, not %q", d, got, want)
+		}
 	}
 }

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"math"
 	"os/exec"
-	"strconv"
-	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
 // seconds is a time in seconds.
@@ -59,14 +58,6 @@ func (p *patient) momentary() []string {
 	return targets
 }
 
-// Message ids of the user manager (sd-messages.h, SD_MESSAGE_UNIT_STARTING,
-// SD_MESSAGE_UNIT_STARTED and SD_MESSAGE_UNIT_FAILED).
-const (
-	unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5"
-	unitStarted  = "39f53479d3a045ac8e11786248231fbf"
-	unitFailed   = "be02cf6855d2428ba40df7e9d022f03d"
-)
-
 // lastStart reads in the journal how long the last start of a unit took that
 // has ended. The user manager itself forgets it: it unloads sleep.target, and
 // with it what the target wants, as soon as the machine is awake.
@@ -74,35 +65,28 @@ func lastStart(ctx context.Context, unit string) (seconds, bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "journalctl", "--user", "--quiet", "--lines=20", "--output=export", "--output-fields=MESSAGE_ID",
-		"USER_UNIT="+unit, "MESSAGE_ID="+unitStarting, "MESSAGE_ID="+unitStarted, "MESSAGE_ID="+unitFailed).Output()
+		"USER_UNIT="+unit, "MESSAGE_ID="+journal.UnitStarting, "MESSAGE_ID="+journal.UnitStarted, "MESSAGE_ID="+journal.UnitFailed).Output()
 	if err != nil {
 		return 0, false // a journal that cannot be read tells nothing
 	}
-	return lastOf(string(out))
+	return lastOf(out)
 }
 
-// lastOf finds the last start and its end in the journal's export format: lines
-// of a field, and an empty one after each entry. The monotonic clock, in
-// microseconds, stands still while the machine sleeps.
-func lastOf(export string) (took seconds, known bool) {
-	var begun int64
-	var boot string
-	entry := map[string]string{}
-	for line := range strings.Lines(export) {
-		if field, value, isField := strings.Cut(strings.TrimSuffix(line, "\n"), "="); isField {
-			entry[field] = value
-			continue
-		}
-		at, err := strconv.ParseInt(entry["__MONOTONIC_TIMESTAMP"], 10, 64)
+// lastOf finds the last start and its end in the journal's export format.
+func lastOf(export []byte) (took seconds, known bool) {
+	entries, err := journal.ParseExport(export)
+	if err != nil {
+		return 0, false // as one that cannot be read
+	}
+	var start *journal.Exported
+	for _, e := range entries {
 		switch {
-		case err != nil:
-		case entry["MESSAGE_ID"] == unitStarting:
-			begun, boot = at, entry["_BOOT_ID"]
-		case boot != "" && entry["_BOOT_ID"] == boot:
-			took, known = seconds(at-begun)/1e6, true
-			boot = ""
+		case e.Text("MESSAGE_ID") == journal.UnitStarting:
+			start = &e
+		case start != nil && e.Boot == start.Boot:
+			took, known = seconds((e.Monotonic - start.Monotonic).Seconds()), true
+			start = nil
 		}
-		clear(entry)
 	}
 	return took, known
 }

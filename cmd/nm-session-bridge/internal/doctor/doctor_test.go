@@ -13,6 +13,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -145,7 +146,7 @@ func TestLinksAreMadeInTheSameOrderEachTime(t *testing.T) {
 
 func TestTheLastStartInTheJournal(t *testing.T) {
 	entry := func(id, micros, boot string) string {
-		return "__CURSOR=x\n__MONOTONIC_TIMESTAMP=" + micros + "\n_BOOT_ID=" + boot + "\nMESSAGE_ID=" + id + "\n\n"
+		return "__CURSOR=x\n__REALTIME_TIMESTAMP=1\n__MONOTONIC_TIMESTAMP=" + micros + "\n_BOOT_ID=" + boot + "\nMESSAGE_ID=" + id + "\n\n"
 	}
 	for name, test := range map[string]struct {
 		lines string
@@ -153,14 +154,15 @@ func TestTheLastStartInTheJournal(t *testing.T) {
 		known bool
 	}{
 		"none":           {"", 0, false},
-		"one":            {entry(unitStarting, "1000000", "a") + entry(unitStarted, "3500000", "a"), 2.5, true},
-		"the last":       {entry(unitStarting, "1", "a") + entry(unitStarted, "9000001", "a") + entry(unitStarting, "10000000", "a") + entry(unitFailed, "11000000", "a"), 1, true},
-		"still running":  {entry(unitStarting, "1", "a"), 0, false},
-		"cut off":        {entry(unitStarting, "1", "a") + entry(unitStarted, "5", "b"), 0, false},
-		"without a line": {entry(unitStarted, "5", "b"), 0, false},
-		"nonsense":       {"nonsense\n\n" + entry(unitStarting, "0", "a") + entry(unitStarted, "1000000", "a"), 1, true},
+		"one":            {entry(journal.UnitStarting, "1000000", "a") + entry(journal.UnitStarted, "3500000", "a"), 2.5, true},
+		"the last":       {entry(journal.UnitStarting, "1", "a") + entry(journal.UnitStarted, "9000001", "a") + entry(journal.UnitStarting, "10000000", "a") + entry(journal.UnitFailed, "11000000", "a"), 1, true},
+		"still running":  {entry(journal.UnitStarting, "1", "a"), 0, false},
+		"cut off":        {entry(journal.UnitStarting, "1", "a") + entry(journal.UnitStarted, "5", "b"), 0, false},
+		"without a line": {entry(journal.UnitStarted, "5", "b"), 0, false},
+		"a binary field": {"X\n\x02\x00\x00\x00\x00\x00\x00\x00\n\n\n" + entry(journal.UnitStarting, "0", "a") + entry(journal.UnitStarted, "1000000", "a"), 1, true},
+		"nonsense":       {"nonsense\n\n" + entry(journal.UnitStarting, "0", "a") + entry(journal.UnitStarted, "1000000", "a"), 0, false},
 	} {
-		if took, known := lastOf(test.lines); took != test.took || known != test.known {
+		if took, known := lastOf([]byte(test.lines)); took != test.took || known != test.known {
 			t.Errorf("%s: %v, %v", name, took, known)
 		}
 	}

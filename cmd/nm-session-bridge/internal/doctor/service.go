@@ -44,9 +44,6 @@ func (p *patient) service() []Finding {
 	return []Finding{f}
 }
 
-// wrongUsage is the exit status that wrong flags end with.
-const wrongUsage = 2
-
 func (p *patient) failed(s unit) Finding {
 	status := property[int32](s.properties, "ExecMainStatus")
 	f := Finding{
@@ -54,8 +51,7 @@ func (p *patient) failed(s unit) Finding {
 		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " tells the reason",
 		Mend: "systemctl --user restart " + s.name,
 	}
-	path, err := p.wrongFlags(s)
-	if status == wrongUsage && err != nil {
+	if path, err := p.wrongFlags(s); err != nil {
 		f.What = s.name + " has failed: wrong flags in " + path
 		f.Mend = "${EDITOR:-vi} " + quoted(path) + " && systemctl --user daemon-reload && systemctl --user restart " + s.name + "  # " + err.Error()
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
 // Journal is the journal of one user. It is read with journalctl: the library
@@ -22,14 +24,6 @@ type Journal struct {
 	// Run runs a program and returns what it printed, also with an error.
 	Run func(ctx context.Context, program string, args ...string) (stdout, stderr []byte, err error)
 }
-
-// IDs of the user manager's messages about a unit (journalctl --catalog).
-const (
-	unitStarting = "7d4958e842da4a758f6c1cdc7b36dcc5"
-	unitStopping = "de5b426a63be47a7b6ac3eaac82e2f6f"
-	unitStopped  = "9d1aaa27d60140bd96365438aad20286"
-	unitFailed   = "d9b373ed55a64feb8242e02dbe79a49c"
-)
 
 // ErrTimestamp is that of a time that systemd does not understand.
 var ErrTimestamp = errors.New("accepted values are times such as 2h, 3d, today, yesterday, 09:00 or \"2026-11-22 18:00\", see systemd.time(7)")
@@ -80,7 +74,7 @@ func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch,
 		names[i] = strings.ToUpper(s.Name)
 	}
 	started, err := j.entries(ctx, "--until="+systemdTime(since), "--reverse", "--lines=1",
-		j.ofUser(), "USER_UNIT="+j.Unit, "MESSAGE_ID="+unitStarting)
+		j.ofUser(), "USER_UNIT="+j.Unit, "MESSAGE_ID="+journal.UnitStarting)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +85,7 @@ func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch,
 		j.ofUser(), "USER_UNIT=" + j.Unit,
 	}
 	if len(started) > 0 {
-		args = append([]string{"--since=" + systemdTime(started[0].at)}, args...)
+		args = append([]string{"--since=" + systemdTime(started[0].Time)}, args...)
 	}
 	entries, err := j.entries(ctx, args...)
 	if err != nil {
@@ -106,7 +100,7 @@ func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch,
 			return nil, err
 		}
 	}
-	err = r.pass(entry{at: now.Time, monotonic: now.Monotonic, boot: now.Boot})
+	err = r.pass(journal.Exported{Time: now.Time, Monotonic: now.Monotonic, Boot: now.Boot})
 	return r.events, err
 }
 
@@ -128,7 +122,7 @@ func (j Journal) lastOf(ctx context.Context, boot string) (time.Time, error) {
 	if err != nil || len(entries) == 0 {
 		return time.Time{}, err
 	}
-	return entries[0].at, nil
+	return entries[0].Time, nil
 }
 
 func systemdTime(t time.Time) string {
@@ -148,7 +142,7 @@ const (
 // entries asks journalctl. The user's entries are asked for by their number and
 // not with --user, which looks only into files that there are none of where
 // the journal is in memory.
-func (j Journal) entries(ctx context.Context, args ...string) ([]entry, error) {
+func (j Journal) entries(ctx context.Context, args ...string) ([]journal.Exported, error) {
 	args = append([]string{"--no-pager", "--output=export"}, args...)
 	stdout, stderr, err := j.Run(ctx, "journalctl", args...)
 	var failed *exec.ExitError
@@ -160,7 +154,7 @@ func (j Journal) entries(ctx context.Context, args ...string) ([]entry, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot read the journal: journalctl: %w: %s", err, lastLine(stderr))
 	}
-	return parse(stdout)
+	return journal.ParseExport(stdout)
 }
 
 func lastLine(text []byte) []byte {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func (l *logbook) run(_ context.Context, program string, args ...string) (stdout
 	if _, boot, found := strings.Cut(line, "_BOOT_ID="); found {
 		return []byte(l.last[boot]), nil, nil
 	}
-	if strings.Contains(line, "MESSAGE_ID="+unitStarting) {
+	if strings.Contains(line, "MESSAGE_ID="+journal.UnitStarting) {
 		return []byte(l.started), nil, nil
 	}
 	return []byte(l.entries), nil, nil
@@ -80,17 +79,17 @@ func TestEvents(t *testing.T) {
 		},
 		"stopped": {
 			start + byBridge("09:00:00", "a", 2*hour, "MESSAGE="+journal.LastWords) +
-				byManager("09:00:01", "a", 2*hour+time.Second, unitStopping) + byManager("09:00:02", "a", 2*hour+2*time.Second, unitStopped),
+				byManager("09:00:01", "a", 2*hour+time.Second, journal.UnitStopping) + byManager("09:00:02", "a", 2*hour+2*time.Second, journal.UnitStopped),
 			Now{at("12:00:00"), 5 * hour, "a"},
 			"08:00:00 map[internet:online lid:unknown], 09:00:00 ended",
 		},
 		"failed": {
-			start + byManager("09:00:00", "a", 2*hour, unitFailed),
+			start + byManager("09:00:00", "a", 2*hour, journal.UnitFailureResult),
 			Now{at("12:00:00"), 5 * hour, "a"},
 			"08:00:00 map[internet:online lid:unknown], 09:00:00 ended",
 		},
 		"killed with its manager": {
-			start + byManager("11:00:00", "a", 4*hour, unitStarting),
+			start + byManager("11:00:00", "a", 4*hour, journal.UnitStarting),
 			Now{at("12:00:00"), 5 * hour, "a"},
 			"08:00:00 map[internet:online lid:unknown], 08:00:00 ended",
 		},
@@ -105,7 +104,7 @@ func TestEvents(t *testing.T) {
 			"08:00:00 map[internet:online lid:unknown], 12:00:00 slept 3h0m0s",
 		},
 		"a power failure": {
-			start + byManager("11:00:00", "b", hour, unitStarting),
+			start + byManager("11:00:00", "b", hour, journal.UnitStarting),
 			Now{at("12:00:00"), 2 * hour, "b"},
 			"08:00:00 map[internet:online lid:unknown], 10:30:00 ended",
 		},
@@ -145,7 +144,7 @@ func TestEvents(t *testing.T) {
 
 func TestTheJournalIsReadFromTheStartBeforeTheWindow(t *testing.T) {
 	now := Now{at("12:00:00"), 5 * time.Hour, "a"}
-	l := &logbook{started: byManager("05:00:00", "a", 0, unitStarting)}
+	l := &logbook{started: byManager("05:00:00", "a", 0, journal.UnitStarting)}
 	if _, err := l.journal().Events(context.Background(), at("07:00:00"), switches(), now); err != nil {
 		t.Fatal(err)
 	}
@@ -160,31 +159,6 @@ func TestTheJournalIsReadFromTheStartBeforeTheWindow(t *testing.T) {
 	}
 	if strings.Contains(l.asked[1], "--since") {
 		t.Errorf("without a start before the window asked %q", l.asked)
-	}
-}
-
-func TestEntriesOfTheJournal(t *testing.T) {
-	const times = "__REALTIME_TIMESTAMP=1795371392164232\n__MONOTONIC_TIMESTAMP=1500000\n"
-	entries, err := parse([]byte("\n" + times + "_BOOT_ID=b\nREASON=A=1 B=2\nTARGET=a\nTARGET=b\n\n" +
-		times + "MESSAGE\n\x05\x00\x00\x00\x00\x00\x00\x00a\n\nb=\nEMPTY=\n"))
-	if err != nil || len(entries) != 2 {
-		t.Fatalf("%v, %v", entries, err)
-	}
-	one, two := entries[0], entries[1]
-	if one.at.UnixMicro() != 1795371392164232 || one.monotonic != 1500*time.Millisecond || one.boot != "b" ||
-		one.text("REASON") != "A=1 B=2" || !slices.Equal(one.fields["TARGET"], []string{"a", "b"}) || one.text("MESSAGE") != "" {
-		t.Errorf("the first entry is %v", one)
-	}
-	if two.text("MESSAGE") != "a\n\nb=" || len(two.fields["EMPTY"]) != 1 {
-		t.Errorf("the second entry is %v", two.fields)
-	}
-	for _, text := range []string{
-		"A=", "A\n", "A\n\x05\x00\x00\x00\x00\x00\x00\x00abcde", "A\n\xff\xff\xff\xff\xff\xff\xff\xffa\n",
-		"A=b\n\n", "__REALTIME_TIMESTAMP=1\n\n", "__REALTIME_TIMESTAMP=x\n__MONOTONIC_TIMESTAMP=1\n\n",
-	} {
-		if entries, err := parse([]byte(text)); err == nil {
-			t.Errorf("%q is taken for %v", text, entries)
-		}
 	}
 }
 

@@ -178,7 +178,7 @@ func (p *picture) totals(row Row) {
 		if total == 0 || position == Unknown && total < shortestGap {
 			continue
 		}
-		item := abbrev.Words(position) + " " + words(total)
+		item := abbrev.Words(position) + " " + abbrev.Duration(total)
 		if position != Unknown && known > 0 {
 			item += " (" + share(total, known) + ")"
 		}
@@ -216,31 +216,6 @@ func share(part, whole time.Duration) string {
 		return "over 99 %"
 	}
 	return fmt.Sprintf("%.0f %%", percent)
-}
-
-// words says a duration in its two largest units.
-func words(d time.Duration) string {
-	if d > 0 && d < time.Second {
-		return "under 1 s"
-	}
-	d = d.Round(time.Second)
-	units := []struct {
-		name string
-		size time.Duration
-	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
-	for i, unit := range units {
-		if d < unit.size {
-			continue
-		}
-		said := fmt.Sprintf("%d %s", d/unit.size, unit.name)
-		if i+1 < len(units) {
-			if rest := d % unit.size / units[i+1].size; rest > 0 {
-				said += fmt.Sprintf(" %d %s", rest, units[i+1].name)
-			}
-		}
-		return said
-	}
-	return "0 s"
 }
 
 // transitions lists the latest transitions.

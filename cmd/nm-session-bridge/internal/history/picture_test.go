@@ -174,22 +174,6 @@ func TestEachGlyphStandsForOnePosition(t *testing.T) {
 	}
 }
 
-func TestDurationsInWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0:                                "0 s",
-		time.Millisecond:                 "under 1 s",
-		1500 * time.Millisecond:          "2 s",
-		59*time.Minute + 59*time.Second:  "59 min 59 s",
-		time.Hour:                        "1 h",
-		5*time.Hour + 12*time.Minute + 1: "5 h 12 min",
-		49*time.Hour + 59*time.Second:    "2 d 1 h",
-	} {
-		if got := words(d); got != want {
-			t.Errorf("%v is %q, not %q", d, got, want)
-		}
-	}
-}
-
 func TestShares(t *testing.T) {
 	for _, test := range []struct {
 		part, whole time.Duration

@@ -23,43 +23,43 @@ type reader struct {
 	lastOf func(boot string) (time.Time, error)
 
 	events []Event
-	last   entry
+	last   journal.Exported
 	runs   bool      // whether the bridge does
 	said   time.Time // when it last said something
 }
 
-func (r *reader) read(e entry) error {
+func (r *reader) read(e journal.Exported) error {
 	if err := r.pass(e); err != nil {
 		return err
 	}
-	if e.text("SYSLOG_IDENTIFIER") == r.identifier {
+	if e.Text("SYSLOG_IDENTIFIER") == r.identifier {
 		r.apply(e)
 		return nil
 	}
-	switch e.text("MESSAGE_ID") {
-	case unitStarting: // had one run until now, its end would have been told: the user manager was killed
+	switch e.Text("MESSAGE_ID") {
+	case journal.UnitStarting: // had one run until now, its end would have been told: the user manager was killed
 		r.end(r.said)
-	case unitStopping, unitStopped, unitFailed:
-		r.end(e.at)
+	case journal.UnitStopping, journal.UnitStopped, journal.UnitFailureResult:
+		r.end(e.Time)
 	}
 	return nil
 }
 
 // pass lets the time pass until an entry.
-func (r *reader) pass(e entry) error {
+func (r *reader) pass(e journal.Exported) error {
 	last := r.last
 	r.last = e
 	switch {
 	case !r.runs:
-	case e.boot != last.boot: // the power failed
-		at, err := r.lastOf(last.boot)
+	case e.Boot != last.Boot: // the power failed
+		at, err := r.lastOf(last.Boot)
 		if err != nil {
 			return err
 		}
 		r.end(latest(at, r.said))
 	default:
-		if slept := e.at.Sub(last.at) - (e.monotonic - last.monotonic); slept >= shortestSleep {
-			r.events = append(r.events, Event{Time: e.at, Slept: slept})
+		if slept := e.Time.Sub(last.Time) - (e.Monotonic - last.Monotonic); slept >= shortestSleep {
+			r.events = append(r.events, Event{Time: e.Time, Slept: slept})
 		}
 	}
 	return nil
@@ -73,27 +73,27 @@ func (r *reader) end(at time.Time) {
 }
 
 // apply takes an entry of the bridge.
-func (r *reader) apply(e entry) {
-	r.said, r.runs = e.at, true
-	if e.text("MESSAGE") == journal.LastWords {
-		r.end(e.at)
+func (r *reader) apply(e journal.Exported) {
+	r.said, r.runs = e.Time, true
+	if e.Text("MESSAGE") == journal.LastWords {
+		r.end(e.Time)
 		return
 	}
-	if e.text("SWITCH") != "" && e.text("TO") != "" {
+	if e.Text("SWITCH") != "" && e.Text("TO") != "" {
 		t := transition(e)
 		r.events = append(r.events, Event{Time: t.Time, Positions: map[string]string{t.Switch: t.To}, Transition: &t})
 		return
 	}
 	if positions := r.observed(e); len(positions) > 0 {
-		r.events = append(r.events, Event{Time: e.at, Positions: positions})
+		r.events = append(r.events, Event{Time: e.Time, Positions: positions})
 	}
 }
 
 // observed returns the positions that a bridge logs when it begins.
-func (r *reader) observed(e entry) map[string]string {
+func (r *reader) observed(e journal.Exported) map[string]string {
 	positions := map[string]string{}
 	for _, s := range r.switches {
-		position := e.text(strings.ToUpper(s.Name))
+		position := e.Text(strings.ToUpper(s.Name))
 		if position == Unknown || slices.Contains(s.Positions, position) || s.Open && position != "" {
 			positions[s.Name] = position
 		}
@@ -102,14 +102,14 @@ func (r *reader) observed(e entry) map[string]string {
 }
 
 // transition is that of an entry, which is logged when it is over.
-func transition(e entry) Transition {
-	micros, err := strconv.ParseInt(e.text("DURATION_USEC"), 10, 64)
+func transition(e journal.Exported) Transition {
+	micros, err := strconv.ParseInt(e.Text("DURATION_USEC"), 10, 64)
 	if err != nil {
 		micros = 0 // then the time is that of the entry
 	}
 	return Transition{
-		Time:   e.at.Add(-time.Duration(micros) * time.Microsecond),
-		Switch: e.text("SWITCH"), From: e.text("FROM"), To: e.text("TO"),
-		Reason: e.text("REASON"), Targets: append([]string{}, e.fields["TARGET"]...), Result: e.text("RESULT"),
+		Time:   e.Time.Add(-time.Duration(micros) * time.Microsecond),
+		Switch: e.Text("SWITCH"), From: e.Text("FROM"), To: e.Text("TO"),
+		Reason: e.Text("REASON"), Targets: append([]string{}, e.Fields["TARGET"]...), Result: e.Text("RESULT"),
 	}
 }

@@ -3,31 +3,20 @@
 package journal
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
-	"syscall"
+
+	"github.com/coreos/go-systemd/v22/journal"
 )
 
 // LastWords is the message of a bridge that ends.
 const LastWords = "stopping"
 
-// New returns a logger that writes to a file, which usually is stderr, or to
-// journald where journald reads that file.
-func New(file *os.File) *slog.Logger {
-	if isJournal(file) {
-		return slog.New(handler{to: dial(socketPath, file)})
+// New returns a logger that writes to stderr, or to journald where journald reads
+// the process's stderr.
+func New(stderr *os.File) *slog.Logger {
+	if isJournal, err := journal.StderrIsJournalStream(); err == nil && isJournal {
+		return slog.New(handler{to: dial(socketPath, stderr)})
 	}
-	return slog.New(slog.NewTextHandler(file, nil))
-}
-
-// isJournal tells whether systemd connected the file to the journal:
-// $JOURNAL_STREAM then names its device and inode (systemd.exec(5)).
-func isJournal(file *os.File) bool {
-	info, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && os.Getenv("JOURNAL_STREAM") == fmt.Sprintf("%d:%d", stat.Dev, stat.Ino)
+	return slog.New(slog.NewTextHandler(stderr, nil)) // also where $JOURNAL_STREAM is malformed
 }

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -212,28 +211,6 @@ func TestAJournalThatDoesNotReadHoldsNothingUp(t *testing.T) {
 	r.socket.Close()
 	r.stream.Close()
 	r.log.Info("into nothing")
-}
-
-func TestOnlyTheStreamOfTheJournalIsOne(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var stat syscall.Stat_t
-	if err := syscall.Fstat(int(file.Fd()), &stat); err != nil {
-		t.Fatal(err)
-	}
-	for stream, want := range map[string]bool{
-		"":                                       false,
-		"1:1":                                    false,
-		fmt.Sprintf("%d:%d", stat.Dev, stat.Ino): true,
-	} {
-		t.Setenv("JOURNAL_STREAM", stream)
-		if got := isJournal(file); got != want {
-			t.Errorf("with $JOURNAL_STREAM %q the file is the journal: %v", stream, got)
-		}
-	}
 }
 
 func TestAPersonGetsTimeAndLevel(t *testing.T) {

@@ -126,20 +126,13 @@ func (p printer) switchLine(s Switch, names, positions int) {
 	p.line(fmt.Sprintf("%s  %s  %s", p.Bold(pad(s.Name, names)), p.Bold(pad(abbrev.Words(s.Position), positions)), strings.Join(notes, "; ")))
 }
 
-// when says a time so that one sees how long ago it was.
+// when says a time, and how long ago it was.
 func (p printer) when(t time.Time) string {
-	const day = 24 * time.Hour
-	ago := p.now.Sub(t)
-	clock := t.Local().Format("15:04:05")
-	switch {
-	case ago < time.Minute:
-		return fmt.Sprintf("%s (%d s)", clock, max(0, int(ago.Seconds())))
-	case ago < time.Hour:
-		return fmt.Sprintf("%s (%d min)", clock, int(ago.Minutes()))
-	case ago < day:
-		return fmt.Sprintf("%s (%d h %d min)", clock, int(ago.Hours()), int(ago.Minutes())%60)
+	ago, layout := p.now.Sub(t), "15:04:05"
+	if ago >= 24*time.Hour {
+		layout = "2006-01-02 15:04"
 	}
-	return fmt.Sprintf("%s (%d d)", t.Local().Format("2006-01-02 15:04"), int(ago/day))
+	return fmt.Sprintf("%s (%s)", t.Local().Format(layout), abbrev.Duration(ago))
 }
 
 // units lists units, and below each target what is bound to it.

@@ -1,4 +1,4 @@
-package history
+package journal
 
 import (
 	"bytes"
@@ -9,28 +9,31 @@ import (
 	"time"
 )
 
-// entry is an entry of the journal.
-type entry struct {
-	at        time.Time
-	monotonic time.Duration // since boot, without sleep
-	boot      string
-	fields    map[string][]string // a field may be there several times
+// Exported is an entry as journalctl exports it.
+type Exported struct {
+	Time time.Time
+	// Monotonic is the time since the boot, without sleep.
+	Monotonic time.Duration
+	// Boot is the boot's ID.
+	Boot string
+	// Fields are all of its fields, of which each may be there several times.
+	Fields map[string][]string
 }
 
-// text is a field's first value, empty where there is none.
-func (e entry) text(field string) string {
-	if values := e.fields[field]; len(values) > 0 {
+// Text returns a field's first value, "" where there is none.
+func (e Exported) Text(field string) string {
+	if values := e.Fields[field]; len(values) > 0 {
 		return values[0]
 	}
 	return ""
 }
 
-// parse reads entries in the journal's export format
+// ParseExport reads entries in the journal's export format
 // (https://systemd.io/JOURNAL_EXPORT_FORMATS/): a line for each field, an empty
 // line after each entry.
-func parse(export []byte) ([]entry, error) {
-	var all []entry
-	e := entry{fields: map[string][]string{}}
+func ParseExport(export []byte) ([]Exported, error) {
+	var all []Exported
+	e := Exported{Fields: map[string][]string{}}
 	for len(export) > 0 {
 		name, value, rest, err := field(export)
 		if err != nil {
@@ -38,16 +41,16 @@ func parse(export []byte) ([]entry, error) {
 		}
 		export = rest
 		if name != "" {
-			e.fields[name] = append(e.fields[name], value)
+			e.Fields[name] = append(e.Fields[name], value)
 		}
-		if len(e.fields) == 0 || name != "" && len(export) > 0 {
+		if len(e.Fields) == 0 || name != "" && len(export) > 0 {
 			continue
 		}
 		if err := e.date(); err != nil {
 			return nil, err
 		}
 		all = append(all, e)
-		e = entry{fields: map[string][]string{}}
+		e = Exported{Fields: map[string][]string{}}
 	}
 	return all, nil
 }
@@ -79,15 +82,26 @@ func field(export []byte) (name, value string, rest []byte, err error) {
 }
 
 // date reads when the entry was made.
-func (e *entry) date() error {
-	micros, err := strconv.ParseInt(e.text("__REALTIME_TIMESTAMP"), 10, 64)
+func (e *Exported) date() error {
+	micros, err := strconv.ParseInt(e.Text("__REALTIME_TIMESTAMP"), 10, 64)
 	if err != nil {
 		return fmt.Errorf("cannot read what journalctl says: the time of an entry: %w", err)
 	}
-	monotonic, err := strconv.ParseInt(e.text("__MONOTONIC_TIMESTAMP"), 10, 64)
+	monotonic, err := strconv.ParseInt(e.Text("__MONOTONIC_TIMESTAMP"), 10, 64)
 	if err != nil {
 		return fmt.Errorf("cannot read what journalctl says: the monotonic time of an entry: %w", err)
 	}
-	e.at, e.monotonic, e.boot = time.UnixMicro(micros), time.Duration(monotonic)*time.Microsecond, e.text("_BOOT_ID")
+	e.Time, e.Monotonic, e.Boot = time.UnixMicro(micros), time.Duration(monotonic)*time.Microsecond, e.Text("_BOOT_ID")
 	return nil
 }
+
+// IDs of the user manager's messages about a unit (sd-messages.h of systemd;
+// journalctl --catalog has their texts).
+const (
+	UnitStarting      = "7d4958e842da4a758f6c1cdc7b36dcc5"
+	UnitStarted       = "39f53479d3a045ac8e11786248231fbf"
+	UnitFailed        = "be02cf6855d2428ba40df7e9d022f03d" // to start
+	UnitStopping      = "de5b426a63be47a7b6ac3eaac82e2f6f"
+	UnitStopped       = "9d1aaa27d60140bd96365438aad20286"
+	UnitFailureResult = "d9b373ed55a64feb8242e02dbe79a49c"
+)
