@@ -327,12 +327,15 @@ func TestATargetOfNoActiveProfileIsPutRight(t *testing.T) {
 		s.started("puller.service", i+1)
 	}
 	s.systemctl("start", "connection@moon.target")
+	s.started("connection@moon.target", 1)
 	s.expect("inactive", "connection@moon.target")
 	s.profiles("home")
 
 	s.user("nm-session-bridge set connection none")
 	s.profiles()
 	s.systemctl("start", "connection@moon.target", "connection@sun.target")
+	s.started("connection@moon.target", 2)
+	s.started("connection@sun.target", 1)
 	s.expect("inactive", "connection@moon.target", "connection@sun.target")
 	s.profiles()
 
