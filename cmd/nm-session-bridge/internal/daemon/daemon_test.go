@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// What a command needs must not make the daemon heavier.
+// What a command needs must not make the daemon heavier: it shares with the
+// commands no more than this list.
 func TestTheDaemonImportsNoCommand(t *testing.T) {
 	const rooms = "github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/"
 	imported, err := exec.Command("go", "list", "-deps", ".").Output()
