@@ -59,7 +59,7 @@ func (p properties) text(name string) string    { return property[string](p, nam
 func (p properties) texts(name string) []string { return property[[]string](p, name) }
 func (p properties) is(name string) bool        { return property[bool](p, name) }
 
-// nobody tells whether a call failed because nobody owns the service's name.
+// nobody reports whether a call failed because nobody owns the service's name.
 func nobody(err error) bool {
 	var refusal dbus.Error
 	return errors.As(err, &refusal) && (refusal.Name == busName+".Error.ServiceUnknown" || refusal.Name == busName+".Error.NameHasNoOwner")

@@ -11,7 +11,7 @@ import (
 
 // connections finds targets of profiles that the unit names and no profile has.
 // Where NetworkManager does not tell its profiles there are none.
-func (e examination) connections() []Finding {
+func (e unitCheck) connections() []Finding {
 	if !e.machine.knowsProfiles {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (e examination) connections() []Finding {
 }
 
 // strangers mends all names at once that it knows better: they may stand in one line.
-func (e examination) strangers(template observers.Template) []Finding {
+func (e unitCheck) strangers(template observers.Template) []Finding {
 	const why = "the target is active only while a profile of its name is: what names it so waits in vain"
 	var found []Finding
 	var wrong []string
@@ -39,7 +39,7 @@ func (e examination) strangers(template observers.Template) []Finding {
 		if meant == instance {
 			continue
 		}
-		e.told[target] = true
+		e.reported[target] = true
 		place := e.place(target) + " of " + e.pathNaming(target) + ": "
 		if meant != "" {
 			renames[target] = template.Target(meant)
@@ -60,7 +60,7 @@ func (e examination) strangers(template observers.Template) []Finding {
 
 // pathNaming returns the file of the unit that names another, the unit's own
 // where none does in so many words.
-func (e examination) pathNaming(other string) string {
+func (e unitCheck) pathNaming(other string) string {
 	for _, f := range e.files {
 		if (files{f}).name(other) {
 			return f.path
@@ -71,7 +71,7 @@ func (e examination) pathNaming(other string) string {
 
 // rename is the command that gives the unit other names of a template's
 // instances.
-func (e examination) rename(template observers.Template, renames map[string]string) string {
+func (e unitCheck) rename(template observers.Template, renames map[string]string) string {
 	command := "systemctl --user reenable " + quoted(e.name) // takes links away that the unit does not ask for
 	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
 		right := renames[wrong]
@@ -96,7 +96,7 @@ func (e examination) rename(template observers.Template, renames map[string]stri
 }
 
 // chooseProfile leaves it to the user which profile was meant.
-func (e examination) chooseProfile(template observers.Template) string {
+func (e unitCheck) chooseProfile(template observers.Template) string {
 	var targets []string
 	for _, name := range e.machine.profiles {
 		targets = append(targets, template.Target(observers.Escape(name)))

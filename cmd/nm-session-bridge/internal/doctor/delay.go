@@ -15,12 +15,12 @@ type seconds float64
 
 // delay finds units that take longer than logind waits for them. How long they
 // take is what their last start took: their timeouts say nothing of it.
-func (p *patient) delay() []Finding {
-	most := seconds(property[uint64](p.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
+func (sys *system) delay() []Finding {
+	most := seconds(property[uint64](sys.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
 	var found []Finding
-	for _, target := range p.beforeSleep() {
-		for _, name := range p.user.unit(target).wants() {
-			took, known := p.lasted(name)
+	for _, target := range sys.beforeSleep() {
+		for _, name := range sys.user.unit(target).wants() {
+			took, known := sys.lasted(name)
 			if !known || took <= most*client.DelayShare {
 				continue
 			}
@@ -37,9 +37,9 @@ func (p *patient) delay() []Finding {
 
 // beforeSleep are the targets whose units hold the machine up that is about to
 // sleep: those of sleep itself and of the lid whose closing is the reason.
-func (p *patient) beforeSleep() []string {
-	targets := p.momentary()
-	for _, s := range p.Switches {
+func (sys *system) beforeSleep() []string {
+	targets := sys.momentary()
+	for _, s := range sys.Switches {
 		if s.Name == "lid" {
 			targets = append(targets, s.TargetsIn("closed")...)
 		}
@@ -48,9 +48,9 @@ func (p *patient) beforeSleep() []string {
 }
 
 // momentary are the targets that are over by themselves, as that of sleep.
-func (p *patient) momentary() []string {
+func (sys *system) momentary() []string {
 	var targets []string
-	for _, s := range p.Switches {
+	for _, s := range sys.Switches {
 		if s.Delays != "" {
 			targets = append(targets, s.TargetsIn(s.During)...)
 		}

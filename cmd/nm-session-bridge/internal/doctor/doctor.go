@@ -7,7 +7,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Setting is where an examination takes place.
+// Setting is what the doctor is given.
 type Setting struct {
 	// Switches are those whose targets are looked at.
 	Switches observers.Switches
@@ -21,13 +21,13 @@ type Setting struct {
 	Usage   func(args []string) error
 }
 
-// patient is all that is known of a machine and a user's units.
-type patient struct {
+// system is all that is known of a machine and a user's units.
+type system struct {
 	Setting
 	machine machine
 	user    user
 	targets []string // of all switches
-	// isSystemUnit tells whether the system manager has a unit of a name.
+	// isSystemUnit reports whether the system manager has a unit of a name.
 	isSystemUnit func(name string) bool
 	// lasted returns how long the last start of one of the user's units took,
 	// where that is known.
@@ -37,9 +37,9 @@ type patient struct {
 // check looks at one subject.
 type check struct {
 	subject string
-	find    func(*patient) []Finding
+	find    func(*system) []Finding
 	// needs says which facts a check cannot do without.
-	needs func(*patient) problem
+	needs func(*system) problem
 }
 
 // problem says why something is not there to be looked at; "" if it is.
@@ -47,51 +47,51 @@ type problem string
 
 func checks() []check {
 	return []check{
-		{"system bus", (*patient).systemBus, nothing},
-		{"NetworkManager", (*patient).network, theSystemBus},
-		{"logind", (*patient).logind, theSystemBus},
-		{"user manager", (*patient).manager, nothing},
-		{"service", (*patient).service, theManager},
-		{"switches", (*patient).switches, theManager},
-		{"targets", (*patient).ownTargets, theManager},
-		{"environment", (*patient).environment, theManager},
-		{"reload", (*patient).reload, theManager},
-		{"units", (*patient).units, theManager},
-		{"failures", (*patient).failures, theManager},
-		{"delay of sleep", (*patient).delay, theManagerAndLogind},
+		{"system bus", (*system).systemBus, nothing},
+		{"NetworkManager", (*system).network, theSystemBus},
+		{"logind", (*system).logind, theSystemBus},
+		{"user manager", (*system).manager, nothing},
+		{"service", (*system).service, theManager},
+		{"switches", (*system).switches, theManager},
+		{"targets", (*system).ownTargets, theManager},
+		{"environment", (*system).environment, theManager},
+		{"reload", (*system).reload, theManager},
+		{"units", (*system).units, theManager},
+		{"failures", (*system).failures, theManager},
+		{"delay of sleep", (*system).delay, theManagerAndLogind},
 	}
 }
 
-func nothing(*patient) problem { return "" }
+func nothing(*system) problem { return "" }
 
-func theSystemBus(p *patient) problem { return p.machine.problem }
+func theSystemBus(sys *system) problem { return sys.machine.problem }
 
-func theManager(p *patient) problem { return p.user.problem }
+func theManager(sys *system) problem { return sys.user.problem }
 
-func theManagerAndLogind(p *patient) problem {
-	if p.user.problem != "" {
-		return p.user.problem
+func theManagerAndLogind(sys *system) problem {
+	if sys.user.problem != "" {
+		return sys.user.problem
 	}
-	return p.machine.noLogind()
+	return sys.machine.noLogind()
 }
 
 // Examine looks at the machine and at the user's units.
 func Examine(ctx context.Context, setting Setting) Report {
-	p := &patient{
+	sys := &system{
 		Setting:      setting,
 		targets:      slices.Sorted(slices.Values(setting.Switches.Targets())),
 		isSystemUnit: isSystemUnit,
 		lasted:       func(unit string) (seconds, bool) { return lastStart(ctx, unit) },
 	}
-	p.machine = askMachine(ctx)
-	p.user = p.askUser(ctx)
-	p.targets = append(p.targets, p.instances()...)
-	return p.examine()
+	sys.machine = askMachine(ctx)
+	sys.user = sys.askUser(ctx)
+	sys.targets = append(sys.targets, sys.instances()...)
+	return sys.examine()
 }
 
-// isInstance tells whether a unit is made from a template of ours.
-func (p *patient) isInstance(name string) bool {
-	return slices.ContainsFunc(p.Switches, func(s observers.Switch) bool {
+// isInstance reports whether a unit is made from a template of ours.
+func (sys *system) isInstance(name string) bool {
+	return slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool {
 		_, isOurs := s.Template.Instance(name)
 		return isOurs
 	})
@@ -99,10 +99,10 @@ func (p *patient) isInstance(name string) bool {
 
 // instances returns the instances of our templates that are loaded or that the
 // user's units name.
-func (p *patient) instances() []string {
+func (sys *system) instances() []string {
 	var instances []string
-	for name, one := range p.user.all {
-		if p.isInstance(name) && one.load() == "loaded" {
+	for name, one := range sys.user.all {
+		if sys.isInstance(name) && one.load() == "loaded" {
 			instances = append(instances, name)
 		}
 	}
@@ -110,14 +110,14 @@ func (p *patient) instances() []string {
 	return instances
 }
 
-func (p *patient) examine() Report {
+func (sys *system) examine() Report {
 	var report Report
 	unchecked := map[problem][]string{}
 	var problems []problem
 	for _, c := range checks() {
-		missing := c.needs(p)
+		missing := c.needs(sys)
 		if missing == "" {
-			report.Findings = append(report.Findings, c.find(p)...)
+			report.Findings = append(report.Findings, c.find(sys)...)
 			continue
 		}
 		if !slices.Contains(problems, missing) {
@@ -128,6 +128,6 @@ func (p *patient) examine() Report {
 	for _, missing := range problems {
 		report.Unchecked = append(report.Unchecked, listed(unchecked[missing])+" ("+string(missing)+")")
 	}
-	report.Sound = p.sound()
+	report.Summary = sys.summary()
 	return report
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-func someone() *patient {
+func someone() *system {
 	switches := observers.Table()
-	return &patient{
+	return &system{
 		Setting:      Setting{Switches: switches},
 		targets:      slices.Sorted(slices.Values(switches.Targets())),
 		isSystemUnit: func(name string) bool { return name == "swap.target" || name == "network-online.target" },
@@ -48,9 +48,9 @@ func TestWhatNamesMean(t *testing.T) {
 
 // Every name that people try must lead to a target that there is.
 func TestCounterpartsAreTargetsOfOurs(t *testing.T) {
-	p := someone()
+	sys := someone()
 	for name, target := range counterparts() {
-		if !slices.Contains(p.targets, target) {
+		if !slices.Contains(sys.targets, target) {
 			t.Errorf("%s leads to %s, which no switch has", name, target)
 		}
 	}
@@ -120,7 +120,7 @@ func TestAFileThatIsNotTheUsersIsLeftToAnEditor(t *testing.T) {
 }
 
 func TestWithoutProfilesThereIsNoneToChoose(t *testing.T) {
-	e := examination{patient: someone(), unit: unit{name: "x.service"}}
+	e := unitCheck{system: someone(), unit: unit{name: "x.service"}}
 	for profiles, want := range map[string]string{"": "there are no profiles", "home": "there are connection@home.target"} {
 		e.machine.profiles = strings.Fields(profiles)
 		if got := e.chooseProfile(observers.Template{Prefix: "connection@", Suffix: ".target"}); !strings.HasSuffix(got, "  # "+want) {
@@ -130,7 +130,7 @@ func TestWithoutProfilesThereIsNoneToChoose(t *testing.T) {
 }
 
 func TestLinksAreMadeInTheSameOrderEachTime(t *testing.T) {
-	e := examination{patient: someone(), unit: unit{name: "x.service"}}
+	e := unitCheck{system: someone(), unit: unit{name: "x.service"}}
 	renames := map[string]string{}
 	for _, name := range []string{"a", "b", "c", "d"} {
 		renames["connection@"+name+name+".target"] = "connection@" + name + ".target"
@@ -187,10 +187,10 @@ func TestPackagesHaveTheNamesOfTheDistribution(t *testing.T) {
 
 // What a laptop has that no sandbox has: nothing installed, and no session.
 func TestWithNothingThere(t *testing.T) {
-	p := someone()
-	p.machine = machine{problem: "no system bus", cause: os.ErrNotExist, address: "unix:path=/nowhere"}
-	p.user = user{problem: "no session bus", cause: os.ErrNotExist}
-	report := p.examine()
+	sys := someone()
+	sys.machine = machine{problem: "no system bus", cause: os.ErrNotExist, address: "unix:path=/nowhere"}
+	sys.user = user{problem: "no session bus", cause: os.ErrNotExist}
+	report := sys.examine()
 	var written strings.Builder
 	report.Write(&written)
 	const want = "2 findings; not checked: NetworkManager and logind (no system bus), " +
@@ -201,8 +201,8 @@ func TestWithNothingThere(t *testing.T) {
 }
 
 func TestNetworkManagerThatIsNotInstalled(t *testing.T) {
-	p := someone()
-	if f := p.network(); len(f) != 1 || f[0].What != "NetworkManager is not installed" || !strings.HasSuffix(strings.ToLower(f[0].Mend), "networkmanager") && !strings.HasSuffix(f[0].Mend, "network-manager") {
+	sys := someone()
+	if f := sys.network(); len(f) != 1 || f[0].What != "NetworkManager is not installed" || !strings.HasSuffix(strings.ToLower(f[0].Mend), "networkmanager") && !strings.HasSuffix(f[0].Mend, "network-manager") {
 		t.Errorf("found %q", f)
 	}
 }

@@ -11,28 +11,28 @@ import (
 const exitExec = 203
 
 // failures finds what our targets start and what has failed.
-func (p *patient) failures() []Finding {
+func (sys *system) failures() []Finding {
 	var found []Finding
 	seen := map[string]bool{}
-	for _, target := range p.targets {
-		found = append(found, p.failedUnder(target, target, seen)...)
+	for _, target := range sys.targets {
+		found = append(found, sys.failedUnder(target, target, seen)...)
 	}
 	return found
 }
 
 // failedUnder finds the failed ones of what a target wants, and of what targets among
 // that want. The root is the target of ours that this began with.
-func (p *patient) failedUnder(target, root string, seen map[string]bool) []Finding {
+func (sys *system) failedUnder(target, root string, seen map[string]bool) []Finding {
 	var found []Finding
-	for _, name := range p.user.unit(target).wants() {
-		if seen[name] || slices.Contains(p.targets, name) {
+	for _, name := range sys.user.unit(target).wants() {
+		if seen[name] || slices.Contains(sys.targets, name) {
 			continue
 		}
 		seen[name] = true
-		u, unitName := p.user.unit(name), quoted(name)
+		u, unitName := sys.user.unit(name), quoted(name)
 		f := Finding{What: fmt.Sprintf("%s, which %s wants, has failed: ", name, target)}
 		switch {
-		case u.text("Result") == "start-limit-hit" && p.user.unit(root).active():
+		case u.text("Result") == "start-limit-hit" && sys.user.unit(root).active():
 			f.What += "start-limit-hit"
 			f.Why = "it was started too often in a short time, and systemd does not start it again"
 			f.Mend = "systemctl --user reset-failed " + unitName + " && systemctl --user start " + unitName
@@ -44,7 +44,7 @@ func (p *patient) failedUnder(target, root string, seen map[string]bool) []Findi
 			found = append(found, f)
 		}
 		if strings.HasSuffix(name, ".target") {
-			found = append(found, p.failedUnder(name, root, seen)...)
+			found = append(found, sys.failedUnder(name, root, seen)...)
 		}
 	}
 	return found

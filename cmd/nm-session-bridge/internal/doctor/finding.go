@@ -16,11 +16,11 @@ type Finding struct {
 	Mend string
 }
 
-// Report is the outcome of an examination.
+// Report is what the doctor found.
 type Report struct {
 	Findings []Finding
-	// Sound names what was looked at, Unchecked what could not be, and why.
-	Sound, Unchecked []string
+	// Summary names what was looked at, Unchecked what could not be, and why.
+	Summary, Unchecked []string
 }
 
 // Write writes a block of lines for each finding and one line that sums up.
@@ -31,7 +31,7 @@ func (r Report) Write(w io.Writer) {
 	summary := fmt.Sprintf("%d findings", len(r.Findings))
 	switch len(r.Findings) {
 	case 0:
-		summary = "everything is in order: " + strings.Join(r.Sound, ", ")
+		summary = "everything is in order: " + strings.Join(r.Summary, ", ")
 	case 1:
 		summary = "1 finding"
 	}

@@ -5,7 +5,7 @@ import "slices"
 // follow is the command that makes a unit start and stop with targets, after
 // the pattern of the README. Renames say what is to stand in the place of wrong
 // names; "" takes them out. With install the targets also get to want the unit.
-func (e examination) follow(targets []string, renames map[string]string, install bool) string {
+func (e unitCheck) follow(targets []string, renames map[string]string, install bool) string {
 	edit := newEdits(e.name, e.files)
 	triggered := e.isTriggered()
 	rename := func(name string) string {
@@ -33,9 +33,9 @@ func (e examination) follow(targets []string, renames map[string]string, install
 	return edit.command()
 }
 
-// isDue tells whether what starts the unit from now on has been reached already.
+// isDue reports whether what starts the unit from now on has been reached already.
 // What only runs once is for the next time.
-func (e examination) isDue(targets []string, rename func(string) string) bool {
+func (e unitCheck) isDue(targets []string, rename func(string) string) bool {
 	if e.active() || e.isOnce() {
 		return false
 	}
@@ -55,7 +55,7 @@ func (e examination) isDue(targets []string, rename func(string) string) bool {
 }
 
 // pattern returns the settings with which the unit has to name a target.
-func (e examination) pattern(target string, triggered bool) []string {
+func (e unitCheck) pattern(target string, triggered bool) []string {
 	switch {
 	case triggered:
 		return []string{"After", "Requisite"}
@@ -67,7 +67,7 @@ func (e examination) pattern(target string, triggered bool) []string {
 
 // installInto renames in [Install], and has the targets want the unit in place
 // of what starts it at a login.
-func (e examination) installInto(edit *edits, targets []string, rename func(string) string, install bool) {
+func (e unitCheck) installInto(edit *edits, targets []string, rename func(string) string, install bool) {
 	logins := append(systemLogins(), "default.target", "graphical-session.target")
 	missing := slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
 		return !install || slices.ContainsFunc(e.files.installs(), func(name string) bool { return rename(name) == target })

@@ -7,9 +7,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-func (p *patient) logind() []Finding {
+func (sys *system) logind() []Finding {
 	const unit = "systemd-logind.service"
-	switch login1 := p.machine.login1; {
+	switch login1 := sys.machine.login1; {
 	case login1.err != nil:
 		return []Finding{{
 			What: fmt.Sprintf("logind does not answer: %v", login1.err),
@@ -24,7 +24,7 @@ func (p *patient) logind() []Finding {
 		}}
 	}
 	upower := observers.UPower().Name
-	if p.machine.lidSignalled || slices.Contains(p.machine.owned, upower) || slices.Contains(p.machine.activatable, upower) {
+	if sys.machine.lidSignalled || slices.Contains(sys.machine.owned, upower) || slices.Contains(sys.machine.activatable, upower) {
 		return nil
 	}
 	return []Finding{{

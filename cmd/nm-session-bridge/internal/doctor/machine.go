@@ -29,7 +29,7 @@ type machine struct {
 	// something if all are known.
 	profiles      []string
 	knowsProfiles bool
-	// lidSignalled tells whether logind signals changes of LidClosed.
+	// lidSignalled reports whether logind signals changes of LidClosed.
 	lidSignalled bool
 }
 
@@ -94,7 +94,7 @@ func (m machine) ask(ctx context.Context, conn *dbus.Conn, source observers.Sour
 // startingPause is how long a service that starts is left alone.
 const startingPause = 100 * time.Millisecond
 
-// isStarting tells whether a service has its name already but not its objects,
+// isStarting reports whether a service has its name already but not its objects,
 // as NetworkManager before 1.44 for a moment of its start.
 func isStarting(err error) bool {
 	var refusal dbus.Error
@@ -103,7 +103,7 @@ func isStarting(err error) bool {
 	}, refusal.Name)
 }
 
-// signals tells whether a service's introspection data say that it signals
+// signals reports whether a service's introspection data say that it signals
 // changes of a property. One that does not answer is taken not to.
 func signals(ctx context.Context, o object, iface, property string) bool {
 	var data string
@@ -122,12 +122,12 @@ func (m machine) noLogind() problem {
 	return m.problem
 }
 
-func (p *patient) systemBus() []Finding {
-	if p.machine.problem == "" {
+func (sys *system) systemBus() []Finding {
+	if sys.machine.problem == "" {
 		return nil
 	}
 	return []Finding{{
-		What: fmt.Sprintf("the system bus cannot be reached at %s: %v", p.machine.address, p.machine.cause),
+		What: fmt.Sprintf("the system bus cannot be reached at %s: %v", sys.machine.address, sys.machine.cause),
 		Why:  "NetworkManager and logind are only heard there: no target follows anything",
 		Mend: "sudo systemctl start dbus.socket",
 	}}

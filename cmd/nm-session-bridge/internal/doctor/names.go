@@ -36,16 +36,16 @@ func systemLogins() []string { return []string{"multi-user.target", "graphical.t
 
 // meant returns the target that a name was meant to be; "" for none. Names of
 // the system manager's are no misspellings.
-func (p *patient) meant(name string) string {
-	if target := counterparts()[name]; slices.Contains(p.targets, target) {
+func (sys *system) meant(name string) string {
+	if target := counterparts()[name]; slices.Contains(sys.targets, target) {
 		return target
 	}
 	stem, isTarget := strings.CutSuffix(name, ".target")
-	if !isTarget || p.isSystemUnit(name) {
+	if !isTarget || sys.isSystemUnit(name) {
 		return ""
 	}
 	var stems []string
-	for _, target := range p.targets {
+	for _, target := range sys.targets {
 		stems = append(stems, strings.TrimSuffix(target, ".target"))
 	}
 	if right, found := suggest.Name(stem, stems); found {

@@ -8,8 +8,8 @@ import (
 
 const networkManagerUnit = "NetworkManager.service"
 
-func (p *patient) network() []Finding {
-	nm := p.machine.networkManager
+func (sys *system) network() []Finding {
+	nm := sys.machine.networkManager
 	switch {
 	case nm.err != nil:
 		return []Finding{{
@@ -18,7 +18,7 @@ func (p *patient) network() []Finding {
 			Mend: "sudo systemctl restart " + networkManagerUnit,
 		}}
 	case nm.properties == nil:
-		return []Finding{p.noNetworkManager()}
+		return []Finding{sys.noNetworkManager()}
 	case !nm.is("ConnectivityCheckAvailable"):
 		return []Finding{{
 			What: "NetworkManager's connectivity check is off: it has no address to check",
@@ -36,13 +36,13 @@ func (p *patient) network() []Finding {
 	return nil
 }
 
-func (p *patient) noNetworkManager() Finding {
+func (sys *system) noNetworkManager() Finding {
 	f := Finding{
 		What: "NetworkManager is not installed",
 		Why:  "the network is read from it alone: without it internet-offline.target stays active",
 		Mend: thisDistribution().install("network-manager"),
 	}
-	if p.isSystemUnit(networkManagerUnit) {
+	if sys.isSystemUnit(networkManagerUnit) {
 		f.What = "NetworkManager does not run"
 		f.Mend = "sudo systemctl unmask " + networkManagerUnit + " && sudo systemctl enable --now " + networkManagerUnit
 	}

@@ -15,9 +15,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (p *patient) service() []Finding {
+func (sys *system) service() []Finding {
 	const name = systemdctl.ServiceName
-	s := p.user.unit(name)
+	s := sys.user.unit(name)
 	f := Finding{Why: "nothing keeps the targets true"}
 	switch state := s.text("ActiveState"); {
 	case s.load() == "masked":
@@ -25,16 +25,16 @@ func (p *patient) service() []Finding {
 		f.Mend = "systemctl --user unmask " + name + " && systemctl --user enable --now " + name
 	case s.load() == "not-found":
 		f.What = name + " is not installed"
-		f.Mend = p.Program + " install --now"
+		f.Mend = sys.Program + " install --now"
 	case s.load() != "loaded":
 		f.What = fmt.Sprintf("%s cannot be loaded (%s)", name, s.load())
-		f.Mend = p.Program + " install --now --force"
+		f.Mend = sys.Program + " install --now --force"
 	case slices.Contains([]string{"disabled", "linked", "linked-runtime"}, s.state()):
 		f.What = name + " is not enabled"
 		f.Why = "the targets do not follow anything after the next login"
 		f.Mend = "systemctl --user enable --now " + name
 	case state == "failed", s.text("SubState") == "auto-restart":
-		f = p.failed(s)
+		f = sys.failed(s)
 	case state == "inactive":
 		f.What = name + " does not run"
 		f.Mend = "systemctl --user start " + name
@@ -44,14 +44,14 @@ func (p *patient) service() []Finding {
 	return []Finding{f}
 }
 
-func (p *patient) failed(s unit) Finding {
+func (sys *system) failed(s unit) Finding {
 	status := property[int32](s.properties, "ExecMainStatus")
 	f := Finding{
 		What: fmt.Sprintf("%s has failed: %s, status %d", s.name, s.text("Result"), status),
 		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " tells the reason",
 		Mend: "systemctl --user restart " + s.name,
 	}
-	if path, err := p.wrongFlags(s); err != nil {
+	if path, err := sys.wrongFlags(s); err != nil {
 		f.What = s.name + " has failed: wrong flags in " + path
 		f.Mend = "${EDITOR:-vi} " + quoted(path) + " && systemctl --user daemon-reload && systemctl --user restart " + s.name + "  # " + err.Error()
 	}
@@ -60,12 +60,12 @@ func (p *patient) failed(s unit) Finding {
 
 // wrongFlags says what is wrong with the flags that the service's command line
 // has, and in which file it is. The error is nil where nothing is.
-func (p *patient) wrongFlags(s unit) (path string, err error) {
+func (sys *system) wrongFlags(s unit) (path string, err error) {
 	for _, command := range property[[][]any](s.properties, "ExecStart") { // of a(sasbttttuii), org.freedesktop.systemd1(5)
 		args, _ := command[1].([]string)
 		isVariable := slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "$") })
 		if len(args) > 0 && !isVariable {
-			err = p.Usage(args[1:])
+			err = sys.Usage(args[1:])
 		}
 	}
 	all, _ := readAll(s) // what cannot be read is not named
@@ -84,8 +84,8 @@ func sessionVariables() []string {
 
 // environment finds what the caller's environment has and the user manager's
 // has not.
-func (p *patient) environment() []Finding {
-	here, there := variables(p.Environment), variables(p.user.manager.texts("Environment"))
+func (sys *system) environment() []Finding {
+	here, there := variables(sys.Environment), variables(sys.user.manager.texts("Environment"))
 	var missing []string
 	for _, name := range sessionVariables() {
 		if here[name] != "" && there[name] == "" && isOfThisSession(name, here) {
@@ -93,7 +93,7 @@ func (p *patient) environment() []Finding {
 		}
 	}
 	gaps := slices.Clone(missing)
-	if dirs := p.missingPath(here, there); len(dirs) > 0 {
+	if dirs := sys.missingPath(here, there); len(dirs) > 0 {
 		missing = append(missing, "PATH")
 		gaps = append(gaps, listed(dirs)+" in PATH")
 	}
@@ -116,13 +116,13 @@ func variables(environment []string) map[string]string {
 	return all
 }
 
-// isOfThisSession tells whether a variable speaks of this machine's session.
+// isOfThisSession reports whether a variable speaks of this machine's session.
 // What ssh brings along is gone with it.
 func isOfThisSession(name string, here map[string]string) bool {
 	return name == "DBUS_SESSION_BUS_ADDRESS" || here["SSH_CONNECTION"] == ""
 }
 
-// hasPrograms tells whether a directory has others than the one that install
+// hasPrograms reports whether a directory has others than the one that install
 // puts there, which services do not need.
 func hasPrograms(dir string) bool {
 	d, err := os.Open(dir)
@@ -136,9 +136,9 @@ func hasPrograms(dir string) bool {
 
 // missingPath returns the directories of programs in the user's home that the
 // manager does not know, if there is a service of the user that may need them.
-func (p *patient) missingPath(here, there map[string]string) []string {
-	bound := slices.ContainsFunc(p.user.own, func(name string) bool {
-		return strings.HasSuffix(name, ".service") && len(p.wanters(name)) > 0
+func (sys *system) missingPath(here, there map[string]string) []string {
+	bound := slices.ContainsFunc(sys.user.own, func(name string) bool {
+		return strings.HasSuffix(name, ".service") && len(sys.wanters(name)) > 0
 	})
 	if !bound || here["HOME"] == "" {
 		return nil
@@ -154,10 +154,10 @@ func (p *patient) missingPath(here, there map[string]string) []string {
 }
 
 // reload finds files that the user manager has not read since they changed.
-func (p *patient) reload() []Finding {
+func (sys *system) reload() []Finding {
 	var changed []string
-	for _, name := range slices.Concat([]string{systemdctl.ServiceName}, p.targets, p.user.own) {
-		if p.user.unit(name).is("NeedDaemonReload") {
+	for _, name := range slices.Concat([]string{systemdctl.ServiceName}, sys.targets, sys.user.own) {
+		if sys.user.unit(name).is("NeedDaemonReload") {
 			changed = append(changed, name)
 		}
 	}

@@ -11,14 +11,14 @@ import (
 
 // switches finds those that do not follow the machine: held by hand, or left out
 // though a unit of the user's waits for a target of theirs.
-func (p *patient) switches() []Finding {
+func (sys *system) switches() []Finding {
 	var found []Finding
-	held := property[map[string]string](p.user.bridge, "Overrides")
-	for _, s := range p.Switches {
+	held := property[map[string]string](sys.user.bridge, "Overrides")
+	for _, s := range sys.Switches {
 		position, isHeld := held[s.Name]
 		switch {
-		case p.user.bridge.text(client.PropertyOf(s.Name)) == client.Off:
-			if waiting := p.waiting(s); len(waiting) > 0 {
+		case sys.user.bridge.text(client.PropertyOf(s.Name)) == client.Off:
+			if waiting := sys.waiting(s); len(waiting) > 0 {
 				found = append(found, Finding{
 					What: fmt.Sprintf("the switch %s is switched off by --switches, but %s would follow it", s.Name, few(waiting)),
 					Why:  "its targets are left as they are: nothing starts or stops with them",
@@ -29,7 +29,7 @@ func (p *patient) switches() []Finding {
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s is held %s by hand", s.Name, position),
 				Why:  "its targets follow nothing before that ends, or the login does",
-				Mend: p.Program + " set " + s.Name + " auto",
+				Mend: sys.Program + " set " + s.Name + " auto",
 			})
 		}
 	}
@@ -38,11 +38,11 @@ func (p *patient) switches() []Finding {
 
 // waiting returns the units of the user's that a target of a switch starts or
 // stops.
-func (p *patient) waiting(s observers.Switch) []string {
-	return slices.DeleteFunc(slices.Clone(p.user.own), func(name string) bool {
-		bound := p.wanters(name)
+func (sys *system) waiting(s observers.Switch) []string {
+	return slices.DeleteFunc(slices.Clone(sys.user.own), func(name string) bool {
+		bound := sys.wanters(name)
 		for _, key := range following() {
-			bound = append(bound, p.user.unit(name).texts(key)...)
+			bound = append(bound, sys.user.unit(name).texts(key)...)
 		}
 		return !slices.ContainsFunc(bound, s.Owns)
 	})

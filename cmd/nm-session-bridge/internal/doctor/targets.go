@@ -9,11 +9,11 @@ import (
 )
 
 // ownTargets finds targets of ours that are not there or not as they must be.
-func (p *patient) ownTargets() []Finding {
+func (sys *system) ownTargets() []Finding {
 	var found []Finding
-	told := map[string]bool{} // of templates: their instances have it from them
-	for _, name := range p.targets {
-		target := p.user.unit(name)
+	reported := map[string]bool{} // of templates: their instances have it from them
+	for _, name := range sys.targets {
+		target := sys.user.unit(name)
 		switch {
 		case target.load() == "masked":
 			found = append(found, Finding{
@@ -23,15 +23,15 @@ func (p *patient) ownTargets() []Finding {
 			})
 		case target.load() == "loaded":
 			template := templateOf(name)
-			if lacks := faults(target); len(lacks) > 0 && !told[template] {
+			if lacks := faults(target); len(lacks) > 0 && !reported[template] {
 				found = append(found, overridden(target, lacks))
-				told[template] = template != ""
+				reported[template] = template != ""
 			}
-		case p.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise that is the finding
+		case sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise that is the finding
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s cannot be loaded (%s)", name, target.load()),
 				Why:  "the bridge cannot start it, nor what it wants",
-				Mend: p.Program + " install --now",
+				Mend: sys.Program + " install --now",
 			})
 		}
 	}

@@ -99,7 +99,7 @@ func namesIn(value string) []string {
 	return names
 }
 
-// isUnitName tells whether a name ends as one of a unit does (systemd.unit(5)).
+// isUnitName reports whether a name ends as one of a unit does (systemd.unit(5)).
 func isUnitName(name string) bool {
 	return slices.Contains([]string{
 		".target", ".service", ".timer", ".path", ".socket", ".mount", ".automount", ".slice", ".scope", ".device", ".swap",
@@ -136,7 +136,7 @@ func (fs files) installs() []string {
 	return slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "%") })
 }
 
-// name tells whether a setting of the files names a unit.
+// name reports whether a setting of the files names a unit.
 func (fs files) name(unit string) bool {
 	return slices.ContainsFunc(fs, func(f file) bool {
 		return slices.ContainsFunc(f.settings, func(s setting) bool { return slices.Contains(s.names, unit) })

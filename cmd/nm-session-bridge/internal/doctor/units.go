@@ -19,10 +19,10 @@ func dependencyKeys() []string {
 }
 
 // units looks at each of the user's own units.
-func (p *patient) units() []Finding {
+func (sys *system) units() []Finding {
 	var found []Finding
-	for _, name := range p.user.own {
-		u := p.user.unit(name)
+	for _, name := range sys.user.own {
+		u := sys.user.unit(name)
 		if u.load() != "loaded" {
 			continue
 		}
@@ -30,7 +30,7 @@ func (p *patient) units() []Finding {
 		if err != nil {
 			all = nil
 		}
-		e := examination{p, u, all, map[string]bool{}}
+		e := unitCheck{sys, u, all, map[string]bool{}}
 		found = append(found, e.connections()...)
 		found = append(found, e.unknownNames()...)
 		found = append(found, e.bindings()...)
@@ -41,29 +41,29 @@ func (p *patient) units() []Finding {
 }
 
 // wanters returns the targets of ours that start a unit.
-func (p *patient) wanters(name string) []string {
+func (sys *system) wanters(name string) []string {
 	var targets []string
-	for _, target := range p.targets {
-		if slices.Contains(p.user.unit(target).wants(), name) {
+	for _, target := range sys.targets {
+		if slices.Contains(sys.user.unit(target).wants(), name) {
 			targets = append(targets, target)
 		}
 	}
 	return targets
 }
 
-// examination is that of one unit.
-type examination struct {
-	*patient
+// unitCheck looks at one unit.
+type unitCheck struct {
+	*system
 	unit
 	files files
-	// told are the targets about which something has been said: what mends that
+	// reported are the targets about which something has been said: what mends that
 	// mends the rest.
-	told map[string]bool
+	reported map[string]bool
 }
 
 // naming returns the settings with which the unit names another, or by which
 // that starts it.
-func (e examination) naming(other string) []string {
+func (e unitCheck) naming(other string) []string {
 	var keys []string
 	for _, key := range append(dependencyKeys(), installKeys()...) {
 		named := slices.Contains(e.texts(key), other) || key == "WantedBy" && slices.Contains(e.wanters(e.name), other)
@@ -79,7 +79,7 @@ func (e examination) naming(other string) []string {
 
 // names returns what the unit names or is started by, also names that systemd
 // does not take.
-func (e examination) names() []string {
+func (e unitCheck) names() []string {
 	names := append(e.files.installs(), e.wanters(e.name)...)
 	for _, key := range dependencyKeys() {
 		names = append(names, e.texts(key)...)
@@ -92,7 +92,7 @@ func (e examination) names() []string {
 }
 
 // missing returns the units that the unit's files name and that are not there.
-func (e examination) missing() []string {
+func (e unitCheck) missing() []string {
 	return slices.DeleteFunc(e.names(), func(name string) bool {
 		// systemd adds names of its own, such as tmp.mount.
 		return e.user.unit(name).load() != "not-found" || !e.files.name(name) ||
@@ -102,7 +102,7 @@ func (e examination) missing() []string {
 
 // unknownNames finds units of the system manager and misspelt targets, and
 // mends all of them at once: they may stand in one line.
-func (e examination) unknownNames() []Finding {
+func (e unitCheck) unknownNames() []Finding {
 	var ofSystem, misspelt, meant []string
 	renames := map[string]string{}
 	for _, name := range e.missing() {
@@ -133,7 +133,7 @@ func (e examination) unknownNames() []Finding {
 	slices.Sort(meant)
 	meant = slices.Compact(meant)
 	for _, target := range meant {
-		e.told[target] = true
+		e.reported[target] = true
 	}
 	if len(meant) > 0 {
 		f.Why += "; " + listed(meant) + " is what a user unit can follow"
@@ -143,26 +143,26 @@ func (e examination) unknownNames() []Finding {
 }
 
 // place tells where the unit names another.
-func (e examination) place(name string) string {
+func (e unitCheck) place(name string) string {
 	return name + " in " + settings(e.naming(name))
 }
 
 // bindings finds what is wrong between the unit and each target of ours.
-func (e examination) bindings() []Finding {
+func (e unitCheck) bindings() []Finding {
 	var found []Finding
 	for _, target := range e.targets {
-		if e.told[target] {
+		if e.reported[target] {
 			continue
 		}
 		if f := e.binding(target); f.What != "" {
-			e.told[target] = true
+			e.reported[target] = true
 			found = append(found, f)
 		}
 	}
 	return found
 }
 
-func (e examination) binding(target string) Finding {
+func (e unitCheck) binding(target string) Finding {
 	// A unit that is yet to be enabled is looked at as one that is.
 	wanted := slices.Contains(e.user.unit(target).wants(), e.name) || slices.Contains(e.files.installs(), target)
 	pulls, follows := e.among(pulling(), target), e.among(following(), target)
@@ -191,12 +191,12 @@ func (e examination) binding(target string) Finding {
 }
 
 // among returns those settings that name another unit.
-func (e examination) among(keys []string, other string) []string {
+func (e unitCheck) among(keys []string, other string) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !slices.Contains(e.texts(key), other) })
 }
 
-// stops tells whether the unit ends with a target, or by itself.
-func (e examination) stops(target string, follows []string) bool {
+// stops reports whether the unit ends with a target, or by itself.
+func (e unitCheck) stops(target string, follows []string) bool {
 	if len(follows) > 0 || e.isOnce() || e.is("StopWhenUnneeded") {
 		return true
 	}
@@ -210,7 +210,7 @@ func (e examination) stops(target string, follows []string) bool {
 
 // unreached finds a unit that is bound to a target of ours which does not start
 // it.
-func (e examination) unreached() []Finding {
+func (e unitCheck) unreached() []Finding {
 	if e.isStartedOtherwise() {
 		return nil
 	}
@@ -222,7 +222,7 @@ func (e examination) unreached() []Finding {
 			case e.user.unit(target).load() == "not-found": // it does not tell what it wants
 			case key == "" && installed:
 				return []Finding{e.notEnabled("WantedBy", target, true)}
-			case key != "" && slices.Contains(e.texts(key), target) && !e.told[target]:
+			case key != "" && slices.Contains(e.texts(key), target) && !e.reported[target]:
 				return []Finding{e.notEnabled(key, target, false)}
 			}
 		}
@@ -239,21 +239,21 @@ func (e examination) unreached() []Finding {
 // ours to what it starts.
 const longestChain = 5
 
-// isReached tells whether a target of ours starts a target of the user's own
+// isReached reports whether a target of ours starts a target of the user's own
 // once that is enabled, or another one that starts it.
-func (p *patient) isReached(name string, chain int) bool {
-	if chain == 0 || !strings.HasSuffix(name, ".target") || !slices.Contains(p.user.own, name) {
+func (sys *system) isReached(name string, chain int) bool {
+	if chain == 0 || !strings.HasSuffix(name, ".target") || !slices.Contains(sys.user.own, name) {
 		return false
 	}
-	all, _ := readAll(p.user.unit(name)) // one that cannot be read names nothing
-	return slices.ContainsFunc(append(all.installs(), p.wanters(name)...), func(by string) bool {
-		return slices.Contains(p.targets, by) || p.isReached(by, chain-1)
+	all, _ := readAll(sys.user.unit(name)) // one that cannot be read names nothing
+	return slices.ContainsFunc(append(all.installs(), sys.wanters(name)...), func(by string) bool {
+		return slices.Contains(sys.targets, by) || sys.isReached(by, chain-1)
 	})
 }
 
-// isStartedOtherwise tells whether a target of ours starts the unit, or another
+// isStartedOtherwise reports whether a target of ours starts the unit, or another
 // unit than those that start things at a login.
-func (e examination) isStartedOtherwise() bool {
+func (e unitCheck) isStartedOtherwise() bool {
 	if len(e.wanters(e.name)) > 0 || e.isTriggered() {
 		return true
 	}
@@ -263,15 +263,15 @@ func (e examination) isStartedOtherwise() bool {
 	})
 }
 
-// isTriggered tells whether another unit of the user's, such as a timer, starts
+// isTriggered reports whether another unit of the user's, such as a timer, starts
 // the unit. The manager itself tells it only while it has both loaded.
-func (e examination) isTriggered() bool {
+func (e unitCheck) isTriggered() bool {
 	return len(e.texts("TriggeredBy")) > 0 || slices.ContainsFunc(e.user.own, func(other string) bool {
 		return slices.Contains(e.user.unit(other).texts("Triggers"), e.name)
 	})
 }
 
-func (e examination) notEnabled(key, target string, installed bool) Finding {
+func (e unitCheck) notEnabled(key, target string, installed bool) Finding {
 	f := Finding{
 		What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", e.name, key, target),
 		Why:  "nothing starts it when the target is reached",

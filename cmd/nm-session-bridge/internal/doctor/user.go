@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
@@ -46,7 +47,7 @@ func (u unit) state() string   { return u.text("UnitFileState") }
 func (u unit) active() bool    { return u.text("ActiveState") == "active" }
 func (u unit) wants() []string { return append(u.texts("Wants"), u.texts("Requires")...) }
 
-// isOnce tells whether a unit has ended when it has started.
+// isOnce reports whether a unit has ended when it has started.
 func (u unit) isOnce() bool {
 	return u.text("Type") == "oneshot" && !u.is("RemainAfterExit")
 }
@@ -58,7 +59,7 @@ const (
 
 // askUser asks the user manager for its units: ours, the user's own, and all
 // that these depend on.
-func (p *patient) askUser(ctx context.Context) user {
+func (sys *system) askUser(ctx context.Context) user {
 	address, err := bus.SessionAddress()
 	if err != nil {
 		return user{problem: "no session bus", cause: err}
@@ -72,7 +73,7 @@ func (p *patient) askUser(ctx context.Context) user {
 	defer conn.Close()
 	manager := object{conn, systemdctl.ManagerName, "/org/freedesktop/systemd1"}
 	if u.manager, err = manager.all(ctx, managerInterface); err == nil {
-		err = u.askUnits(ctx, manager, append([]string{systemdctl.ServiceName}, p.targets...), p.isInstance)
+		err = u.askUnits(ctx, manager, append([]string{systemdctl.ServiceName}, sys.targets...), sys.isInstance)
 	}
 	if err != nil {
 		u.problem, u.cause = "no user manager", err
@@ -85,7 +86,7 @@ func (p *patient) askUser(ctx context.Context) user {
 // askUnits asks for our units, the loaded ones that are also ours, the user's
 // own, and all that these depend on.
 func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOurs func(name string) bool) error {
-	var loaded []listedUnit
+	var loaded []systemd.UnitStatus
 	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (u *user) ask(ctx context.Context, manager object, name string) error {
 
 // listOwn lists the files of units that somebody has written for the user, and
 // those of the loaded units that are made from them.
-func listOwn(ctx context.Context, manager object, loaded []listedUnit) ([]string, error) {
+func listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
 	var files []struct{ Path, State string }
 	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &files); err != nil {
 		return nil, err
@@ -210,16 +211,6 @@ func listOwn(ctx context.Context, manager object, loaded []listedUnit) ([]string
 	return own, nil
 }
 
-// listedUnit is an element of ListUnits' answer (org.freedesktop.systemd1(5)).
-type listedUnit struct {
-	Name, Description string
-	Load, Active, Sub string
-	Following         string
-	Path              dbus.ObjectPath
-	JobID             uint32
-	JobType           string
-	JobPath           dbus.ObjectPath
-}
 
 // templateOf returns the name of the template that an instance is made from, or
 // "" for what is no instance.
@@ -239,17 +230,17 @@ func isOwnPath(path string) bool {
 	})
 }
 
-func (p *patient) manager() []Finding {
-	u := p.user
+func (sys *system) manager() []Finding {
+	u := sys.user
 	if u.problem == "" {
 		return nil
 	}
 	const why = "the bridge and the units that it starts live in the user manager"
-	runtime := fmt.Sprintf("/run/user/%d", p.UID)
+	runtime := fmt.Sprintf("/run/user/%d", sys.UID)
 	f := Finding{
 		What: fmt.Sprintf("the session bus cannot be reached at %s: %v", u.address, u.cause),
 		Why:  why,
-		Mend: fmt.Sprintf("sudo loginctl enable-linger %d && sudo systemctl start user@%d.service", p.UID, p.UID),
+		Mend: fmt.Sprintf("sudo loginctl enable-linger %d && sudo systemctl start user@%d.service", sys.UID, sys.UID),
 	}
 	usual := "unix:path=" + runtime + "/bus"
 	if u.address == "" {

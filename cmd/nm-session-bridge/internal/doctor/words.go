@@ -48,7 +48,7 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// isSpecial tells whether a shell may take a character for more than itself.
+// isSpecial reports whether a shell may take a character for more than itself.
 func isSpecial(c rune) bool {
 	isLetterOrDigit := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 	return !isLetterOrDigit && !strings.ContainsRune("_@%+:,./=-", c)

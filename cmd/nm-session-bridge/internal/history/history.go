@@ -143,7 +143,7 @@ func (h History) Known() History {
 	return h
 }
 
-// IsEmpty tells whether nothing is known of any switch.
+// IsEmpty reports whether nothing is known of any switch.
 func (h History) IsEmpty() bool {
 	return len(h.Known().Rows) == 0
 }

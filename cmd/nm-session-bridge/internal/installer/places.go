@@ -60,7 +60,7 @@ func baseDirectory(variable, home, otherwise string) string {
 	return filepath.Join(home, otherwise)
 }
 
-// hasPackage tells whether a package has put the service in place.
+// hasPackage reports whether a package has put the service in place.
 func hasPackage() bool {
 	_, err := os.Stat(filepath.Join(packagedUnits, systemdctl.ServiceName))
 	return err == nil

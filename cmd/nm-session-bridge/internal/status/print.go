@@ -49,7 +49,7 @@ func (r Report) Print(w io.Writer, now time.Time, program string, style terminal
 	}
 }
 
-// installed tells whether there is any target.
+// installed reports whether there is any target.
 func (r Report) installed() bool {
 	for _, s := range r.Switches {
 		for _, t := range s.Targets {

@@ -16,7 +16,7 @@ import (
 // Report is how things stand. Its JSON form is the one that status --json
 // prints; fields are only ever added.
 type Report struct {
-	// Running tells whether a bridge answers. Where none does, positions are
+	// Running reports whether a bridge answers. Where none does, positions are
 	// those that the active targets tell, and facts those that the services do.
 	Running  bool              `json:"running"`
 	Switches []Switch          `json:"switches"`

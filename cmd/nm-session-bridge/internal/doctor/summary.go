@@ -1,0 +1,19 @@
+package doctor
+
+import "strings"
+
+// summary names what was looked at.
+func (sys *system) summary() []string {
+	var parts []string
+	if version := sys.machine.networkManager.text("Version"); version != "" {
+		parts = append(parts, "NetworkManager "+version+" and its connectivity check")
+	}
+	if sys.machine.login1.properties != nil {
+		parts = append(parts, "logind")
+	}
+	if sys.user.problem == "" {
+		version, _, _ := strings.Cut(sys.user.manager.text("Version"), "-")
+		parts = append(parts, "user manager "+version, "service", counted(len(sys.targets), "target"), counted(len(sys.user.own), "unit")+" of yours")
+	}
+	return parts
+}
