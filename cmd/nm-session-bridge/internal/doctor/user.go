@@ -211,7 +211,6 @@ func listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) (
 	return own, nil
 }
 
-
 // templateOf returns the name of the template that an instance is made from, or
 // "" for what is no instance.
 func templateOf(name string) string {
