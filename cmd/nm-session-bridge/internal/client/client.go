@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
 // ErrNotRunning is the error of asking a bridge that is not there.
@@ -37,7 +38,7 @@ func New(conn *dbus.Conn) Client { return Client{conn} }
 // State asks for everything. The error is [ErrNotRunning] where nobody owns the
 // name.
 func (c Client) State(ctx context.Context) (State, error) {
-	var all map[string]dbus.Variant
+	var all bus.Properties
 	if err := c.call(ctx, propertiesInterface+".GetAll", Interface).Store(&all); err != nil {
 		return State{}, explain(err)
 	}
@@ -46,23 +47,19 @@ func (c Client) State(ctx context.Context) (State, error) {
 }
 
 // take takes properties in.
-func (s *State) take(properties map[string]dbus.Variant) error {
+func (s *State) take(properties bus.Properties) error {
 	for name, value := range properties {
-		var err error
+		var ok bool
 		switch name {
-		case "Facts":
-			s.Facts = nil
-			err = value.Store(&s.Facts)
-		case "Overrides":
-			s.Overrides = nil
-			err = value.Store(&s.Overrides)
+		case FactsProperty:
+			s.Facts, ok = bus.Property[map[string]string](properties, name)
+		case OverridesProperty:
+			s.Overrides, ok = bus.Property[map[string]string](properties, name)
 		default:
-			var position string
-			err = value.Store(&position)
-			s.Positions[name] = position
+			s.Positions[name], ok = bus.Property[string](properties, name)
 		}
-		if err != nil {
-			return fmt.Errorf("cannot read the property %s of nm-session-bridge: %w", name, err)
+		if !ok {
+			return fmt.Errorf("cannot read the property %s of nm-session-bridge: it is a %T", name, value.Value())
 		}
 	}
 	return nil
@@ -142,7 +139,7 @@ func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state St
 				return nil
 			}
 			var iface string
-			var changed map[string]dbus.Variant
+			var changed bus.Properties
 			var invalidated []string
 			if err := dbus.Store(signal.Body, &iface, &changed, &invalidated); err != nil || state.Positions == nil {
 				continue

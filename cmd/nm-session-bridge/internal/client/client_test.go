@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
 func TestEndingTheContextIsNoLoss(t *testing.T) {
@@ -16,5 +17,23 @@ func TestEndingTheContextIsNoLoss(t *testing.T) {
 		if err := (Client{}).until(ctx, signals, State{}, nil); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestAStateIsTakenFromAnAnswer(t *testing.T) {
+	state := State{Positions: map[string]string{}}
+	answer := []any{map[string]dbus.Variant{
+		"Internet": dbus.MakeVariant("online"),
+		"Facts":    dbus.MakeVariant(map[string]string{"internet.reason": "Connectivity=Full"}),
+	}}
+	var all bus.Properties
+	if err := dbus.Store(answer, &all); err != nil {
+		t.Fatal(err)
+	}
+	if err := state.take(all); err != nil || state.Positions["Internet"] != "online" || state.Facts["internet.reason"] == "" {
+		t.Errorf("took %+v, %v", state, err)
+	}
+	if err := state.take(bus.Properties{"Lid": dbus.MakeVariant(uint32(1))}); err == nil {
+		t.Error("a position of another type was taken")
 	}
 }

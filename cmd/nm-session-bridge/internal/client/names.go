@@ -17,6 +17,13 @@ const (
 // switch out.
 const Off = "off"
 
+// Properties of the interface besides those of the switches: raw values by name,
+// and the positions that switches are held in, by switch.
+const (
+	FactsProperty     = "Facts"
+	OverridesProperty = "Overrides"
+)
+
 // HeldByHand is the reason of a transition that somebody made with set.
 const HeldByHand = "held by hand"
 

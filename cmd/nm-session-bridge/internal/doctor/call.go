@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
 // callTimeout bounds one answer. A service that takes longer counts as one
@@ -48,10 +49,10 @@ func names(ctx context.Context, conn *dbus.Conn, method string) ([]string, error
 
 // properties are an object's. One that is not there, or has another type than
 // asked for, is the type's zero value.
-type properties map[string]dbus.Variant
+type properties bus.Properties
 
 func property[T any](p properties, name string) T {
-	value, _ := p[name].Value().(T)
+	value, _ := bus.Property[T](bus.Properties(p), name)
 	return value
 }
 

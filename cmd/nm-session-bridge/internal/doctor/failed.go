@@ -64,7 +64,7 @@ func (u unit) failure() string {
 
 // program is what a service runs (org.freedesktop.systemd1(5), ExecStart).
 func (u unit) program() string {
-	commands, _ := u.properties["ExecStart"].Value().([][]any)
+	commands := property[[][]any](u.properties, "ExecStart")
 	if len(commands) == 0 || len(commands[0]) == 0 {
 		return ""
 	}

@@ -13,7 +13,7 @@ import (
 // though a unit of the user's waits for a target of theirs.
 func (sys *system) switches() []Finding {
 	var found []Finding
-	held := property[map[string]string](sys.user.bridge, "Overrides")
+	held := property[map[string]string](sys.user.bridge, client.OverridesProperty)
 	for _, s := range sys.Switches {
 		position, isHeld := held[s.Name]
 		switch {

@@ -54,8 +54,8 @@ type API struct {
 // already.
 func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, inbox bridge.Inbox) (*API, error) {
 	a := &API{conn: conn.Conn, properties: map[string]dbus.Variant{
-		"Facts":     dbus.MakeVariant(map[string]string{}),
-		"Overrides": dbus.MakeVariant(map[string]string{}),
+		client.FactsProperty:     dbus.MakeVariant(map[string]string{}),
+		client.OverridesProperty: dbus.MakeVariant(map[string]string{}),
 	}}
 	for _, name := range switches {
 		a.properties[client.PropertyOf(name)] = dbus.MakeVariant(client.Off)
@@ -117,8 +117,8 @@ func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
 // news takes a view in and returns the properties that have changed.
 func (a *API) news(view bridge.View) map[string]dbus.Variant {
 	now := map[string]dbus.Variant{
-		"Facts":     dbus.MakeVariant(view.Facts),
-		"Overrides": dbus.MakeVariant(view.Held),
+		client.FactsProperty:     dbus.MakeVariant(view.Facts),
+		client.OverridesProperty: dbus.MakeVariant(view.Held),
 	}
 	for name, position := range view.Positions {
 		now[client.PropertyOf(name)] = dbus.MakeVariant(position)
