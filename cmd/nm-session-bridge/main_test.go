@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/golden"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -149,6 +151,27 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// What the help of the program and of each command says.
+func TestHelpTexts(t *testing.T) {
+	golden.Check(t, "help", helpOf(t, "--help"))
+	commands := newRoot().Commands()
+	for len(commands) > 0 {
+		cmd := commands[0]
+		commands = append(commands[1:], cmd.Commands()...)
+		line := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+		golden.Check(t, "help-"+strings.ReplaceAll(line, " ", "-"), helpOf(t, line+" --help"))
+	}
+}
+
+func helpOf(t *testing.T, line string) string {
+	t.Helper()
+	status, stdout, stderr := call(t, line)
+	if status != success || stderr != "" {
+		t.Errorf("%s: exit status %d, said %q", line, status, stderr)
+	}
+	return stdout
+}
+
 // Every command must be in the man page and every flag in both.
 func TestTheManPageAndReadmeNameEveryCommandAndFlag(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
@@ -217,6 +240,25 @@ func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 		install.Env = []string{"PATH=" + path}
 		if out, err := install.CombinedOutput(); err == nil || string(out) != test.want {
 			t.Errorf("%s: %v, it says %q, not %q", name, err, out, test.want)
+		}
+	}
+}
+
+// What the doctor says about the command line of the service.
+func TestArgumentsAreCheckedWithoutRunningThem(t *testing.T) {
+	for line, want := range map[string]string{
+		"run --switches=lid":  "",
+		"--gone-grace=1m":     "",
+		"run -switches=lid":   "unknown flag -switches=lid: the names of flags have two dashes in front, write --switches=lid",
+		"run --frobnicate":    "unknown flag --frobnicate: flags of run are --gone-grace, --limited-grace, --online-when, --switches",
+		"run --gone-grace=x":  `invalid value "x" for flag --gone-grace: accepted values are durations such as 500ms, 5s or 1m`,
+		"run now":             `unexpected argument "now": run takes only flags`,
+		"rnu --switches=lid":  `unknown command "rnu" for "nm-session-bridge", did you mean run? Commands are completion,`,
+		"recipe add nonsense": `no recipe is called "nonsense"`,
+	} {
+		err := check(newRoot(), strings.Fields(line))
+		if said := fmt.Sprint(err); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(said, want) {
+			t.Errorf("%s: %v, not %s", line, err, want)
 		}
 	}
 }

@@ -36,15 +36,16 @@ func onlyFlags(cmd *cobra.Command, args []string) error {
 // unknownCommand puts cobra's error, which has its suggestions on lines of their
 // own, into one line, and names the commands that there are.
 func unknownCommand(root *cobra.Command, err error) error {
-	problem, suggested, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
-	if meant := strings.Fields(suggested); len(meant) > 0 {
-		problem += ", did you mean " + strings.Join(meant, " or ") + "?"
-	}
 	var names []string
 	for _, cmd := range root.Commands() {
 		names = append(names, cmd.Name())
 	}
-	return fmt.Errorf("%s; commands are %s", problem, strings.Join(names, ", "))
+	all := strings.Join(names, ", ")
+	problem, suggested, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
+	if meant := strings.Fields(suggested); len(meant) > 0 {
+		return fmt.Errorf("%s, did you mean %s? Commands are %s", problem, strings.Join(meant, " or "), all)
+	}
+	return fmt.Errorf("%s; commands are %s", problem, all)
 }
 
 // explainFlag says what is wrong with a flag, and what is accepted.

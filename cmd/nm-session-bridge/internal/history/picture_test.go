@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/golden"
 )
 
 // day is one with everything: a portal, a nap, a restart and an evening without
@@ -33,82 +35,28 @@ func TestPicture(t *testing.T) {
 		window Window
 		style  Style
 		only   string
-		want   string
 	}{
-		"a day": {Window{at("06:00:00"), at("18:00:00")}, Style{Width: 60, Transitions: 3}, "", `
-Mon 2 Nov 06:00 – 18:00
-
-internet  ·····░░░▒▒███████████████······███████░███████····
-lid       ·····░░░█████████████████······███████████████····
-sleep     ·····████████████████████░░░░░░███████████████····
-          ╵06:00  ╵08:00  ╵10:00   ╵12:00  ╵14:00  ╵16:00
-
-internet  █ online 6 h 40 min (80 %)
-          ░ offline 1 h 10 min (14 %), 2 times
-          ▒ portal 29 min 55 s (6 %)   · unknown 3 h 40 min
-lid       █ open 7 h 29 min (90 %)
-          ░ closed 50 min 1 s (10 %), 2 times
-          · unknown 3 h 40 min
-sleep     █ awake 8 h 20 min (85 %)
-          ░ asleep 1 h 30 min (15 %)   · unknown 2 h 10 min
-· not counted: the bridge did not run, the machine slept, or nobody could say
-
-the last 3 of 9 transitions (--verbose: all):
-Mon 13:30:01  lid       closed → open     LidClosed=false
-Mon 15:00:00  internet  online → offline  Connectivity=None State=ConnectedSite
-Mon 15:20:00  internet  offline → online  Connectivity=Full State=ConnectedGlobal
-`},
-		"all of one switch": {Window{at("07:30:00"), at("14:00:00")}, Style{Width: 40, Transitions: -1}, "lid", `
-Mon 2 Nov 07:30 – 14:00
-
-lid  ░░░█████████████████████········███
-       ╵08:00     ╵10:00     ╵12:00
-
-lid  █ open 4 h 29 min (90 %)
-     ░ closed 30 min 1 s (10 %), 2 times
-     · unknown 1 h 30 min
-· not counted: the bridge did not run, the machine slept, or nobody could say
-
-Mon 08:00:00  lid  closed → open  LidClosed=false
-Mon 12:00:00  lid  open → closed  LidClosed=true
-Mon 13:30:01  lid  closed → open  LidClosed=false
-`},
-		"a moment, and never in the first position": {Window{at("15:00:00"), at("15:00:02")}, Style{Width: 50}, "internet", `
-Mon 2 Nov 15:00:00 – 15:00:02
-
-internet  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
-          ╵15:00:00           ╵15:00:01
-
-internet  ░ offline 2 s (100 %)
-`},
-		"nothing but online": {Window{at("08:30:00"), at("11:00:00")}, Style{Width: 50}, "internet", `
-Mon 2 Nov 08:30 – 11:00
-
-internet  ████████████████████████████████████████
-          ╵08:30  ╵09:00  ╵09:30  ╵10:00  ╵10:30
-
-internet  █ online 2 h 30 min (100 %)
-`},
-		"minutes": {Window{at("15:18:00"), at("15:21:30")}, Style{Width: 50, Transitions: 5}, "internet", `
-Mon 2 Nov 15:18:00 – 15:21:30
-
-internet  ░░░░░░░░░░░░░░░░░░░░░░░█████████████████
-          ╵15:18     ╵15:19     ╵15:20      ╵15:21
-
-internet  █ online 1 min 30 s (43 %)
-          ░ offline 2 min (57 %)
-
-Mon 15:20:00  internet  offline → online  Connectivity=Full State=ConnectedGlobal
-`},
+		"day":     {Window{at("06:00:00"), at("18:00:00")}, Style{Width: 60, Transitions: 3}, ""},
+		"lid":     {Window{at("07:30:00"), at("14:00:00")}, Style{Width: 40, Transitions: -1}, "lid"},
+		"moment":  {Window{at("15:00:00"), at("15:00:02")}, Style{Width: 50}, "internet"}, // never in the first position
+		"online":  {Window{at("08:30:00"), at("11:00:00")}, Style{Width: 50}, "internet"}, // and nothing else
+		"minutes": {Window{at("15:18:00"), at("15:21:30")}, Style{Width: 50, Transitions: 5}, "internet"},
 	} {
 		h := Build(day(), switches(), test.window)
 		if test.only != "" {
 			h = h.Of(test.only)
 		}
-		if got := "\n" + h.Picture(test.style); got != test.want {
-			t.Errorf("%s:%s\nnot%s", name, got, test.want)
-		}
+		golden.Check(t, name, h.Picture(test.style))
 	}
+}
+
+func TestInJSON(t *testing.T) {
+	var out strings.Builder
+	window := Window{at("06:00:00"), at("18:00:00")}
+	if err := Build(day(), switches(), window).Of("internet").WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "json", out.String())
 }
 
 func TestColoursAreAroundGlyphsOnly(t *testing.T) {

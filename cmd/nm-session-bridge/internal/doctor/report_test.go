@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/golden"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// healthy is a machine on which nothing is wrong.
+func healthy(t *testing.T) *system {
+	t.Helper()
+	sys := someone()
+	sys.Program = "nm-session-bridge"
+	sys.UID = 1000
+	sys.lasted = func(string) (seconds, bool) { return 0, false }
+	sys.machine = machine{
+		owned:          []string{"org.freedesktop.NetworkManager", "org.freedesktop.login1", "org.freedesktop.UPower", "org.freedesktop.PolicyKit1"},
+		networkManager: answer{properties: bag("Version", "1.52.1", "ConnectivityCheckAvailable", true, "ConnectivityCheckEnabled", true)},
+		login1:         answer{properties: bag("InhibitDelayMaxUSec", uint64(5_000_000))},
+		lidSignalled:   true,
+	}
+	sys.user = user{address: "unix:path=/run/user/1000/bus", manager: bag("Version", "257.8-1"), all: map[string]unit{}, bridge: bag()}
+	sys.put(systemdctl.ServiceName, "LoadState", "loaded", "ActiveState", "active", "SubState", "running", "UnitFileState", "enabled")
+	for _, target := range sys.targets {
+		sys.put(target, "LoadState", "loaded", "ActiveState", "inactive",
+			"Conflicts", shipped(target, "Conflicts"), "After", shipped(target, "After"), "PartOf", shipped(target, "PartOf"))
+	}
+	return sys
+}
+
+// bag makes properties of names and values in turn.
+func bag(pairs ...any) properties {
+	all := properties{}
+	for pair := range slices.Chunk(pairs, 2) {
+		name, _ := pair[0].(string)
+		all[name] = dbus.MakeVariant(pair[1])
+	}
+	return all
+}
+
+// put adds a unit, or properties to one.
+func (sys *system) put(name string, pairs ...any) {
+	one := sys.user.unit(name)
+	if one.properties == nil {
+		one.properties = bag("Id", name)
+	}
+	for key, value := range bag(pairs...) {
+		one.properties[key] = value
+	}
+	sys.user.all[name] = one
+}
+
+// own adds a unit that the user has written.
+func (sys *system) own(t *testing.T, name, content string, pairs ...any) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := parse(path, content)
+	pairs = append(pairs, "LoadState", "loaded", "FragmentPath", path)
+	for _, key := range dependencyKeys() {
+		pairs = append(pairs, key, f.names("Unit", key))
+	}
+	sys.put(name, pairs...)
+	sys.user.own = append(sys.user.own, name)
+	for _, other := range append(files{f}.installs(), f.names("Unit", "After")...) {
+		if _, known := sys.user.all[other]; !known {
+			sys.put(other, "LoadState", "not-found")
+		}
+	}
+}
+
+// report is what the doctor says, with the directory of the user's units left out.
+func (sys *system) report() string {
+	var written strings.Builder
+	sys.examine().Write(&written)
+	text := written.String()
+	for _, name := range sys.user.own {
+		text = strings.ReplaceAll(text, filepath.Dir(sys.user.unit(name).text("FragmentPath")), "/home/jo/.config/systemd/user")
+	}
+	return text
+}
+
+func TestNothingIsWrong(t *testing.T) {
+	golden.Check(t, "healthy", healthy(t).report())
+}
+
+func TestMuchIsWrong(t *testing.T) {
+	sys := healthy(t)
+	sys.put(systemdctl.ServiceName, "ActiveState", "inactive", "SubState", "dead")
+	sys.put("lid-open.target", "LoadState", "masked")
+	sys.put("power-ac.target", "FragmentPath", "/home/jo/.config/systemd/user/power-ac.target", "Conflicts", []string{})
+	sys.user.bridge = bag("Vpn", "off", "Overrides", map[string]string{"lid": "closed"})
+	sys.own(t, "mail.service", "[Unit]\nAfter=network-online.target\n[Service]\nExecStart=/usr/bin/mail\n[Install]\nWantedBy=network-online.target\n")
+	sys.own(t, "tunnel.service", "[Unit]\nBindsTo=vpn-up.target\n[Service]\nExecStart=/usr/bin/tunnel\n[Install]\nWantedBy=vpn-up.target\n", "NeedDaemonReload", true)
+	sys.put("vpn-up.target", "Wants", []string{"tunnel.service"})
+	sys.put("internet-online.target", "Wants", []string{"backup.service"})
+	sys.put("backup.service", "LoadState", "loaded", "ActiveState", "failed", "Result", "exit-code", "ExecMainStatus", int32(1))
+	golden.Check(t, "much-is-wrong", sys.report())
+}
+
+// A drop-in may be of a version that took one dash.
+func TestWrongFlagsInADropIn(t *testing.T) {
+	sys := healthy(t)
+	path := filepath.Join(t.TempDir(), "flags.conf")
+	if err := os.WriteFile(path, []byte("[Service]\nExecStart=\nExecStart=/usr/bin/nm-session-bridge run -switches=lid\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var given []string
+	sys.Usage = func(args []string) error {
+		given = args
+		return os.ErrInvalid
+	}
+	command := []any{"/usr/bin/nm-session-bridge", []string{"/usr/bin/nm-session-bridge", "run", "-switches=lid"}}
+	sys.put(systemdctl.ServiceName, "ActiveState", "failed", "Result", "exit-code", "ExecMainStatus", int32(2),
+		"ExecStart", [][]any{command}, "FragmentPath", path)
+	report := sys.examine()
+	if !slices.Equal(given, []string{"run", "-switches=lid"}) || len(report.Findings) != 1 ||
+		report.Findings[0].What != "nm-session-bridge.service has failed: wrong flags in "+path ||
+		!strings.HasSuffix(report.Findings[0].Mend, "  # invalid argument") {
+		t.Errorf("of %q it says %q", given, report.Findings)
+	}
+}
