@@ -87,7 +87,8 @@ func (r *Reconciler) findLimited(u *unit, activation int) {
 
 // revive starts a failed service once more if the target wants it and the start
 // limit kept it from starting. A service that its user stopped has not failed,
-// and one that failed by itself says so: both stay as they are.
+// and one that failed by itself says so, up to systemd 257 also where the limit
+// was hit later: both stay as they are.
 func (r *Reconciler) revive(v revival) {
 	u, name := v.target, v.service.Name
 	r.callAt(v.service.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
