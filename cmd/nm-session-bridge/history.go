@@ -83,7 +83,7 @@ func (o *historyOptions) declare(flags *flag.FlagSet) {
 func tellHistory(ctx context.Context, options historyOptions, stdout *printout) error {
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()
-	source := history.Journal{UID: os.Getuid(), Unit: systemdctl.ServiceName, Identifier: journal.Identifier, Run: runProgram}
+	source := history.Journal{UID: os.Getuid(), Unit: systemdctl.ServiceName, Identifier: journal.Identifier, Disk: history.OnDisk, Run: runProgram}
 	since, err := source.Moment(ctx, options.since)
 	if errors.Is(err, history.ErrTimestamp) {
 		return usageError{fmt.Errorf("invalid value %q for flag --since: %w", options.since, err)}
