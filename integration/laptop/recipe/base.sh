@@ -15,8 +15,8 @@ mkdir -p "$work" "$out/modules"
 exec 3>&1 >&2
 say() { echo "laptop $suite: $*" >&3; }
 
-# Kernel packages are unpacked, not installed: nothing here needs the initramfs that they would make. Since Linux 7.1 or
-# so linux-image is empty and what was in it is in packages that it depends on.
+# Kernel packages are unpacked, not installed: nothing here needs the initramfs that they would make. Where linux-image is
+# empty, as in testing, what was in it is in packages that it depends on.
 fetch_kernel='
 	cd "$WORK"
 	export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
@@ -34,7 +34,7 @@ libraries=libacl1,libapparmor1,libaudit1,libkmod2,libpam0g,libseccomp2,libselinu
 packages=$bus,dbus-user-session,systemd-sysv,libpam-systemd,$libraries,udev,kmod,polkitd,upower,\
 network-manager,wpasupplicant,wireless-regdb,hostapd,dnsmasq-base,iw,iproute2,acpica-tools
 export WORK="$work" FETCHING="laptop $suite: fetching the kernel, some 100 MB:"
-say "installing Debian's packages, some 100 MB (one or two minutes)"
+say "installing Debian's packages, some 60 MB (about a minute, the first time only)"
 # A mirror may hold a Release file of testing that is past its date.
 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 	--aptopt='Acquire::Check-Valid-Until "false"' \
