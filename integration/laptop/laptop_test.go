@@ -60,6 +60,7 @@ func play(ctx context.Context, t *testing.T, release string, programs laptop.Pro
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer image.Close()
 	fmt.Printf("laptop %s: it boots\n", release)
 	result, err := laptop.Run(ctx, image, programs, arguments, os.Stdout)
 	if err != nil {
