@@ -37,10 +37,10 @@ type UnitState struct {
 const deepest = 3
 
 // bindings are the dependencies by which a unit starts or stops with a target,
-// seen from the target: what it wants, and who is PartOf=, BindsTo=, Requires=
+// seen from the target: what it wants or upholds, and who is PartOf=, BindsTo=, Requires=
 // or Requisite= it (org.freedesktop.systemd1(5)).
 func bindings() []string {
-	return []string{"Wants", "Requires", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
+	return []string{"Wants", "Requires", "Upholds", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
 }
 
 // Inspect asks the user manager on a session bus for managed targets and what
