@@ -186,7 +186,7 @@ func TestALockedScreenStaysLockedOverARestart(t *testing.T) {
 }
 
 func TestTheScreenIsLockedBeforeTheMachineSleeps(t *testing.T) {
-	for _, generation := range []fakes.Generation{fakes.Logind252, fakes.Logind257} {
+	for _, generation := range []fakes.Generation{fakes.Logind252, fakes.Logind262} {
 		t.Run(string(generation), func(t *testing.T) {
 			s := begin(t, sandbox.Options{Login1: generation})
 			s.enable("locker.service", lockerUnit)
