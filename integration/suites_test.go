@@ -12,7 +12,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// every is the suite that stands for all of them, one after the other.
+// every is the suite that stands for all of them.
 const every = "every"
 
 // The parts of the tests.
