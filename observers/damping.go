@@ -61,7 +61,7 @@ func (d *Damper) Pending() *Reading {
 // Offer brings a new reading.
 func (d *Damper) Offer(now time.Time, r Reading) {
 	wait := r.After
-	if r.Doubts != "" && (!d.known || r.Doubts != d.present) {
+	if r.Doubts != "" && !d.isDoubted(r) {
 		wait = 0
 	}
 	if wait == 0 || r.Position == d.present {
@@ -87,6 +87,11 @@ func (d *Damper) Offer(now time.Time, r Reading) {
 		d.due = later(d.due, earlier(now.Add(stormStill), d.storm.Add(stormLongest)))
 	}
 	d.pending = &r
+}
+
+// isDoubted tells whether a reading that doubts a position doubts the present one.
+func (d *Damper) isDoubted(r Reading) bool {
+	return d.known && (r.Doubts == Any || r.Doubts == d.present)
 }
 
 // same tells whether two readings say the same for the same reason.

@@ -16,8 +16,8 @@ const (
 	// saidLast is what Lock, Unlock or a change of LockedHint said last.
 	saidLast = "Locked"
 
-	// unproven is how long a screen counts as locked that nothing says is
-	// locked, and nothing says was unlocked: for as long as any program runs.
+	// unproven is how long a screen counts as locked, or as unlocked, of which
+	// nothing says that it is or no longer is: for as long as any program runs.
 	unproven = 10 * 365 * 24 * time.Hour
 )
 
@@ -49,22 +49,18 @@ func Session() Source {
 
 // lock reads whether the screen is locked. A Lock is only a request; but lockers
 // that are units begin with it, and many never tell logind by LockedHint.
-func lock(policy Policy) func(World) Reading {
+func lock() func(World) Reading {
 	var last dbus.ObjectPath // the session that was read last; / if there was none before
 	return func(world World) Reading {
 		facts := world[session]
 		if facts.Problem != "" {
-			// Nobody unlocks while logind is away, however long, and stopping
-			// lock.target would end the locker.
-			return Reading{Reason: facts.Problem, After: unproven}
+			return untold(facts.Problem)
 		}
 		if len(facts.Children()) == 0 {
-			reading := Reading{Reason: "the user has no display session", After: policy.GoneGrace}
-			if last == "" || last == "/" {
-				// A sleep locks also a screen of which logind knows no session.
-				last, reading.Doubts, reading.After = "/", "locked", unproven
+			if last == "" {
+				last = "/"
 			}
-			return reading
+			return untold("the user has no display session")
 		}
 		display := facts.Children()[0]
 		isAnother := last != "" && display.Path != last
@@ -77,7 +73,7 @@ func lock(policy Policy) func(World) Reading {
 			reading.Request = display.Request()
 			return reading
 		case !known:
-			return Reading{Reason: "logind does not tell LockedHint", After: policy.GoneGrace}
+			return untold("logind does not tell LockedHint")
 		}
 		reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
 		if !hint && !isAnother {
@@ -86,6 +82,12 @@ func lock(policy Policy) func(World) Reading {
 		}
 		return reading
 	}
+}
+
+// untold reads nothing. The lock stays as it is, however long: nobody unlocks by
+// saying nothing or by going, and stopping lock.target would end the locker.
+func untold(why string) Reading {
+	return Reading{Reason: why, Doubts: Any, After: unproven}
 }
 
 func lockReading(locked bool, reason string) Reading {

@@ -13,7 +13,6 @@ func sessionFacts(path dbus.ObjectPath, values map[string]any) World {
 
 func TestLock(t *testing.T) {
 	type values = map[string]any
-	grace := policy().GoneGrace
 	for _, test := range []struct {
 		name     string
 		world    World
@@ -25,11 +24,11 @@ func TestLock(t *testing.T) {
 		{"asked to lock", sessionFacts("/1", values{"LockedHint": false, saidLast: true}), "locked", 0},
 		{"asked to unlock", sessionFacts("/1", values{"LockedHint": true, saidLast: false}), "unlocked", 0},
 		{"no session yet", World{session: {Source: session}}, Unknown, unproven},
-		{"no hint", sessionFacts("/1", nil), Unknown, grace},
+		{"no hint", sessionFacts("/1", nil), Unknown, unproven},
 		{"away", World{session: {Problem: "logind is not running"}}, Unknown, unproven},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := lock(policy())(test.world)
+			got := lock()(test.world)
 			if got.Position != test.position || got.After != test.after {
 				t.Errorf("got %+v", got)
 			}
@@ -38,9 +37,9 @@ func TestLock(t *testing.T) {
 }
 
 func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
-	read := lock(policy())
+	read := lock()
 	read(sessionFacts("/1", map[string]any{"LockedHint": true}))
-	if got := read(World{session: {Source: session}}); got.Position != Unknown || got.After != policy().GoneGrace || got.Doubts != "" {
+	if got := read(World{session: {Source: session}}); got.Position != Unknown || got.After != unproven || got.Doubts != Any {
 		t.Errorf("of the session that has ended, got %+v", got)
 	}
 	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.Position != "unlocked" || got.After != 0 {
@@ -53,7 +52,7 @@ func TestAnotherSessionIsNotLockedBecauseTheLastOneWas(t *testing.T) {
 }
 
 func TestTheFirstSessionIsNotLockedBecauseTheUserWithoutOneWas(t *testing.T) {
-	read := lock(policy())
+	read := lock()
 	none, first := World{session: {Source: session}}, sessionFacts("/1", map[string]any{"LockedHint": false})
 	read(none)
 	if got := read(first); got.Position != "unlocked" || got.After != 0 {
@@ -123,7 +122,7 @@ func TestALockThatIsAskedForAgainIsARequest(t *testing.T) {
 		request bool
 	}{{"Lock", true}, {"Lock", true}, {"Unlock", false}, {"Lock", true}} {
 		w.signal(&dbus.Signal{Sender: ":1.1", Path: "/session/_33", Name: logindName + ".Session." + test.member, Sequence: dbus.Sequence(sequence + 3)})
-		got := lock(policy())(World{session: w.hears()})
+		got := lock()(World{session: w.hears()})
 		if isNew := got.Request > last; isNew != test.request || (got.Position == "locked") != test.request {
 			t.Errorf("%s makes %+v after %d", test.member, got, last)
 		}

@@ -12,6 +12,10 @@ import (
 // Unknown is the position of a switch about which nothing can be said.
 const Unknown = ""
 
+// Any is what a reading doubts that says nothing against whatever position a
+// switch has.
+const Any = "*"
+
 // Switch is one aspect of the machine. It is in exactly one of its positions,
 // or in [Unknown].
 type Switch struct {
@@ -52,7 +56,8 @@ type Reading struct {
 	// After is how long the switch keeps its position in spite of the reading;
 	// zero for a reading that counts at once.
 	After time.Duration
-	// Doubts, where set, names the only position that After protects.
+	// Doubts, where set, names the only position that After protects, or is [Any].
+	// A switch without a protected position takes the reading at once.
 	Doubts string
 	// Urgent makes the reading count at once even where the switch flaps.
 	Urgent bool
@@ -137,7 +142,7 @@ func Table(policy Policy) []Switch {
 				{"locked", []string{"lock.target"}},
 			},
 			Sources: []Source{Session()},
-			Read:    lock(policy),
+			Read:    lock(),
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,
 		},
