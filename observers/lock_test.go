@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -127,5 +128,74 @@ func TestALockThatIsAskedForAgainIsARequest(t *testing.T) {
 			t.Errorf("%s makes %+v after %d", test.member, got, last)
 		}
 		last = got.Request
+	}
+}
+
+// Everything that can be read of the lock, in every order, with restarts of the
+// bridge and a year between.
+func TestOnlyASignalOrAnotherSessionUnlocks(t *testing.T) {
+	type values = map[string]any
+	const restart = "the bridge is restarted"
+	worlds := map[string]World{
+		restart:                  nil,
+		"logind is away":         {session: {Source: session, Problem: "logind is not running"}},
+		"no session":             {session: {Source: session}},
+		"the hint is not told":   sessionFacts("/1", nil),
+		"no hint":                sessionFacts("/1", values{"LockedHint": false}),
+		"a hint":                 sessionFacts("/1", values{"LockedHint": true}),
+		"Lock":                   sessionFacts("/1", values{"LockedHint": false, saidLast: true}),
+		"Unlock":                 sessionFacts("/1", values{"LockedHint": true, saidLast: false}),
+		"no hint of another":     sessionFacts("/2", values{"LockedHint": false}),
+		"the hint of another":    sessionFacts("/2", values{"LockedHint": true}),
+		"another without a hint": sessionFacts("/2", nil),
+	}
+	const steps = 4
+	orders := [][]string{nil}
+	for range steps {
+		var longer [][]string
+		for _, order := range orders {
+			for name := range worlds {
+				longer = append(longer, append(slices.Clone(order), name))
+			}
+		}
+		orders = longer
+	}
+	for _, order := range orders {
+		read, damper, now := lock(), &Damper{}, time.Now()
+		want, last := Unknown, dbus.ObjectPath("")
+		for _, name := range order {
+			world := worlds[name]
+			if name == restart {
+				read, damper, last = lock(), &Damper{}, ""
+				if want != Unknown {
+					damper.Adopt(want)
+				}
+				continue
+			}
+			damper.Offer(now, read(world))
+			now = now.AddDate(1, 0, 0)
+			damper.Take(now)
+
+			facts := world[session]
+			if facts.Problem == "" && len(facts.Children()) == 0 && last == "" {
+				last = "/"
+			}
+			if len(facts.Children()) > 0 {
+				display := facts.Children()[0]
+				isAnother := last != "" && last != display.Path
+				last = display.Path
+				hint, told := display.Bool("LockedHint")
+				said, hasSaid := display.Bool(saidLast)
+				switch {
+				case hasSaid && said, !hasSaid && hint:
+					want = "locked"
+				case hasSaid, told && (isAnother || want == Unknown):
+					want = "unlocked"
+				}
+			}
+			if got, _ := damper.Present(); got != want {
+				t.Fatalf("%q: after %s it is %q, not %q", order, name, got, want)
+			}
+		}
 	}
 }
