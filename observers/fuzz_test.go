@@ -12,6 +12,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
 // Others than us decide what the services send. The seeds in testdata were
@@ -199,7 +200,8 @@ func saidChanged(source Source, body []any) (values map[string]any, sense bool) 
 }
 
 // FuzzSignal has a service that is known send one signal of any content.
-func FuzzSignal(f *testing.F) {
+func FuzzSignal(target *testing.F) {
+	f := variations.Of(target)
 	const changed, turns, farewell, other = 0, 1, 2, 3
 	members := func(source Source, kind byte) (iface, member string) {
 		switch kind % 4 {
@@ -282,7 +284,8 @@ func FuzzSignal(f *testing.F) {
 
 // FuzzProperties has a service answer anything when all its properties are
 // read, at first or when they are known already.
-func FuzzProperties(f *testing.F) {
+func FuzzProperties(target *testing.F) {
+	f := variations.Of(target)
 	for which := range byte(3) {
 		for _, values := range []any{
 			variants(truth(anySource(which), 1)), variants(truth(anySource(which+1), 1)),
@@ -342,7 +345,8 @@ func FuzzProperties(f *testing.F) {
 }
 
 // FuzzPolled has logind answer anything when it is asked for the lid alone.
-func FuzzPolled(f *testing.F) {
+func FuzzPolled(target *testing.F) {
+	f := variations.Of(target)
 	for _, value := range []any{dbus.MakeVariant(true), true, "true", dbus.MakeVariant(uint32(1)), dbus.MakeVariant(dbus.MakeVariant(true))} {
 		signature, body := fakes.Encode(value)
 		f.Add("", signature, body)
@@ -410,7 +414,8 @@ type describedAnnotation struct {
 
 // FuzzIntrospection compares what is read from introspection data with what a
 // whole document says.
-func FuzzIntrospection(f *testing.F) {
+func FuzzIntrospection(target *testing.F) {
+	f := variations.Of(target)
 	f.Add(silentLid)
 	f.Add("")
 	f.Add("<node/>")

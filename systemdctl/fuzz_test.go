@@ -14,6 +14,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
 // moment is where a reconciler is when something odd is said to it.
@@ -240,7 +241,8 @@ func makesSense(member string, body []any) bool {
 }
 
 // FuzzSignal has a manager send one signal of any content at any moment.
-func FuzzSignal(f *testing.F) {
+func FuzzSignal(target *testing.F) {
+	f := variations.Of(target)
 	type job struct {
 		ID   uint32
 		Path dbus.ObjectPath
@@ -321,7 +323,8 @@ func FuzzSignal(f *testing.F) {
 
 // FuzzAnswer has a manager answer anything to one of the calls that it gets at
 // any moment.
-func FuzzAnswer(f *testing.F) {
+func FuzzAnswer(target *testing.F) {
+	f := variations.Of(target)
 	var listed []listedUnit
 	for _, name := range []string{online, offline} {
 		listed = append(listed, listedUnit{Name: name, Load: "loaded", Active: "active", Sub: "active", Path: unitPath(name), JobPath: "/"})
@@ -385,7 +388,8 @@ func FuzzAnswer(f *testing.F) {
 // FuzzFailed has a manager say anything of a service that has failed. It is
 // started again only where the start limit kept it from starting with a target
 // that is active, and once the limit's time is over.
-func FuzzFailed(f *testing.F) {
+func FuzzFailed(target *testing.F) {
+	f := variations.Of(target)
 	now := newLaptop().monotonic.now
 	failedSince := func(since time.Duration, result, target string) map[string]dbus.Variant {
 		all := failedAt(now-since, 10_000_000)
@@ -449,7 +453,8 @@ func lists(content []any, units ...string) bool {
 }
 
 // FuzzRecord reads a record of any content. What is made of it says the same.
-func FuzzRecord(f *testing.F) {
+func FuzzRecord(target *testing.F) {
+	f := variations.Of(target)
 	const file = "/home/gemini/.local/share/systemd/user/lid-open.target"
 	for _, content := range []string{
 		checksum(nil) + "  " + file + "\n",
