@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -53,6 +54,9 @@ func play(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if *suite != "" {
+		fmt.Printf("-- %s: %s; an imitated logind\n", *suite, sandbox.Versions())
+	}
 	return m.Run()
 }
 
@@ -90,6 +94,7 @@ func playEverySuite(ctx context.Context) (status int) {
 		printed []byte
 		status  int
 	}
+	fmt.Printf("-- the suites %s play at the same time and tell what happened when they end\n", strings.Join(sandbox.Suites(), ", "))
 	outcomes := make(chan outcome)
 	for _, suite := range sandbox.Suites() {
 		go func() {
@@ -103,7 +108,7 @@ func playEverySuite(ctx context.Context) (status int) {
 	}
 	for range sandbox.Suites() {
 		o := <-outcomes
-		fmt.Printf("-- suite %s, in %.0f s\n%s", o.suite, o.took.Seconds(), o.printed)
+		fmt.Printf("%s-- %s: ended after %.0f s\n", o.printed, o.suite, o.took.Seconds())
 		status = max(status, o.status)
 	}
 	return status
