@@ -46,7 +46,7 @@ func Connections() Source {
 				return strings.TrimPrefix(nm.NmActiveConnectionState(n).String(), "NmActiveConnectionState")
 			},
 		},
-		Farewell: farewell(),
+		Farewells: farewells(),
 	}
 }
 

@@ -3,6 +3,7 @@ package observers
 import (
 	"encoding/xml"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -199,20 +200,28 @@ func saidChanged(source Source, body []any) (values map[string]any, sense bool) 
 	return said(source, changed)
 }
 
+// isQuitting reports whether a device goes down because NetworkManager does.
+func isQuitting(body []any) bool {
+	return len(body) == 3 && body[0] == uint32(110) && body[2] == uint32(3)
+}
+
 // FuzzSignal has a service that is known send one signal of any content.
 func FuzzSignal(target *testing.F) {
 	f := variations.Of(target)
 	const changed, turns, farewell, other = 0, 1, 2, 3
-	members := func(source Source, kind byte) (iface, member string) {
+	origin := func(source Source, kind byte) (path dbus.ObjectPath, iface, member string) {
 		switch kind % 4 {
 		case changed:
-			return propertiesInterface, "PropertiesChanged"
+			return source.Path, propertiesInterface, "PropertiesChanged"
 		case turns:
-			return source.Interface, source.Turns
+			return source.Path, source.Interface, source.Turns
 		case farewell:
-			return source.Interface, source.Farewell.Member
+			if n := len(source.Farewells); n > 0 {
+				one := source.Farewells[int(kind/4)%n]
+				return one.From, one.Interface, one.Member
+			}
 		}
-		return source.Interface, "StateChanged"
+		return source.Path, source.Interface, "StateChanged"
 	}
 	add := func(which, kind byte, values ...any) {
 		signature, body := fakes.Encode(values...)
@@ -230,8 +239,11 @@ func FuzzSignal(target *testing.F) {
 			}
 		}
 		add(which, turns, true)
-		if source.Farewell.Member != "" {
-			add(which, farewell, source.Farewell.Path)
+		if len(source.Farewells) > 0 {
+			add(which, farewell, source.Farewells[0].Body...)
+			add(which, farewell+4, uint32(110), uint32(100), uint32(3))
+			add(which, farewell+4, uint32(110), uint32(100), uint32(39)) // as the user wanted
+			add(which, farewell+4, uint32(110), uint32(100), "3")
 		}
 	}
 	add(0, farewell, "/org/freedesktop/NetworkManager/Devices/1") // a string
@@ -239,8 +251,8 @@ func FuzzSignal(target *testing.F) {
 	f.Add(byte(0), byte(changed), strings.Repeat("(", 32)+"y"+strings.Repeat(")", 32), []byte{0})
 	f.Fuzz(func(t *testing.T, which, kind byte, signature string, body []byte) {
 		source := anySource(which)
-		iface, member := members(source, kind)
-		signal := fakes.Signal(source.Path, iface, member, signature, body)
+		path, iface, member := origin(source, kind)
+		signal := fakes.Signal(path, iface, member, signature, body)
 		if signal == nil {
 			return
 		}
@@ -259,7 +271,8 @@ func FuzzSignal(target *testing.F) {
 			maps.Copy(want, news)
 			wantsReading = !sense
 		case farewell:
-			if len(signal.Body) == 1 && signal.Body[0] == source.Farewell.Path {
+			if member == "DeviceRemoved" && reflect.DeepEqual(signal.Body, source.Farewells[0].Body) ||
+				iface != source.Interface && isQuitting(signal.Body) {
 				wantsProblem = source.Label + " is stopping"
 			}
 		}

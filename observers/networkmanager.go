@@ -6,6 +6,7 @@ import (
 	"time"
 
 	nm "github.com/Wifx/gonetworkmanager/v2"
+	"github.com/godbus/dbus/v5"
 )
 
 const (
@@ -44,16 +45,25 @@ func NetworkManager() Source {
 			"State":        func(n uint32) string { return stateWord(nm.NmState(n)) },
 			"Metered":      func(n uint32) string { return meteredWord(nm.NmMetered(n)) },
 		},
-		// The first object is the loopback device, which only goes when
-		// NetworkManager itself does: first of all, before it calls a Wi-Fi
-		// disconnected that it takes down for its restart.
-		Farewell: farewell(),
+		Farewells: farewells(),
 	}
 }
 
-// farewell is how NetworkManager says that it is about to go.
-func farewell() Farewell {
-	return Farewell{Member: "DeviceRemoved", Path: networkManagerPath + "/Devices/1"}
+// farewells are how NetworkManager says that it is about to go, before it calls
+// a network disconnected that it takes down for its restart.
+func farewells() []Farewell {
+	return []Farewell{
+		// The first object is the loopback device, which goes only when
+		// NetworkManager itself does. Up to 1.56 it is the first to go.
+		{Interface: networkManagerInterface, Member: "DeviceRemoved", From: networkManagerPath, Body: []any{dbus.ObjectPath(networkManagerPath + "/Devices/1")}},
+		// From 1.58 on, what has an address of DHCP goes before it. A device
+		// that is taken down otherwise has another reason: nowhere else does
+		// nm-device.c of 1.42 to 1.58 have these two together.
+		{
+			Interface: networkManagerInterface + ".Device", Member: "StateChanged", From: networkManagerPath + "/Devices",
+			Body: []any{uint32(nm.NmDeviceStateDeactivating), nil, uint32(nm.NmDeviceStateReasonNowUnmanaged)},
+		},
+	}
 }
 
 // internet reads the position of the internet switch.

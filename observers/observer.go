@@ -197,6 +197,11 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool
 	if signal.Name == nameOwnerChanged {
 		return o.ownerChanged(ctx, signal)
 	}
+	for _, farewell := range o.source.Farewells {
+		if farewell.isSaidBy(signal) {
+			return o.farewell(), true
+		}
+	}
 	if _, isChild := o.children[signal.Path]; isChild {
 		return o.childSignal(ctx, signal)
 	}
@@ -208,8 +213,6 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (Facts, bool
 		return o.propertiesChanged(ctx, signal)
 	case o.source.Interface + "." + o.source.Turns:
 		o.startReading(ctx)
-	case o.source.Interface + "." + o.source.Farewell.Member:
-		return o.farewell(signal)
 	}
 	return Facts{}, false
 }
@@ -245,14 +248,11 @@ func (o *Observer) ownerChanged(ctx context.Context, signal *dbus.Signal) (Facts
 
 // farewell stops believing what this owner signals. It is asked once more in
 // case it stays after all.
-func (o *Observer) farewell(signal *dbus.Signal) (Facts, bool) {
-	if len(signal.Body) != 1 || signal.Body[0] != o.source.Farewell.Path {
-		return Facts{}, false
-	}
+func (o *Observer) farewell() Facts {
 	o.stopReading()
 	o.leaving = true
 	o.retry.Reset(farewellTime)
-	return o.trouble("is stopping"), true
+	return o.trouble("is stopping")
 }
 
 // propertiesChanged takes the news in. It waits with passing them on while the

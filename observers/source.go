@@ -39,8 +39,8 @@ type Source struct {
 	// Settling is how long after the start of its service a source is left
 	// alone, because until then it says what is not so.
 	Settling time.Duration
-	// Farewell, where the service has one, announces that it is about to go.
-	Farewell Farewell
+	// Farewells, where the service has some, announce that it is about to go.
+	Farewells []Farewell
 }
 
 // Children are objects that come and go, as the sessions of a user do.
@@ -70,12 +70,43 @@ type Latest struct {
 	Request string
 }
 
-// Farewell is a signal of the source's interface with an object path for its
-// argument. What the service says after it is about its own end, not about the
-// machine.
+// Farewell is a signal by which a service tells of its own end. What it says
+// after it is about that end, not about the machine.
 type Farewell struct {
-	Member string
-	Path   dbus.ObjectPath
+	Interface, Member string
+	// From is the object that sends it, or one above that.
+	From dbus.ObjectPath
+	// Body is what it says. What is nil there may be anything.
+	Body []any
+}
+
+// isSaidBy reports whether a signal of the service is the farewell.
+func (f Farewell) isSaidBy(signal *dbus.Signal) bool {
+	if signal.Name != f.Interface+"."+f.Member || len(signal.Body) != len(f.Body) ||
+		signal.Path != f.From && !strings.HasPrefix(string(signal.Path), string(f.From)+"/") {
+		return false
+	}
+	for i, want := range f.Body {
+		if want != nil && signal.Body[i] != want {
+			return false
+		}
+	}
+	return true
+}
+
+func (f Farewell) matches(sender string) []dbus.MatchOption {
+	rule := []dbus.MatchOption{
+		dbus.WithMatchSender(sender),
+		dbus.WithMatchPathNamespace(f.From),
+		dbus.WithMatchInterface(f.Interface),
+		dbus.WithMatchMember(f.Member),
+	}
+	for i, want := range f.Body {
+		if path, isPath := want.(dbus.ObjectPath); isPath {
+			rule = append(rule, dbus.WithMatchArgPath(i, string(path)))
+		}
+	}
+	return rule
 }
 
 // Matches returns the match rules for the source's signals. They name path and
@@ -113,14 +144,8 @@ func (s Source) Matches() [][]dbus.MatchOption {
 			})
 		}
 	}
-	if s.Farewell.Member != "" {
-		rules = append(rules, []dbus.MatchOption{
-			dbus.WithMatchSender(s.Name),
-			dbus.WithMatchObjectPath(s.Path),
-			dbus.WithMatchInterface(s.Interface),
-			dbus.WithMatchMember(s.Farewell.Member),
-			dbus.WithMatchArgPath(0, string(s.Farewell.Path)),
-		})
+	for _, farewell := range s.Farewells {
+		rules = append(rules, farewell.matches(s.Name))
 	}
 	return rules
 }
