@@ -59,9 +59,13 @@ func draw(seeds [][]any, count int) [][]any {
 func vary(random *rand.Rand, argument, other any) any {
 	switch value := argument.(type) {
 	case []byte:
-		return varyBytes(random, value, other.([]byte))
+		if other, same := other.([]byte); same {
+			return varyBytes(random, value, other)
+		}
 	case string:
-		return string(varyBytes(random, []byte(value), []byte(other.(string))))
+		if other, same := other.(string); same {
+			return string(varyBytes(random, []byte(value), []byte(other)))
+		}
 	case byte:
 		return byte(random.Uint32())
 	case bool:
