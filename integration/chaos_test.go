@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -13,14 +14,13 @@ import (
 
 // The flags of TestChaos.
 var (
-	chaosFaults = flag.Int("faults", 100, "how many faults TestChaos lets happen")
-	chaosSeed   = flag.Int64("seed", 0, "what TestChaos draws its faults by; 0 for a fixed seed and then a fresh one")
-	chaosReplay = flag.String("replay", "", "the faults of TestChaos, as it printed them, instead of drawn ones")
-	chaosShrink = flag.Duration("shrink", 4*time.Minute, "for how long at most TestChaos looks for less that fails as well")
+	chaosFaults  = flag.Int("faults", 100, "how many faults TestChaos lets happen by each seed")
+	chaosSeed    = flag.Int64("seed", 0, "what TestChaos draws its faults by instead of its fixed seeds")
+	chaosFresh   = flag.Int("fresh", 0, "by how many fresh seeds TestChaos draws its faults, instead of its fixed ones")
+	chaosEndings = flag.Bool("endings", false, "whether TestChaosOfEnds lets the last session end in every way")
+	chaosReplay  = flag.String("replay", "", "the faults of TestChaos, as it printed them, instead of drawn ones")
+	chaosShrink  = flag.Duration("shrink", 4*time.Minute, "for how long at most TestChaos looks for less that fails as well")
 )
-
-// fixedSeed draws most kinds of faults within a hundred, and what moves each of the switches.
-const fixedSeed = 61409
 
 func TestChaos(t *testing.T) {
 	if *chaosReplay != "" {
@@ -31,14 +31,32 @@ func TestChaos(t *testing.T) {
 		unleash(t, plan, false)
 		return
 	}
-	seeds := []int64{*chaosSeed}
-	if *chaosSeed == 0 {
-		seeds = []int64{fixedSeed, time.Now().UnixNano() % 1e9}
-	}
-	for _, seed := range seeds {
+	for _, seed := range seeds() {
 		// Not by the test's log, which is lost where the test is cut off or passes.
 		fmt.Printf("TestChaos: -faults=%d -seed=%d\n", *chaosFaults, seed)
-		unleash(t, chaos.Draw(seed, *chaosFaults), true)
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { unleash(t, chaos.Draw(seed, *chaosFaults), true) })
+	}
+}
+
+// seeds are the fixed ones unless the flags say otherwise.
+func seeds() []int64 {
+	switch {
+	case *chaosSeed != 0:
+		return []int64{*chaosSeed}
+	case *chaosFresh > 0:
+		var fresh []int64
+		for range *chaosFresh {
+			fresh = append(fresh, 1+rand.Int64N(1e9))
+		}
+		return fresh
+	}
+	return chaos.FixedSeeds()
+}
+
+// TestChaosOfEnds takes long, and so is asked for.
+func TestChaosOfEnds(t *testing.T) {
+	if *chaosEndings {
+		unleash(t, chaos.Endings(), true)
 	}
 }
 

@@ -483,6 +483,12 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s.systemctl("daemon-reload")
 	s.systemctl("restart", "gone.service")
 	s.clean("")
+
+	s.write("mine.target", strings.Replace(whileUnit("internet-online.target"), "[Unit]\n", "[Unit]\nUpholds=kept.service\n", 1))
+	s.write("kept.service", strings.Replace(whileUnit("mine.target"), "/bin/sleep infinity", "/bin/false", 1))
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", "mine.target")
+	s.finds("", "kept.service, which mine.target wants, has failed: ")
 }
 
 func TestDoctorOnARecipeThatIsNotEnabledYet(t *testing.T) {

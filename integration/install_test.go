@@ -130,6 +130,8 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("sync.service", syncUnit)
 	s.enable("home.service", strings.ReplaceAll(syncUnit, "internet-online", "connection@home"))
+	const upheld = "internet-online.target.upholds/sync.service" // of UpheldBy=, systemd 254
+	s.user("cd .config/systemd/user && mkdir internet-online.target.upholds && ln -s ../sync.service " + upheld)
 	s.user("mkdir -p programs .local/share/empty && ln -s ../programs .local/bin")
 	const list = "find . | sort"
 	before := s.user(list)
@@ -143,7 +145,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 		t.Errorf("what is held by hand was left: %s", left)
 	}
 	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", bridgeUnit)
-	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service"} {
+	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service", upheld} {
 		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link+": nothing starts this unit of yours there any more; rm '"+sandbox.Home+"/.config/systemd/user/"+link+"' takes") {
 			t.Errorf("uninstall does not name the link %s that it leaves: %s", link, out)
 		}

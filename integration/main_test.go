@@ -4,6 +4,7 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -12,8 +13,11 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/bound"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -50,6 +54,9 @@ func play(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if *suite != "" {
+		fmt.Printf("-- %s: %s; an imitated logind\n", *suite, sandbox.Versions())
+	}
 	return m.Run()
 }
 
@@ -70,27 +77,62 @@ func playAgain() int {
 			return 1
 		}
 	}
-	suites := []string{*suite}
 	if *suite == every {
-		suites = sandbox.Suites()
+		return playEverySuite(ctx)
 	}
-	status := 0
-	for _, name := range suites {
-		if *suite == every {
-			fmt.Printf("-- suite %s\n", name)
-		}
-		cmd := exec.CommandContext(ctx, "/proc/self/exe", append(os.Args[1:], "-suite="+name)...)
-		cmd.Args[0] = os.Args[0]
-		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		if err := bound.Run(cmd); err != nil {
-			status = 1
-		}
-		if ctx.Err() != nil {
-			break
-		}
+	cmd := again(ctx, *suite)
+	cmd.Stdin, cmd.Stdout = os.Stdin, os.Stdout
+	return failed(bound.Run(cmd))
+}
+
+// playEverySuite plays the suites at the same time, for the tests wait most of
+// theirs, and prints what each has to say when it ends.
+func playEverySuite(ctx context.Context) (status int) {
+	type outcome struct {
+		suite   string
+		took    time.Duration
+		printed []byte
+		status  int
+	}
+	fmt.Printf("-- the suites %s play at the same time and tell what happened when they end\n", strings.Join(sandbox.Suites(), ", "))
+	outcomes := make(chan outcome)
+	for _, suite := range sandbox.Suites() {
+		go func() {
+			var printed bytes.Buffer
+			cmd := again(ctx, suite)
+			cmd.Stdout = &printed
+			began := time.Now()
+			status := failed(bound.Run(cmd))
+			outcomes <- outcome{suite, time.Since(began), printed.Bytes(), status}
+		}()
+	}
+	for range sandbox.Suites() {
+		o := <-outcomes
+		fmt.Printf("%s-- %s: ended after %.0f s\n", o.printed, o.suite, o.took.Seconds())
+		status = max(status, o.status)
 	}
 	return status
+}
+
+// again prepares a run of this program on a suite.
+func again(ctx context.Context, suite string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append(slices.Clone(os.Args[1:]), "-suite="+suite)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// failed returns the exit status of a program that ran another. Its tests have
+// said what they failed for.
+func failed(err error) int {
+	if err == nil {
+		return 0
+	}
+	var exited *exec.ExitError
+	if !errors.As(err, &exited) {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return 1
 }
 
 func provideProgram() error {

@@ -1,8 +1,8 @@
 # What demo and test begin with; to be sourced in the repository's root.
 
-as_root() {
-	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -E "$@"; fi
-}
+root=
+[ "$(id -u)" = 0 ] || root="sudo -E"
+as_root() { $root "$@"; }
 
 # prepare PURPOSE: makes sure of Go and of the packages for demo or test.
 prepare() {

@@ -75,7 +75,7 @@ func (s *scene) finished(units ...string) {
 }
 
 func TestUnitsFinishBeforeTheMachineSleeps(t *testing.T) {
-	for _, generation := range []fakes.Generation{fakes.Logind257, fakes.Logind252} {
+	for _, generation := range []fakes.Generation{fakes.Logind262, fakes.Logind252} {
 		t.Run(string(generation), func(t *testing.T) {
 			s := beginAwake(t, sandbox.Options{Login1: generation})
 			for round := 1; round <= 3; round++ {

@@ -144,11 +144,12 @@ func TestWhatCannotBePrintedIsAFailure(t *testing.T) {
 func TestStatusTellsWhatIsBoundToTheUsersOwnTargets(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("one.target", strings.Replace(whileUnit("internet-online.target"), "[Service]\nExecStart=/bin/sleep infinity\n", "Wants=lid-open.target\n", 1))
-	s.enable("two.target", "[Unit]\nWants=one.target\n[Install]\nWantedBy=one.target\n") // a loop
+	s.enable("two.target", "[Unit]\nWants=one.target\nUpholds=kept.service\n[Install]\nWantedBy=one.target\n") // a loop
 	s.enable("three.target", "[Install]\nWantedBy=two.target\n")
 	s.enable("one.service", whileUnit("one.target"))
 	s.enable("two.service", whileUnit("two.target"))
 	s.enable("three.service", whileUnit("three.target"))
+	s.write("kept.service", "[Service]\nExecStart=/bin/sleep infinity\n")
 	s.install()
 	s.online()
 	s.expect("active", "one.service", "two.service", "three.service")
@@ -158,6 +159,7 @@ func TestStatusTellsWhatIsBoundToTheUsersOwnTargets(t *testing.T) {
       ● one.target            active (active)
           ● one.service       active (running)
           ● two.target        active (active)
+              ● kept.service  active (running)
               ● three.target  active (active)
               ● two.service   active (running)
   ○ internet-offline.target   inactive
@@ -167,7 +169,7 @@ func TestStatusTellsWhatIsBoundToTheUsersOwnTargets(t *testing.T) {
 	}
 	switches := s.json(0, "nm-session-bridge status --json").Switches
 	one := switches[0].Targets[0].Units[0]
-	if one.Name != "one.target" || len(one.Units) != 2 || one.Units[0].Name != "one.service" || one.Units[1].Units[1].Name != "two.service" {
+	if one.Name != "one.target" || len(one.Units) != 2 || one.Units[0].Name != "one.service" || one.Units[1].Units[2].Name != "two.service" {
 		t.Errorf("status --json says %+v", one)
 	}
 }

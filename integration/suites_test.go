@@ -8,11 +8,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// every is the suite that stands for all of them, one after the other.
+// every is the suite that stands for all of them.
 const every = "every"
 
 // The parts of the tests.
@@ -28,7 +29,7 @@ var (
 
 // onEverySuite names the files of tests, without _test.go, whose outcome depends
 // on the versions of the daemons most.
-var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "forgery"}
+var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "forgery", "suites"}
 
 // choosePart has the tests skipped that are not of the part wanted.
 func choosePart() error {
@@ -57,6 +58,22 @@ func choosePart() error {
 		}
 	}
 	return flag.Set("test.skip", "^("+strings.Join(skipped, "|")+")$")
+}
+
+// TestTheSuiteIsTheOneAskedFor keeps the tests from proving what was not asked.
+func TestTheSuiteIsTheOneAskedFor(t *testing.T) {
+	if *suite == "" {
+		return
+	}
+	release, err := os.ReadFile("/etc/os-release")
+	if err != nil || !strings.Contains(string(release), "\nVERSION_CODENAME="+*suite+"\n") {
+		t.Errorf("this is no %s (%v): %s", *suite, err, release)
+	}
+	for _, directory := range []string{"/usr", "/var"} {
+		if err := os.WriteFile(directory+"/written-by-a-test", nil, 0o644); err == nil {
+			t.Errorf("%s is kept for the next test and can be written to", directory)
+		}
+	}
 }
 
 var testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(\w+ \*testing\.T\)`)

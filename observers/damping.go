@@ -65,7 +65,7 @@ func (d *Damper) Pending() *Reading {
 // Offer brings a new reading. It counts once [Damper.Take] returns it.
 func (d *Damper) Offer(r Reading) {
 	now, wait := d.now(), r.Grace
-	if r.GraceOnlyFrom != "" && (!d.known || r.GraceOnlyFrom != d.present) {
+	if r.GraceOnlyFrom != "" && !d.protects(r) {
 		wait = 0
 	}
 	if wait == 0 || r.Position == d.present {
@@ -91,6 +91,12 @@ func (d *Damper) Offer(r Reading) {
 		d.due = later(d.due, earlier(now.Add(stormStill), d.storm.Add(stormLongest)))
 	}
 	d.pending = &r
+}
+
+// protects reports whether the grace of a reading that has one only from some
+// position protects the present one.
+func (d *Damper) protects(r Reading) bool {
+	return d.known && (r.GraceOnlyFrom == AnyPosition || r.GraceOnlyFrom == d.present)
 }
 
 // isLike reports whether two readings say the same for the same reason.

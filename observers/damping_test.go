@@ -51,6 +51,13 @@ func TestDamper(t *testing.T) {
 		{"a doubt puts an adopted position in doubt", "online", []step{
 			hold(0, 5*s, "offline", "online", "online"), idle(5*s, "offline"),
 		}},
+		{"a doubt of any position protects whatever is known", "online", []step{
+			hold(0, 5*s, Unknown, AnyPosition, "online"), at(1*s, "offline", "offline"),
+			hold(2*s, 5*s, Unknown, AnyPosition, "offline"), idle(7*s, Unknown),
+		}},
+		{"a doubt of any position before one is known counts at once", "", []step{
+			hold(0, 5*s, "offline", AnyPosition, "offline"),
+		}},
 		{"a fact ends a doubt", "", []step{
 			at(0, "online", "online"), hold(1*s, 5*s, "offline", "online", "online"), at(2*s, "offline", "offline"),
 		}},

@@ -3,6 +3,7 @@ package observers
 import (
 	"encoding/xml"
 	"maps"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
 // Others decide what the services send. The seeds in testdata were found by the
@@ -197,19 +199,28 @@ func saidChanged(source Source, body []any) (values map[string]any, sense bool) 
 	return said(source, changed)
 }
 
+// isQuitting reports whether a device goes down because NetworkManager does.
+func isQuitting(body []any) bool {
+	return len(body) == 3 && body[0] == uint32(110) && body[2] == uint32(3)
+}
+
 // FuzzSignal makes a known service send a signal with any content.
-func FuzzSignal(f *testing.F) {
+func FuzzSignal(target *testing.F) {
+	f := variations.Of(target)
 	const changed, turns, farewell, other = 0, 1, 2, 3
-	members := func(source Source, kind byte) (iface, member string) {
+	origin := func(source Source, kind byte) (path dbus.ObjectPath, iface, member string) {
 		switch kind % 4 {
 		case changed:
-			return propertiesInterface, "PropertiesChanged"
+			return source.Root.Path, propertiesInterface, "PropertiesChanged"
 		case turns:
-			return source.Root.Interface, source.Root.RereadOn
+			return source.Root.Path, source.Root.Interface, source.Root.RereadOn
 		case farewell:
-			return source.Root.Interface, source.Farewell.Member
+			if n := len(source.Farewells); n > 0 {
+				one := source.Farewells[int(kind/4)%n]
+				return one.From, one.Interface, one.Member
+			}
 		}
-		return source.Root.Interface, "StateChanged"
+		return source.Root.Path, source.Root.Interface, "StateChanged"
 	}
 	add := func(which, kind byte, values ...any) {
 		signature, body := fakes.Encode(values...)
@@ -227,8 +238,11 @@ func FuzzSignal(f *testing.F) {
 			}
 		}
 		add(which, turns, true)
-		if source.Farewell.Member != "" {
-			add(which, farewell, source.Farewell.Path)
+		if len(source.Farewells) > 0 {
+			add(which, farewell, source.Farewells[0].Body...)
+			add(which, farewell+4, uint32(110), uint32(100), uint32(3))
+			add(which, farewell+4, uint32(110), uint32(100), uint32(39)) // as the user wanted
+			add(which, farewell+4, uint32(110), uint32(100), "3")
 		}
 	}
 	add(0, farewell, "/org/freedesktop/NetworkManager/Devices/1") // a string
@@ -236,8 +250,8 @@ func FuzzSignal(f *testing.F) {
 	f.Add(byte(0), byte(changed), strings.Repeat("(", 32)+"y"+strings.Repeat(")", 32), []byte{0})
 	f.Fuzz(func(t *testing.T, which, kind byte, signature string, body []byte) {
 		source := anySource(which)
-		iface, member := members(source, kind)
-		signal := fakes.Signal(source.Root.Path, iface, member, signature, body)
+		path, iface, member := origin(source, kind)
+		signal := fakes.Signal(path, iface, member, signature, body)
 		if signal == nil {
 			return
 		}
@@ -256,7 +270,8 @@ func FuzzSignal(f *testing.F) {
 			maps.Copy(want, news)
 			wantsReading = !sense
 		case farewell:
-			if len(signal.Body) == 1 && signal.Body[0] == source.Farewell.Path {
+			if member == "DeviceRemoved" && reflect.DeepEqual(signal.Body, source.Farewells[0].Body) ||
+				iface != source.Root.Interface && isQuitting(signal.Body) {
 				wantsProblem = source.Label + " is stopping"
 			}
 		}
@@ -281,7 +296,8 @@ func FuzzSignal(f *testing.F) {
 
 // FuzzProperties makes a service answer anything when all properties are read, for
 // the first time or again.
-func FuzzProperties(f *testing.F) {
+func FuzzProperties(target *testing.F) {
+	f := variations.Of(target)
 	for which := range byte(3) {
 		for _, values := range []any{
 			variants(truth(anySource(which), 1)), variants(truth(anySource(which+1), 1)),
@@ -341,7 +357,8 @@ func FuzzProperties(f *testing.F) {
 }
 
 // FuzzPolled makes logind answer anything when only the lid is polled.
-func FuzzPolled(f *testing.F) {
+func FuzzPolled(target *testing.F) {
+	f := variations.Of(target)
 	for _, value := range []any{dbus.MakeVariant(true), true, "true", dbus.MakeVariant(uint32(1)), dbus.MakeVariant(dbus.MakeVariant(true))} {
 		signature, body := fakes.Encode(value)
 		f.Add("", signature, body)
@@ -384,7 +401,8 @@ func FuzzPolled(f *testing.F) {
 }
 
 // FuzzLinks makes NetworkManager name anything as its active connections.
-func FuzzLinks(f *testing.F) {
+func FuzzLinks(target *testing.F) {
+	f := variations.Of(target)
 	for _, value := range []any{
 		[]dbus.ObjectPath{"/org/freedesktop/NetworkManager/ActiveConnection/1", "/"},
 		dbus.ObjectPath("/a"),
@@ -448,7 +466,8 @@ type describedAnnotation struct {
 
 // FuzzIntrospection compares what is read from introspection data with what the
 // document says.
-func FuzzIntrospection(f *testing.F) {
+func FuzzIntrospection(target *testing.F) {
+	f := variations.Of(target)
 	f.Add(silentLid)
 	f.Add("")
 	f.Add("<node/>")

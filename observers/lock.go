@@ -8,42 +8,38 @@ import (
 )
 
 // unproven is the grace of a reading that does not prove that the screen was
-// unlocked: longer than any program runs.
+// locked or unlocked: longer than any program runs.
 const unproven = 10 * 365 * 24 * time.Hour
 
 // lock returns a reader of the lock switch, which remembers the session that it
 // has read last.
-func lock(policy Policy) Reader {
+func lock(Policy) Reader {
 	var last lastSession
 	return func(snapshot Snapshot) Reading {
 		facts := snapshot[session]
 		switch {
 		case facts.Problem != "":
-			// Nobody unlocks while logind is away, however long, and stopping
-			// lock.target would end the locker.
-			return Reading{Reason: facts.Problem, Grace: unproven}
+			return untold(facts.Problem)
 		case len(facts.Children()) == 0:
-			return readNoSession(policy, last.ends())
+			last.ends()
+			return untold("the user has no display session")
 		}
 		display := facts.Children()[0]
-		return readSession(policy, display, last.isFollowedBy(display.Path))
+		return readSession(display, last.isFollowedBy(display.Path))
 	}
 }
 
-// readNoSession reads the lock of a user without a session.
-func readNoSession(policy Policy, hadOne bool) Reading {
-	reading := Reading{Reason: "the user has no display session", Grace: policy.GoneGrace}
-	if !hadOne {
-		// A sleep locks the screen even if logind knows no session of it.
-		reading.GraceOnlyFrom, reading.Grace = "locked", unproven
-	}
-	return reading
+// untold is the reading of a lock about which nothing is said. The switch keeps
+// its position, however long that lasts: silence unlocks nothing, and stopping
+// lock.target would end the locker.
+func untold(why string) Reading {
+	return Reading{Reason: why, GraceOnlyFrom: AnyPosition, Grace: unproven}
 }
 
 // readSession reads the lock from a session; isAnother says that the one before
 // was not the same. A Lock is only a request, but lockers that are units begin
 // with it, and many never set LockedHint.
-func readSession(policy Policy, display Facts, isAnother bool) Reading {
+func readSession(display Facts, isAnother bool) Reading {
 	hint, known := display.Bool("LockedHint")
 	said, hasSaid := display.Bool(saidLast)
 	switch {
@@ -52,7 +48,7 @@ func readSession(policy Policy, display Facts, isAnother bool) Reading {
 		reading.Request = display.Request()
 		return reading
 	case !known:
-		return Reading{Reason: "logind does not report LockedHint", Grace: policy.GoneGrace}
+		return untold("logind does not report LockedHint")
 	}
 	reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
 	if !hint && !isAnother {
@@ -84,8 +80,5 @@ func (l *lastSession) isFollowedBy(path dbus.ObjectPath) bool {
 	return isAnother
 }
 
-// ends notes that there is no session and reports whether there was one.
-func (l *lastSession) ends() bool {
-	l.isNone = l.path == ""
-	return l.path != ""
-}
+// ends notes that there is no session.
+func (l *lastSession) ends() { l.isNone = l.path == "" }

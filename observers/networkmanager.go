@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	nm "github.com/Wifx/gonetworkmanager/v2"
+	"github.com/godbus/dbus/v5"
 )
 
 const (
@@ -41,7 +42,7 @@ func NetworkManager() Source {
 				"Metered":      func(n uint32) string { return meteredWord(nm.NmMetered(n)) },
 			},
 		},
-		Farewell: farewell(),
+		Farewells: farewells(),
 	}
 }
 
@@ -61,7 +62,7 @@ func Connections() Source {
 			},
 			Links: []Link{{Property: "ActiveConnections", Kind: activeConnection()}},
 		},
-		Farewell: farewell(),
+		Farewells: farewells(),
 	}
 }
 
@@ -83,11 +84,24 @@ func activeConnection() Kind {
 	}
 }
 
-// farewell is how NetworkManager says that it is about to stop. The first device
-// is the loopback device, which goes only when NetworkManager does: before all
-// else, and before it calls a Wi-Fi disconnected that it takes down to restart.
-func farewell() Farewell {
-	return Farewell{Member: "DeviceRemoved", Path: networkManagerPath + "/Devices/1"}
+// farewells are how NetworkManager says that it is about to stop. They come
+// before it calls a network disconnected that it takes down for its restart.
+func farewells() []Farewell {
+	return []Farewell{
+		// The first device is loopback, which goes only when NetworkManager itself
+		// does. Up to 1.56 it is the first to go.
+		{
+			Interface: networkManagerInterface, Member: "DeviceRemoved", From: networkManagerPath,
+			Body: []any{dbus.ObjectPath(networkManagerPath + "/Devices/1")},
+		},
+		// Since 1.58 a device whose address is from DHCP goes before loopback. A
+		// device that is taken down otherwise has another reason: nowhere else does
+		// nm-device.c of 1.42 to 1.58 have these two together.
+		{
+			Interface: networkManagerInterface + ".Device", Member: "StateChanged", From: networkManagerPath + "/Devices",
+			Body: []any{uint32(nm.NmDeviceStateDeactivating), nil, uint32(nm.NmDeviceStateReasonNowUnmanaged)},
+		},
+	}
 }
 
 // activated returns the connections that are up.

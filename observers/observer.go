@@ -189,6 +189,15 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 		o.ownerChanged(ctx, owner)
 		return true
 	}
+	for _, farewell := range o.source.Farewells {
+		if farewell.isSaidBy(signal) {
+			// What this owner signals no longer counts. Should it stay after all, it
+			// is read once more.
+			o.fails("is stopping")
+			o.calls.pause(farewellTime)
+			return true
+		}
+	}
 	for one := range o.root.all() {
 		if one.path == signal.Path {
 			isOurs = true
@@ -199,13 +208,6 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 }
 
 func (o *Observer) objectSignal(ctx context.Context, one *object, signal *dbus.Signal) {
-	if one == o.root && o.source.Farewell.isSaidBy(signal, one.kind.Interface) {
-		// What this owner signals no longer counts. Should it stay after all, it
-		// is read once more.
-		o.fails("is stopping")
-		o.calls.pause(farewellTime)
-		return
-	}
 	mustRead, err := one.hear(signal)
 	switch {
 	case err != nil:

@@ -159,25 +159,41 @@ func TestASignalNewerThanTheAnswerWins(t *testing.T) {
 }
 
 func TestSignalsAfterAFarewellAreNotBelieved(t *testing.T) {
-	w := observe(t, NetworkManager())
-	w.online()
-	farewell := &dbus.Signal{
-		Path: w.source.Root.Path, Name: w.source.Root.Interface + ".DeviceRemoved",
-		Body: []any{dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/7")},
+	removed := func(device string) *dbus.Signal {
+		return &dbus.Signal{
+			Path: networkManagerPath, Name: networkManagerInterface + ".DeviceRemoved",
+			Body: []any{dbus.ObjectPath(networkManagerPath + "/Devices/" + device)},
+		}
 	}
-	w.signal(farewell) // the farewell names another device
-	w.changed(2, map[string]dbus.Variant{"State": dbus.MakeVariant(uint32(60))})
-	w.hearsConnectivity(4)
-	farewell.Body = []any{dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/1")}
-	w.signal(farewell)
-	w.hearsProblem("NetworkManager is stopping")
-	w.changed(3, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1))})
-	w.owner("")
-	w.hearsProblem("NetworkManager is not running")
-	w.owner(":1.2")
-	w.hearsProblem("NetworkManager is starting")
-	answer(w.called("GetAll"), 5, nil, all(1, 20))
-	w.hearsConnectivity(1)
+	// As NetworkManager 1.58 was seen to signal it of a Wi-Fi.
+	deactivating := func(reason uint32) *dbus.Signal {
+		return &dbus.Signal{
+			Path: networkManagerPath + "/Devices/3", Name: networkManagerInterface + ".Device.StateChanged",
+			Body: []any{uint32(110), uint32(100), reason},
+		}
+	}
+	for name, signals := range map[string]struct{ farewell, none *dbus.Signal }{
+		"loopback goes":           {removed("1"), removed("7")},
+		"Wi-Fi goes for no user":  {deactivating(3), deactivating(39)},
+		"a device goes, no other": {deactivating(3), &dbus.Signal{Path: networkManagerPath + "/Devices3", Name: deactivating(3).Name, Body: deactivating(3).Body}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := observe(t, NetworkManager())
+			w.online()
+			w.signal(signals.none)
+			w.changed(2, map[string]dbus.Variant{"State": dbus.MakeVariant(uint32(60))})
+			w.hearsConnectivity(4)
+			w.signal(signals.farewell)
+			w.hearsProblem("NetworkManager is stopping")
+			w.changed(3, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1))})
+			w.owner("")
+			w.hearsProblem("NetworkManager is not running")
+			w.owner(":1.2")
+			w.hearsProblem("NetworkManager is starting")
+			answer(w.called("GetAll"), 5, nil, all(1, 20))
+			w.hearsConnectivity(1)
+		})
+	}
 }
 
 func TestAnOwnerWithoutObjectsIsAskedAgain(t *testing.T) {

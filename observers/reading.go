@@ -26,7 +26,8 @@ type Reading struct {
 	// Grace is how long the switch keeps its position in spite of the reading. It
 	// is zero for a reading that counts at once.
 	Grace time.Duration
-	// GraceOnlyFrom, if set, names the only position that the grace protects.
+	// GraceOnlyFrom, if set, names the only position that the grace protects, or is
+	// [AnyPosition]. A switch in no protected position takes the reading at once.
 	GraceOnlyFrom string
 	// Urgent makes the reading count at once even if the switch is flapping.
 	Urgent bool

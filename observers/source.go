@@ -3,6 +3,7 @@ package observers
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -25,8 +26,8 @@ type Source struct {
 	// Settling is how long the source is left alone after its service has
 	// started, because until then it tells what is not true.
 	Settling time.Duration
-	// Farewell, if the service has one, announces that it is about to stop.
-	Farewell Farewell
+	// Farewells, if the service has some, announce that it is about to stop.
+	Farewells []Farewell
 }
 
 // Kind says where the objects of one kind are and what is read of them.
@@ -75,31 +76,51 @@ type Latest struct {
 	Request string
 }
 
-// Farewell is a signal of the root's interface that has an object path as its
-// argument. What the service says after it is about its own end, not about the
-// machine.
+// Farewell is a signal by which a service announces its own end. What it says
+// afterwards is about that end, not about the machine.
 type Farewell struct {
-	Member string
-	Path   dbus.ObjectPath
+	Interface, Member string
+	// From is the path of the object that sends it, or of one above.
+	From dbus.ObjectPath
+	// Body is what the signal says. Where it is nil, anything may be said.
+	Body []any
 }
 
-// isSaidBy reports whether a signal of the root is the farewell.
-func (f Farewell) isSaidBy(signal *dbus.Signal, iface string) bool {
-	return f.Member != "" && signal.Name == iface+"."+f.Member && len(signal.Body) == 1 && signal.Body[0] == f.Path
+// isSaidBy reports whether a signal of the service is the farewell.
+func (f Farewell) isSaidBy(signal *dbus.Signal) bool {
+	if signal.Name != f.Interface+"."+f.Member || len(signal.Body) != len(f.Body) ||
+		signal.Path != f.From && !strings.HasPrefix(string(signal.Path), string(f.From)+"/") {
+		return false
+	}
+	for i, want := range f.Body {
+		if want != nil && signal.Body[i] != want {
+			return false
+		}
+	}
+	return true
+}
+
+func (f Farewell) matches(sender string) []dbus.MatchOption {
+	rule := []dbus.MatchOption{
+		dbus.WithMatchSender(sender),
+		dbus.WithMatchPathNamespace(f.From),
+		dbus.WithMatchInterface(f.Interface),
+		dbus.WithMatchMember(f.Member),
+	}
+	for i, want := range f.Body {
+		if path, isPath := want.(dbus.ObjectPath); isPath {
+			rule = append(rule, dbus.WithMatchArgPath(i, string(path)))
+		}
+	}
+	return rule
 }
 
 // Matches returns the match rules for the source's signals. They name sender,
 // path and interface, so that nothing else of the service wakes us.
 func (s Source) Matches() [][]dbus.MatchOption {
 	rules := s.Root.matches(s.Name, dbus.WithMatchObjectPath(s.Root.Path))
-	if s.Farewell.Member != "" {
-		rules = append(rules, []dbus.MatchOption{
-			dbus.WithMatchSender(s.Name),
-			dbus.WithMatchObjectPath(s.Root.Path),
-			dbus.WithMatchInterface(s.Root.Interface),
-			dbus.WithMatchMember(s.Farewell.Member),
-			dbus.WithMatchArgPath(0, string(s.Farewell.Path)),
-		})
+	for _, farewell := range s.Farewells {
+		rules = append(rules, farewell.matches(s.Name))
 	}
 	return rules
 }

@@ -13,6 +13,9 @@ const (
 	UnknownWord = "unknown"
 )
 
+// AnyPosition stands for every position that a switch can be known to be in.
+const AnyPosition = "*"
+
 // InWords returns a position as people read it.
 func InWords(position string) string {
 	if position == Unknown {

@@ -15,6 +15,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
 // moment is the state of a reconciler when something odd happens.
@@ -241,7 +242,8 @@ func makesSense(member string, body []any) bool {
 }
 
 // FuzzSignal sends one signal of any content at any moment.
-func FuzzSignal(f *testing.F) {
+func FuzzSignal(target *testing.F) {
+	f := variations.Of(target)
 	type job struct {
 		ID   uint32
 		Path dbus.ObjectPath
@@ -321,7 +323,8 @@ func FuzzSignal(f *testing.F) {
 }
 
 // FuzzAnswer answers anything to one of the calls at any moment.
-func FuzzAnswer(f *testing.F) {
+func FuzzAnswer(target *testing.F) {
+	f := variations.Of(target)
 	var listed []systemd.UnitStatus
 	for _, name := range []string{online, offline} {
 		listed = append(listed, systemd.UnitStatus{Name: name, LoadState: "loaded", ActiveState: "active", SubState: "active", Path: unitPath(name), JobPath: "/"})
@@ -385,7 +388,8 @@ func FuzzAnswer(f *testing.F) {
 // FuzzFailed answers anything about a service that has failed. The service may
 // start again only if the start limit kept it from starting with an active target,
 // and only once the limit's time is over.
-func FuzzFailed(f *testing.F) {
+func FuzzFailed(target *testing.F) {
+	f := variations.Of(target)
 	now := newLaptop().monotonic.now
 	failedSince := func(since time.Duration, result, target string) map[string]dbus.Variant {
 		all := failedAt(now-since, 10_000_000)
@@ -450,7 +454,8 @@ func lists(content []any, units ...string) bool {
 
 // FuzzRecord reads a record of any content. Writing what was read and reading it
 // again gives the same.
-func FuzzRecord(f *testing.F) {
+func FuzzRecord(target *testing.F) {
+	f := variations.Of(target)
 	const file = "/home/gemini/.local/share/systemd/user/lid-open.target"
 	for _, content := range []string{
 		checksum(nil) + "  " + file + "\n",

@@ -38,10 +38,10 @@ type UnitState struct {
 const deepest = 3
 
 // bindings are the properties of a target that name the units that start or stop
-// with it: those it wants, and those with PartOf=, BindsTo=, Requires= or
+// with it: those it wants or upholds, and those with PartOf=, BindsTo=, Requires= or
 // Requisite= on it (org.freedesktop.systemd1(5)).
 func bindings() []string {
-	return []string{"Wants", "Requires", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
+	return []string{"Wants", "Requires", "Upholds", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
 }
 
 // Inspect asks the user manager on a session bus for the managed targets and the

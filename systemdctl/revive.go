@@ -89,7 +89,8 @@ func (r *Reconciler) findLimited(u *unit, activation int) {
 
 // revive starts a failed service once more if the target wants it and the start
 // limit kept it from starting. A service that the user stopped has not failed,
-// and one that failed by itself has another result: both stay as they are.
+// and one that failed by itself has another result, up to systemd 257 even if the
+// limit was hit later: both stay as they are.
 func (r *Reconciler) revive(v revival) {
 	u, name := v.target, v.service.Name
 	r.callAt(v.service.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {

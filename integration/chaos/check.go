@@ -105,7 +105,7 @@ func (r round) checkStarts(s service, seen seen, causes int) error {
 // adopt learns what became of services about which the model could not know.
 func (w *World) adopt(units map[string]unit) {
 	w.adoptLock(units)
-	w.session.read = w.logind.present && w.session.exists
+	w.session.read = w.session.read || w.logind.present
 	for _, s := range services() {
 		if !s.lasts || !w.isLoose(s) {
 			continue

@@ -9,7 +9,7 @@ import (
 // session is the user's display session.
 type session struct {
 	exists, hint bool
-	read         bool // whether the bridge knows which one it is
+	read         bool // whether the bridge knows which one it is, or that there is none
 }
 
 // locks notes that the lock belongs in another position. What comes after something shaky may be missed, or be
@@ -30,21 +30,10 @@ func (w *World) locks(position string, shaky bool) {
 // lockVague notes that it cannot be known what was heard of the lock, and that what is so counts again.
 func (w *World) lockVague() {
 	w.round.vague["lock"] = true
-	switch {
-	case !w.session.exists:
-		w.lockUnknown()
-	case w.session.hint:
+	if w.session.hint {
 		w.lock = "locked"
 	}
 	w.goes()
-}
-
-// lockUnknown notes that there is no session to lock. The locker is stopped then, and that may unlock.
-func (w *World) lockUnknown() {
-	if w.lock == "locked" {
-		w.locks("unlocked", true)
-	}
-	w.locks(unknown, true)
 }
 
 // pullsLock notes that sleep.target may have started lock.target, and what that wants once more.
@@ -52,7 +41,7 @@ func (w *World) pullsLock() {
 	w.pulled("lock.target")
 	w.round.moved["lock.target"]++
 	w.round.moved["unlock.target"]++
-	if len(w.round.positions["lock"]) > 1 || !w.session.exists || w.masked["lock.target"] || w.masked["sleep.target"] {
+	if len(w.round.positions["lock"]) > 1 || w.masked["lock.target"] || w.masked["sleep.target"] {
 		w.round.vague["lock"] = true
 	}
 	w.locks("locked", true)
@@ -64,9 +53,6 @@ func (w *World) bridgeReborn() {
 	w.lockVague()
 	if w.masked["lock.target"] || w.masked["unlock.target"] {
 		w.free["lock"] = true // what is not active does not tell it the position
-	}
-	if !w.session.exists {
-		w.free["lock"] = true // what was locked before stays so, for it may be without a session
 	}
 }
 
@@ -132,12 +118,12 @@ func lockOther(_ context.Context, w *World, arg string) error {
 	return w.sb.Login1.LockOther(arg == "lock")
 }
 
+// sessionEnds ends the session, which neither locks nor unlocks.
 func sessionEnds(_ context.Context, w *World, _ string) error {
 	if err := w.aDisplay(true); err != nil {
 		return err
 	}
-	w.session = session{}
-	w.lockUnknown()
+	w.session = session{read: w.session.read}
 	return w.sb.Login1.SetSession(sandbox.UID, false)
 }
 
@@ -145,7 +131,7 @@ func sessionBegins(_ context.Context, w *World, _ string) error {
 	if err := w.aDisplay(false); err != nil {
 		return err
 	}
-	w.begins(w.lock == "locked" || w.round.shaky)
+	w.begins()
 	return w.sb.Login1.SetSession(sandbox.UID, true)
 }
 
@@ -154,7 +140,7 @@ func sessionChanges(_ context.Context, w *World, _ string) error {
 	if err := w.aDisplay(true); err != nil {
 		return err
 	}
-	w.begins(!w.session.read)
+	w.begins()
 	if err := w.sb.Login1.SetSession(sandbox.UID, false); err != nil {
 		return err
 	}
@@ -163,9 +149,11 @@ func sessionChanges(_ context.Context, w *World, _ string) error {
 
 // begins notes that there is another session. A bridge that does not know that it is another one does not
 // unlock.
-func (w *World) begins(vague bool) {
-	w.round.vague["lock"] = w.round.vague["lock"] || vague
-	w.session = session{exists: true}
+func (w *World) begins() {
+	if !w.session.read {
+		w.round.vague["lock"] = true
+	}
+	w.session = session{exists: true, read: w.session.read}
 	w.locks("unlocked", true)
 }
 

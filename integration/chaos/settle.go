@@ -140,9 +140,10 @@ func (w *World) wrongPosition(a aspect, position string, units map[string]unit) 
 	return ""
 }
 
-// staysInDoubt tells whether a doubt is for good: nobody unlocks while logind is away, nor because it says nothing.
+// staysInDoubt tells whether a doubt is for good: nobody unlocks or locks while logind is away or knows no session,
+// and nobody unlocks because it says nothing.
 func (w *World) staysInDoubt(a aspect, position string) bool {
-	return a.name == "lock" && (!w.logind.present || w.session.exists && position == "locked")
+	return a.name == "lock" && (!w.logind.present || !w.session.exists || position == "locked")
 }
 
 // says tells whether what a status says of a switch is a position.

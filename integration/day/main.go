@@ -43,8 +43,8 @@ func play(program string) (err error) {
 	}
 	defer func() { err = errors.Join(err, sb.Down()) }()
 	out := newScreen(os.Stdout)
-	out.heading(fmt.Sprintf("the palmtop is up after %s: NetworkManager %s, systemd --user %s, user %s",
-		time.Since(began).Round(time.Millisecond), version("NetworkManager", "--version"), version("systemctl", "--version"), sandbox.User))
+	out.heading(fmt.Sprintf("the palmtop is up after %s: %s, user %s",
+		time.Since(began).Round(time.Millisecond), sandbox.Versions(), sandbox.User))
 	if err := furnish(sb); err != nil {
 		return err
 	}

@@ -202,17 +202,3 @@ func run(cmd *exec.Cmd) error {
 	}
 	return nil
 }
-
-// version returns the first number that a program says of itself.
-func version(program, flag string) string {
-	out, err := exec.Command(program, flag).Output()
-	if err != nil {
-		return "of unknown version"
-	}
-	for _, word := range strings.Fields(string(out)) {
-		if word[0] >= '0' && word[0] <= '9' {
-			return word
-		}
-	}
-	return "of unknown version"
-}

@@ -21,6 +21,8 @@ import (
 type Generation string
 
 const (
+	// Logind262 signals changes of NCurrentInhibitors, too.
+	Logind262 Generation = "262"
 	// Logind257 signals changes of LidClosed (systemd 256 and later, 255.3 and later).
 	Logind257 Generation = "257"
 	// Logind252 has LidClosed but never signals it.
@@ -40,7 +42,7 @@ const (
 // recordings are the replies of real logind daemons to Introspect and, as busctl --json prints them, to
 // GetAll of the Manager interface.
 //
-//go:embed login1-252.xml login1-252.json login1-257.xml login1-257.json
+//go:embed login1-252.xml login1-252.json login1-257.xml login1-257.json login1-262.xml login1-262.json
 var recordings embed.FS
 
 // ErrVanished is returned by calls that need the service on the bus while it is away.
@@ -194,7 +196,7 @@ func (l *Login1) signalButtons() {
 	}
 	position := l.properties["LidClosed"]
 	for _, value := range []dbus.Variant{dbus.MakeVariant(false), position, position} {
-		if l.signal("LidClosed", value) != nil {
+		if l.signal(map[string]dbus.Variant{"LidClosed": value}) != nil {
 			return // the bus has gone
 		}
 	}
@@ -298,7 +300,7 @@ func (l *Login1) Lie() error {
 		return ErrVanished
 	}
 	closed, _ := l.properties["LidClosed"].Value().(bool)
-	return l.signal("LidClosed", dbus.MakeVariant(!closed))
+	return l.signal(map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(!closed)})
 }
 
 // Garble makes it tell a property as a text whenever it is asked, or ends that.
@@ -345,25 +347,25 @@ func (l *Login1) set(name string, value dbus.Variant) error {
 	if !l.present() || !l.emits[name] {
 		return nil
 	}
-	return l.signal(name, value)
+	return l.signal(map[string]dbus.Variant{name: value})
 }
 
 // signal sends PropertiesChanged. It is called with mu held.
-func (l *Login1) signal(name string, value dbus.Variant) error {
+func (l *Login1) signal(changed map[string]dbus.Variant) error {
 	if l.hanging {
 		l.held = append(l.held, func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if l.present() {
-				_ = l.signal(name, value) // the bus may have gone
+				_ = l.signal(changed) // the bus may have gone
 			}
 		})
 		return nil
 	}
 	err := l.conn.Emit(login1Path, propertiesIfc+".PropertiesChanged",
-		login1Manager, map[string]dbus.Variant{name: value}, []string{})
+		login1Manager, changed, []string{})
 	if err != nil {
-		return fmt.Errorf("login1: signal %s: %w", name, err)
+		return fmt.Errorf("login1: signal %v: %w", changed, err)
 	}
 	return nil
 }
@@ -540,6 +542,15 @@ func (l *Login1) noteInhibitors() {
 	}
 	l.properties["DelayInhibited"] = dbus.MakeVariant(strings.Join(whats, ":"))
 	l.properties["NCurrentInhibitors"] = dbus.MakeVariant(uint64(len(l.inhibitors)))
+	if l.present() {
+		changed := map[string]dbus.Variant{}
+		for _, name := range []string{"DelayInhibited", "NCurrentInhibitors"} {
+			if l.emits[name] {
+				changed[name] = l.properties[name]
+			}
+		}
+		_ = l.signal(changed) // the bus may have gone
+	}
 	close(l.changed)
 	l.changed = make(chan struct{})
 }

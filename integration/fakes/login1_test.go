@@ -9,7 +9,7 @@ import (
 
 // TestRecordingsAgree holds the recorded introspection and properties of each generation against each other.
 func TestRecordingsAgree(t *testing.T) {
-	for generation, signalsLid := range map[Generation]bool{Logind252: false, Logind257: true} {
+	for generation, signalsLid := range map[Generation]bool{Logind252: false, Logind257: true, Logind262: true} {
 		l, err := NewLogin1("", generation)
 		if err != nil {
 			t.Fatal(err)

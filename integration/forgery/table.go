@@ -135,6 +135,7 @@ func lies(victim Victim) []lie {
 		changed(userManager, onlinePath, userManager+".Unit", map[string]any{"ActiveState": "inactive", "SubState": "dead"}),
 		said(networkManager, nmPath, networkManager, "StateChanged", asleepNM),
 		said(networkManager, nmPath, networkManager, "DeviceRemoved", deviceOne),
+		said(networkManager, deviceOne, networkManager+".Device", "StateChanged", uint32(110), uint32(100), uint32(3)),
 		said(logind, logindPath, logindIfc, "PrepareForSleep", true),
 		said(userManager, managerPath, managerIfc, "JobRemoved", uint32(7), jobPath, "internet-online.target", "failed"),
 		said(userManager, managerPath, managerIfc, "Reloading", true),

@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bound"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
@@ -104,7 +105,7 @@ func runMachine(qemu *exec.Cmd, out io.Writer) (Result, error) {
 	go func() {
 		watched <- wake(monitor)
 	}()
-	err = runBound(qemu)
+	err = bound.Run(qemu)
 	theirs.Close()
 	monitor.Close()
 	write.Close()

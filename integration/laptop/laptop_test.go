@@ -23,6 +23,10 @@ const (
 	// scenesVariable is a regular expression that chooses among the scenes, for
 	// those who work on one.
 	scenesVariable = "LAPTOP_SCENES"
+	// allVariable has the laptops of all releases play all scenes. By default
+	// the first plays them, and the others those whose outcome depends on the
+	// versions of services (scenes/release_test.go).
+	allVariable = "LAPTOP_ALL"
 	// margin is what is left of a deadline to clean up.
 	margin = 10 * time.Second
 )
@@ -39,24 +43,25 @@ func TestLaptop(t *testing.T) {
 	}
 	ctx := bounded(t)
 	programs := provide(t)
-	for _, release := range []string{
+	for i, release := range []string{
 		"trixie",   // systemd 257, NetworkManager 1.52
 		"bookworm", // systemd 252, NetworkManager 1.42
 		"forky",    // testing: systemd 262, NetworkManager 1.58, dbus-broker 37
 	} {
+		all := i == 0 || os.Getenv(allVariable) != ""
 		t.Run(release, func(t *testing.T) {
-			play(ctx, t, release, programs)
+			play(ctx, t, release, programs, "-test.v", "-test.run="+os.Getenv(scenesVariable), fmt.Sprint("-test.short=", !all))
 		})
 	}
 }
 
-func play(ctx context.Context, t *testing.T, release string, programs laptop.Programs) {
+func play(ctx context.Context, t *testing.T, release string, programs laptop.Programs, arguments ...string) {
 	image, err := laptop.OpenImage(ctx, release, os.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer image.Close()
 	fmt.Printf("laptop %s: it boots\n", release)
-	arguments := []string{"-test.v", "-test.run=" + os.Getenv(scenesVariable)}
 	result, err := laptop.Run(ctx, image, programs, arguments, os.Stdout)
 	if err != nil {
 		t.Fatal(err)

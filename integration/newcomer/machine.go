@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed" // the scripts
 	"errors"
 	"fmt"
@@ -15,6 +14,9 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bound"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/cache"
 )
 
 //go:embed base.sh
@@ -37,12 +39,11 @@ type machine struct {
 }
 
 func openMachine(ctx context.Context, suite string) (*machine, error) {
-	cache, err := os.UserCacheDir()
+	machines, err := cache.Dir("machines")
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(cache, "nm-session-bridge", "bare")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(machines, 0o755); err != nil {
 		return nil, err
 	}
 	hierarchy, err := exec.CommandContext(ctx, "findmnt", "--noheadings", "--first-only", "--output=TARGET", "--types=cgroup2").Output()
@@ -50,7 +51,7 @@ func openMachine(ctx context.Context, suite string) (*machine, error) {
 		return nil, fmt.Errorf("find the control groups of version 2: %w", err)
 	}
 	m := &machine{
-		root:  filepath.Join(dir, suite),
+		root:  filepath.Join(machines, suite),
 		group: filepath.Join(strings.TrimSpace(string(hierarchy)), "nm-session-bridge-bare-"+suite),
 	}
 	if m.lock, err = os.Create(m.root + ".lock"); err != nil {
@@ -66,10 +67,6 @@ func openMachine(ctx context.Context, suite string) (*machine, error) {
 }
 
 func (m *machine) open(ctx context.Context, suite string) error {
-	packed, err := provideBase(ctx, suite, m.root)
-	if err != nil {
-		return err
-	}
 	if err := m.clear(); err != nil { // of a run that was killed
 		return err
 	}
@@ -78,38 +75,35 @@ func (m *machine) open(ctx context.Context, suite string) error {
 			return err
 		}
 	}
-	if err := bound(ctx, "tar", "--extract", "--numeric-owner", "--directory", m.root, "--file", packed).Run(); err != nil {
-		return fmt.Errorf("unpack %s: %w", packed, err)
+	if err := m.unpack(ctx, suite); err != nil {
+		return err
 	}
 	return m.connect()
 }
 
-// provideBase returns the packed Debian that the machines begin with. It is made
-// anew when its recipe has changed.
-func provideBase(ctx context.Context, suite, prefix string) (string, error) {
-	recipe := sha256.Sum256([]byte(baseScript))
-	packed := fmt.Sprintf("%s-%x.tar", prefix, recipe[:8])
-	if _, err := os.Stat(packed); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return packed, err
-	}
-	older, err := filepath.Glob(prefix + "-*.tar")
+// unpack fills the root with a Debian that is kept for the next time.
+func (m *machine) unpack(ctx context.Context, suite string) error {
+	const packed = "root.tar"
+	kept, err := cache.Dir("bare")
 	if err != nil {
-		return "", err
+		return err
 	}
-	for _, path := range older {
-		if err := os.Remove(path); err != nil {
-			return "", err
-		}
+	base := cache.Entry{
+		Parent: kept, Name: suite, Recipe: []byte(baseScript),
+		Make: func(ctx context.Context, dir string) error {
+			fmt.Printf("bare %s: fetching and unpacking Debian's packages, about half a minute the first time\n", suite)
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				return err
+			}
+			return bound.Run(printing(bound.Isolated(ctx, "/bin/sh", "-c", baseScript, "base.sh", suite, filepath.Join(dir, packed))))
+		},
 	}
-	fmt.Printf("making a bare %s of Debian's packages, 200 MB to fetch, once: %s\n", suite, packed)
-	unfinished := prefix + "-unfinished.tar"
-	cmd := bound(ctx, "unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "--",
-		"/bin/sh", "-c", baseScript, "base.sh", suite, unfinished)
-	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("mmdebstrap: %w", err)
+	dir, release, err := base.Open(ctx)
+	if err != nil {
+		return err
 	}
-	return packed, os.Rename(unfinished, packed)
+	defer release()
+	return bound.Run(printing(exec.CommandContext(ctx, "tar", "--extract", "--numeric-owner", "--directory", m.root, "--file", filepath.Join(dir, packed))))
 }
 
 // connect tells the machine of the network around it.
@@ -145,8 +139,8 @@ func (m *machine) connect() error {
 // receive copies a clone into the user's home.
 func (m *machine) receive(clone string) error {
 	to := filepath.Join(m.root, "home", user, filepath.Base(clone))
-	if out, err := exec.Command("cp", "--archive", clone, to).CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
+	if err := bound.Run(printing(exec.Command("cp", "--archive", clone, to))); err != nil {
+		return err
 	}
 	return filepath.WalkDir(to, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -167,19 +161,17 @@ func (m *machine) run(ctx context.Context, script string) error {
 		return err
 	}
 	defer group.Close()
-	cmd := bound(ctx, "unshare", "--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child", "--",
+	cmd := printing(exec.CommandContext(ctx, "unshare", "--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child", "--",
 		"/bin/sh", "-c", enterScript, "enter.sh", m.root,
-		"/bin/sh", "-c", "update-ca-certificates >/dev/null; su --login "+user+" --command='bash -ev "+file+"'")
+		"/bin/sh", "-c", "update-ca-certificates >/dev/null; su --login "+user+" --command='bash -ev "+file+"'"))
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb"}
-	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.Fd())
-	return cmd.Run()
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
+	return bound.Run(cmd)
 }
 
-// bound returns a command whose output is ours and that ends with us.
-func bound(ctx context.Context, name string, arguments ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, arguments...)
+// printing has a command print where this program does.
+func printing(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"syscall"
 )
 
@@ -18,8 +17,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: newcomer CLONE SUITE [COMMAND]")
 		os.Exit(2)
 	}
-	// The kernel takes the end of the thread that started a process for the program's.
-	runtime.LockOSThread()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := try(ctx, os.Args[1], os.Args[2], os.Args[3:]); err != nil {

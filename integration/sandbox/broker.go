@@ -42,18 +42,10 @@ func (b *SystemBus) startBroker(ctx context.Context) error {
 		return err
 	}
 	defer socket.Close()
-	notify, err := newNotifySocket("broker")
-	if err != nil {
-		return err
-	}
-	defer notify.close()
 	// Only the shell knows the process id that the launcher will have.
 	cmd := exec.Command("/bin/sh", "-c", "LISTEN_PID=$$ exec dbus-broker-launch --scope system")
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "LISTEN_FDS=1", notify.environment()}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LISTEN_FDS=1"}
 	cmd.ExtraFiles = []*os.File{socket}
-	b.daemon, err = b.sb.start("system-bus", "system.slice/dbus-broker.service", cmd)
-	if err != nil {
-		return err
-	}
-	return b.daemon.await(ctx, notify.ready)
+	b.daemon, err = b.sb.startNotifying(ctx, "system-bus", "system.slice/dbus-broker.service", cmd)
+	return err
 }

@@ -40,18 +40,10 @@ func (sb *Sandbox) startJournal(ctx context.Context, storage string) error {
 			return err
 		}
 	}
-	notify, err := newNotifySocket("journald")
-	if err != nil {
-		return err
-	}
-	defer notify.close()
 	cmd := exec.Command(systemdProgram("systemd-journald"))
-	cmd.Env = []string{notify.environment()}
-	sb.journald, err = sb.start("journald", "system.slice/systemd-journald.service", cmd)
-	if err != nil {
-		return err
-	}
-	return sb.journald.await(ctx, notify.ready)
+	var err error
+	sb.journald, err = sb.startNotifying(ctx, "journald", "system.slice/systemd-journald.service", cmd)
+	return err
 }
 
 // Journal runs journalctl --user as the user, with everything logged so far written, and returns what it

@@ -137,3 +137,22 @@ func TestInhibitorLastsUntilItsFileIsClosed(t *testing.T) {
 		t.Errorf("still held: %+v", held)
 	}
 }
+
+func TestLocksAreSignalled(t *testing.T) {
+	for generation, count := range map[fakes.Generation]bool{fakes.Logind257: false, fakes.Logind262: true} {
+		t.Run(string(generation), func(t *testing.T) {
+			sb := up(t, sandbox.Options{NoNetworkManager: true, Login1: generation})
+			_, signals := manager(t, sb)
+			conn, err := dbus.Connect(sandbox.SystemBusAddress)
+			must(t, err)
+			defer conn.Close()
+			must(t, conn.Object(login1, login1Path).CallWithContext(deadline(t), login1+".Manager.Inhibit", 0,
+				"sleep", "test", "why not", "delay").Err)
+			signal := next(t, signals)
+			changed, _ := signal.Body[1].(map[string]dbus.Variant)
+			if _, counted := changed["NCurrentInhibitors"]; changed["DelayInhibited"] != dbus.MakeVariant("sleep") || counted != count {
+				t.Errorf("signalled %v", signal)
+			}
+		})
+	}
+}

@@ -149,6 +149,25 @@ func (p *phrase) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
+// startNotifying starts a daemon and returns when it says with sd_notify(3) that it is ready. What it says
+// later is taken, too: some daemons end when nobody does.
+func (sb *Sandbox) startNotifying(ctx context.Context, name, group string, cmd *exec.Cmd) (*daemon, error) {
+	notify, err := newNotifySocket()
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+notify.conn.LocalAddr().String())
+	d, err := sb.start(name, group, cmd)
+	if err != nil {
+		return nil, join(err, notify.conn.Close())
+	}
+	go func() {
+		<-d.done
+		notify.conn.Close()
+	}()
+	return d, d.await(ctx, notify.ready)
+}
+
 // notifySocket receives the messages of sd_notify(3).
 type notifySocket struct {
 	conn  *net.UnixConn
@@ -156,9 +175,10 @@ type notifySocket struct {
 }
 
 // newNotifySocket makes a socket that any user of the sandbox can send to.
-func newNotifySocket(name string) (*notifySocket, error) {
-	// The abstract namespace belongs to the network namespace and knows no permissions.
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "@sandbox/notify/" + name, Net: "unixgram"})
+func newNotifySocket() (*notifySocket, error) {
+	// The kernel names it in the abstract namespace, which belongs to the network namespace and knows no
+	// permissions.
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
 	if err != nil {
 		return nil, err
 	}
@@ -167,28 +187,24 @@ func newNotifySocket(name string) (*notifySocket, error) {
 	return n, nil
 }
 
+// receive takes messages until the socket is closed.
 func (n *notifySocket) receive() {
+	var once sync.Once
+	tell := func(err error) { once.Do(func() { n.ready <- err }) }
 	message := make([]byte, 4096)
 	for {
 		size, err := n.conn.Read(message)
 		if err != nil {
-			n.ready <- err
+			tell(err)
 			return
 		}
 		for _, line := range strings.Split(string(message[:size]), "\n") {
 			if line == "READY=1" {
-				n.ready <- nil
-				return
+				tell(nil)
 			}
 		}
 	}
 }
-
-func (n *notifySocket) environment() string {
-	return "NOTIFY_SOCKET=" + n.conn.LocalAddr().String()
-}
-
-func (n *notifySocket) close() { n.conn.Close() }
 
 // output runs a command and returns what it printed, trimmed. The error of a failed run holds it too.
 func output(cmd *exec.Cmd) (string, error) {

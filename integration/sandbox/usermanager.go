@@ -35,20 +35,12 @@ func (m *UserManager) Start(ctx context.Context) error {
 	if err := group.delegate(UID, UID); err != nil {
 		return err
 	}
-	notify, err := newNotifySocket("user")
-	if err != nil {
-		return err
-	}
-	defer notify.close()
 	cmd := exec.Command(systemdProgram("systemd"), "--user", "--log-target=journal")
 	cmd.Dir = Home
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential()}
-	cmd.Env = append(environment(), notify.environment())
-	m.daemon, err = m.sb.start("user-manager", userUnit, cmd)
+	cmd.Env = environment()
+	m.daemon, err = m.sb.startNotifying(ctx, "user-manager", userUnit, cmd)
 	if err != nil {
-		return err
-	}
-	if err := m.daemon.await(ctx, notify.ready); err != nil {
 		return err
 	}
 	// The first connection starts the bus, and only then does the manager join it.

@@ -15,8 +15,8 @@ mkdir -p "$work" "$out/modules"
 exec 3>&1 >&2
 say() { echo "laptop $suite: $*" >&3; }
 
-# Kernel packages are unpacked, not installed: nothing here needs the initramfs that they would make. Since Linux 7.1 or
-# so linux-image is empty and what was in it is in packages that it depends on.
+# Kernel packages are unpacked, not installed: nothing here needs the initramfs that they would make. Where linux-image is
+# empty, as in testing, what was in it is in packages that it depends on.
 fetch_kernel='
 	cd "$WORK"
 	export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
@@ -34,7 +34,7 @@ libraries=libacl1,libapparmor1,libaudit1,libkmod2,libpam0g,libseccomp2,libselinu
 packages=$bus,dbus-user-session,systemd-sysv,libpam-systemd,$libraries,udev,kmod,polkitd,upower,\
 network-manager,wpasupplicant,wireless-regdb,hostapd,dnsmasq-base,iw,iproute2,acpica-tools
 export WORK="$work" FETCHING="laptop $suite: fetching the kernel, some 100 MB:"
-say "installing Debian's packages, some 100 MB (one or two minutes)"
+say "installing Debian's packages, some 60 MB (about a minute, the first time only)"
 # A mirror may hold a Release file of testing that is past its date.
 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 	--aptopt='Acquire::Check-Valid-Until "false"' \
@@ -66,7 +66,8 @@ depends() {
 	directory=$1
 	shift
 	for module in "$@"; do
-		modprobe --dirname "$directory" --set-version "$version" --show-depends "$module" || echo "this kernel has no module $module" >&2
+		modprobe --dirname "$directory" --set-version "$version" --show-depends "$module" ||
+			echo "this kernel has no module $module" >&2
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
 }
 from=$work/kernel/lib/modules/$version to=$work/root/lib/modules/$version
@@ -87,11 +88,12 @@ for file in $(depends "$work/root" virtio_pci virtio_blk crc32c_generic ext4); d
 	number=$((number + 1))
 done
 
-# What delays the start of a laptop that lives for minutes and has no console. Nothing that is observed is here, and
-# not each release has all.
+# What delays a laptop that lives for minutes and has no console, or comes in between. Nothing that is observed is here,
+# and not each release has all.
 for unit in \
 	getty.target getty@.service serial-getty@.service console-getty.service autovt@.service \
-	apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
+	apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service dpkg-db-backup.timer \
+	e2scrub_all.timer e2scrub_reap.service \
 	fstrim.timer systemd-tmpfiles-clean.timer systemd-timesyncd.service systemd-pstore.service \
 	systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-random-seed.service \
 	systemd-binfmt.service systemd-hwdb-update.service systemd-firstboot.service systemd-update-done.service \

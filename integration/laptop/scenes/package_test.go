@@ -33,6 +33,11 @@ func TestPackageIsInstalledUsedUpgradedAndPurged(t *testing.T) {
 	if state := s.user("systemctl --user is-enabled nm-session-bridge || true"); state != "disabled" {
 		t.Errorf("the service is %s before anybody wants it", state)
 	}
+	s.isUpToDate("the package's installation")
+	for _, line := range []string{"nm-session-bridge install --now", "nm-session-bridge uninstall"} {
+		s.Log(s.user(line))
+		s.isUpToDate(line)
+	}
 	const (
 		sync = "sync.service"
 		lab  = "connection@lab.target" // the Wi-Fi's
@@ -61,12 +66,14 @@ func TestPackageIsInstalledUsedUpgradedAndPurged(t *testing.T) {
 	if state := s.systemctl("is-enabled", "nm-session-bridge"); state != "enabled" {
 		t.Errorf("the service is %s after the upgrade", state)
 	}
+	s.isUpToDate("the upgrade")
 
 	s.dpkg("--remove nm-session-bridge")
 	s.expect("inactive", bridgeUnit, sync, online, lidOpen, lab)
 	if loaded := s.systemctl("show", "--value", "--property=LoadState", bridgeUnit); loaded != "not-found" {
 		t.Errorf("the user manager has the service %s", loaded)
 	}
+	s.isUpToDate("the package's removal")
 	s.dpkg("--purge nm-session-bridge")
 	for _, path := range s.systemFiles() {
 		if !slices.Contains(before, path) {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestServiceIsSandboxed(t *testing.T) {
+	sameOnEveryRelease(t)
 	s := beginOpen(t)
 	s.install()
 	properties := s.systemctl("show", bridgeUnit)
@@ -49,6 +50,7 @@ type finding struct {
 
 // TestTheSandboxIsRecognised has systemd tell what it makes of the directives.
 func TestTheSandboxIsRecognised(t *testing.T) {
+	sameOnEveryRelease(t)
 	s := beginOpen(t)
 	s.install()
 	const analyze = "systemd-analyze --user security --no-pager "
@@ -77,6 +79,7 @@ func TestTheSandboxIsRecognised(t *testing.T) {
 // TestWhatTheSandboxForbidsFails runs a probe with the directives of the running
 // service, and for comparison without any.
 func TestWhatTheSandboxForbidsFails(t *testing.T) {
+	sameOnEveryRelease(t)
 	s := beginOpen(t)
 	// Without it no user may do what RestrictRealtime= forbids.
 	s.root("prlimit --rtprio=1 --pid=$(systemctl show --value --property=MainPID " + manager + ")")

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
 func TestTheSocketsOfAnAddress(t *testing.T) {
@@ -42,7 +44,8 @@ func TestTheErrorNamesAnAddressWithoutASocket(t *testing.T) {
 
 // FuzzAddress parses any address. Its sockets, written as an address again, parse
 // to themselves.
-func FuzzAddress(f *testing.F) {
+func FuzzAddress(target *testing.F) {
+	f := variations.Of(target)
 	for _, address := range []string{
 		"unix:path=/run/user/1000/bus", "unix:path=/var/run/dbus/system_bus_socket,guid=0af3", "unix:abstract=/tmp/dbus-x%2fy",
 		"unix:runtime=yes", "tcp:host=localhost,port=1;unix:path=/a", "unix:path=", "unix:abstract=", "unix:path=/a%00b",

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
 const believed = ":1.7"
@@ -293,7 +295,8 @@ func (huge) Huge() (string, *dbus.Error) {
 	return strings.Repeat("x", largestReply), nil
 }
 
-func FuzzFrames(f *testing.F) {
+func FuzzFrames(target *testing.F) {
+	f := variations.Of(target)
 	signal := encode(f, dbus.TypeSignal, believed, binary.LittleEndian, "x", map[string]dbus.Variant{"Lid": dbus.MakeVariant(true)})
 	f.Add(signal)
 	f.Add(encode(f, dbus.TypeSignal, ":1.8", binary.BigEndian, uint32(1)))

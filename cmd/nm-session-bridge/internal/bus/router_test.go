@@ -6,12 +6,14 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
 // FuzzSignal delivers any signal of any sender while a service is owned. Only the
 // owner's signals come through, and the bus daemon's about the owner, whose form
 // the receivers trust.
-func FuzzSignal(f *testing.F) {
+func FuzzSignal(target *testing.F) {
+	f := variations.Of(target)
 	const owner = ":1.7"
 	add := func(sender, iface, member string, values ...any) {
 		signature, body := fakes.Encode(values...)

@@ -42,10 +42,12 @@ func (u user) unit(name string) unit {
 	return unit{name: name}
 }
 
-func (u unit) load() string    { return u.text("LoadState") }
-func (u unit) state() string   { return u.text("UnitFileState") }
-func (u unit) active() bool    { return u.text("ActiveState") == "active" }
-func (u unit) wants() []string { return append(u.texts("Wants"), u.texts("Requires")...) }
+func (u unit) load() string  { return u.text("LoadState") }
+func (u unit) state() string { return u.text("UnitFileState") }
+func (u unit) active() bool  { return u.text("ActiveState") == "active" }
+func (u unit) wants() []string {
+	return slices.Concat(u.texts("Wants"), u.texts("Requires"), u.texts("Upholds"))
+}
 
 // isOnce reports whether a unit has ended when it has started.
 func (u unit) isOnce() bool {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -21,9 +22,16 @@ type Journal struct {
 	// Unit is the service that the bridge runs as, and Identifier what its
 	// entries are known by.
 	Unit, Identifier string
+	// Disk is the directory of the journals that journald keeps on disk. It is
+	// [OnDisk], except in tests.
+	Disk string
 	// Run runs a program and returns what it printed, also with an error.
 	Run func(ctx context.Context, program string, args ...string) (stdout, stderr []byte, err error)
 }
+
+// OnDisk is where journald keeps journals on disk, in a directory for each
+// machine (systemd-journald.service(8)).
+const OnDisk = "/var/log/journal"
 
 // ErrTimestamp is that of a time that systemd does not understand.
 var ErrTimestamp = errors.New("accepted values are times such as 2h, 3d, today, yesterday, 09:00 or \"2026-11-22 18:00\", see systemd.time(7)")
@@ -135,9 +143,18 @@ const (
 	noPermission = "insufficient permissions"
 	noFiles      = "No journal files were found"
 
-	remedy = "users read their own entries only where journald keeps them on disk: " +
-		"set Storage=persistent in journald.conf and restart systemd-journald, or join the group systemd-journal and log in again"
+	keepIt = `sudo mkdir -p /etc/systemd/journald.conf.d && printf '[Journal]\nStorage=persistent\n' | sudo tee /etc/systemd/journald.conf.d/nm-session-bridge.conf && sudo systemctl restart systemd-journald.service`
 )
+
+// remedy says what lets a user read who may read nothing yet. The files show where
+// the journal is: the default of Storage= changed with systemd 259, and a running
+// journald may not have read the settings that are there now.
+func (j Journal) remedy() string {
+	if files, _ := filepath.Glob(filepath.Join(j.Disk, "*", "*.journal")); len(files) > 0 {
+		return `it is on disk, but no file there is yours, unlike after your next entry (SplitMode= in journald.conf); to read all, log in again after: sudo usermod -aG systemd-journal "$(id -un)"`
+	}
+	return "it is in memory, where users do not read their own entries: join the group systemd-journal and log in again, or have it kept on disk from now on: " + keepIt
+}
 
 // entries asks journalctl. The user's entries are asked for by their number and
 // not with --user, which looks only into files that there are none of where
@@ -150,7 +167,7 @@ func (j Journal) entries(ctx context.Context, args ...string) ([]journal.Exporte
 	case errors.Is(err, exec.ErrNotFound):
 		return nil, fmt.Errorf("cannot read the journal: %w; the history is in the journal of systemd", err)
 	case errors.As(err, &failed) && strings.Contains(string(stderr), noPermission):
-		return nil, errors.New("cannot read the journal: you have no permission; " + remedy)
+		return nil, errors.New("cannot read the journal: you have no permission; " + j.remedy())
 	case err != nil:
 		return nil, fmt.Errorf("cannot read the journal: journalctl: %w: %s", err, lastLine(stderr))
 	}

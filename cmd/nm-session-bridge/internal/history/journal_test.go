@@ -3,7 +3,9 @@ package history
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -169,7 +171,6 @@ func TestAJournalThatCannotBeRead(t *testing.T) {
 		err    error
 		want   string
 	}{
-		{"No journal files were opened due to insufficient permissions.\n", failed, "cannot read the journal: you have no permission; users read"},
 		{"", &exec.Error{Name: "journalctl", Err: exec.ErrNotFound}, "cannot read the journal: exec: \"journalctl\": executable file not found in $PATH; the history"},
 		{"Hint: x\nthe disk is on fire\n", failed, "cannot read the journal: journalctl: exit status 1: the disk is on fire"},
 	} {
@@ -180,5 +181,40 @@ func TestAJournalThatCannotBeRead(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("got %v, not %s", err, test.want)
 		}
+	}
+}
+
+func TestTheRemedyIsForTheJournalThatThereIs(t *testing.T) {
+	failed := exec.Command("false").Run()
+	for name, test := range map[string]struct {
+		files []string
+		want  string
+		not   string
+	}{
+		"nothing on disk":           {nil, "it is in memory", "SplitMode"},
+		"a directory of no journal": {[]string{"0123/"}, "Storage=persistent", "SplitMode"},
+		"a journal on disk":         {[]string{"0123/system.journal"}, "it is on disk, but no file there is yours", "Storage="},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := t.TempDir()
+			for _, file := range test.files {
+				if err := os.MkdirAll(filepath.Join(disk, filepath.Dir(file)), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if filepath.Ext(file) == "" {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(disk, file), nil, 0o640); err != nil {
+					t.Fatal(err)
+				}
+			}
+			j := Journal{Disk: disk, Run: func(context.Context, string, ...string) ([]byte, []byte, error) {
+				return nil, []byte("No journal files were opened due to insufficient permissions.\n"), failed
+			}}
+			_, err := j.Events(context.Background(), at("07:00:00"), switches(), Now{})
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), test.not) || !strings.Contains(err.Error(), "systemd-journal") {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }

@@ -55,7 +55,7 @@ const timeout = time.Minute
 func Show(ctx context.Context, w io.Writer, options Options) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	source := Journal{UID: os.Getuid(), Unit: systemdctl.ServiceName, Identifier: journal.Identifier, Run: runProgram}
+	source := Journal{UID: os.Getuid(), Unit: systemdctl.ServiceName, Identifier: journal.Identifier, Disk: OnDisk, Run: runProgram}
 	since, err := source.Moment(ctx, options.Since)
 	if errors.Is(err, ErrTimestamp) {
 		return SinceError{options.Since, err}

@@ -103,7 +103,7 @@ func stopActive(ctx context.Context, manager *systemd.Conn, units []systemd.Unit
 // enabled units, drop-ins, units of the same name.
 func reportLeftovers(p places, units []string, stdout io.Writer) error {
 	for _, unit := range units {
-		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*"} {
+		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*", unit + ".upholds/*"} {
 			paths, err := filepath.Glob(filepath.Join(p.ownUnits(), pattern))
 			if err != nil {
 				return err

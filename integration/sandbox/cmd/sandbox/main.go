@@ -55,7 +55,7 @@ func parse(args []string, stderr io.Writer) (suite string, options sandbox.Optio
 	}
 	flags.StringVar(&suite, "suite", "", "the Debian `suite` whose daemons to use: "+strings.Join(sandbox.Suites(), ", ")+" (default: the machine's own)")
 	flags.StringVar(&check, "check", string(sandbox.Full), "how the connectivity check is answered: "+modes())
-	flags.StringVar(&login1, "login1", string(fakes.Logind257), "the logind to imitate: 257, 252 or none")
+	flags.StringVar(&login1, "login1", string(fakes.Logind257), "the logind to imitate: 262, 257, 252 or none")
 	flags.BoolVar(&options.NoNetworkManager, "no-nm", false, "do not start NetworkManager")
 	flags.BoolVar(&options.Unplugged, "unplugged", false, "start without the cable")
 	flags.BoolVar(&options.NoDHCP, "no-dhcp", false, "start without a DHCP server")
@@ -71,10 +71,10 @@ func parse(args []string, stderr io.Writer) (suite string, options sandbox.Optio
 	switch login1 {
 	case "none":
 		options.NoLogin1 = true
-	case string(fakes.Logind257), string(fakes.Logind252):
+	case string(fakes.Logind262), string(fakes.Logind257), string(fakes.Logind252):
 		options.Login1 = fakes.Generation(login1)
 	default:
-		return suite, options, nil, complain(stderr, fmt.Errorf("-login1 is %q, not one of: 257, 252, none", login1))
+		return suite, options, nil, complain(stderr, fmt.Errorf("-login1 is %q, not one of: 262, 257, 252, none", login1))
 	}
 	command = flags.Args()
 	if len(command) == 0 {

@@ -1,0 +1,43 @@
+package chaos
+
+// Endings returns every way in which the last session may end, in an order of its own for each round: whatever put
+// the lock into its position before, and whatever befalls the bridge, logind, the buses or the user manager just
+// before or just after the end.
+func Endings() Plan {
+	locks := [][]Step{
+		nil,
+		{{Fault: "lock", Arg: "lock"}},
+		{{Fault: "locked-hint", Arg: "locked"}},
+		{{Fault: "sleep"}, {Fault: "wake"}},
+		{{Fault: "start-target", Arg: "lock.target"}},
+		{{Fault: "stop-target", Arg: "unlock.target"}},
+		{{Fault: "start-target", Arg: "lock.target"}, {Fault: "bridge-kill"}},
+		{{Fault: "stop-target", Arg: "unlock.target"}, {Fault: "bridge-kill"}},
+	}
+	var plan Plan
+	for _, befalls := range []Step{
+		{Fault: "bridge-kill"},
+		{Fault: "bridge-abort"},
+		{Fault: "bridge-restart"},
+		{Fault: "bridge-freeze", Arg: "1s"},
+		{Fault: "bridge-reload"},
+		{Fault: "bridge-upgrade"},
+		{Fault: "logind-restart", Arg: "100ms"},
+		{Fault: "logind-hangs", Arg: "1s"},
+		{Fault: "session-bus-kill"},
+		{Fault: "system-bus-kill", Arg: "100ms"},
+		{Fault: "manager-freeze", Arg: "300ms"},
+		{Fault: "reexec"},
+	} {
+		for _, lock := range locks {
+			for _, end := range [][]Step{
+				{befalls, {Fault: "session-ends"}},
+				{{Fault: "session-ends"}, befalls},
+			} {
+				begin := []Step{{Fault: "session-begins"}}
+				plan = append(plan, append(begin, lock...), end)
+			}
+		}
+	}
+	return plan
+}
