@@ -92,16 +92,3 @@ func TestCompletionPrintsScripts(t *testing.T) {
 		}
 	}
 }
-
-func TestVersion(t *testing.T) {
-	for _, line := range []string{"version", "--version"} {
-		if status, stdout, _ := call(t, line); status != success || !strings.HasPrefix(stdout, "nm-session-bridge unknown (go1.") {
-			t.Errorf("%s of a program without a version: exit status %d, printed %q", line, status, stdout)
-		}
-	}
-	release = "1.2.0-3-g283cade"
-	t.Cleanup(func() { release = "" })
-	if _, stdout, _ := call(t, "version"); !strings.HasPrefix(stdout, "nm-session-bridge 1.2.0-3-g283cade (go1.") {
-		t.Errorf("printed %q", stdout)
-	}
-}
