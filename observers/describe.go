@@ -8,7 +8,7 @@ import (
 )
 
 // Describe puts the source's facts into words, under names that people know:
-// NetworkManager.Connectivity, or login1.session._31.LockedHint. If there are no
+// NetworkManager.Connectivity, or logind.session._31.LockedHint. If there are no
 // facts, it says why under the label of the source.
 func (s Source) Describe(facts Facts) map[string]string {
 	words := map[string]string{}

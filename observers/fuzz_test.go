@@ -123,7 +123,7 @@ func (w *watch) tell(call *dbus.Call, sequence dbus.Sequence, err error, body ..
 	return w.settle()
 }
 
-func (w *watch) readsAnew() bool {
+func (w *watch) readsAgain() bool {
 	select {
 	case call := <-w.service.calls:
 		if call.Method != "GetAll" && call.Method != "Introspect" {
@@ -139,7 +139,7 @@ func (w *watch) readsAnew() bool {
 // recovers checks that the truth, once it is read, replaces whatever was heard.
 func (w *watch) recovers(heard map[string]any) {
 	w.Helper()
-	if !w.readsAnew() {
+	if !w.readsAgain() {
 		w.observer.Reread()
 	}
 	want := unlike(w.source, heard)
@@ -261,7 +261,7 @@ func FuzzSignal(target *testing.F) {
 
 		signal.Sequence = 3
 		w.signal(signal)
-		heard, reads := w.settle(), w.readsAnew()
+		heard, reads := w.settle(), w.readsAgain()
 
 		want, wantsReading, wantsProblem := maps.Clone(known), kind%4 == turns, ""
 		switch kind % 4 {
@@ -276,7 +276,7 @@ func FuzzSignal(target *testing.F) {
 			}
 		}
 		if reads != wantsReading {
-			t.Errorf("read anew: %t, not %t", reads, wantsReading)
+			t.Errorf("read again: %t, not %t", reads, wantsReading)
 		}
 		switch {
 		case wantsProblem != "":
