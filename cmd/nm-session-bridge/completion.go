@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// shells are those that there are completions for.
+// shells are the shells that have completions.
 func shells() []string { return []string{"bash", "fish", "zsh"} }
 
 func newCompletion() *cobra.Command {
@@ -42,8 +42,8 @@ func newCompletion() *cobra.Command {
 	}
 }
 
-// writeZsh writes cobra's script for zsh, whose _describe would take a backslash
-// away: the names of profiles have some as units write them.
+// writeZsh writes cobra's script for zsh. Its _describe drops backslashes, which the
+// names of profiles have where units write them, so the script doubles them.
 func writeZsh(w io.Writer, root *cobra.Command) error {
 	var script bytes.Buffer
 	if err := root.GenZshCompletion(&script); err != nil {

@@ -51,7 +51,7 @@ The fields of --json are in nm-session-bridge(1).`,
 		"since":  cobra.NoFileCompletions,
 		"switch": cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp),
 	} {
-		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails for flags that are not there, or twice
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist or has one already
 	}
 	return cmd
 }

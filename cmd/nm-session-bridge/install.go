@@ -37,7 +37,7 @@ func newInstall() *cobra.Command {
 	return cmd
 }
 
-// extrasOf are the files that install writes besides the program and the units.
+// extrasOf returns the files that install writes besides the program and the units.
 func extrasOf(root *cobra.Command) (installer.Extras, error) {
 	pages, err := fs.Sub(manual, "dist")
 	var bash, fish bytes.Buffer

@@ -1,5 +1,5 @@
 // Command nm-session-bridge keeps systemd user targets equal to what
-// NetworkManager and logind say of the machine.
+// NetworkManager and logind say about the machine.
 package main
 
 import (
@@ -19,8 +19,8 @@ const (
 	success    = 0
 	failure    = 1
 	wrongUsage = 2
-	// notRunning is that of a command that works, but reports a bridge that does
-	// not, as systemctl status has it.
+	// notRunning reports a bridge that does not run, by a command that works
+	// without one. systemctl status uses the same number.
 	notRunning = 3
 )
 
@@ -31,7 +31,8 @@ func main() {
 	os.Exit(status)
 }
 
-// newRoot returns the program with all its commands. Without one it runs.
+// newRoot returns the program with all its commands. It runs the bridge when no
+// command is given.
 func newRoot() *cobra.Command {
 	run, version := newRun(), newVersion()
 	root := &cobra.Command{
@@ -89,8 +90,8 @@ const exampleUnit = `  # a service that runs while the internet is there
   [Install]
   WantedBy=internet-online.target`
 
-// exitStatus ends the program with a status alone: what there is to say has
-// been said.
+// exitStatus ends the program with this status and no message, because everything
+// has been said already.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }

@@ -2,8 +2,8 @@ package main
 
 import "os"
 
-// printout is a file that remembers the first error of printing to it, so that
-// no command has to look at each.
+// printout is a file that remembers its first write error, so that no command has to
+// check every print.
 type printout struct {
 	*os.File
 	err error

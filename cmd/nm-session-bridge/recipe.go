@@ -84,7 +84,7 @@ func completeRecipe(_ *cobra.Command, args []string, _ string) ([]cobra.Completi
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// oneRecipe takes the name of a recipe.
+// oneRecipe accepts exactly one argument, the name of a recipe.
 func oneRecipe(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:

@@ -44,8 +44,8 @@ SIGHUP has everything read anew.`,
   nm-session-bridge run --limited-grace=30s`,
 		Args: onlyFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// From a signal to a job each goroutine waits for the one before. More
-			// threads would only be woken, and look for work in vain.
+			// From a signal to a job, each goroutine waits for the one before it. More
+			// threads would only wake up and find no work.
 			runtime.GOMAXPROCS(1)
 			return run(cmd.Context(), options, os.Stderr)
 		},
@@ -61,7 +61,7 @@ SIGHUP has everything read anew.`,
 		"limited-grace": cobra.NoFileCompletions,
 		"gone-grace":    cobra.NoFileCompletions,
 	} {
-		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails for flags that are not there, or twice
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // fails only for a flag that does not exist or has one already
 	}
 	return cmd
 }
@@ -87,7 +87,8 @@ func (o *runOptions) chooseSwitches(list string) error {
 	return nil
 }
 
-// completeSwitches completes the last name of a list with each that is not in it.
+// completeSwitches completes the last name of a list with the switches that the list
+// does not have yet.
 func completeSwitches(_ *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	done := typed[:strings.LastIndex(typed, ",")+1]
 	var lists []string
@@ -99,7 +100,7 @@ func completeSwitches(_ *cobra.Command, _ []string, typed string) ([]cobra.Compl
 	return lists, cobra.ShellCompDirectiveNoFileComp
 }
 
-// grace reads a duration that is not negative.
+// grace returns a function that sets a grace period, which must not be negative.
 func grace(target *time.Duration) func(string) error {
 	return func(given string) error {
 		d, err := time.ParseDuration(given)

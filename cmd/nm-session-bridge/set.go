@@ -51,7 +51,7 @@ active, as systemd-escape writes them, with blanks between, or none.`,
 	}
 }
 
-// completeSet names the switches, and behind one its positions.
+// completeSet names the switches, and after a switch its positions.
 func completeSet(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var words []string
 	switch len(args) {

@@ -9,11 +9,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageError is an error in how the program was called that shows only once a
-// command runs. Cobra finds the others.
+// usageError is an error in how the program was called.
 type usageError struct{ error }
 
-// check says what is wrong with arguments of the program, without running it.
+// check returns what is wrong with the program's arguments, without running anything.
 func check(root *cobra.Command, args []string) error {
 	cmd, rest, err := root.Find(args)
 	if err != nil {
@@ -25,7 +24,7 @@ func check(root *cobra.Command, args []string) error {
 	return cmd.ValidateArgs(cmd.Flags().Args())
 }
 
-// onlyFlags refuses arguments that are not flags.
+// onlyFlags accepts no arguments besides flags.
 func onlyFlags(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return fmt.Errorf("unexpected argument %q: %s takes only flags", args[0], cmd.Name())
@@ -33,8 +32,8 @@ func onlyFlags(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// unknownCommand puts cobra's error, which has its suggestions on lines of their
-// own, into one line, and names the commands that there are.
+// unknownCommand turns cobra's error, which puts its suggestions on lines of their
+// own, into one line that also names all commands.
 func unknownCommand(root *cobra.Command, err error) error {
 	var names []string
 	for _, cmd := range root.Commands() {
@@ -48,7 +47,7 @@ func unknownCommand(root *cobra.Command, err error) error {
 	return fmt.Errorf("%s; commands are %s", problem, all)
 }
 
-// explainFlag says what is wrong with a flag, and what is accepted.
+// explainFlag says what is wrong with a flag and what is accepted instead.
 func explainFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	var missing *pflag.ValueRequiredError
@@ -73,7 +72,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	given := "--" + unknown.GetSpecifiedName()
 	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 		given = "-" + letters
-		for _, word := range []string{letters, "h" + letters} { // the letter of -h is taken by itself
+		for _, word := range []string{letters, "h" + letters} { // -h is a flag by itself, so -help arrives as elp
 			name, _, _ := strings.Cut(word, "=")
 			if cmd.Flags().Lookup(name) != nil {
 				return fmt.Errorf("unknown flag -%s: the names of flags have two dashes in front, write --%[1]s", word)
@@ -92,7 +91,8 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	return fmt.Errorf("unknown flag %s: flags of %s are %s", given, cmd.Name(), strings.Join(accepted, ", "))
 }
 
-// checkHelp has the help of a command that is not there refused.
+// checkHelp makes help refuse a command that does not exist. Cobra's own help
+// succeeds for it.
 func checkHelp(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {

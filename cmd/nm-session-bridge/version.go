@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is the version that dist/build took from the tag or commit; empty in
-// a program that was built without it.
+// release is the version that dist/build sets. It is empty in a program that was built
+// without dist/build.
 var release string
 
 func newVersion() *cobra.Command {
@@ -26,8 +26,8 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// version returns the version of the program: that of dist/build, otherwise what
-// go build or go install recorded, otherwise "unknown", as go run records nothing.
+// version returns the program's version: the one that dist/build set, otherwise the one
+// that go build or go install recorded, otherwise "unknown", because go run records none.
 func version() string {
 	var recorded string
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {

@@ -1,5 +1,5 @@
-// Package abbrev shortens what a person reads and what may be long: a hundred
-// profiles may be active at once.
+// Package abbrev shortens text for people that may be long: a hundred profiles may
+// be active at once.
 package abbrev
 
 import (
@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// How many bytes there are to be of one thing: a list is to fit in a line, and
-// the longest reason that a service gives in its own words in two.
+// The longest that a text may be, in bytes: a list fits in one line, and the longest
+// reason that a service gives in its own words in two.
 const (
 	longestList = 100
 	longestText = 200
 )
 
-// Words shortens a list with blanks in between to its first words, and says how
-// many more there are.
+// Words shortens a list of words with blanks in between to its first words and the
+// number of the others.
 func Words(list string) string {
 	if len(list) <= longestList {
 		return list
@@ -24,8 +24,8 @@ func Words(list string) string {
 	return List(strings.Fields(list), " ")
 }
 
-// List joins words with something in between, of many only the first, and says
-// how many more there are.
+// List joins words with a separator. Of many words it takes only the first and the
+// number of the others.
 func List(words []string, between string) string {
 	if list := strings.Join(words, between); len(list) <= longestList {
 		return list
@@ -40,7 +40,7 @@ func List(words []string, between string) string {
 	return shown
 }
 
-// Text shortens text.
+// Text cuts off what is too long.
 func Text(text string) string {
 	if len(text) <= longestText {
 		return text
@@ -48,7 +48,7 @@ func Text(text string) string {
 	return strings.ToValidUTF8(text[:longestText], "") + "…"
 }
 
-// Duration says a duration in its two largest units.
+// Duration returns a duration in its two largest units, as in "2 h 5 min".
 func Duration(d time.Duration) string {
 	if d > 0 && d < time.Second {
 		return "under 1 s"

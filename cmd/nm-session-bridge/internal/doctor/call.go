@@ -9,13 +9,12 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
-// callTimeout bounds one answer. A service that takes longer counts as one
-// that does not answer.
+// callTimeout bounds one call. A service that takes longer counts as not answering.
 const callTimeout = 5 * time.Second
 
 const busName = "org.freedesktop.DBus"
 
-// object is an object of a service on a bus. Calls never start the service.
+// object is an object of a service on a bus. Its calls never start the service.
 type object struct {
 	conn *dbus.Conn
 	name string
@@ -33,22 +32,22 @@ func (o object) call(ctx context.Context, method string, into any, args ...any) 
 	return o.conn.Object(o.name, o.path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...).Store(into)
 }
 
-// all reads the properties of an interface, or of all where it is "".
+// all reads the properties of an interface, or of all interfaces if it is "".
 func (o object) all(ctx context.Context, iface string) (properties, error) {
 	var all properties
 	err := o.call(ctx, busName+".Properties.GetAll", &all, iface)
 	return all, err
 }
 
-// names are the names that a method of the bus returns.
+// names returns the names that a method of the bus returns.
 func names(ctx context.Context, conn *dbus.Conn, method string) ([]string, error) {
 	var names []string
 	err := theBus(conn).call(ctx, busName+"."+method, &names)
 	return names, err
 }
 
-// properties are an object's. One that is not there, or has another type than
-// asked for, is the type's zero value.
+// properties are the properties of an object. One that does not exist, or has another
+// type than asked for, reads as the zero value.
 type properties bus.Properties
 
 func property[T any](p properties, name string) T {

@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// connections finds targets of profiles that the unit names and no profile has.
-// Where NetworkManager does not tell its profiles there are none.
+// connections finds connection@.target instances that the unit names and no profile has.
+// It finds nothing if NetworkManager does not list its profiles.
 func (e unitCheck) connections() []Finding {
 	if !e.machine.knowsProfiles {
 		return nil
@@ -24,7 +24,7 @@ func (e unitCheck) connections() []Finding {
 	return found
 }
 
-// strangers mends all names at once that it knows better: they may stand in one line.
+// strangers corrects all misspelt names at once, because they may stand in one line.
 func (e unitCheck) strangers(template observers.Template) []Finding {
 	const why = "the target is active only while a profile of its name is: what names it so waits in vain"
 	var found []Finding
@@ -58,8 +58,8 @@ func (e unitCheck) strangers(template observers.Template) []Finding {
 	return append(found, Finding{What: e.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: e.rename(template, renames)})
 }
 
-// pathNaming returns the file of the unit that names another, the unit's own
-// where none does in so many words.
+// pathNaming returns the file of the unit that names another unit, or the unit's main
+// file if none does literally.
 func (e unitCheck) pathNaming(other string) string {
 	for _, f := range e.files {
 		if (files{f}).name(other) {
@@ -69,16 +69,15 @@ func (e unitCheck) pathNaming(other string) string {
 	return e.text("FragmentPath")
 }
 
-// rename is the command that gives the unit other names of a template's
-// instances.
+// rename returns the command that replaces names of a template's instances in the unit.
 func (e unitCheck) rename(template observers.Template, renames map[string]string) string {
-	command := "systemctl --user reenable " + quoted(e.name) // takes links away that the unit does not ask for
+	command := "systemctl --user reenable " + quoted(e.name) // removes links that the unit no longer asks for
 	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
 		right := renames[wrong]
 		if e.files.name(wrong) {
 			return e.follow(nil, renames, false)
 		}
-		// The unit may be an instance itself, from which its target has the name.
+		// The unit may be an instance itself that passes its name on to the target.
 		from, _ := template.Instance(wrong)
 		to, _ := template.Instance(right)
 		other := strings.Replace(e.name, "@"+from+".", "@"+to+".", 1)
@@ -95,7 +94,7 @@ func (e unitCheck) rename(template observers.Template, renames map[string]string
 	return command
 }
 
-// chooseProfile leaves it to the user which profile was meant.
+// chooseProfile returns a command that lets the user choose the profile.
 func (e unitCheck) chooseProfile(template observers.Template) string {
 	var targets []string
 	for _, name := range e.machine.profiles {

@@ -13,8 +13,8 @@ import (
 // seconds is a time in seconds.
 type seconds float64
 
-// delay finds units that take longer than logind waits for them. How long they
-// take is what their last start took: their timeouts say nothing of it.
+// delay finds units that take longer to start than logind waits. Their last start is the
+// measure: their timeouts say nothing about it.
 func (sys *system) delay() []Finding {
 	most := seconds(property[uint64](sys.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
 	var found []Finding
@@ -35,8 +35,8 @@ func (sys *system) delay() []Finding {
 	return found
 }
 
-// beforeSleep are the targets whose units hold the machine up that is about to
-// sleep: those of sleep itself and of the lid whose closing is the reason.
+// beforeSleep returns the targets whose units delay sleep: those of sleep itself and of
+// the closed lid that caused it.
 func (sys *system) beforeSleep() []string {
 	targets := sys.momentary()
 	for _, s := range sys.Switches {
@@ -47,7 +47,7 @@ func (sys *system) beforeSleep() []string {
 	return targets
 }
 
-// momentary are the targets that are over by themselves, as that of sleep.
+// momentary returns the targets that end by themselves, such as sleep.target.
 func (sys *system) momentary() []string {
 	var targets []string
 	for _, s := range sys.Switches {
@@ -58,25 +58,25 @@ func (sys *system) momentary() []string {
 	return targets
 }
 
-// lastStart reads in the journal how long the last start of a unit took that
-// has ended. The user manager itself forgets it: it unloads sleep.target, and
-// with it what the target wants, as soon as the machine is awake.
+// lastStart reads from the journal how long a unit's last completed start took. The user
+// manager forgets it: it unloads sleep.target, and with it what the target wants, as soon
+// as the machine is awake.
 func lastStart(ctx context.Context, unit string) (seconds, bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "journalctl", "--user", "--quiet", "--lines=20", "--output=export", "--output-fields=MESSAGE_ID",
 		"USER_UNIT="+unit, "MESSAGE_ID="+journal.UnitStarting, "MESSAGE_ID="+journal.UnitStarted, "MESSAGE_ID="+journal.UnitFailed).Output()
 	if err != nil {
-		return 0, false // a journal that cannot be read tells nothing
+		return 0, false // nothing is known without the journal
 	}
 	return lastOf(out)
 }
 
-// lastOf finds the last start and its end in the journal's export format.
+// lastOf finds the last start and its end in an export of the journal.
 func lastOf(export []byte) (took seconds, known bool) {
 	entries, err := journal.ParseExport(export)
 	if err != nil {
-		return 0, false // as one that cannot be read
+		return 0, false // as without a journal
 	}
 	var start *journal.Exported
 	for _, e := range entries {

@@ -6,19 +6,19 @@ import (
 	"strings"
 )
 
-// distribution tells how packages are installed. The zero value is one that we
-// know nothing of.
+// distribution says how packages are installed. The zero value stands for an unknown
+// one.
 type distribution struct {
 	command string
 	names   map[string]string // a Debian package's name → the name there
 	check   string            // the package that turns the connectivity check on
 }
 
-// thisDistribution is the one that os-release(5) names.
+// thisDistribution returns the distribution that os-release(5) names.
 func thisDistribution() distribution {
 	content, err := os.ReadFile("/etc/os-release")
 	if err != nil {
-		content, _ = os.ReadFile("/usr/lib/os-release") // where neither is, nothing is known
+		content, _ = os.ReadFile("/usr/lib/os-release") // without either file it stays unknown
 	}
 	return distributionOf(string(content))
 }
@@ -47,7 +47,7 @@ func distributionOf(release string) distribution {
 	return distribution{command: "sudo apt install"}
 }
 
-// install is the command that installs what Debian calls by a name.
+// install returns the command that installs a package, given its name in Debian.
 func (d distribution) install(name string) string {
 	if other, differs := d.names[name]; differs {
 		name = other
@@ -55,13 +55,13 @@ func (d distribution) install(name string) string {
 	return d.command + " " + name
 }
 
-// connectivity is the command that turns NetworkManager's check on.
+// connectivity returns the command that turns on NetworkManager's connectivity check.
 func (d distribution) connectivity() string {
 	const reload = " && sudo systemctl reload " + networkManagerUnit
 	if d.check != "" {
 		return d.command + " " + d.check + reload
 	}
-	// GNOME's own address, as NetworkManager.conf(5) has it for an example.
+	// NetworkManager.conf(5) gives GNOME's address as an example.
 	return `printf '[connectivity]\nuri=http://nmcheck.gnome.org/check_network_status.txt\n' | ` +
 		"sudo tee /etc/NetworkManager/conf.d/20-connectivity.conf" + reload
 }

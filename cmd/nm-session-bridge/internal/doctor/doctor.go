@@ -7,21 +7,21 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Setting is what the doctor is given.
+// Setting is what the doctor needs to know.
 type Setting struct {
-	// Switches are those whose targets are looked at.
+	// Switches are the switches whose targets are checked.
 	Switches observers.Switches
-	// Environment is that of the caller, in the form of [os.Environ], and UID
+	// Environment is the caller's environment, in the form of [os.Environ], and UID
 	// the caller's user.
 	Environment []string
 	UID         int
-	// Program is how this program is called from a shell, and Usage says what is
-	// wrong with arguments of its.
+	// Program is how to call this program from a shell. Usage returns an error if
+	// arguments of the program are wrong.
 	Program string
 	Usage   func(args []string) error
 }
 
-// system is all that is known of a machine and a user's units.
+// system is everything that is known about a machine and a user's units.
 type system struct {
 	Setting
 	machine machine
@@ -34,15 +34,15 @@ type system struct {
 	lasted func(unit string) (took seconds, known bool)
 }
 
-// check looks at one subject.
+// check examines one subject.
 type check struct {
 	subject string
 	find    func(*system) []Finding
-	// needs says which facts a check cannot do without.
+	// needs returns the problem that makes the check impossible, if there is one.
 	needs func(*system) problem
 }
 
-// problem says why something is not there to be looked at; "" if it is.
+// problem says why something cannot be checked; it is "" if it can.
 type problem string
 
 func checks() []check {
@@ -75,7 +75,7 @@ func theManagerAndLogind(sys *system) problem {
 	return sys.machine.noLogind()
 }
 
-// Examine looks at the machine and at the user's units.
+// Examine checks the machine and the user's units.
 func Examine(ctx context.Context, setting Setting) Report {
 	sys := &system{
 		Setting:      setting,
@@ -89,7 +89,7 @@ func Examine(ctx context.Context, setting Setting) Report {
 	return sys.examine()
 }
 
-// isInstance reports whether a unit is made from a template of ours.
+// isInstance reports whether a unit is an instance of one of our templates.
 func (sys *system) isInstance(name string) bool {
 	return slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool {
 		_, isOurs := s.Template.Instance(name)

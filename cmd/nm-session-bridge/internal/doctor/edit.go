@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// edits are changes to a unit's files, as sed expressions that find their lines
-// by what is in them: two edits of one file may be made in either order.
+// edits are changes to a unit's files, as sed expressions. They address lines by content,
+// so that two edits of a file work in either order.
 type edits struct {
 	unit  string
 	files files
-	// expressions holds the changes of each file.
+	// expressions holds the changes by file.
 	expressions map[string][]string
-	// words tell the changes to a person with an editor.
+	// words describe the changes to a person with an editor.
 	words []string
-	// unable is set where sed cannot make the changes.
+	// unable is set if sed cannot make the changes.
 	unable bool
-	// links tells that the unit's links have to be made anew.
+	// links is set if the unit must be reenabled.
 	links bool
-	// starts tells that the unit is to be started then.
+	// starts is set if the unit must then be started.
 	starts bool
 }
 
@@ -28,7 +28,7 @@ func newEdits(name string, all files) *edits {
 	e := &edits{unit: name, files: all, expressions: map[string][]string{}}
 	for _, f := range all {
 		if !writable(f.path) {
-			e.unable = true // systemctl edit makes a copy that is
+			e.unable = true // systemctl edit makes a writable copy
 		}
 	}
 	e.unable = e.unable || len(all) == 0
@@ -43,7 +43,7 @@ func writable(path string) bool {
 	return f.Close() == nil
 }
 
-// rewrite changes the names that settings of a section give.
+// rewrite changes names in settings of a section.
 func (e *edits) rewrite(section string, keys []string, change func(key, name string) (string, bool)) {
 	for _, f := range e.files {
 		for _, s := range f.settings {
@@ -99,7 +99,7 @@ func (e *edits) add(section string, lines ...string) {
 	}
 }
 
-// command is the command line that makes the changes, and makes them count.
+// command returns the command line that makes the changes and applies them.
 func (e *edits) command() string {
 	after := "systemctl --user daemon-reload"
 	if e.links {
@@ -126,13 +126,13 @@ func (e *edits) command() string {
 	return strings.Join(append(commands, after), " && ")
 }
 
-// pattern writes text as a basic regular expression between slashes.
+// pattern escapes text as a basic regular expression between slashes.
 func pattern(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `/`, `\/`, `.`, `\.`, `*`, `\*`, `[`, `\[`, `]`, `\]`, `^`, `\^`, `$`, `\$`).Replace(text)
 }
 
-// replacement writes text as the right-hand side of an s command, which is also
-// good for the text of an a command.
+// replacement escapes text for the right-hand side of sed's s command, and for its a
+// command.
 func replacement(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `/`, `\/`, `&`, `\&`, "\n", `\n`).Replace(text)
 }

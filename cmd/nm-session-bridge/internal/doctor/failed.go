@@ -10,7 +10,7 @@ import (
 // (systemd.exec(5), "Process Exit Codes").
 const exitExec = 203
 
-// failures finds what our targets start and what has failed.
+// failures finds failed units that our targets start.
 func (sys *system) failures() []Finding {
 	var found []Finding
 	seen := map[string]bool{}
@@ -20,8 +20,8 @@ func (sys *system) failures() []Finding {
 	return found
 }
 
-// failedUnder finds the failed ones of what a target wants, and of what targets among
-// that want. The root is the target of ours that this began with.
+// failedUnder finds failed units that a target wants, directly or through other targets.
+// The root is the target of ours at the beginning of this chain.
 func (sys *system) failedUnder(target, root string, seen map[string]bool) []Finding {
 	var found []Finding
 	for _, name := range sys.user.unit(target).wants() {
@@ -50,7 +50,7 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 	return found
 }
 
-// failure says how a unit has failed.
+// failure describes how a unit has failed.
 func (u unit) failure() string {
 	result, status := u.text("Result"), property[int32](u.properties, "ExecMainStatus")
 	switch {
@@ -62,7 +62,7 @@ func (u unit) failure() string {
 	return fmt.Sprintf("%s, status %d", result, status)
 }
 
-// program is what a service runs (org.freedesktop.systemd1(5), ExecStart).
+// program returns the program of a service (org.freedesktop.systemd1(5), ExecStart).
 func (u unit) program() string {
 	commands := property[[][]any](u.properties, "ExecStart")
 	if len(commands) == 0 || len(commands[0]) == 0 {

@@ -1,5 +1,5 @@
-// Package doctor finds out why targets and the user's units do not do what
-// they are meant to, and says how to mend it. It changes nothing.
+// Package doctor finds out why targets and the user's units do not work as intended, and
+// which command mends it. It changes nothing.
 package doctor
 
 import (
@@ -10,7 +10,7 @@ import (
 
 // Finding is something that is wrong.
 type Finding struct {
-	// What names the thing and says what is wrong with it, Why what comes of it.
+	// What names the thing and says what is wrong with it, Why gives the consequence.
 	What, Why string
 	// Mend is the command line that mends it.
 	Mend string
@@ -19,11 +19,11 @@ type Finding struct {
 // Report is what the doctor found.
 type Report struct {
 	Findings []Finding
-	// Summary names what was looked at, Unchecked what could not be, and why.
+	// Summary names what was checked, Unchecked what could not be checked, and why.
 	Summary, Unchecked []string
 }
 
-// Write writes a block of lines for each finding and one line that sums up.
+// Write writes a block of lines for each finding and a line with the summary.
 func (r Report) Write(w io.Writer) {
 	for _, f := range r.Findings {
 		fmt.Fprintf(w, "%s\n  why   %s\n  mend  %s\n\n", f.What, f.Why, f.Mend)

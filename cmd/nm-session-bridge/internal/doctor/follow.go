@@ -2,9 +2,9 @@ package doctor
 
 import "slices"
 
-// follow is the command that makes a unit start and stop with targets, after
-// the pattern of the README. Renames say what is to stand in the place of wrong
-// names; "" takes them out. With install the targets also get to want the unit.
+// follow returns the command that makes a unit start and stop with targets, by the pattern
+// of the README. Renames maps wrong names to right ones, or to "" to remove them. With
+// install the unit also becomes wanted by the targets.
 func (e unitCheck) follow(targets []string, renames map[string]string, install bool) string {
 	edit := newEdits(e.name, e.files)
 	triggered := e.isTriggered()
@@ -33,8 +33,8 @@ func (e unitCheck) follow(targets []string, renames map[string]string, install b
 	return edit.command()
 }
 
-// isDue reports whether what starts the unit from now on has been reached already.
-// What only runs once is for the next time.
+// isDue reports whether the unit must be started now because its target is active already.
+// A unit that runs once waits for the next time.
 func (e unitCheck) isDue(targets []string, rename func(string) string) bool {
 	if e.active() || e.isOnce() {
 		return false
@@ -54,7 +54,7 @@ func (e unitCheck) isDue(targets []string, rename func(string) string) bool {
 	return false
 }
 
-// pattern returns the settings with which the unit has to name a target.
+// pattern returns the settings in which the unit must name a target.
 func (e unitCheck) pattern(target string, triggered bool) []string {
 	switch {
 	case triggered:
@@ -65,8 +65,7 @@ func (e unitCheck) pattern(target string, triggered bool) []string {
 	return []string{"After", "PartOf", "Requisite"}
 }
 
-// installInto renames in [Install], and has the targets want the unit in place
-// of what starts it at a login.
+// installInto renames targets in [Install], and replaces the targets of a login by ours.
 func (e unitCheck) installInto(edit *edits, targets []string, rename func(string) string, install bool) {
 	logins := append(systemLogins(), "default.target", "graphical-session.target")
 	missing := slices.DeleteFunc(slices.Clone(targets), func(target string) bool {

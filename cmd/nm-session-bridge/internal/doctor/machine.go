@@ -16,24 +16,24 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// machine is what the services on the system bus say.
+// machine is what the services on the system bus answered.
 type machine struct {
 	address string
 	problem problem // why there is no system bus
 	cause   error   // of the problem
-	// owned are the names on the bus, activatable those that it can start.
+	// owned are the names on the bus, activatable the names that it can start.
 	owned, activatable []string
 	networkManager     answer
 	login1             answer
-	// profiles are the names of NetworkManager's, which are only good for
-	// something if all are known.
+	// profiles are the names of NetworkManager's profiles. They can be compared with
+	// only if all are known.
 	profiles      []string
 	knowsProfiles bool
 	// lidSignalled reports whether logind signals changes of LidClosed.
 	lidSignalled bool
 }
 
-// answer is a service's properties, or why there are none.
+// answer is a service's properties, or the reason why there are none.
 type answer struct {
 	properties
 	err error
@@ -91,11 +91,11 @@ func (m machine) ask(ctx context.Context, conn *dbus.Conn, source observers.Sour
 	}
 }
 
-// startingPause is how long a service that starts is left alone.
+// startingPause is the time between two questions to a starting service.
 const startingPause = 100 * time.Millisecond
 
-// isStarting reports whether a service has its name already but not its objects,
-// as NetworkManager before 1.44 for a moment of its start.
+// isStarting reports whether a service owns its name but has no objects yet, as
+// NetworkManager before 1.44 does for a moment.
 func isStarting(err error) bool {
 	var refusal dbus.Error
 	return errors.As(err, &refusal) && slices.Contains([]string{
@@ -103,8 +103,8 @@ func isStarting(err error) bool {
 	}, refusal.Name)
 }
 
-// signals reports whether a service's introspection data say that it signals
-// changes of a property. One that does not answer is taken not to.
+// signals reports whether a service signals changes of a property, according to its
+// introspection data. A service that does not answer counts as one that does not.
 func signals(ctx context.Context, o object, iface, property string) bool {
 	var data string
 	if err := o.call(ctx, busName+".Introspectable.Introspect", &data); err != nil {
@@ -133,7 +133,7 @@ func (sys *system) systemBus() []Finding {
 	}}
 }
 
-// systemUnitPath is where the system manager looks for units that last
+// systemUnitPath returns where the system manager looks for persistent units
 // (systemd.unit(5), "System Unit Search Path").
 func systemUnitPath() []string {
 	return []string{
@@ -141,8 +141,8 @@ func systemUnitPath() []string {
 	}
 }
 
-// isSystemUnit looks for the file and does not ask the system manager, which
-// would load the unit for it and is not there in a container.
+// isSystemUnit looks for the unit's file. Asking the system manager would load the unit,
+// and there is none in a container.
 func isSystemUnit(name string) bool {
 	return slices.ContainsFunc(systemUnitPath(), func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))

@@ -7,8 +7,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 )
 
-// counterparts maps units that the user manager does not have, but that people
-// name in their units, to the targets of ours that they mean.
+// counterparts maps units that people name although the user manager does not have them
+// to the targets of ours that they mean.
 func counterparts() map[string]string {
 	const online, sleep = "internet-online.target", "sleep.target"
 	return map[string]string{
@@ -30,12 +30,12 @@ func counterparts() map[string]string {
 	}
 }
 
-// systemLogins are the system manager's targets that start units, for which the
-// user manager has default.target.
+// systemLogins returns the system manager's targets that start units. The user manager has
+// default.target for them.
 func systemLogins() []string { return []string{"multi-user.target", "graphical.target"} }
 
-// meant returns the target that a name was meant to be; "" for none. Names of
-// the system manager's are no misspellings.
+// meant returns the target that a name was meant to be, or "". The names of system units
+// are not misspellings.
 func (sys *system) meant(name string) string {
 	if target := counterparts()[name]; slices.Contains(sys.targets, target) {
 		return target

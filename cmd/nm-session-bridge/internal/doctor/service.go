@@ -58,8 +58,8 @@ func (sys *system) failed(s unit) Finding {
 	return f
 }
 
-// wrongFlags says what is wrong with the flags that the service's command line
-// has, and in which file it is. The error is nil where nothing is.
+// wrongFlags returns what is wrong with the flags in the service's command line, if
+// anything, and the file that has them.
 func (sys *system) wrongFlags(s unit) (path string, err error) {
 	for _, command := range property[[][]any](s.properties, "ExecStart") { // of a(sasbttttuii), org.freedesktop.systemd1(5)
 		args, _ := command[1].([]string)
@@ -68,7 +68,7 @@ func (sys *system) wrongFlags(s unit) (path string, err error) {
 			err = sys.Usage(args[1:])
 		}
 	}
-	all, _ := readAll(s) // what cannot be read is not named
+	all, _ := readAll(s) // a file that cannot be read is not named
 	for _, f := range all {
 		if len(f.names("Service", "ExecStart")) > 0 {
 			path = f.path
@@ -77,13 +77,13 @@ func (sys *system) wrongFlags(s unit) (path string, err error) {
 	return path, err
 }
 
-// sessionVariables are what programs need of a session.
+// sessionVariables returns the variables that programs need from a session.
 func sessionVariables() []string {
 	return []string{"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS"}
 }
 
-// environment finds what the caller's environment has and the user manager's
-// has not.
+// environment finds variables that the caller's environment has and the user manager's
+// lacks.
 func (sys *system) environment() []Finding {
 	here, there := variables(sys.Environment), variables(sys.user.manager.texts("Environment"))
 	var missing []string
@@ -116,26 +116,26 @@ func variables(environment []string) map[string]string {
 	return all
 }
 
-// isOfThisSession reports whether a variable speaks of this machine's session.
-// What ssh brings along is gone with it.
+// isOfThisSession reports whether a variable belongs to a session on this machine. The
+// variables of an ssh connection end with it.
 func isOfThisSession(name string, here map[string]string) bool {
 	return name == "DBUS_SESSION_BUS_ADDRESS" || here["SSH_CONNECTION"] == ""
 }
 
-// hasPrograms reports whether a directory has others than the one that install
-// puts there, which services do not need.
+// hasPrograms reports whether a directory has programs besides our own, which services do
+// not need.
 func hasPrograms(dir string) bool {
 	d, err := os.Open(dir)
 	if err != nil {
 		return false
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(-1) // what cannot be read is not found either
+	names, _ := d.Readdirnames(-1) // a directory that cannot be read has none
 	return slices.ContainsFunc(names, func(name string) bool { return name != "nm-session-bridge" })
 }
 
-// missingPath returns the directories of programs in the user's home that the
-// manager does not know, if there is a service of the user that may need them.
+// missingPath returns the $PATH directories in the user's home that the manager lacks, if
+// the user has a service that may need them.
 func (sys *system) missingPath(here, there map[string]string) []string {
 	bound := slices.ContainsFunc(sys.user.own, func(name string) bool {
 		return strings.HasSuffix(name, ".service") && len(sys.wanters(name)) > 0
@@ -153,7 +153,7 @@ func (sys *system) missingPath(here, there map[string]string) []string {
 	return missing
 }
 
-// reload finds files that the user manager has not read since they changed.
+// reload finds units whose files changed after the user manager read them.
 func (sys *system) reload() []Finding {
 	var changed []string
 	for _, name := range slices.Concat([]string{systemdctl.ServiceName}, sys.targets, sys.user.own) {

@@ -2,7 +2,7 @@ package doctor
 
 import "strings"
 
-// summary names what was looked at.
+// summary names what was checked.
 func (sys *system) summary() []string {
 	var parts []string
 	if version := sys.machine.networkManager.text("Version"); version != "" {

@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// switches finds those that do not follow the machine: held by hand, or left out
-// though a unit of the user's waits for a target of theirs.
+// switches finds switches that do not follow the machine: they are held by hand, or left
+// out although a unit of the user's waits for one of their targets.
 func (sys *system) switches() []Finding {
 	var found []Finding
 	held := property[map[string]string](sys.user.bridge, client.OverridesProperty)

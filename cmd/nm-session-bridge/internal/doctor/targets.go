@@ -8,10 +8,10 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// ownTargets finds targets of ours that are not there or not as they must be.
+// ownTargets finds targets of ours that are missing or changed for the worse.
 func (sys *system) ownTargets() []Finding {
 	var found []Finding
-	reported := map[string]bool{} // of templates: their instances have it from them
+	reported := map[string]bool{} // of templates, whose instances inherit it
 	for _, name := range sys.targets {
 		target := sys.user.unit(name)
 		switch {
@@ -27,7 +27,7 @@ func (sys *system) ownTargets() []Finding {
 				found = append(found, overridden(target, lacks))
 				reported[template] = template != ""
 			}
-		case sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise that is the finding
+		case sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise the missing service is the finding
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s cannot be loaded (%s)", name, target.load()),
 				Why:  "the bridge cannot start it, nor what it wants",
@@ -38,8 +38,8 @@ func (sys *system) ownTargets() []Finding {
 	return found
 }
 
-// faults says what an overriding file or a drop-in does to a target that keeps
-// it from being active exactly when it is to be.
+// faults lists what an overriding file or a drop-in does to a target that keeps it from
+// being active exactly when it should be.
 func faults(target unit) []string {
 	var lacks []string
 	for _, key := range []string{"Conflicts", "After"} {
@@ -78,8 +78,8 @@ func shipped(name, key string) []string {
 	return nil
 }
 
-// overridden gives the files that override a target other names, under which
-// systemd does not read them.
+// overridden returns a finding whose command renames the files that override a target, so
+// that systemd ignores them.
 func overridden(target unit, lacks []string) Finding {
 	fragment := target.text("FragmentPath")
 	paths := []string{fragment}
@@ -105,7 +105,7 @@ func overridden(target unit, lacks []string) Finding {
 	}
 }
 
-// bases shortens paths that say nothing more than their last parts.
+// bases shortens the paths of drop-ins to their last two parts.
 func bases(paths []string) []string {
 	short := make([]string, len(paths))
 	for i, path := range paths {

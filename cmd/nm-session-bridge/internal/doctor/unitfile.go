@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// file is a unit file. Only what the user manager does not tell is read from
-// it: [Install], and where a line stands that is to be changed.
+// file is a unit file. It is read only for what the user manager does not know: [Install],
+// and the lines to change.
 type file struct {
 	path     string
 	headers  map[string]string // section → the text of its first header
@@ -19,7 +19,7 @@ type file struct {
 type setting struct {
 	section, key string
 	names        []string
-	// text is its line, or "" where it takes several.
+	// text is its line, or "" if it spans several.
 	text string
 }
 
@@ -29,7 +29,7 @@ type files []file
 func readAll(u unit) (files, error) {
 	var all files
 	for _, path := range append([]string{u.text("FragmentPath")}, u.texts("DropInPaths")...) {
-		// What a link points to is what is to be changed.
+		// An edit must change what a link points to.
 		resolved, err := filepath.EvalSymlinks(path)
 		if err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func readAll(u unit) (files, error) {
 	return all, nil
 }
 
-// readPath reads a file, which is empty where that fails.
+// readPath reads a file. The result is empty if that fails.
 func readPath(path string) file {
 	content, _ := os.ReadFile(path)
 	return parse(path, string(content))
@@ -84,8 +84,8 @@ func parse(path, content string) file {
 	return f
 }
 
-// namesIn takes a list of units apart. The instance of a template stays one name
-// where somebody has written blanks into it, which systemd takes for two names.
+// namesIn splits a list of units. An instance stays one name even if somebody wrote blanks
+// into it, which systemd takes for two names.
 func namesIn(value string) []string {
 	var names []string
 	for _, word := range strings.Fields(value) {
@@ -99,7 +99,7 @@ func namesIn(value string) []string {
 	return names
 }
 
-// isUnitName reports whether a name ends as one of a unit does (systemd.unit(5)).
+// isUnitName reports whether a name has a suffix of a unit (systemd.unit(5)).
 func isUnitName(name string) bool {
 	return slices.Contains([]string{
 		".target", ".service", ".timer", ".path", ".socket", ".mount", ".automount", ".slice", ".scope", ".device", ".swap",

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// pulling are the settings that start what they name.
+// pulling returns the settings that start what they name.
 func pulling() []string { return []string{"BindsTo", "Requires", "Wants", "Upholds"} }
 
-// following are the settings that stop a unit with what they name.
+// following returns the settings that stop a unit together with what they name.
 func following() []string {
 	return []string{"PartOf", "Requisite", "StopPropagatedFrom", "BindsTo", "Requires"}
 }
@@ -40,7 +40,7 @@ func (sys *system) units() []Finding {
 	return found
 }
 
-// wanters returns the targets of ours that start a unit.
+// wanters returns the targets of ours that want a unit.
 func (sys *system) wanters(name string) []string {
 	var targets []string
 	for _, target := range sys.targets {
@@ -51,18 +51,18 @@ func (sys *system) wanters(name string) []string {
 	return targets
 }
 
-// unitCheck looks at one unit.
+// unitCheck is the check of one unit.
 type unitCheck struct {
 	*system
 	unit
 	files files
-	// reported are the targets about which something has been said: what mends that
-	// mends the rest.
+	// reported holds the targets that a finding is about already: its command mends the
+	// rest as well.
 	reported map[string]bool
 }
 
-// naming returns the settings with which the unit names another, or by which
-// that starts it.
+// naming returns the settings in which the unit names another unit, or by which that one
+// starts it.
 func (e unitCheck) naming(other string) []string {
 	var keys []string
 	for _, key := range append(dependencyKeys(), installKeys()...) {
@@ -77,8 +77,8 @@ func (e unitCheck) naming(other string) []string {
 	return keys
 }
 
-// names returns what the unit names or is started by, also names that systemd
-// does not take.
+// names returns the units that the unit names or is started by, including names that
+// systemd rejects.
 func (e unitCheck) names() []string {
 	names := append(e.files.installs(), e.wanters(e.name)...)
 	for _, key := range dependencyKeys() {
@@ -91,7 +91,7 @@ func (e unitCheck) names() []string {
 	return slices.Compact(names)
 }
 
-// missing returns the units that the unit's files name and that are not there.
+// missing returns units that the unit's files name and that do not exist.
 func (e unitCheck) missing() []string {
 	return slices.DeleteFunc(e.names(), func(name string) bool {
 		// systemd adds names of its own, such as tmp.mount.
@@ -100,8 +100,8 @@ func (e unitCheck) missing() []string {
 	})
 }
 
-// unknownNames finds units of the system manager and misspelt targets, and
-// mends all of them at once: they may stand in one line.
+// unknownNames finds names of system units and misspelt targets. One command corrects them
+// all, because they may stand in one line.
 func (e unitCheck) unknownNames() []Finding {
 	var ofSystem, misspelt, meant []string
 	renames := map[string]string{}
@@ -142,12 +142,12 @@ func (e unitCheck) unknownNames() []Finding {
 	return []Finding{f}
 }
 
-// place tells where the unit names another.
+// place says where the unit names another one.
 func (e unitCheck) place(name string) string {
 	return name + " in " + settings(e.naming(name))
 }
 
-// bindings finds what is wrong between the unit and each target of ours.
+// bindings finds mistakes in how the unit is bound to each target of ours.
 func (e unitCheck) bindings() []Finding {
 	var found []Finding
 	for _, target := range e.targets {
@@ -163,7 +163,7 @@ func (e unitCheck) bindings() []Finding {
 }
 
 func (e unitCheck) binding(target string) Finding {
-	// A unit that is yet to be enabled is looked at as one that is.
+	// A unit that is not enabled yet is checked as if it were.
 	wanted := slices.Contains(e.user.unit(target).wants(), e.name) || slices.Contains(e.files.installs(), target)
 	pulls, follows := e.among(pulling(), target), e.among(following(), target)
 	after := slices.Contains(e.texts("After"), target)
@@ -190,26 +190,25 @@ func (e unitCheck) binding(target string) Finding {
 	return Finding{}
 }
 
-// among returns those settings that name another unit.
+// among returns the settings that name another unit.
 func (e unitCheck) among(keys []string, other string) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !slices.Contains(e.texts(key), other) })
 }
 
-// stops reports whether the unit ends with a target, or by itself.
+// stops reports whether the unit stops with a target or by itself.
 func (e unitCheck) stops(target string, follows []string) bool {
 	if len(follows) > 0 || e.isOnce() || e.is("StopWhenUnneeded") {
 		return true
 	}
 	if slices.Contains(e.momentary(), target) {
-		return true // a screen lock that sleep started is to outlast it
+		return true // a screen lock must outlast the sleep that started it
 	}
 	return slices.ContainsFunc(e.user.unit(target).texts("Conflicts"), func(counterpart string) bool {
 		return slices.Contains(e.targets, counterpart) && slices.Contains(e.texts("Conflicts"), counterpart)
 	})
 }
 
-// unreached finds a unit that is bound to a target of ours which does not start
-// it.
+// unreached finds out whether the unit is bound to a target of ours that does not start it.
 func (e unitCheck) unreached() []Finding {
 	if e.isStartedOtherwise() {
 		return nil
@@ -235,24 +234,23 @@ func (e unitCheck) unreached() []Finding {
 	return nil
 }
 
-// longestChain is how many of the user's own targets are followed from one of
-// ours to what it starts.
+// longestChain is how many targets of the user's own may lie between one of ours and the
+// unit that it starts.
 const longestChain = 5
 
-// isReached reports whether a target of ours starts a target of the user's own
-// once that is enabled, or another one that starts it.
+// isReached reports whether a target of ours starts a target of the user's own, directly
+// or through others, once that is enabled.
 func (sys *system) isReached(name string, chain int) bool {
 	if chain == 0 || !strings.HasSuffix(name, ".target") || !slices.Contains(sys.user.own, name) {
 		return false
 	}
-	all, _ := readAll(sys.user.unit(name)) // one that cannot be read names nothing
+	all, _ := readAll(sys.user.unit(name)) // a file that cannot be read names nothing
 	return slices.ContainsFunc(append(all.installs(), sys.wanters(name)...), func(by string) bool {
 		return slices.Contains(sys.targets, by) || sys.isReached(by, chain-1)
 	})
 }
 
-// isStartedOtherwise reports whether a target of ours starts the unit, or another
-// unit than those that start things at a login.
+// isStartedOtherwise reports whether something besides a login starts the unit.
 func (e unitCheck) isStartedOtherwise() bool {
 	if len(e.wanters(e.name)) > 0 || e.isTriggered() {
 		return true
@@ -263,8 +261,8 @@ func (e unitCheck) isStartedOtherwise() bool {
 	})
 }
 
-// isTriggered reports whether another unit of the user's, such as a timer, starts
-// the unit. The manager itself tells it only while it has both loaded.
+// isTriggered reports whether another unit of the user's, such as a timer, starts the
+// unit. The manager knows that only while both are loaded.
 func (e unitCheck) isTriggered() bool {
 	return len(e.texts("TriggeredBy")) > 0 || slices.ContainsFunc(e.user.own, func(other string) bool {
 		return slices.Contains(e.user.unit(other).texts("Triggers"), e.name)

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// unstarted finds a unit that a target of ours has been wanting since it became
-// active: an enabled unit starts with the next start of its target, not at once.
+// unstarted finds out whether an active target of ours wants the unit without having
+// started it: a newly enabled unit starts with the next start of its target.
 func (e unitCheck) unstarted() []Finding {
 	if e.isOnce() || !e.untried() || !e.isFree() {
 		return nil
@@ -23,16 +23,15 @@ func (e unitCheck) unstarted() []Finding {
 	return nil
 }
 
-// untried reports whether the manager has not so much as looked at a unit's
-// conditions, nor has a job to do so.
+// untried reports whether the manager has never checked the unit's conditions and has no
+// job to do so.
 func (u unit) untried() bool {
 	job := property[[]any](u.properties, "Job")
 	return u.text("ActiveState") == "inactive" && len(job) > 0 && job[0] == uint32(0) &&
 		property[uint64](u.properties, "ConditionTimestampMonotonic") == 0
 }
 
-// isFree reports whether nothing that is active now, or that is not, keeps the
-// unit from starting.
+// isFree reports whether no requirement or conflict keeps the unit from starting now.
 func (e unitCheck) isFree() bool {
 	for _, key := range []string{"Requisite", "BindsTo", "Requires"} {
 		if slices.ContainsFunc(e.texts(key), func(other string) bool { return !e.user.unit(other).active() }) {

@@ -15,21 +15,21 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// user is what the user manager says.
+// user is what the user manager answered.
 type user struct {
 	problem problem // why there is no user manager
 	cause   error   // of the problem
-	address string  // of the session bus; "" where none is known
+	address string  // of the session bus; "" if none is known
 	manager properties
-	// all holds every unit that was asked for, by the name asked for.
+	// all holds every unit that was asked for, by that name.
 	all map[string]unit
 	// own are the names of the units that the user has written or changed.
 	own []string
-	// bridge is what a running bridge says of its switches.
+	// bridge is what a running bridge says about its switches.
 	bridge properties
 }
 
-// unit is what the user manager says of a unit.
+// unit is what the user manager says about a unit.
 type unit struct {
 	name string
 	properties
@@ -49,7 +49,7 @@ func (u unit) wants() []string {
 	return slices.Concat(u.texts("Wants"), u.texts("Requires"), u.texts("Upholds"))
 }
 
-// isOnce reports whether a unit has ended when it has started.
+// isOnce reports whether a unit runs once and ends.
 func (u unit) isOnce() bool {
 	return u.text("Type") == "oneshot" && !u.is("RemainAfterExit")
 }
@@ -59,8 +59,8 @@ const (
 	unitInterface    = systemdctl.ManagerName + ".Unit"
 )
 
-// askUser asks the user manager for its units: ours, the user's own, and all
-// that these depend on.
+// askUser asks the user manager for its units: ours, the user's own, and all that these
+// depend on.
 func (sys *system) askUser(ctx context.Context) user {
 	address, err := bus.SessionAddress()
 	if err != nil {
@@ -81,7 +81,7 @@ func (sys *system) askUser(ctx context.Context) user {
 		u.problem, u.cause = "no user manager", err
 		return u
 	}
-	u.bridge, _ = object{conn, client.Name, client.Path}.all(ctx, client.Interface) // nothing of one that does not answer
+	u.bridge, _ = object{conn, client.Name, client.Path}.all(ctx, client.Interface) // nothing if it does not answer
 	return u
 }
 
@@ -130,8 +130,8 @@ func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOu
 	return u.askDependencies(ctx, manager)
 }
 
-// linked returns the units that links of the user's have start others. The
-// manager does not tell of them before it has loaded them.
+// linked returns the units that have a directory of links in the user's configuration. The
+// manager does not know them before it has loaded them.
 func (u *user) linked() []string {
 	var names []string
 	for _, dir := range u.manager.texts("UnitPath") {
@@ -168,8 +168,8 @@ func (u *user) askDependencies(ctx context.Context, manager object) error {
 	return nil
 }
 
-// ask asks for a unit, which loads it. A name that the manager does not take is
-// a unit that nothing is known of.
+// ask asks for a unit, which loads it. Nothing is known about a unit whose name the manager
+// rejects.
 func (u *user) ask(ctx context.Context, manager object, name string) error {
 	if _, asked := u.all[name]; asked {
 		return nil
@@ -187,8 +187,8 @@ func (u *user) ask(ctx context.Context, manager object, name string) error {
 	return nil
 }
 
-// listOwn lists the files of units that somebody has written for the user, and
-// those of the loaded units that are made from them.
+// listOwn returns the units whose files somebody has written for the user, and the loaded
+// instances of their templates.
 func listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
 	var files []struct{ Path, State string }
 	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &files); err != nil {
@@ -213,8 +213,8 @@ func listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) (
 	return own, nil
 }
 
-// templateOf returns the name of the template that an instance is made from, or
-// "" for what is no instance.
+// templateOf returns the name of an instance's template, or "" for a unit that is not an
+// instance.
 func templateOf(name string) string {
 	prefix, rest, isInstance := strings.Cut(name, "@")
 	if !isInstance {
@@ -223,8 +223,8 @@ func templateOf(name string) string {
 	return prefix + "@" + filepath.Ext(rest)
 }
 
-// isOwnPath tells files that somebody has written from those of packages,
-// generators and transient units (systemd.unit(5), "User Unit Search Path").
+// isOwnPath reports whether somebody has written a file, as opposed to packages, generators
+// and transient units (systemd.unit(5), "User Unit Search Path").
 func isOwnPath(path string) bool {
 	return path != "" && !slices.ContainsFunc([]string{"/usr/", "/lib/", "/run/", "/nix/store/"}, func(dir string) bool {
 		return strings.HasPrefix(path, dir)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// listed joins words as a sentence does.
+// listed joins words as in "a, b and c".
 func listed(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
@@ -15,7 +15,7 @@ func listed(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// few joins words as a sentence does, of many only the first.
+// few joins words like [listed], but only the first of many.
 func few(words []string) string {
 	const most = 6
 	if len(words) > most {
@@ -24,7 +24,7 @@ func few(words []string) string {
 	return listed(words)
 }
 
-// settings writes the names of unit file settings as a person writes them.
+// settings writes the names of unit file settings with an = behind each.
 func settings(keys []string) string {
 	written := make([]string, len(keys))
 	for i, key := range keys {
@@ -33,7 +33,7 @@ func settings(keys []string) string {
 	return listed(written)
 }
 
-// quoted makes one word of a shell of any text.
+// quoted quotes text as one word for the shell, if needed.
 func quoted(text string) string {
 	if text != "" && !strings.ContainsFunc(text, isSpecial) {
 		return text
@@ -48,7 +48,7 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// isSpecial reports whether a shell may take a character for more than itself.
+// isSpecial reports whether a character may mean something to the shell.
 func isSpecial(c rune) bool {
 	isLetterOrDigit := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 	return !isLetterOrDigit && !strings.ContainsRune("_@%+:,./=-", c)

@@ -1,5 +1,5 @@
-// Package golden holds what commands print against files. For the packages that
-// have such files, "go test PACKAGE -update" rewrites them.
+// Package golden compares what commands print with files under testdata.
+// "go test PACKAGE -update" rewrites the files of a package that has some.
 package golden
 
 import (

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// step is the time between two ticks of the axis: seconds within a day, whole
-// days, or years.
+// step is the time between two ticks of the axis: seconds within a day, whole days, or
+// years.
 type step struct{ seconds, days, years int }
 
 const (
@@ -16,7 +16,7 @@ const (
 	toTheDay    = "2 Jan"
 	toTheYear   = "2006"
 	mark        = "╵"
-	// gap is how many columns there are between labels, at least.
+	// gap is the least number of columns between labels.
 	gap = 2
 )
 
@@ -39,7 +39,7 @@ func steps() []step {
 	return all
 }
 
-// label is the layout that names a tick of the step's.
+// label returns the layout of a tick's label.
 func (s step) label(window Window) string {
 	switch {
 	case s.years > 0:
@@ -56,8 +56,8 @@ func (s step) length() time.Duration {
 	return time.Duration(s.seconds)*time.Second + time.Duration(s.days+365*s.years)*24*time.Hour
 }
 
-// tick is the step's i-th moment by the clock on the wall, which may have been
-// put forward or back meanwhile.
+// tick returns the step's i-th moment on the wall clock, which daylight saving time may
+// have put forward or back meanwhile.
 func (s step) tick(midnight time.Time, i int) time.Time {
 	if s.years > 0 {
 		return time.Date((midnight.Year()/s.years+i)*s.years, time.January, 1, 0, 0, 0, 0, midnight.Location())
@@ -65,7 +65,7 @@ func (s step) tick(midnight time.Time, i int) time.Time {
 	return time.Date(midnight.Year(), midnight.Month(), midnight.Day()+i*s.days, 0, 0, i*s.seconds, 0, midnight.Location())
 }
 
-// axis is a line of clock times below a bar. Midnight has the day's name.
+// axis returns a line of clock times below a bar. Midnight is labelled with the day.
 func axis(window Window, width int) string {
 	s := stepFor(window, width)
 	layout := s.label(window)
@@ -94,7 +94,7 @@ func axis(window Window, width int) string {
 	}
 }
 
-// stepFor is the shortest step whose labels have room.
+// stepFor returns the shortest step whose labels fit.
 func stepFor(window Window, width int) step {
 	all := steps()
 	for _, s := range all {

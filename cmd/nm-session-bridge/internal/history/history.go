@@ -1,4 +1,4 @@
-// Package history tells what the journal knows of the switches' past.
+// Package history reads the switches' past from the journal and shows it.
 package history
 
 import (
@@ -9,41 +9,42 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Unknown stands for the position of a switch of which nothing is known.
+// Unknown stands for the position of a switch while nothing is known about it.
 const Unknown = observers.UnknownWord
 
-// Switch is a switch as its past is told.
+// Switch describes a switch whose past is shown.
 type Switch struct {
 	Name string
-	// Positions are in the order of the legend, the desired one first.
+	// Positions are in the order of the legend, with the desired one first.
 	Positions []string
-	// Open says that there may be others, which come before these as they occur.
+	// Open is set if there may be other positions. They precede these in the order in
+	// which they occur.
 	Open bool
-	// Suspends, where set, is the position in which the machine sleeps, unless the
-	// switch is only held in it: nothing is known of the other switches then.
+	// Suspends is the position in which the machine sleeps, if there is one. Nothing is
+	// known about the other switches then, unless this one is only held in it by hand.
 	Suspends string
 }
 
-// Window is the time that is looked at.
+// Window is a period of time.
 type Window struct{ Since, Until time.Time }
 
-// Event is a moment from which on something else is known.
+// Event is a moment at which the knowledge about switches changes.
 type Event struct {
 	Time time.Time
-	// Positions are those that switches have from now on, or [Unknown]. Other
-	// switches keep theirs.
+	// Positions are the new positions by switch, or [Unknown]. Other switches keep
+	// theirs.
 	Positions map[string]string
-	// Transition is the change that the event is, if it is one.
+	// Transition is set if the event is a transition.
 	Transition *Transition
-	// Ended says that the bridge does not run from now on.
+	// Ended is set if the bridge stops here.
 	Ended bool
-	// Slept is how long the machine slept until now.
+	// Slept is how long the machine slept before this moment.
 	Slept time.Duration
 }
 
 // Transition is a change of a switch's position.
 type Transition struct {
-	// Time is when the switch moved. Its targets followed.
+	// Time is when the switch moved; its targets followed.
 	Time   time.Time `json:"time"`
 	Switch string    `json:"switch"`
 	// From and To are positions or [Unknown].
@@ -52,7 +53,7 @@ type Transition struct {
 	// Reason gives the raw values that were read, by name.
 	Reason  string   `json:"reason"`
 	Targets []string `json:"targets"`
-	// Result says why not all targets got where they were to be, if so.
+	// Result says why some targets failed to start or stop, if any did.
 	Result string `json:"result,omitempty"`
 }
 
@@ -66,22 +67,22 @@ type History struct {
 // Row is the past of a switch.
 type Row struct {
 	Switch
-	// Spans are in the order of time and do not overlap. What is not known lies
-	// between them.
+	// Spans are in chronological order and do not overlap. Nothing is known about the
+	// time between them.
 	Spans []Span
 }
 
-// Span is a time in which a switch had one position.
+// Span is a period in which a switch had one position.
 type Span struct {
 	Position string
 	Window
 }
 
-// Lasted is the window's length.
+// Lasted returns the window's length.
 func (w Window) Lasted() time.Duration { return w.Until.Sub(w.Since) }
 
-// cut returns what of the window lies in another; it may be of no length, or
-// of less.
+// cut returns the part of the window that lies in another one. Its length is zero or
+// negative if there is none.
 func (w Window) cut(other Window) Window {
 	w.Since = latest(w.Since, other.Since)
 	if w.Until.After(other.Until) {
@@ -97,9 +98,9 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// Build makes a history of events, which are in the order in which they were
-// logged. Where the clock was set back meanwhile, what it then counts twice
-// belongs to the earlier position.
+// Build makes a history of events, which must be in the order in which they were logged.
+// If the clock was set back meanwhile, the time that it counts twice belongs to the
+// earlier position.
 func Build(events []Event, switches []Switch, window Window) History {
 	rows := make([]*rowBuilder, len(switches))
 	for i, s := range switches {
@@ -137,19 +138,19 @@ func (h History) Of(name string) History {
 	return h
 }
 
-// Known returns the history of the switches of which something is known.
+// Known returns the history without the switches about which nothing is known.
 func (h History) Known() History {
 	h.Rows = slices.DeleteFunc(slices.Clone(h.Rows), func(r Row) bool { return len(r.Spans) == 0 })
 	return h
 }
 
-// IsEmpty reports whether nothing is known of any switch.
+// IsEmpty reports whether nothing is known about any switch.
 func (h History) IsEmpty() bool {
 	return len(h.Known().Rows) == 0
 }
 
-// Seconds returns how long each position lasted in all, and how long none was
-// known, to the millisecond.
+// Seconds returns how long each position lasted in total, and how long none was known,
+// in seconds with three decimals.
 func (r Row) Seconds(window Window) map[string]float64 {
 	seconds := map[string]float64{}
 	for _, position := range append(slices.Clone(r.Positions), Unknown) {
@@ -174,7 +175,7 @@ func (r Row) total(position string, window Window) time.Duration {
 	return total
 }
 
-// times is how often the switch came into a position, as far as is known.
+// times returns how often the switch came into a position, as far as is known.
 func (r Row) times(position string) int {
 	times := 0
 	for i, s := range r.Spans {
@@ -188,9 +189,9 @@ func (r Row) times(position string) int {
 // rowBuilder makes a row of events.
 type rowBuilder struct {
 	Row
-	open Span // without an end; without a position where none is known
-	// announced tells that a service told of the open position's beginning, and
-	// asleep is when the machine slept for all that it told.
+	open Span // its end is not known yet; no position if none is known
+	// announced reports whether a service, and not a person, caused the open position,
+	// and asleep is when the machine slept according to such positions.
 	announced bool
 	asleep    []Span
 }
@@ -212,7 +213,7 @@ func (r *rowBuilder) apply(e Event) {
 	}
 }
 
-// move begins a span, at the end of the last one at the earliest.
+// move begins a span, but not before the end of the last one.
 func (r *rowBuilder) move(position string, at time.Time) {
 	if position == Unknown {
 		position = ""
@@ -234,7 +235,7 @@ func (r *rowBuilder) close(at time.Time) {
 	r.open = Span{}
 }
 
-// without takes times out of the row.
+// without removes periods from the row.
 func (r *rowBuilder) without(others []Span) {
 	for _, other := range others {
 		var rest []Span
@@ -262,7 +263,7 @@ func (r *rowBuilder) clip(window Window) {
 	r.Spans = rest
 }
 
-// complete makes what occurred positions of an open switch.
+// complete adds the positions that occurred to an open switch.
 func (r *rowBuilder) complete() {
 	if !r.Open {
 		return

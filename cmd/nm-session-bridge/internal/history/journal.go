@@ -14,18 +14,17 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
-// Journal is the journal of one user. It is read with journalctl: the library
-// that reads it is C, and this program is to be built without.
+// Journal reads one user's journal with journalctl. The library for it is written in C,
+// and this program is built without cgo.
 type Journal struct {
-	// UID is the user's.
+	// UID is the user's ID.
 	UID int
-	// Unit is the service that the bridge runs as, and Identifier what its
-	// entries are known by.
+	// Unit is the bridge's service, and Identifier marks its entries.
 	Unit, Identifier string
 	// Disk is the directory of the journals that journald keeps on disk. It is
 	// [OnDisk], except in tests.
 	Disk string
-	// Run runs a program and returns what it printed, also with an error.
+	// Run runs a program and returns what it printed, even if it fails.
 	Run func(ctx context.Context, program string, args ...string) (stdout, stderr []byte, err error)
 }
 
@@ -33,11 +32,11 @@ type Journal struct {
 // machine (systemd-journald.service(8)).
 const OnDisk = "/var/log/journal"
 
-// ErrTimestamp is that of a time that systemd does not understand.
+// ErrTimestamp is the error for a time that systemd does not understand.
 var ErrTimestamp = errors.New("accepted values are times such as 2h, 3d, today, yesterday, 09:00 or \"2026-11-22 18:00\", see systemd.time(7)")
 
-// Moment reads a time in systemd's words, as journalctl --since= does; a bare
-// span of time is one before now. Its errors are [ErrTimestamp], and that
+// Moment reads a time in the form of systemd.time(7), as journalctl --since= does. A bare
+// time span counts back from now. The error is [ErrTimestamp], or says that
 // systemd-analyze does not run.
 func (j Journal) Moment(ctx context.Context, text string) (time.Time, error) {
 	for _, form := range []string{text, "-" + text} {
@@ -58,24 +57,24 @@ func (j Journal) Moment(ctx context.Context, text string) (time.Time, error) {
 	return time.Time{}, ErrTimestamp
 }
 
-// parseSeconds reads seconds since 1970 with up to six decimals.
+// parseSeconds reads a Unix time with up to six decimals.
 func parseSeconds(text string) (time.Time, error) {
 	whole, decimals, _ := strings.Cut(strings.TrimSpace(text), ".")
 	micros, err := strconv.ParseInt(whole+(decimals + "000000")[:6], 10, 64)
 	return time.UnixMicro(micros), err
 }
 
-// Now is the present by the clocks that the journal's entries have.
+// Now is the present on the clocks that the journal's entries use.
 type Now struct {
 	Time time.Time
 	// Monotonic is CLOCK_MONOTONIC, which stands still while the machine sleeps.
 	Monotonic time.Duration
-	// Boot is the boot's ID as the journal has it.
+	// Boot is the boot's ID in the journal's form.
 	Boot string
 }
 
-// Events returns what the bridge logged from its last start before since on,
-// so that what was known then is known.
+// Events returns what the bridge logged since its last start before a time, so that the
+// positions at that time are known.
 func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch, now Now) ([]Event, error) {
 	names := make([]string, len(switches))
 	for i, s := range switches {
@@ -86,7 +85,7 @@ func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch,
 	if err != nil {
 		return nil, err
 	}
-	// Without a start all is read: the journal is so small that it has forgotten it.
+	// Without a start, everything is read: the journal is so small that it lost the start.
 	args := []string{
 		"--output-fields=MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,SWITCH,FROM,TO,REASON,TARGET,RESULT,DURATION_USEC," + strings.Join(names, ","),
 		j.ofUser(), "SYSLOG_IDENTIFIER=" + j.Identifier, "+",
@@ -112,8 +111,8 @@ func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch,
 	return r.events, err
 }
 
-// isThere is an error where there is no journal. Only where it writes for people
-// does journalctl say so.
+// isThere returns an error if there is no journal. journalctl says so only when it writes
+// for people.
 func (j Journal) isThere(ctx context.Context) error {
 	_, said, err := j.Run(ctx, "journalctl", "--no-pager", "--lines=1")
 	if err == nil && strings.Contains(string(said), noFiles) {
@@ -124,7 +123,7 @@ func (j Journal) isThere(ctx context.Context) error {
 
 func (j Journal) ofUser() string { return "_UID=" + strconv.Itoa(j.UID) }
 
-// lastOf is the last sign of life of a boot.
+// lastOf returns the time of a boot's last entry.
 func (j Journal) lastOf(ctx context.Context, boot string) (time.Time, error) {
 	entries, err := j.entries(ctx, "--reverse", "--lines=1", "_BOOT_ID="+boot)
 	if err != nil || len(entries) == 0 {
@@ -138,17 +137,17 @@ func systemdTime(t time.Time) string {
 }
 
 const (
-	// noPermission is what journalctl says where the journal is there but not
-	// for this user; noFiles where there is none.
+	// noPermission is what journalctl says if the user may not read the journal, and
+	// noFiles if there is none.
 	noPermission = "insufficient permissions"
 	noFiles      = "No journal files were found"
 
 	keepIt = `sudo mkdir -p /etc/systemd/journald.conf.d && printf '[Journal]\nStorage=persistent\n' | sudo tee /etc/systemd/journald.conf.d/nm-session-bridge.conf && sudo systemctl restart systemd-journald.service`
 )
 
-// remedy says what lets a user read who may read nothing yet. The files show where
-// the journal is: the default of Storage= changed with systemd 259, and a running
-// journald may not have read the settings that are there now.
+// remedy says how a user who may read nothing gets to read the journal. The files show
+// where the journal is: systemd 259 changed the default of Storage=, and a running journald
+// may not have read the present settings.
 func (j Journal) remedy() string {
 	if files, _ := filepath.Glob(filepath.Join(j.Disk, "*", "*.journal")); len(files) > 0 {
 		return `it is on disk, but no file there is yours, unlike after your next entry (SplitMode= in journald.conf); to read all, log in again after: sudo usermod -aG systemd-journal "$(id -un)"`
@@ -156,9 +155,8 @@ func (j Journal) remedy() string {
 	return "it is in memory, where users do not read their own entries: join the group systemd-journal and log in again, or have it kept on disk from now on: " + keepIt
 }
 
-// entries asks journalctl. The user's entries are asked for by their number and
-// not with --user, which looks only into files that there are none of where
-// the journal is in memory.
+// entries asks journalctl. It selects the user's entries by UID and not with --user,
+// which reads per-user files only: a journal in memory has none.
 func (j Journal) entries(ctx context.Context, args ...string) ([]journal.Exported, error) {
 	args = append([]string{"--no-pager", "--output=export"}, args...)
 	stdout, stderr, err := j.Run(ctx, "journalctl", args...)

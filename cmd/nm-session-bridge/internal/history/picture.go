@@ -10,34 +10,33 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/abbrev"
 )
 
-// Style is how a history is drawn.
+// Style says how a history is drawn.
 type Style struct {
-	// Width is how many columns there are.
+	// Width is the number of columns.
 	Width int
-	// Colours paint the glyphs of a switch's positions in their order, and Faint
-	// those of what is not known. None paint nothing.
+	// Colours paint the glyphs of a switch's positions in their order, and Faint those
+	// of unknown time. Without them nothing is painted.
 	Colours []func(string) string
 	Faint   func(string) string
-	// Transitions is how many of the latest transitions are listed; negative
-	// for all.
+	// Transitions is how many of the latest transitions are listed; all if negative.
 	Transitions int
 }
 
-// narrowest is how many columns the bars have at least, whatever the width.
+// narrowest is the least number of columns of a bar, whatever the width.
 const narrowest = 10
 
-// shortestGap is how long nothing must have been known in all for it to be worth
-// a word. A restart of the bridge is shorter.
+// shortestGap is the least unknown time in total that is mentioned. A restart of the
+// bridge takes less.
 const shortestGap = time.Second
 
-// glyphs are those of a switch's positions in their order. They differ without
-// colour, and are in most fonts.
+// glyphs stand for a switch's positions in their order. They differ without colour and
+// exist in most fonts.
 func glyphs() []string { return []string{"█", "░", "▒", "▓", "▚", "━", "┅", "╳"} }
 
 const unknownGlyph = "·"
 
-// Picture draws the history: a bar for each switch, its totals, and the latest
-// transitions. Times are those of the window's location.
+// Picture draws the history: a bar and totals for each switch, and the latest
+// transitions. Times are in the time zone of the window.
 func (h History) Picture(style Style) string {
 	p := picture{style: style, window: h.Window}
 	for _, row := range h.Rows {
@@ -76,8 +75,8 @@ func (h History) title() string {
 	return h.Since.Format(day+" "+clock) + " – " + h.Until.Format(end)
 }
 
-// Dated is the layout of a day ([time.Time.Format]), with its year where the
-// window does not lie in one.
+// Dated adds the year to the layout of a day ([time.Time.Format]) if the window spans
+// several.
 func (w Window) Dated(layout string) string {
 	if w.Since.Year() == w.Until.Year() {
 		return layout
@@ -96,7 +95,7 @@ func (p *picture) line(text string) { p.WriteString(strings.TrimRight(text, " ")
 
 func (p *picture) pad(name string) string { return fmt.Sprintf("%-*s", p.margin, name) }
 
-// paint colours glyphs of a switch's i-th position, of none if that is negative.
+// paint colours glyphs of a switch's i-th position, or of unknown time if i is negative.
 func (p *picture) paint(glyphs string, i int) string {
 	switch {
 	case i < 0 && p.style.Faint != nil:
@@ -107,7 +106,8 @@ func (p *picture) paint(glyphs string, i int) string {
 	return glyphs
 }
 
-// glyph is that of a switch's i-th position, of none if that is negative.
+// glyph returns the glyph of a switch's i-th position, or of unknown time if i is
+// negative.
 func glyph(i int) string {
 	if i < 0 {
 		return unknownGlyph
@@ -118,7 +118,7 @@ func glyph(i int) string {
 	return glyphs()[i]
 }
 
-// letter is the n-th of those that follow the glyphs, each another one.
+// letter returns the n-th of the letters that follow the glyphs. Each is different.
 func letter(n int) string {
 	switch {
 	case n < 26:
@@ -129,7 +129,7 @@ func letter(n int) string {
 	return string(rune('Ā' + n - 2*26)) // Latin Extended
 }
 
-// cells draws a row: each column shows what lasted longest in its time.
+// cells draws a row: each column shows the position that lasted longest in its time.
 func (p *picture) cells(row Row) string {
 	bar, run, last := "", "", -1
 	for column := range p.bar {
@@ -142,7 +142,7 @@ func (p *picture) cells(row Row) string {
 	return bar + p.paint(run, last)
 }
 
-// part is one of the window's equal parts.
+// part returns one of n equal parts of the window.
 func (w Window) part(i, parts int) Window {
 	at := func(i int) time.Time {
 		return w.Since.Add(time.Duration(float64(w.Lasted()) / float64(parts) * float64(i)))
@@ -150,7 +150,7 @@ func (w Window) part(i, parts int) Window {
 	return Window{at(i), at(i + 1)}
 }
 
-// longest is the position that lasted longest in a time.
+// longest returns the position that lasted longest in a window.
 func (r Row) longest(within Window) string {
 	longest, lasted := "", time.Duration(-1)
 	totals := map[string]time.Duration{Unknown: within.Lasted()}
@@ -168,7 +168,7 @@ func (r Row) longest(within Window) string {
 	return longest
 }
 
-// totals writes the legend of a row with how long each position lasted.
+// totals writes the legend of a row, which says how long each position lasted.
 func (p *picture) totals(row Row) {
 	known := p.window.Lasted() - row.total(Unknown, p.window)
 	var items []string
@@ -205,8 +205,7 @@ func (p *picture) totals(row Row) {
 	p.line(line)
 }
 
-// share is a part in percent. Neither nothing nor all is said of what is
-// neither.
+// share returns a part in percent. It never rounds to 0 or 100 %.
 func share(part, whole time.Duration) string {
 	percent := 100 * float64(part) / float64(whole)
 	switch {

@@ -9,23 +9,22 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
-// shortestSleep is by how much two clocks must differ for the machine to have
-// slept: an entry has both, and only sleep, or somebody who sets the clock,
-// drives them apart.
+// shortestSleep is the least difference between the two clocks of an entry that counts as
+// sleep. Only sleep, or somebody who sets the clock, makes them differ.
 const shortestSleep = time.Second
 
-// reader makes events of entries.
+// reader turns entries into events.
 type reader struct {
 	switches []Switch
-	// identifier is what the bridge's own entries are known by.
+	// identifier marks the bridge's own entries.
 	identifier string
-	// lastOf returns the last sign of life of a boot, zero if there is none.
+	// lastOf returns the time of a boot's last entry, zero if there is none.
 	lastOf func(boot string) (time.Time, error)
 
 	events []Event
 	last   journal.Exported
-	runs   bool      // whether the bridge does
-	said   time.Time // when it last said something
+	runs   bool      // whether the bridge runs
+	said   time.Time // when the bridge last logged something
 }
 
 func (r *reader) read(e journal.Exported) error {
@@ -37,7 +36,7 @@ func (r *reader) read(e journal.Exported) error {
 		return nil
 	}
 	switch e.Text("MESSAGE_ID") {
-	case journal.UnitStarting: // had one run until now, its end would have been told: the user manager was killed
+	case journal.UnitStarting: // a bridge that ran until now would have logged its end: the user manager was killed
 		r.end(r.said)
 	case journal.UnitStopping, journal.UnitStopped, journal.UnitFailureResult:
 		r.end(e.Time)
@@ -45,7 +44,7 @@ func (r *reader) read(e journal.Exported) error {
 	return nil
 }
 
-// pass lets the time pass until an entry.
+// pass accounts for the time until an entry.
 func (r *reader) pass(e journal.Exported) error {
 	last := r.last
 	r.last = e
@@ -72,7 +71,7 @@ func (r *reader) end(at time.Time) {
 	r.runs = false
 }
 
-// apply takes an entry of the bridge.
+// apply takes in an entry of the bridge.
 func (r *reader) apply(e journal.Exported) {
 	r.said, r.runs = e.Time, true
 	if e.Text("MESSAGE") == journal.LastWords {
@@ -89,7 +88,7 @@ func (r *reader) apply(e journal.Exported) {
 	}
 }
 
-// observed returns the positions that a bridge logs when it begins.
+// observed returns the positions that a bridge logs when it starts.
 func (r *reader) observed(e journal.Exported) map[string]string {
 	positions := map[string]string{}
 	for _, s := range r.switches {
@@ -101,11 +100,11 @@ func (r *reader) observed(e journal.Exported) map[string]string {
 	return positions
 }
 
-// transition is that of an entry, which is logged when it is over.
+// transition returns the transition of an entry. The bridge logs it when it is over.
 func transition(e journal.Exported) Transition {
 	micros, err := strconv.ParseInt(e.Text("DURATION_USEC"), 10, 64)
 	if err != nil {
-		micros = 0 // then the time is that of the entry
+		micros = 0 // the time is then that of the entry
 	}
 	return Transition{
 		Time:   e.Time.Add(-time.Duration(micros) * time.Microsecond),

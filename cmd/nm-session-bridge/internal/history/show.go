@@ -19,15 +19,15 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Options say what [Show] shows.
+// Options select what [Show] shows.
 type Options struct {
-	// Since is where to begin, in systemd's words: see [Journal.Moment].
+	// Since is where to begin, in the form that [Journal.Moment] reads.
 	Since string
-	// Switch is the only switch to show; "" for all.
+	// Switch is the only switch to show, or "" for all.
 	Switch string
-	// JSON is for programs.
+	// JSON selects the form for programs.
 	JSON bool
-	// Verbose has all transitions listed instead of the [LatestTransitions].
+	// Verbose lists all transitions instead of the last [LatestTransitions].
 	Verbose bool
 }
 
@@ -41,17 +41,17 @@ func (e SinceError) Error() string {
 	return fmt.Sprintf("invalid value %q for flag --since: %v", e.Since, e.Err)
 }
 
-// Unwrap returns what is wrong with it.
+// Unwrap returns the cause.
 func (e SinceError) Unwrap() error { return e.Err }
 
-// LatestTransitions is how many transitions are listed where not all are.
+// LatestTransitions is how many transitions are listed without [Options.Verbose].
 const LatestTransitions = 10
 
 // timeout bounds the reading of the journal, which may be on a slow disk.
 const timeout = time.Minute
 
-// Show prints what the user's journal knows of the switches' past. Errors in the
-// time to begin at are [SinceError]s.
+// Show prints what the user's journal knows about the switches' past. An error in
+// [Options.Since] is a [SinceError].
 func Show(ctx context.Context, w io.Writer, options Options) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -114,7 +114,7 @@ func nothing(events []Event, window Window) string {
 	return said + "the journal has no position of a switch; the bridge logs them when it runs as a service, see " + self.Command() + " doctor"
 }
 
-// WriteJSON writes the history as one object, times as RFC 3339 has them.
+// WriteJSON writes the history as one object, with times in the form of RFC 3339.
 func (h History) WriteJSON(w io.Writer) error {
 	seconds := map[string]map[string]float64{}
 	for _, row := range h.Rows {
@@ -131,7 +131,7 @@ func (h History) WriteJSON(w io.Writer) error {
 	}{h.Since, h.Until, seconds, append([]Transition{}, h.Transitions...)})
 }
 
-// allSwitches are the switches of the table as their past is shown.
+// allSwitches returns all switches of the table.
 func allSwitches() []Switch {
 	var switches []Switch
 	for _, s := range observers.Table() {

@@ -1,5 +1,5 @@
-// Package installer puts the program, its service and its targets in place for a
-// user, takes them away, and adds example units.
+// Package installer installs the program, its service and its targets for a user, removes
+// them, and adds example units.
 package installer
 
 import (
@@ -17,15 +17,15 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Options are what a user may want of [Install].
+// Options are the choices of a user about [Install].
 type Options struct {
-	// Now has the service started, or restarted if it is older than its files.
+	// Now starts the service, or restarts it if it is older than its files.
 	Now bool
-	// Force has changed files replaced; a copy is kept.
+	// Force replaces files that were changed, and keeps copies of them.
 	Force bool
 }
 
-// Extras are the files that belong to the program besides itself and the units.
+// Extras are what Install writes besides the program and the units.
 type Extras struct {
 	// Manual holds the manual's pages, in mdoc(7).
 	Manual fs.FS
@@ -34,8 +34,8 @@ type Extras struct {
 	Bash, Fish []byte
 }
 
-// Install puts program and units in place and enables the service. The program
-// of a package has its files in place already.
+// Install writes the program and its units and enables the service. The program of a
+// package only enables it: the package has installed the files.
 func Install(ctx context.Context, options Options, extras Extras, stdout io.Writer) error {
 	p, err := userPlaces()
 	if err != nil {
@@ -53,7 +53,8 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	// Also where nothing was written now: an install that was broken off did not get here.
+	// Even if nothing was written now: an earlier install may have been interrupted before
+	// this.
 	enabled, err := systemdctl.Enable(ctx, manager, systemdctl.ServiceName)
 	if err != nil {
 		return err
@@ -73,8 +74,8 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 	return bringUp(ctx, manager, p, options.Now, stdout)
 }
 
-// write puts the files in place, unless a package has, and reports whether there
-// was anything to do.
+// write writes the files, unless a package has, and reports whether there was anything to
+// do.
 func write(p places, extras Extras, force bool, stdout io.Writer) (bool, error) {
 	installation, err := systemdctl.OpenInstallation(p.record())
 	if err != nil {
@@ -103,8 +104,8 @@ func write(p places, extras Extras, force bool, stdout io.Writer) (bool, error) 
 	return len(written.Files)+len(written.Dropped) > 0, err
 }
 
-// bringUp starts the service, or restarts one that is older than its files, if
-// it is to, and otherwise says how.
+// bringUp starts the service, or restarts one that is older than its files. Without now it
+// only says how to do so.
 func bringUp(ctx context.Context, manager *systemd.Conn, p places, now bool, stdout io.Writer) error {
 	running, err := property[string](ctx, manager, "Unit", "ActiveState")
 	if err != nil {
@@ -132,8 +133,8 @@ func bringUp(ctx context.Context, manager *systemd.Conn, p places, now bool, std
 	return reportPositions(ctx, manager, stdout)
 }
 
-// isOutdated reports whether the service was started before its program or its
-// unit file was last written.
+// isOutdated reports whether the service started before its program or its unit file was
+// last written.
 func isOutdated(ctx context.Context, manager *systemd.Conn, p places) (bool, error) {
 	micros, err := property[uint64](ctx, manager, "Service", "ExecMainStartTimestamp")
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// jobTimeout bounds a job of the user manager that install waits for. The
-// service is ready within moments; a target stops when its units have.
+// jobTimeout bounds the wait for a job of the user manager. The service is ready within
+// moments, but a target stops only after its units.
 const jobTimeout = 2 * time.Minute
 
-// connect reaches the user manager over the session bus.
+// connect connects to the user manager over the session bus.
 func connect(ctx context.Context) (*systemd.Conn, error) {
 	address, err := bus.SessionAddress()
 	if err != nil {
@@ -31,7 +31,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a session of the user whose programs it is to start and stop", address, err)
 	}
-	// The ends of jobs are only signalled to a connection that subscribed.
+	// The manager signals the ends of jobs only to subscribers.
 	if err := manager.Subscribe(); err != nil {
 		manager.Close()
 		return nil, fmt.Errorf("there is no systemd user manager on the session bus: %w; see loginctl user-status", err)
@@ -39,7 +39,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 	return manager, nil
 }
 
-// finish asks for a job and waits for its end.
+// finish requests a job and waits for its end.
 func finish(ctx context.Context, ask func(context.Context, string, string, chan<- string) (int, error), unit string) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()

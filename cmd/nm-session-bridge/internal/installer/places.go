@@ -14,14 +14,14 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Where packages have the program and the units, see dist/stage.
+// Where packages install the program and the units; see dist/stage.
 const (
 	packagedProgram = "/usr/bin/nm-session-bridge"
 	packagedUnits   = "/usr/lib/systemd/user"
 )
 
-// places are those of the program's files and the user's: below home, data and
-// configuration directory, where install writes them, or where a package has put them.
+// places are the directories of the program's files and of the user's: below the home, data
+// and configuration directories, or where a package has installed them.
 type places struct {
 	home, data, config string
 	packaged           bool
@@ -51,8 +51,8 @@ func userPlaces() (places, error) {
 	}, nil
 }
 
-// baseDirectory reads a variable of the XDG base directory specification, which
-// has relative paths ignored.
+// baseDirectory reads a variable of the XDG base directory specification, which says that
+// relative paths are ignored.
 func baseDirectory(variable, home, otherwise string) string {
 	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
 		return dir
@@ -60,7 +60,7 @@ func baseDirectory(variable, home, otherwise string) string {
 	return filepath.Join(home, otherwise)
 }
 
-// hasPackage reports whether a package has put the service in place.
+// hasPackage reports whether a package has installed the service.
 func hasPackage() bool {
 	_, err := os.Stat(filepath.Join(packagedUnits, systemdctl.ServiceName))
 	return err == nil
@@ -80,13 +80,13 @@ func (p places) units() string {
 	return filepath.Join(p.data, "systemd/user")
 }
 
-// readBy is an error where the user manager does not look for units where install
-// writes them because of XDG_DATA_HOME.
+// readBy returns an error if the user manager does not look for units where install would
+// write them because of XDG_DATA_HOME.
 func (p places) readBy(manager *systemd.Conn) error {
 	if os.Getenv("XDG_DATA_HOME") == "" {
 		return nil
 	}
-	list, err := manager.GetManagerProperty("UnitPath") // as a variant is written
+	list, err := manager.GetManagerProperty("UnitPath") // in the text form of a variant
 	if err != nil {
 		return fmt.Errorf("asking the user manager where it looks for units: %w", err)
 	}
@@ -109,17 +109,16 @@ func sameFile(one, other string) bool {
 
 func (p places) record() string { return filepath.Join(p.data, "nm-session-bridge/installed") }
 
-// ownUnits are where the user's own units are.
+// ownUnits returns the directory of the user's own units.
 func (p places) ownUnits() string { return filepath.Join(p.config, "systemd/user") }
 
-// man is where a page of the manual goes: into the folder of its section.
+// man returns the path of a page of the manual, in the directory of its section.
 func (p places) man(page string) string {
 	return filepath.Join(p.data, "man", "man"+strings.TrimPrefix(filepath.Ext(page), "."), page)
 }
 
-// removeEmpty removes the directories that install may have made for files that
-// are gone, where nothing is in them. A link that the user has put in the place of
-// one stays, as does the home itself.
+// removeEmpty removes empty directories that install may have made for files that are gone.
+// The home itself stays, as does a link that the user has put in place of a directory.
 func (p places) removeEmpty(paths []string) {
 	for _, path := range paths {
 		for dir := filepath.Dir(path); strings.HasPrefix(dir, p.home+"/") || strings.HasPrefix(dir, p.data+"/"); dir = filepath.Dir(dir) {
@@ -130,7 +129,7 @@ func (p places) removeEmpty(paths []string) {
 	}
 }
 
-// files are what install writes: this program, its manual, the units, and the
+// files returns what install writes: this program, its manual, the units and the
 // completions.
 func (p places) files(extras Extras) ([]systemdctl.File, error) {
 	self, err := os.Executable()

@@ -18,11 +18,11 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// unitPath is where systemd looks for a program that a unit names without a
-// directory (systemd.service(5), "Command lines"), the user's own PATH or not.
+// unitPath is where systemd looks for a program that a unit names without a directory
+// (systemd.service(5), "Command lines"). The user's $PATH plays no part in it.
 const unitPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// RecipeNames returns the names of the recipes, in their order.
+// RecipeNames returns the names of all recipes, in their order.
 func RecipeNames() []string {
 	var names []string
 	for _, r := range systemdctl.Recipes() {
@@ -31,7 +31,7 @@ func RecipeNames() []string {
 	return names
 }
 
-// FindRecipe returns the recipe of a name. The error names those that there are.
+// FindRecipe returns the recipe with a name. The error names all recipes.
 func FindRecipe(name string) (systemdctl.Recipe, error) {
 	for _, r := range systemdctl.Recipes() {
 		if r.Name == name {
@@ -137,8 +137,7 @@ func recipeFiles(name string) (systemdctl.Recipe, []systemdctl.File, error) {
 	return recipe, files, err
 }
 
-// reportMissing says what is to be done about a program that systemd would not
-// find in its search path.
+// reportMissing says what to do about a program that is not in systemd's search path.
 func reportMissing(w io.Writer, searchPath string, program systemdctl.Program) {
 	for _, dir := range filepath.SplitList(searchPath) {
 		if isProgram(filepath.Join(dir, program.Name)) {
@@ -157,9 +156,9 @@ func isProgram(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// canStart reports whether starting the units now is what their targets would do:
-// all that they require to be active already is, or is among them. Units that
-// require nothing, such as alerts, are for the next arrival.
+// canStart reports whether the units' targets would start them now: everything in their
+// Requisite= is active or is one of them. Units without Requisite=, such as alerts, wait for
+// the next time that their target is reached.
 func canStart(ctx context.Context, manager *systemd.Conn, units []string) (bool, error) {
 	requires := false
 	for _, unit := range units {

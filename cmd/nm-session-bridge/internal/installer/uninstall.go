@@ -15,7 +15,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Uninstall takes away what install wrote.
+// Uninstall removes what [Install] wrote.
 func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	p, err := userPlaces()
 	if err != nil {
@@ -65,8 +65,8 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	return reportLeftovers(p, append(units, ours.Patterns()...), stdout)
 }
 
-// takeDown disables the service and stops the units that are active, and those
-// that patterns match.
+// takeDown disables the service and stops the active ones of some units, and of those that
+// patterns match.
 func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []string, stdout io.Writer) error {
 	if err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName); err != nil {
 		return err
@@ -78,7 +78,7 @@ func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []stri
 	if err != nil {
 		return err
 	}
-	// Nobody starts further ones now that the service has stopped.
+	// The service has stopped, so nothing starts further ones.
 	states, err = manager.ListUnitsByPatternsContext(ctx, nil, patterns)
 	if err != nil {
 		return err
@@ -99,8 +99,8 @@ func stopActive(ctx context.Context, manager *systemd.Conn, units []systemd.Unit
 	return nil
 }
 
-// reportLeftovers names what the user has of the units that are gone: links of
-// enabled units, drop-ins, units of the same name.
+// reportLeftovers names files of the user's that refer to the removed units: links of
+// enabled units, drop-ins, and units of the same name.
 func reportLeftovers(p places, units []string, stdout io.Writer) error {
 	for _, unit := range units {
 		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*", unit + ".upholds/*"} {

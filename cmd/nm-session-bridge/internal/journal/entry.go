@@ -13,8 +13,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/abbrev"
 )
 
-// Identifier is what the entries are known by (journalctl -t), wherever the
-// program lies.
+// Identifier marks the entries (journalctl -t), wherever the program lies.
 const Identifier = "nm-session-bridge"
 
 // entry is a record on its way to the journal.
@@ -38,8 +37,8 @@ func (e entry) text(key string) string {
 	return ""
 }
 
-// sentence is the entry for a person: a transition in words, anything else as
-// the message with its attributes.
+// sentence returns the entry for people: a transition in words, anything else as the
+// message with its attributes.
 func (e entry) sentence() string {
 	if e.text("switch") != "" && e.text("to") != "" {
 		return e.transition()
@@ -51,7 +50,7 @@ func (e entry) sentence() string {
 	return strings.Join(words, " ")
 }
 
-// transition tells what is, why, and what came of it, as in
+// transition returns the position, the reason and the result, as in
 //
 //	internet is offline: Connectivity=None State=ConnectedSite; internet-offline.target after 10.18ms
 func (e entry) transition() string {
@@ -68,7 +67,7 @@ func (e entry) transition() string {
 	return said
 }
 
-// quoted quotes what could not be told from its neighbours.
+// quoted quotes a value that would run into its neighbours.
 func quoted(s string) string {
 	odd := func(r rune) bool { return r == ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }
 	if s == "" || strings.ContainsFunc(s, odd) {
@@ -77,7 +76,7 @@ func quoted(s string) string {
 	return s
 }
 
-// fields is the entry in journald's native protocol
+// fields returns the entry in journald's native protocol
 // (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
 func (e entry) fields() []byte {
 	var b bytes.Buffer
@@ -88,7 +87,7 @@ func (e entry) fields() []byte {
 		name := fieldName(a.key)
 		switch {
 		case a.key == "targets":
-			// One each, so that every target can be searched for by its name.
+			// One field for each, so that a target can be searched for by name.
 			for _, target := range strings.Fields(a.value.String()) {
 				writeField(&b, "TARGET", target)
 			}
@@ -102,8 +101,8 @@ func (e entry) fields() []byte {
 	return b.Bytes()
 }
 
-// writeField writes a field in the binary form where the value has line breaks,
-// which end a field in the textual one.
+// writeField writes a field, in the binary form if the value has line breaks, which end a
+// field in the textual form.
 func writeField(b *bytes.Buffer, name, value string) {
 	if !strings.Contains(value, "\n") {
 		fmt.Fprintf(b, "%s=%s\n", name, value)
@@ -114,13 +113,12 @@ func writeField(b *bytes.Buffer, name, value string) {
 	b.WriteString(value + "\n")
 }
 
-// longestName is how long a field's name may be without "_USEC".
+// longestName is the greatest length of a field's name without "_USEC".
 const longestName = 64 - len("_USEC")
 
-// fieldName makes a name that journald takes of an attribute's key: capital
-// letters, digits and underscores, neither of the latter first, 64 bytes at most
-// (journal_field_valid in systemd's journal-file.c). It is empty for a key
-// without a letter.
+// fieldName turns an attribute's key into a field name that journald accepts: capital
+// letters, digits and underscores, a letter first, and at most 64 bytes
+// (journal_field_valid in systemd's journal-file.c). It is empty for a key without a letter.
 func fieldName(key string) string {
 	name := strings.Map(func(r rune) rune {
 		switch r = unicode.ToUpper(r); {

@@ -16,11 +16,11 @@ type Exported struct {
 	Monotonic time.Duration
 	// Boot is the boot's ID.
 	Boot string
-	// Fields are all of its fields, of which each may be there several times.
+	// Fields holds all fields. A field may occur several times.
 	Fields map[string][]string
 }
 
-// Text returns a field's first value, "" where there is none.
+// Text returns a field's first value, or "" if there is none.
 func (e Exported) Text(field string) string {
 	if values := e.Fields[field]; len(values) > 0 {
 		return values[0]
@@ -57,9 +57,9 @@ func ParseExport(export []byte) ([]Exported, error) {
 
 var errBroken = errors.New("cannot read what journalctl says: a field is broken off")
 
-// field cuts off a field: NAME=value, or for a value that is no text the name, a
-// line break, the value's length in eight bytes, the lowest first, and the
-// value. The end of an entry has no name.
+// field cuts off a field: NAME=value, or for a binary value the name, a line break, the
+// value's length as a little-endian 64-bit number, and the value. The end of an entry has
+// no name.
 func field(export []byte) (name, value string, rest []byte, err error) {
 	line, rest, complete := bytes.Cut(export, []byte("\n"))
 	if !complete {
@@ -81,7 +81,7 @@ func field(export []byte) (name, value string, rest []byte, err error) {
 	return string(line), string(rest[:length]), rest[length+1:], nil
 }
 
-// date reads when the entry was made.
+// date reads the entry's times and boot from its fields.
 func (e *Exported) date() error {
 	micros, err := strconv.ParseInt(e.Text("__REALTIME_TIMESTAMP"), 10, 64)
 	if err != nil {

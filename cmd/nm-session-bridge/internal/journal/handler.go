@@ -5,15 +5,14 @@ import (
 	"log/slog"
 )
 
-// handler makes an entry of the journal of each record. Time is left to
-// journald.
+// handler turns each record into an entry of the journal. journald adds the time.
 type handler struct {
 	to         *journald
 	attributes []attribute
-	group      string // what the names of further attributes begin with
+	group      string // the prefix of further attributes' names
 }
 
-// Priorities as syslog(3) has them.
+// Priorities of syslog(3).
 const (
 	errorPriority   = 3
 	warningPriority = 4

@@ -1,5 +1,6 @@
-// Package journal writes the log in the form that its reader wants: entries
-// with fields where journald reads, lines with time and level elsewhere.
+// Package journal writes the log in the form that its reader wants: entries with fields
+// for journald, lines with time and level for others. It also reads the entries that
+// journalctl exports.
 package journal
 
 import (
@@ -9,11 +10,11 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// LastWords is the message of a bridge that ends.
+// LastWords is the message that the bridge logs when it ends.
 const LastWords = "stopping"
 
-// New returns a logger that writes to stderr, or to journald where journald reads
-// the process's stderr.
+// New returns a logger that writes to stderr, or to journald if the process's stderr is
+// connected to it.
 func New(stderr *os.File) *slog.Logger {
 	if isJournal, err := journal.StderrIsJournalStream(); err == nil && isJournal {
 		return slog.New(handler{to: dial(socketPath, stderr)})

@@ -14,24 +14,24 @@ import (
 // (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
 const socketPath = "/run/systemd/journal/socket"
 
-// patience is how long a journald that is busy is waited for, once: what goes by
-// the stream has no fields. It has room for 512 entries where systemd has
-// started the machine, and for 10 as Linux has it (net.unix.max_dgram_qlen).
+// patience is how long write waits for a busy journald, once, because what goes by the
+// stream has no fields. journald's socket holds 512 entries if systemd has started the
+// machine, and 10 by Linux's default (net.unix.max_dgram_qlen).
 const patience = 100 * time.Millisecond
 
-// journald is the way to it: the native socket, and the stream that is the
-// program's stderr for what the socket does not take. Each entry is sent to the
-// socket's path, so that journald may come, go and come back.
+// journald sends entries to journald: to its native socket, and what that does not take to
+// the stream that is the program's stderr. It sends each entry to the socket's path, so
+// that journald may start and stop at any time.
 //
-// go-systemd's journal package would do, but that its map of fields holds no
-// field twice, and that it waits where journald does not read.
+// go-systemd's journal.Send cannot replace it: its map holds no field twice, and it blocks
+// while journald does not read.
 type journald struct {
-	socket int // negative where there is none
+	socket int // negative if there is none
 	path   *unix.SockaddrUnix
 	stream *os.File
 
 	patience time.Duration
-	hangs    atomic.Bool // it was waited for in vain, and has taken nothing since
+	hangs    atomic.Bool // it let us wait in vain, and has taken nothing since
 }
 
 func dial(path string, stream *os.File) *journald {
@@ -42,9 +42,8 @@ func dial(path string, stream *os.File) *journald {
 	return &journald{socket: socket, path: &unix.SockaddrUnix{Name: path}, stream: stream, patience: patience}
 }
 
-// write sends an entry, an error by the stream: it is the last that a process
-// says, and journald looks up the unit of one that is gone only for what comes
-// by a stream.
+// write sends an entry. An error goes by the stream: it is the last message of a process,
+// and only for the stream does journald know the unit of a process that is gone.
 func (j *journald) write(e entry) error {
 	if e.priority > errorPriority && j.send(e.fields()) == nil {
 		return nil
@@ -63,9 +62,9 @@ func (j *journald) send(fields []byte) error {
 	return err
 }
 
-// writeLine writes the entry as a line that starts with its priority in the
-// form <N>, as sd-daemon(3) has it. A file's own Write would wait where journald
-// does not read, and end the program where it is gone.
+// writeLine writes the entry as a line with its priority in front, in the form <N>
+// (sd-daemon(3)). os.File.Write would block while journald does not read, and end the
+// program if journald is gone.
 func (j *journald) writeLine(e entry) error {
 	line := fmt.Sprintf("<%d>%s\n", e.priority, strings.ReplaceAll(e.sentence(), "\n", " "))
 	_, err := unix.SendmsgN(int(j.stream.Fd()), []byte(line), nil, nil, unix.MSG_DONTWAIT)

@@ -38,20 +38,20 @@ func Follow(ctx context.Context, w io.Writer, inJSON bool) error {
 	return client.New(session).Follow(ctx, f.news)
 }
 
-// change is one line.
+// change is one line of output.
 type change struct {
 	Time   time.Time `json:"time"`
 	Switch string    `json:"switch,omitempty"`
 	From   string    `json:"from,omitempty"`
 	To     string    `json:"to,omitempty"`
 	Reason string    `json:"reason,omitempty"`
-	// Held is there wherever Switch is.
+	// Held is set wherever Switch is.
 	Held *bool `json:"held,omitempty"`
-	// Running is set where the bridge itself came or went.
+	// Running is set where the bridge itself started or stopped.
 	Running *bool `json:"running,omitempty"`
 }
 
-// follower turns states into changes.
+// follower turns successive states into changes.
 type follower struct {
 	report    func(change)
 	positions map[string]string

@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Check reports what is wrong with a position of a switch. The error names what is
-// accepted.
+// Check returns an error if a switch cannot be set to a position. The error names what
+// is accepted.
 func Check(name, position string) error {
 	table := observers.Table()
 	if s, exists := table.Named(name); exists {
@@ -50,8 +50,8 @@ func checkFor(s observers.Switch, position string) error {
 	return err
 }
 
-// switchOf returns what a target stands for as set has it, switch and position, or
-// "" for what is no target.
+// switchOf returns the switch and the position that a target stands for, as the
+// arguments of set, or "" if there is no such target.
 func switchOf(name string) string {
 	stem, table := strings.TrimSuffix(name, ".target"), observers.Table()
 	if before, profile, isInstance := strings.Cut(stem, "@"); isInstance && slices.Contains(table.Names(), before) {

@@ -1,5 +1,5 @@
-// Package positions has switches held in positions by hand, and knows which there
-// are for a person to choose from.
+// Package positions holds switches in positions by hand, and knows which positions a
+// person can choose.
 package positions
 
 import (
@@ -17,14 +17,14 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Automatic is what a switch is set to that is to follow the facts again.
+// Automatic is the word that lets a switch follow the facts again.
 const Automatic = "auto"
 
-// timeout bounds what is asked of the bridge. A person waits.
+// timeout bounds the calls to the bridge: a person waits.
 const timeout = 5 * time.Second
 
-// Set has the running bridge hold a switch in a position, or let it follow the
-// facts again. It returns what is so now, and what is odd about it, if anything.
+// Set makes the running bridge hold a switch in a position, or let it follow the facts
+// again. It returns a sentence on the result, and another if something about it is odd.
 func Set(ctx context.Context, name, position string) (now, odd string, err error) {
 	asked, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -50,8 +50,8 @@ func Set(ctx context.Context, name, position string) (now, odd string, err error
 	return now, doubt(ctx, name, position), nil
 }
 
-// doubt says what is odd about a position that a switch may be held in: a profile
-// that does not exist, or not yet.
+// doubt says what is odd about a position: it may name a profile that does not exist,
+// or not yet.
 func doubt(ctx context.Context, name, position string) string {
 	if s, _ := observers.Table().Named(name); !s.HasTemplate() || position == Automatic || position == observers.None {
 		return ""
@@ -73,8 +73,8 @@ func doubt(ctx context.Context, name, position string) string {
 	return strings.Join(doubts, "; ")
 }
 
-// Words returns what a switch can be set to, in the form that Set takes; nothing
-// for what is no switch.
+// Words returns the words that [Set] accepts for a switch, and none for what is not a
+// switch.
 func Words(ctx context.Context, name string) []string {
 	s, exists := observers.Table().Named(name)
 	if !exists {

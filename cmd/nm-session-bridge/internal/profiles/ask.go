@@ -10,11 +10,12 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// timeout bounds what is asked of NetworkManager for a word's sake: somebody
-// waits, in completion with a finger on the key.
+// timeout bounds the calls to NetworkManager: in completion somebody waits with a finger
+// on the key.
 const timeout = 500 * time.Millisecond
 
-// Ask returns the names of the profiles as [Names] does, over a connection of its own, within half a second.
+// Ask returns the names of the profiles as [Names] does. It uses its own connection and
+// takes at most half a second.
 func Ask(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -26,11 +27,11 @@ func Ask(ctx context.Context) ([]string, error) {
 	return Names(ctx, system)
 }
 
-// Words returns the profiles as positions have them; none where
-// NetworkManager does not tell.
+// Words returns the profiles in the form that positions use, and none if NetworkManager
+// does not answer.
 func Words(ctx context.Context) []string {
 	var words []string
-	names, _ := Ask(ctx) // some are better than none
+	names, _ := Ask(ctx) // a part is better than none
 	for _, name := range names {
 		words = append(words, observers.Word(observers.Escape(name)))
 	}

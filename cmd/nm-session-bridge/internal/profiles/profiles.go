@@ -22,9 +22,9 @@ const (
 	gone     = "org.freedesktop.DBus.Error.UnknownMethod" // an object's that is no longer there
 )
 
-// Names returns the names of the profiles in order, each once, without that of
-// the loopback device, which no target follows. The error says why some of them
-// are missing: those of other users are not told.
+// Names returns the names of the profiles in order and without duplicates. It leaves out
+// the loopback device's, which no target follows. The error says why some are missing:
+// NetworkManager hides the profiles of other users.
 func Names(ctx context.Context, system *dbus.Conn) ([]string, error) {
 	var paths []dbus.ObjectPath
 	if err := system.Object(service, path).CallWithContext(ctx, settings+".ListConnections", dbus.FlagNoAutoStart).Store(&paths); err != nil {
@@ -51,9 +51,9 @@ func Names(ctx context.Context, system *dbus.Conn) ([]string, error) {
 	return slices.Compact(names), missing
 }
 
-// Meant returns the instance of connection@.target that was meant by one: the
-// same if it is a profile's, and "" if nobody knows. The words say what is wrong
-// with it, and go before what is right, where something is.
+// Meant returns the instance of connection@.target that another one was meant to be: the
+// same if it is a profile's, and "" if there is no telling. The words say what is wrong
+// with it; what is right, if anything, goes behind them.
 func Meant(instance string, profiles []string) (words, meant string) {
 	if slices.ContainsFunc(profiles, func(name string) bool { return observers.Escape(name) == instance }) {
 		return "", instance

@@ -6,8 +6,8 @@ import (
 	"os/exec"
 )
 
-// Command is how this program is called from the user's shell: by its name where
-// the shell finds it, otherwise by its path.
+// Command returns how to call this program from the user's shell: by its name if it is
+// in $PATH, otherwise by its path.
 func Command() string {
 	const name = "nm-session-bridge"
 	if _, err := exec.LookPath(name); err == nil {

@@ -14,10 +14,10 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// askTimeout bounds what is asked of the services of one bus. A person waits.
+// askTimeout bounds the calls to the services of one bus: a person waits.
 const askTimeout = 5 * time.Second
 
-// Look finds out how things stand, as far as it can.
+// Look finds out how things stand. What it cannot find out is a problem in the report.
 func Look(ctx context.Context) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
 	defer cancel()
@@ -50,7 +50,7 @@ func Look(ctx context.Context) (Report, error) {
 	return report, nil
 }
 
-// readFacts reads the services that switches are read from, as a bridge would.
+// readFacts asks the services on the system bus for the facts, as a running bridge does.
 func readFacts(ctx context.Context, switches observers.Switches) (map[string]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

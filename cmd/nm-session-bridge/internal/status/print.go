@@ -19,8 +19,8 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// Print writes the report for people: what is, in bold, and beside it why. The
-// program is how this one is called from a shell.
+// Print writes the report for people: the positions, in bold, and the reasons beside
+// them. The program is how to call this one from a shell.
 func (r Report) Print(w io.Writer, now time.Time, program string, style terminal.Style) {
 	p := printer{w, style, now, program}
 	if !r.Running {
@@ -49,7 +49,7 @@ func (r Report) Print(w io.Writer, now time.Time, program string, style terminal
 	}
 }
 
-// installed reports whether there is any target.
+// installed reports whether any target exists.
 func (r Report) installed() bool {
 	for _, s := range r.Switches {
 		for _, t := range s.Targets {
@@ -61,13 +61,13 @@ func (r Report) installed() bool {
 	return false
 }
 
-// How far targets are indented, and how much farther what is bound to them.
+// The indentation of targets, and the further indentation of their units.
 const (
 	indent = "  "
 	deeper = "    "
 )
 
-// widest is how wide a column may be. What is longer sticks out on its own line.
+// widest is the greatest width of a column. A longer word sticks out on its own line.
 const widest = 48
 
 // widths returns how wide the columns are.
@@ -126,7 +126,7 @@ func (p printer) switchLine(s Switch, names, positions int) {
 	p.line(fmt.Sprintf("%s  %s  %s", p.Bold(pad(s.Name, names)), p.Bold(pad(abbrev.Words(s.Position), positions)), strings.Join(notes, "; ")))
 }
 
-// when says a time, and how long ago it was.
+// when returns a time and how long ago it was.
 func (p printer) when(t time.Time) string {
 	ago, layout := p.now.Sub(t), "15:04:05"
 	if ago >= 24*time.Hour {
@@ -135,7 +135,7 @@ func (p printer) when(t time.Time) string {
 	return fmt.Sprintf("%s (%s)", t.Local().Format(layout), abbrev.Duration(ago))
 }
 
-// units lists units, and below each target what is bound to it.
+// units lists units, and below each target the units that are bound to it.
 func (p printer) units(indent string, all []Unit, width int) {
 	for _, u := range all {
 		note := u.Sub
@@ -161,12 +161,12 @@ func (p printer) unitLine(indent, name, active, note string, width int) {
 	if note != "" {
 		note = " (" + note + ")"
 	}
-	// A dot is one column wide, whatever its length in bytes.
+	// A dot takes one column but several bytes.
 	rest := width - len(indent) - len("● ")
 	p.line(indent + colour(dot) + " " + pad(name, rest) + "  " + colour(active) + note)
 }
 
-// facts lists what the services said, in an order that does not change.
+// facts lists what the services said, in a stable order.
 func (p printer) facts(names []string, facts map[string]string) {
 	width := 0
 	for _, name := range names {

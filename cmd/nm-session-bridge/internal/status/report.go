@@ -1,5 +1,5 @@
-// Package status tells people and programs how things stand: switches, their
-// targets, and what is bound to those.
+// Package status shows people and programs how things stand: the switches, their
+// targets, and the units that are bound to these.
 package status
 
 import (
@@ -13,15 +13,15 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Report is how things stand. Its JSON form is the one that status --json
-// prints; fields are only ever added.
+// Report says how things stand. status --json prints it; its fields are never renamed
+// or removed.
 type Report struct {
-	// Running reports whether a bridge answers. Where none does, positions are
-	// those that the active targets tell, and facts those that the services do.
+	// Running reports whether a bridge answers. If none does, the positions are
+	// derived from the active targets, and the facts come from the services.
 	Running  bool              `json:"running"`
 	Switches []Switch          `json:"switches"`
 	Facts    map[string]string `json:"facts"`
-	// Problems say what could not be found out.
+	// Problems says what could not be found out.
 	Problems []string `json:"problems,omitempty"`
 }
 
@@ -31,18 +31,18 @@ type Switch struct {
 	// Position is "unknown" where nothing can be said, and "off" where the
 	// bridge does not keep the switch.
 	Position string `json:"position"`
-	// Since is when it came into the position; absent where nobody knows.
+	// Since is when the switch came into the position; absent if unknown.
 	Since *time.Time `json:"since,omitempty"`
-	// Reason gives the raw facts that put it there.
+	// Reason gives the raw facts that led to the position.
 	Reason string `json:"reason,omitempty"`
-	// Doubt says why it may soon be elsewhere.
+	// Doubt says why the position may change soon.
 	Doubt string `json:"doubt,omitempty"`
-	// Source says where it is read, where there are several places.
+	// Source says where the switch is read from, if there are several places.
 	Source string `json:"source,omitempty"`
-	// Lock tells of a switch that holds up an operation of logind, such as
-	// sleep, whether its delay lock is "held", "not held" or "refused".
+	// Lock is "held", "not held" or "refused": the state of the delay lock of a switch
+	// that delays an operation of logind, such as sleep.
 	Lock string `json:"lock,omitempty"`
-	// Held tells that the user holds it there by hand.
+	// Held reports whether the user holds the switch in the position by hand.
 	Held    bool     `json:"held"`
 	Targets []Target `json:"targets"`
 }
@@ -61,14 +61,15 @@ type Unit struct {
 	Name   string `json:"name"`
 	Active string `json:"active"`
 	Sub    string `json:"sub"`
-	// Result is systemd's word for why a service failed.
+	// Result is systemd's word for the reason why a service failed.
 	Result string `json:"result,omitempty"`
-	// Units are, of a target of the user's own, those that start or stop with it.
+	// Units are the units that start or stop with this one, if it is a target of the
+	// user's own.
 	Units []Unit `json:"units,omitempty"`
 }
 
-// Make makes a report of what was found out. state is nil where no bridge answers,
-// and facts are then what the services themselves say.
+// Make puts a report together. state is nil if no bridge answers; facts are then what
+// the services themselves say.
 func Make(switches observers.Switches, state *client.State, facts map[string]string, targets []systemdctl.TargetState) Report {
 	report := Report{Running: state != nil, Facts: facts}
 	if state != nil {
@@ -141,8 +142,7 @@ func units(bound []systemdctl.UnitState) []Unit {
 	return views
 }
 
-// factNames returns the names of what the services said. Facts about a switch
-// are told beside it.
+// factNames returns the names of the facts that are not shown beside a switch.
 func (r Report) factNames() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.Facts)), func(name string) bool {
 		owner, _, _ := strings.Cut(name, ".")

@@ -1,11 +1,10 @@
-// Package suggest finds the name that was meant by one that is spelt wrongly.
+// Package suggest finds the name that a misspelt one was meant to be.
 package suggest
 
 import "strings"
 
-// Name returns the name that was probably meant: the one that takes the fewest
-// changes of a letter, a third of its letters at most. Capitals count as small
-// letters.
+// Name returns the name that was probably meant: the one that needs the fewest changes
+// of a letter, and at most a third of its own length. Case does not count.
 func Name(given string, names []string) (name string, found bool) {
 	least := len(given) + 1
 	for _, n := range names {
@@ -16,8 +15,8 @@ func Name(given string, names []string) (name string, found bool) {
 	return name, found
 }
 
-// distance counts the letters to insert, take away, change or swap with their
-// neighbours to make one word of another (the optimal string alignment, in bytes).
+// distance counts the letters to insert, delete, change or swap with their neighbours
+// to turn one word into another (optimal string alignment distance, in bytes).
 func distance(a, b string) int {
 	before, last := []int(nil), make([]int, len(b)+1)
 	for j := range last {

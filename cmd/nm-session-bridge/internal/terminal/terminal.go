@@ -1,5 +1,4 @@
-// Package terminal knows what the output is written to: whether it takes colours,
-// and how wide it is.
+// Package terminal finds out whether output may have colours, and how wide it may be.
 package terminal
 
 import (
@@ -10,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Style colours words.
+// Style colours words, or leaves them as they are where there are no colours.
 type Style struct{ coloured bool }
 
-// StyleOf returns the style for what is written to: coloured on a terminal, unless
-// $NO_COLOR (https://no-color.org) is set or $TERM is dumb.
+// StyleOf returns the style for a writer: coloured if it is a terminal, unless $NO_COLOR
+// (https://no-color.org) is set or $TERM is dumb.
 func StyleOf(w io.Writer) Style {
 	file, isFile := w.(interface{ Fd() uintptr })
 	if !isFile {
@@ -50,10 +49,11 @@ func (s Style) in(number, words string) string {
 	return "\x1b[" + number + "m" + words + "\x1b[0m"
 }
 
-// pipeWidth is how many columns there are where nobody says.
+// pipeWidth is the number of columns where neither $COLUMNS nor a terminal says it.
 const pipeWidth = 80
 
-// Columns returns how wide the output may be: $COLUMNS, or what the terminal says.
+// Columns returns how many columns output to a writer may have: $COLUMNS, otherwise the
+// width of the terminal, otherwise 80.
 func Columns(w io.Writer) int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n
