@@ -85,6 +85,19 @@ func TestBridgeWithWrongFlagsIsNotStartedAgainAndAgain(t *testing.T) {
 	s.started(bridgeUnit, 1)
 }
 
+// A drop-in may be older than the rule of two dashes.
+func TestBridgeWithFlagsOfOneDashSaysHowToWriteThem(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.flags("-switches=internet,lid")
+	s.fails(1, program+" install --now")
+	s.expect("failed", bridgeUnit)
+	s.says("unknown flag -switches=internet,lid: long flags take two dashes, write --switches=internet,lid")
+	f := s.finds("", bridgeUnit, "wrong flags in ", "override.conf")
+	if !strings.HasSuffix(f.mend, "write --switches=internet,lid") {
+		t.Errorf("%q does not say how to write the flag", f.mend)
+	}
+}
+
 func TestBridgeOfOneSwitchKeepsItsHandsOffTheOthers(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.flags("--switches=lid")

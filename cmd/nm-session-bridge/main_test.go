@@ -238,7 +238,7 @@ func TestArgumentsAreCheckedWithoutRunningThem(t *testing.T) {
 	for line, want := range map[string]string{
 		"run --switches=lid":  "",
 		"--gone-grace=1m":     "",
-		"run -switches=lid":   "unknown flag -switches=lid: the names of flags have two dashes in front, write --switches=lid",
+		"run -switches=lid":   "unknown flag -switches=lid: long flags take two dashes, write --switches=lid",
 		"run --frobnicate":    "unknown flag --frobnicate: flags of run are --gone-grace, --limited-grace, --online-when, --switches",
 		"run --gone-grace=x":  `invalid value "x" for flag --gone-grace: accepted values are durations such as 500ms, 5s or 1m`,
 		"run now":             `unexpected argument "now": run takes only flags`,

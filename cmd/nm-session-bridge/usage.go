@@ -75,7 +75,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 		for _, word := range []string{letters, "h" + letters} { // -h is a flag by itself, so -help arrives as elp
 			name, _, _ := strings.Cut(word, "=")
 			if cmd.Flags().Lookup(name) != nil {
-				return fmt.Errorf("unknown flag -%s: the names of flags have two dashes in front, write --%[1]s", word)
+				return fmt.Errorf("unknown flag -%s: long flags take two dashes, write --%[1]s", word)
 			}
 		}
 	}

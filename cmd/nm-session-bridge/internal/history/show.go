@@ -151,7 +151,7 @@ func present() (Now, error) {
 	}
 	var monotonic unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
-		return Now{}, fmt.Errorf("reading the monotonic clock: %w", err)
+		return Now{}, fmt.Errorf("cannot read the monotonic clock: %w", err)
 	}
 	return Now{
 		Time:      time.Now(),

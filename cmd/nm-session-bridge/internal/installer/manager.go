@@ -45,16 +45,16 @@ func finish(ctx context.Context, ask func(context.Context, string, string, chan<
 	defer cancel()
 	result := make(chan string, 1) // go-systemd sends to it while it holds a lock
 	if _, err := ask(ctx, unit, "replace", result); err != nil {
-		return fmt.Errorf("%s: %w", unit, err)
+		return fmt.Errorf("cannot get a job for %s: %w", unit, err)
 	}
 	select {
 	case r := <-result:
 		if r != "done" {
-			return fmt.Errorf("%s: the job ended with result %s", unit, r)
+			return fmt.Errorf("the job of %s ended with result %s", unit, r)
 		}
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%s: waiting for its job: %w", unit, ctx.Err())
+		return fmt.Errorf("cannot wait for the job of %s: %w", unit, ctx.Err())
 	}
 }
 
@@ -74,7 +74,7 @@ func property[T any](ctx context.Context, manager *systemd.Conn, unitType, name 
 		err = p.Value.Store(&value)
 	}
 	if err != nil {
-		return value, fmt.Errorf("reading %s of %s: %w", name, systemdctl.ServiceName, err)
+		return value, fmt.Errorf("cannot read %s of %s: %w", name, systemdctl.ServiceName, err)
 	}
 	return value, nil
 }

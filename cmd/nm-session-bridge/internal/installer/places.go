@@ -88,7 +88,7 @@ func (p places) readBy(manager *systemd.Conn) error {
 	}
 	list, err := manager.GetManagerProperty("UnitPath") // in the text form of a variant
 	if err != nil {
-		return fmt.Errorf("asking the user manager where it looks for units: %w", err)
+		return fmt.Errorf("cannot ask the user manager where it looks for units: %w", err)
 	}
 	for _, dir := range strings.Split(list, `"`) {
 		if dir == p.units() || sameFile(filepath.Dir(filepath.Dir(dir)), p.data) {

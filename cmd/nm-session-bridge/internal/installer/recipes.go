@@ -164,15 +164,15 @@ func canStart(ctx context.Context, manager *systemd.Conn, units []string) (bool,
 	for _, unit := range units {
 		p, err := manager.GetUnitPropertyContext(ctx, unit, "Requisite")
 		if err != nil {
-			return false, fmt.Errorf("reading what %s requires: %w", unit, err)
+			return false, fmt.Errorf("cannot read what %s requires: %w", unit, err)
 		}
 		var required []string
 		if err := p.Value.Store(&required); err != nil {
-			return false, fmt.Errorf("reading what %s requires: %w", unit, err)
+			return false, fmt.Errorf("cannot read what %s requires: %w", unit, err)
 		}
 		states, err := manager.ListUnitsByNamesContext(ctx, required)
 		if err != nil {
-			return false, fmt.Errorf("reading the states of %s: %w", strings.Join(required, ", "), err)
+			return false, fmt.Errorf("cannot read the states of %s: %w", strings.Join(required, ", "), err)
 		}
 		for _, state := range states {
 			requires = true
