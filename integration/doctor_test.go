@@ -485,9 +485,13 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s.clean("")
 
 	s.write("mine.target", strings.Replace(whileUnit("internet-online.target"), "[Unit]\n", "[Unit]\nUpholds=kept.service\n", 1))
-	s.write("kept.service", strings.Replace(whileUnit("mine.target"), "/bin/sleep infinity", "/bin/false", 1))
+	// What is upheld is started again as soon as it has failed, if that is allowed.
+	kept := strings.Replace(whileUnit("mine.target"), "[Unit]\n", "[Unit]\nStartLimitIntervalSec=infinity\nStartLimitBurst=1\n", 1)
+	s.write("kept.service", strings.Replace(kept, "/bin/sleep infinity", "/bin/false", 1))
 	s.systemctl("daemon-reload")
 	s.systemctl("restart", "mine.target")
+	s.expect("failed", "kept.service")
+	s.settle()
 	s.finds("", "kept.service, which mine.target wants, has failed: ")
 }
 

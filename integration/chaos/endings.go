@@ -4,21 +4,19 @@ package chaos
 // the lock into its position before, and whatever befalls the bridge, logind, the buses or the user manager just
 // before or just after the end.
 func Endings() Plan {
-	locks := [][]Step{
-		nil,
-		{{Fault: "lock", Arg: "lock"}},
-		{{Fault: "locked-hint", Arg: "locked"}},
-		{{Fault: "sleep"}, {Fault: "wake"}},
-		{{Fault: "start-target", Arg: "lock.target"}},
-		{{Fault: "stop-target", Arg: "unlock.target"}},
-		{{Fault: "start-target", Arg: "lock.target"}, {Fault: "bridge-kill"}},
-		{{Fault: "stop-target", Arg: "unlock.target"}, {Fault: "bridge-kill"}},
+	locks := []Plan{
+		nil, // as a session begins
+		{{{Fault: "lock", Arg: "lock"}}},
+		{{{Fault: "locked-hint", Arg: "locked"}}},
+		{{{Fault: "sleep"}}, {{Fault: "wake"}}},
+		{{{Fault: "start-target", Arg: "lock.target"}}},
+		{{{Fault: "stop-target", Arg: "unlock.target"}}},
+		{{{Fault: "start-target", Arg: "lock.target"}, {Fault: "bridge-kill"}}},
+		{{{Fault: "stop-target", Arg: "unlock.target"}, {Fault: "bridge-kill"}}},
 	}
 	var plan Plan
 	for _, befalls := range []Step{
 		{Fault: "bridge-kill"},
-		{Fault: "bridge-abort"},
-		{Fault: "bridge-restart"},
 		{Fault: "bridge-freeze", Arg: "1s"},
 		{Fault: "bridge-reload"},
 		{Fault: "bridge-upgrade"},
@@ -34,8 +32,8 @@ func Endings() Plan {
 				{befalls, {Fault: "session-ends"}},
 				{{Fault: "session-ends"}, befalls},
 			} {
-				begin := []Step{{Fault: "session-begins"}}
-				plan = append(plan, append(begin, lock...), end)
+				plan = append(plan, []Step{{Fault: "session-begins"}})
+				plan = append(append(plan, lock...), end)
 			}
 		}
 	}

@@ -37,7 +37,13 @@ func (w *World) prepareForSleep(start bool) error {
 
 func goToSleep(_ context.Context, w *World, _ string) error { return w.prepareForSleep(true) }
 
-func wakeUp(_ context.Context, w *World, _ string) error { return w.prepareForSleep(false) }
+// wakeUp ends a sleep. One that has just begun may go unseen, for no logind ends it before the delay lock is given back.
+func wakeUp(_ context.Context, w *World, _ string) error {
+	if w.logind.asleep && len(w.round.positions["sleep"]) > 1 {
+		w.round.vague["lock"] = true
+	}
+	return w.prepareForSleep(false)
+}
 
 func logindGone(_ context.Context, w *World, _ string) error {
 	w.logind.present, w.logind.hanging = false, false

@@ -142,7 +142,7 @@ const (
 	noPermission = "insufficient permissions"
 	noFiles      = "No journal files were found"
 
-	keepIt = `sudo mkdir -p /etc/systemd/journald.conf.d && printf '[Journal]\nStorage=persistent\n' | sudo tee /etc/systemd/journald.conf.d/nm-session-bridge.conf && sudo systemctl restart systemd-journald.service`
+	keepIt = `sudo mkdir -p /etc/systemd/journald.conf.d && printf '[Journal]\nStorage=persistent\n' | sudo tee /etc/systemd/journald.conf.d/nm-session-bridge.conf && sudo systemctl restart systemd-journald.service && sudo journalctl --flush`
 )
 
 // remedy says how a user who may read nothing gets to read the journal. The files show
