@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -98,6 +99,9 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 
 // execute runs the command that the arguments name and returns the exit status.
 func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
+	if options, isRun := parseRun(args); isRun {
+		return conclude(run(ctx, options, stderr), stderr)
+	}
 	printed := &printout{File: stdout}
 	root := newRoot()
 	root.SetOut(printed)
@@ -106,26 +110,36 @@ func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	accepted := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { accepted = true }
 	cmd, err := root.ExecuteContextC(ctx)
-	var status exitStatus
-	var wrong usageError
+	var usage usageError
 	switch {
 	case printed.err != nil:
 		err = printed.err
+	case err == nil, accepted && !errors.As(err, &usage):
+	case errors.As(err, &usage) || cmd != root:
+		return refuse(cmd, err, stderr)
+	default:
+		return refuse(cmd, unknownCommand(root, err), stderr)
+	}
+	return conclude(err, stderr)
+}
+
+// refuse says what is wrong with the command line.
+func refuse(cmd *cobra.Command, err error, stderr io.Writer) int {
+	name := cmd.Root().Name()
+	help := strings.Replace(cmd.CommandPath(), name, name+" help", 1)
+	fmt.Fprintf(stderr, "nm-session-bridge: %v; see %s\n", err, help)
+	return wrongUsage
+}
+
+// conclude says how a command failed, if it did and has not said so itself.
+func conclude(err error, stderr io.Writer) int {
+	var status exitStatus
+	switch {
 	case err == nil:
 		return success
 	case errors.As(err, &status):
 		return int(status)
-	case errors.As(err, &wrong), accepted:
-	case cmd == root:
-		wrong = usageError{unknownCommand(root, err)}
-	default:
-		wrong = usageError{err}
 	}
-	if wrong.error == nil {
-		fmt.Fprintf(stderr, "nm-session-bridge: %v\n", err)
-		return failure
-	}
-	help := strings.Replace(cmd.CommandPath(), root.Name(), root.Name()+" help", 1)
-	fmt.Fprintf(stderr, "nm-session-bridge: %v; see %s\n", wrong, help)
-	return wrongUsage
+	fmt.Fprintf(stderr, "nm-session-bridge: %v\n", err)
+	return failure
 }

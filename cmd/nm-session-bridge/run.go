@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
@@ -27,12 +28,36 @@ type runOptions struct {
 	switches []string // names; empty for all
 }
 
-func newRun() *cobra.Command {
-	options := runOptions{policy: observers.Policy{
+// declare sets the defaults and declares the flags that change them.
+func (o *runOptions) declare(flags *pflag.FlagSet) {
+	o.policy = observers.Policy{
 		OnlineWhen:   observers.Full,
 		LimitedGrace: 5 * time.Second,
 		GoneGrace:    10 * time.Second,
-	}}
+	}
+	flags.Func("switches", "keep only the switches of the `LIST`, separated by commas; there are "+strings.Join(observers.Table().Names(), ","), o.chooseSwitches)
+	flags.Func("online-when", "what connectivity counts as online: `full|limited` (default full); limited is for networks that block the check", o.setBar)
+	flags.Func("limited-grace", "go offline once connectivity has been limited for a `DURATION` (default 5s)", grace(&o.policy.LimitedGrace))
+	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", grace(&o.policy.GoneGrace))
+}
+
+// parseRun reads a command line that runs the bridge. It reports false for any other, and
+// for an error or a call for help, which cobra knows how to answer. Building all commands
+// would cost the daemon 0.3 MB at rest, on top of the 2.6 MB that it has for itself.
+func parseRun(args []string) (runOptions, bool) {
+	if len(args) > 0 && args[0] == "run" {
+		args = args[1:]
+	}
+	var options runOptions
+	flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	flags.Usage = func() {}
+	options.declare(flags)
+	err := flags.Parse(args)
+	return options, err == nil && flags.NArg() == 0
+}
+
+func newRun() *cobra.Command {
+	var options runOptions
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Observe and keep the targets true",
@@ -44,17 +69,10 @@ SIGHUP has everything read anew.`,
   nm-session-bridge run --limited-grace=30s`,
 		Args: onlyFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// From a signal to a job, each goroutine waits for the one before it. More
-			// threads would only wake up and find no work.
-			runtime.GOMAXPROCS(1)
 			return run(cmd.Context(), options, os.Stderr)
 		},
 	}
-	flags := cmd.Flags()
-	flags.Func("switches", "keep only the switches of the `LIST`, separated by commas; there are "+strings.Join(observers.Table().Names(), ","), options.chooseSwitches)
-	flags.Func("online-when", "what connectivity counts as online: `full|limited` (default full); limited is for networks that block the check", options.setBar)
-	flags.Func("limited-grace", "go offline once connectivity has been limited for a `DURATION` (default 5s)", grace(&options.policy.LimitedGrace))
-	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", grace(&options.policy.GoneGrace))
+	options.declare(cmd.Flags())
 	for name, complete := range map[string]cobra.CompletionFunc{
 		"switches":      completeSwitches,
 		"online-when":   cobra.FixedCompletions(bars(), cobra.ShellCompDirectiveNoFileComp),
@@ -114,6 +132,9 @@ func grace(target *time.Duration) func(string) error {
 
 // run keeps the targets true until the context ends.
 func run(ctx context.Context, options runOptions, stderr *os.File) error {
+	// From a signal to a job, each goroutine waits for the one before it. More threads
+	// would only wake up and find no work.
+	runtime.GOMAXPROCS(1)
 	err := daemon.Run(ctx, daemon.Config{
 		Switches:      observers.Table().Choose(options.switches),
 		Policy:        options.policy,

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheBridgeRunsWithoutTheOtherCommands(t *testing.T) {
+	for line, switches := range map[string][]string{
+		"":                        nil,
+		"run":                     nil,
+		"run --switches=lid":      {"lid"},
+		"--switches lid,internet": {"lid", "internet"},
+	} {
+		options, isRun := parseRun(strings.Fields(line))
+		if !isRun || !slices.Equal(options.switches, switches) || options.policy.LimitedGrace != 5*time.Second {
+			t.Errorf("%q: %v, %v", line, isRun, options)
+		}
+	}
+	for _, line := range []string{"status", "run now", "run --help", "-h", "--version", "run -switches=lid", "run --gone-grace=x", "run --online-when"} {
+		if _, isRun := parseRun(strings.Fields(line)); isRun {
+			t.Errorf("%q runs", line)
+		}
+	}
+}
