@@ -18,8 +18,8 @@ func newHistory() *cobra.Command {
 		Use:   "history",
 		Short: "Show the switches' past positions, from the journal",
 		Long: `Show the switches' past positions, from the journal: a bar for each switch, how long
-each position lasted in all, and the latest transitions. Not counted is the time in
-which the bridge did not run, the machine slept, or nothing was known of the switch.
+each position lasted in total, and the latest transitions. Time in which the bridge did
+not run, the machine slept, or nothing was known about the switch does not count.
 The fields of --json are in nm-session-bridge(1).`,
 		Example: `  # the last 24 hours
   nm-session-bridge history
@@ -37,8 +37,8 @@ The fields of --json are in nm-session-bridge(1).`,
 		},
 	}
 	names, flags := observers.Table().Names(), cmd.Flags()
-	flags.StringVar(&options.Since, "since", "24h", "begin at a `TIME` as journalctl has it, or so long ago, as 2h or 3d")
-	flags.Func("switch", "show only the switch of that `NAME`: "+strings.Join(names, ", "), func(name string) error {
+	flags.StringVar(&options.Since, "since", "24h", "begin at a `TIME` in the form of journalctl --since, or that long ago, such as 2h or 3d")
+	flags.Func("switch", "show only the switch with this `NAME`: "+strings.Join(names, ", "), func(name string) error {
 		if !slices.Contains(names, name) {
 			return fmt.Errorf("accepted values are %s", strings.Join(names, ", "))
 		}

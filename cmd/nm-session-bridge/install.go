@@ -33,7 +33,7 @@ func newInstall() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&options.Now, "now", false, "start the service, or restart it if it runs an older version")
-	cmd.Flags().BoolVar(&options.Force, "force", false, "replace files that were changed since they were installed; the changed file is kept with a ~ behind its name")
+	cmd.Flags().BoolVar(&options.Force, "force", false, "replace files that were changed since they were installed; keep a changed file with ~ behind its name")
 	return cmd
 }
 

@@ -78,8 +78,8 @@ const introduction = `Keeps systemd user targets equal to what NetworkManager an
   network-metered.target, network-unmetered.target
   vpn-up.target, vpn-down.target, connection@NAME.target
 
-Without a command it runs. Exit status: 0 success, 1 failure, 2 wrong usage,
-3 from status where nm-session-bridge does not run.`
+It runs if no command is given. Exit status: 0 success, 1 failure, 2 wrong usage,
+3 from status if nm-session-bridge does not run.`
 
 const exampleUnit = `  # a service that runs while the internet is there
   [Unit]

@@ -12,9 +12,9 @@ func newMonitor() *cobra.Command {
 		Use:   "monitor",
 		Short: "Follow the switches as they change, until interrupted",
 		Long: `Follow the switches as they change, until interrupted. It begins with the present
-positions, and goes on over restarts of nm-session-bridge. With --json each line is an
+positions and continues over restarts of nm-session-bridge. With --json each line is an
 object with the fields time, switch, from, to, reason and held; an object with the
-field running reports a bridge that comes or goes.`,
+field running reports that the bridge starts or stops.`,
 		Example: `  # watch while you pull the cable
   nm-session-bridge monitor
   # one object a line, for programs

@@ -15,16 +15,16 @@ func newRecipe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recipe",
 		Short: "List, show and add example units to start from",
-		Example: `  # name the recipes
+		Example: `  # list the recipes
   nm-session-bridge recipe list
   # print the units of one
   nm-session-bridge recipe show mail
-  # write them, and say which program is missing and what to type next
+  # write them, and learn which program is missing and what to type next
   nm-session-bridge recipe add mail`,
 		Args: func(_ *cobra.Command, args []string) error {
 			const words = "list, show NAME or add NAME"
 			if len(args) == 0 {
-				return errors.New("recipe needs a word more: " + words)
+				return errors.New("recipe needs another word: " + words)
 			}
 			return fmt.Errorf("unknown argument %q: recipe takes %s", args[0], words)
 		},
@@ -37,7 +37,7 @@ func newRecipe() *cobra.Command {
 func newRecipeList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
-		Short: "Name the recipes",
+		Short: "List the recipes",
 		Args:  onlyFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			installer.ListRecipes(cmd.OutOrStdout())
@@ -64,7 +64,7 @@ func newRecipeAdd() *cobra.Command {
 		Short: "Write the units of a recipe, and say what to type next",
 		Long: `Write the units of a recipe into ~/.config/systemd/user, where they are yours to change,
 and never over a file that differs. It does not enable them, so that you can read them
-and put in your own program or account first; it says the command that does.`,
+and put in your own program or account first; it prints the command that does.`,
 		ValidArgsFunction: completeRecipe,
 		Args:              oneRecipe,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -35,7 +35,7 @@ func (o *runOptions) declare(flags *pflag.FlagSet) {
 		LimitedGrace: 5 * time.Second,
 		GoneGrace:    10 * time.Second,
 	}
-	flags.Func("switches", "keep only the switches of the `LIST`, separated by commas; there are "+strings.Join(observers.Table().Names(), ","), o.chooseSwitches)
+	flags.Func("switches", "keep only the switches in the `LIST`, separated by commas; all are "+strings.Join(observers.Table().Names(), ","), o.chooseSwitches)
 	flags.Func("online-when", "what connectivity counts as online: `full|limited` (default full); limited is for networks that block the check", o.setBar)
 	flags.Func("limited-grace", "go offline once connectivity has been limited for a `DURATION` (default 5s)", grace(&o.policy.LimitedGrace))
 	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", grace(&o.policy.GoneGrace))
@@ -62,7 +62,7 @@ func newRun() *cobra.Command {
 		Use:   "run",
 		Short: "Observe and keep the targets true",
 		Long: `Observe the machine and keep the targets true. This is what the user service does.
-SIGHUP has everything read anew.`,
+SIGHUP makes it read everything again.`,
 		Example: `  # keep the targets of two switches only
   nm-session-bridge run --switches=internet,lid
   # take half a minute of limited connectivity for nothing

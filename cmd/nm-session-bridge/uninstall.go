@@ -10,12 +10,12 @@ func newUninstall() *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "uninstall",
-		Short: "Take away what install wrote",
+		Short: "Remove what install wrote",
 		Args:  onlyFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return installer.Uninstall(cmd.Context(), force, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "remove installed files even where they were changed")
+	cmd.Flags().BoolVar(&force, "force", false, "remove installed files even if they were changed")
 	return cmd
 }

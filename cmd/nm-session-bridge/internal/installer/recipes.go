@@ -42,7 +42,7 @@ func FindRecipe(name string) (systemdctl.Recipe, error) {
 	if meant, found := suggest.Name(name, RecipeNames()); found {
 		return systemdctl.Recipe{}, fmt.Errorf("no recipe is called %q, did you mean %s? Recipes are %s", name, meant, all)
 	}
-	return systemdctl.Recipe{}, fmt.Errorf("no recipe is called %q: recipes are %s", name, all)
+	return systemdctl.Recipe{}, fmt.Errorf("no recipe is called %q; recipes are %s", name, all)
 }
 
 // ListRecipes prints a line for each recipe.

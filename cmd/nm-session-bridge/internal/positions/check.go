@@ -25,9 +25,9 @@ func Check(name, position string) error {
 	}
 	all := strings.Join(table.Names(), ", ")
 	if meant, found := suggest.Name(name, table.Names()); found {
-		return fmt.Errorf("no switch is called %q, did you mean %s? There are %s", name, meant, all)
+		return fmt.Errorf("no switch is called %q, did you mean %s? Switches are %s", name, meant, all)
 	}
-	return fmt.Errorf("no switch is called %q; there are %s", name, all)
+	return fmt.Errorf("no switch is called %q; switches are %s", name, all)
 }
 
 func checkFor(s observers.Switch, position string) error {
@@ -44,7 +44,7 @@ func checkFor(s observers.Switch, position string) error {
 			profile = instance
 		}
 		if s.Accepts(observers.Escape(profile)) != nil {
-			return fmt.Errorf("the profile %q has no target, for its name as units write it is too long for a unit's; one that is shorter has one", profile)
+			return fmt.Errorf("the profile %q has no target: its name, escaped as systemd-escape does, is too long for a unit; a shorter name has one", profile)
 		}
 	}
 	return err
