@@ -191,9 +191,14 @@ func TestLogoutIsNoFailure(t *testing.T) {
 	if !strings.Contains(log, "observing internet=online") {
 		t.Errorf("the log is not there:\n%s", log)
 	}
-	for _, word := range []string{"error", "cannot", "Failed", "lost"} {
-		if strings.Contains(strings.TrimPrefix(log, before), word) {
-			t.Errorf("a logout made the bridge say %q:\n%s", word, log)
+	for line := range strings.Lines(strings.TrimPrefix(log, before)) {
+		if strings.Contains(line, "control group") && strings.Contains(line, "ignoring") {
+			continue // newer user managers miss what a hybrid hierarchy has in version 1
+		}
+		for _, word := range []string{"error", "cannot", "Failed", "lost"} {
+			if strings.Contains(line, word) {
+				t.Errorf("a logout made the bridge say %q:\n%s", word, log)
+			}
 		}
 	}
 }

@@ -7,13 +7,14 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// limitedUnit is a service that systemd starts once in a time and not again.
+// limitedUnit is a service that systemd starts once in a time and not again. The
+// time is long enough for slow machines to move its target within it.
 func limitedUnit(more string) string {
 	return `[Unit]
 After=internet-online.target
 PartOf=internet-online.target
 StartLimitBurst=1
-StartLimitIntervalSec=12s
+StartLimitIntervalSec=30s
 [Service]
 ` + more + `
 [Install]
