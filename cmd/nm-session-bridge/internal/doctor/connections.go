@@ -11,82 +11,82 @@ import (
 
 // connections finds connection@.target instances that the unit names and no profile has.
 // It finds nothing if NetworkManager does not list its profiles.
-func (e unitCheck) connections() []Finding {
-	if !e.machine.knowsProfiles {
+func (c unitCheck) connections() []Finding {
+	if !c.machine.knowsProfiles {
 		return nil
 	}
 	var found []Finding
-	for _, s := range e.Switches {
+	for _, s := range c.Switches {
 		if s.HasTemplate() {
-			found = append(found, e.strangers(s.Template)...)
+			found = append(found, c.strangers(s.Template)...)
 		}
 	}
 	return found
 }
 
 // strangers corrects all misspelt names at once, because they may stand in one line.
-func (e unitCheck) strangers(template observers.Template) []Finding {
+func (c unitCheck) strangers(template observers.Template) []Finding {
 	const why = "the target is active only while a profile of its name is: what names it so waits in vain"
 	var found []Finding
 	var wrong []string
 	renames := map[string]string{}
-	for _, target := range e.names() {
+	for _, target := range c.names() {
 		instance, isInstance := template.Instance(target)
 		if !isInstance || strings.Contains(instance, "%") {
 			continue
 		}
-		words, meant := profiles.Meant(instance, e.machine.profiles)
+		words, meant := profiles.Meant(instance, c.machine.profiles)
 		if meant == instance {
 			continue
 		}
-		e.reported[target] = true
-		place := e.place(target) + " of " + e.pathNaming(target) + ": "
+		c.reported[target] = true
+		place := c.place(target) + " of " + c.pathNaming(target) + ": "
 		if meant != "" {
 			renames[target] = template.Target(meant)
 			wrong = append(wrong, place+words+renames[target])
 			continue
 		}
 		found = append(found, Finding{
-			What: e.name + ": " + place + words,
+			What: c.name + ": " + place + words,
 			Why:  why + ", unless such a profile is yet to come",
-			Mend: e.chooseProfile(template),
+			Mend: c.chooseProfile(template),
 		})
 	}
 	if len(wrong) == 0 {
 		return found
 	}
-	return append(found, Finding{What: e.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: e.rename(template, renames)})
+	return append(found, Finding{What: c.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: c.rename(template, renames)})
 }
 
 // pathNaming returns the file of the unit that names another unit, or the unit's main
 // file if none does literally.
-func (e unitCheck) pathNaming(other string) string {
-	for _, f := range e.files {
+func (c unitCheck) pathNaming(other string) string {
+	for _, f := range c.files {
 		if (files{f}).name(other) {
 			return f.path
 		}
 	}
-	return e.text("FragmentPath")
+	return c.text("FragmentPath")
 }
 
 // rename returns the command that replaces names of a template's instances in the unit.
-func (e unitCheck) rename(template observers.Template, renames map[string]string) string {
-	command := "systemctl --user reenable " + quoted(e.name) // removes links that the unit no longer asks for
+func (c unitCheck) rename(template observers.Template, renames map[string]string) string {
+	command := "systemctl --user reenable " + quoted(c.name) // removes links that the unit no longer asks for
 	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
 		right := renames[wrong]
-		if e.files.name(wrong) {
-			return e.follow(nil, renames, false)
+		if c.files.name(wrong) {
+			return c.follow(nil, renames, false)
 		}
 		// The unit may be an instance itself that passes its name on to the target.
 		from, _ := template.Instance(wrong)
 		to, _ := template.Instance(right)
-		other := strings.Replace(e.name, "@"+from+".", "@"+to+".", 1)
-		if other == e.name {
-			command += " && systemctl --user add-wants " + quoted(right) + " " + quoted(e.name)
+		other := strings.Replace(c.name, "@"+from+".", "@"+to+".", 1)
+		if other == c.name {
+			command += " && systemctl --user add-wants " + quoted(right) + " " + quoted(c.name)
 			continue
 		}
-		command = "systemctl --user disable --now " + quoted(e.name) + " && systemctl --user enable "
-		if e.user.unit(right).active() && !e.isOnce() {
+		command = "systemctl --user disable --now " + quoted(c.name) + " && systemctl --user enable "
+		if c.user.unit(right).active() && !c.isOnce() {
 			command += "--now "
 		}
 		return command + quoted(other)
@@ -95,12 +95,12 @@ func (e unitCheck) rename(template observers.Template, renames map[string]string
 }
 
 // chooseProfile returns a command that lets the user choose the profile.
-func (e unitCheck) chooseProfile(template observers.Template) string {
+func (c unitCheck) chooseProfile(template observers.Template) string {
 	var targets []string
-	for _, name := range e.machine.profiles {
+	for _, name := range c.machine.profiles {
 		targets = append(targets, template.Target(observers.Escape(name)))
 	}
-	edit := newEdits(e.name, nil)
+	edit := newEdits(c.name, nil)
 	edit.links = true
 	edit.words = []string{"there are " + few(targets)}
 	if len(targets) == 0 {

@@ -5,9 +5,9 @@ import "slices"
 // follow returns the command that makes a unit start and stop with targets, by the pattern
 // of the README. Renames maps wrong names to right ones, or to "" to remove them. With
 // install the unit also becomes wanted by the targets.
-func (e unitCheck) follow(targets []string, renames map[string]string, install bool) string {
-	edit := newEdits(e.name, e.files)
-	triggered := e.isTriggered()
+func (c unitCheck) follow(targets []string, renames map[string]string, install bool) string {
+	edit := newEdits(c.name, c.files)
+	triggered := c.isTriggered()
 	rename := func(name string) string {
 		if other, wrong := renames[name]; wrong {
 			return other
@@ -21,33 +21,33 @@ func (e unitCheck) follow(targets []string, renames map[string]string, install b
 	})
 	var lines []string
 	for _, target := range targets {
-		for _, key := range e.pattern(target, triggered) {
-			if !slices.ContainsFunc(e.texts(key), func(name string) bool { return rename(name) == target }) {
+		for _, key := range c.pattern(target, triggered) {
+			if !slices.ContainsFunc(c.texts(key), func(name string) bool { return rename(name) == target }) {
 				lines = append(lines, key+"="+target)
 			}
 		}
 	}
 	edit.add("Unit", lines...)
-	e.installInto(edit, targets, rename, install && !triggered)
-	edit.starts = (edit.links || e.untried()) && e.isDue(targets, rename)
+	c.installInto(edit, targets, rename, install && !triggered)
+	edit.starts = (edit.links || c.untried()) && c.isDue(targets, rename)
 	return edit.command()
 }
 
 // isDue reports whether the unit must be started now because its target is active already.
 // A unit that runs once waits for the next time.
-func (e unitCheck) isDue(targets []string, rename func(string) string) bool {
-	if e.active() || e.isOnce() {
+func (c unitCheck) isDue(targets []string, rename func(string) string) bool {
+	if c.active() || c.isOnce() {
 		return false
 	}
-	for _, f := range e.files {
+	for _, f := range c.files {
 		for _, name := range f.names("Unit", "Requisite") {
-			if !e.user.unit(rename(name)).active() {
+			if !c.user.unit(rename(name)).active() {
 				return false
 			}
 		}
 	}
-	for _, name := range append(e.files.installs(), targets...) {
-		if target := rename(name); slices.Contains(e.targets, target) && e.user.unit(target).active() {
+	for _, name := range append(c.files.installs(), targets...) {
+		if target := rename(name); slices.Contains(c.targets, target) && c.user.unit(target).active() {
 			return true
 		}
 	}
@@ -55,21 +55,21 @@ func (e unitCheck) isDue(targets []string, rename func(string) string) bool {
 }
 
 // pattern returns the settings in which the unit must name a target.
-func (e unitCheck) pattern(target string, triggered bool) []string {
+func (c unitCheck) pattern(target string, triggered bool) []string {
 	switch {
 	case triggered:
 		return []string{"After", "Requisite"}
-	case e.isOnce(), slices.Contains(e.momentary(), target):
+	case c.isOnce(), slices.Contains(c.momentary(), target):
 		return nil
 	}
 	return []string{"After", "PartOf", "Requisite"}
 }
 
 // installInto renames targets in [Install], and replaces the targets of a login by ours.
-func (e unitCheck) installInto(edit *edits, targets []string, rename func(string) string, install bool) {
+func (c unitCheck) installInto(edit *edits, targets []string, rename func(string) string, install bool) {
 	logins := append(systemLogins(), "default.target", "graphical-session.target")
 	missing := slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
-		return !install || slices.ContainsFunc(e.files.installs(), func(name string) bool { return rename(name) == target })
+		return !install || slices.ContainsFunc(c.files.installs(), func(name string) bool { return rename(name) == target })
 	})
 	edit.links = install
 	edit.rewrite("Install", installKeys(), func(_, name string) (string, bool) {

@@ -30,12 +30,12 @@ func (sys *system) units() []Finding {
 		if err != nil {
 			all = nil
 		}
-		e := unitCheck{sys, u, all, map[string]bool{}}
-		found = append(found, e.connections()...)
-		found = append(found, e.unknownNames()...)
-		found = append(found, e.bindings()...)
-		found = append(found, e.unreached()...)
-		found = append(found, e.unstarted()...)
+		c := unitCheck{sys, u, all, map[string]bool{}}
+		found = append(found, c.connections()...)
+		found = append(found, c.unknownNames()...)
+		found = append(found, c.bindings()...)
+		found = append(found, c.unreached()...)
+		found = append(found, c.unstarted()...)
 	}
 	return found
 }
@@ -63,11 +63,11 @@ type unitCheck struct {
 
 // naming returns the settings in which the unit names another unit, or by which that one
 // starts it.
-func (e unitCheck) naming(other string) []string {
+func (c unitCheck) naming(other string) []string {
 	var keys []string
 	for _, key := range append(dependencyKeys(), installKeys()...) {
-		named := slices.Contains(e.texts(key), other) || key == "WantedBy" && slices.Contains(e.wanters(e.name), other)
-		for _, f := range e.files {
+		named := slices.Contains(c.texts(key), other) || key == "WantedBy" && slices.Contains(c.wanters(c.name), other)
+		for _, f := range c.files {
 			named = named || slices.Contains(f.names("Unit", key), other) || slices.Contains(f.names("Install", key), other)
 		}
 		if named {
@@ -79,11 +79,11 @@ func (e unitCheck) naming(other string) []string {
 
 // names returns the units that the unit names or is started by, including names that
 // systemd rejects.
-func (e unitCheck) names() []string {
-	names := append(e.files.installs(), e.wanters(e.name)...)
+func (c unitCheck) names() []string {
+	names := append(c.files.installs(), c.wanters(c.name)...)
 	for _, key := range dependencyKeys() {
-		names = append(names, e.texts(key)...)
-		for _, f := range e.files {
+		names = append(names, c.texts(key)...)
+		for _, f := range c.files {
 			names = append(names, f.names("Unit", key)...)
 		}
 	}
@@ -92,28 +92,28 @@ func (e unitCheck) names() []string {
 }
 
 // missing returns units that the unit's files name and that do not exist.
-func (e unitCheck) missing() []string {
-	return slices.DeleteFunc(e.names(), func(name string) bool {
+func (c unitCheck) missing() []string {
+	return slices.DeleteFunc(c.names(), func(name string) bool {
 		// systemd adds names of its own, such as tmp.mount.
-		return e.user.unit(name).load() != "not-found" || !e.files.name(name) ||
-			slices.Contains(e.targets, name) // a finding of its own
+		return c.user.unit(name).load() != "not-found" || !c.files.name(name) ||
+			slices.Contains(c.targets, name) // a finding of its own
 	})
 }
 
 // unknownNames finds names of system units and misspelt targets. One command corrects them
 // all, because they may stand in one line.
-func (e unitCheck) unknownNames() []Finding {
+func (c unitCheck) unknownNames() []Finding {
 	var ofSystem, misspelt, meant []string
 	renames := map[string]string{}
-	for _, name := range e.missing() {
-		target := e.meant(name)
+	for _, name := range c.missing() {
+		target := c.meant(name)
 		switch {
-		case e.isSystemUnit(name):
-			ofSystem = append(ofSystem, e.place(name))
+		case c.isSystemUnit(name):
+			ofSystem = append(ofSystem, c.place(name))
 		case target == "":
 			continue // an optional dependency on something that is not installed
 		default:
-			misspelt = append(misspelt, fmt.Sprintf("%s does not exist, but %s does", e.place(name), target))
+			misspelt = append(misspelt, fmt.Sprintf("%s does not exist, but %s does", c.place(name), target))
 		}
 		renames[name] = target
 		if target != "" {
@@ -129,106 +129,106 @@ func (e unitCheck) unknownNames() []Finding {
 	} else if len(ofSystem) > 1 {
 		misspelt = append(misspelt, listed(ofSystem)+" are units of the system manager, which user units cannot name")
 	}
-	f.What = e.name + ": " + strings.Join(misspelt, "; ")
+	f.What = c.name + ": " + strings.Join(misspelt, "; ")
 	slices.Sort(meant)
 	meant = slices.Compact(meant)
 	for _, target := range meant {
-		e.reported[target] = true
+		c.reported[target] = true
 	}
 	if len(meant) > 0 {
 		f.Why += "; " + listed(meant) + " is what a user unit can follow"
 	}
-	f.Mend = e.follow(meant, renames, len(meant) > 0)
+	f.Mend = c.follow(meant, renames, len(meant) > 0)
 	return []Finding{f}
 }
 
 // place says where the unit names another one.
-func (e unitCheck) place(name string) string {
-	return name + " in " + settings(e.naming(name))
+func (c unitCheck) place(name string) string {
+	return name + " in " + settings(c.naming(name))
 }
 
 // bindings finds mistakes in how the unit is bound to each target of ours.
-func (e unitCheck) bindings() []Finding {
+func (c unitCheck) bindings() []Finding {
 	var found []Finding
-	for _, target := range e.targets {
-		if e.reported[target] {
+	for _, target := range c.targets {
+		if c.reported[target] {
 			continue
 		}
-		if f := e.binding(target); f.What != "" {
-			e.reported[target] = true
+		if f := c.binding(target); f.What != "" {
+			c.reported[target] = true
 			found = append(found, f)
 		}
 	}
 	return found
 }
 
-func (e unitCheck) binding(target string) Finding {
+func (c unitCheck) binding(target string) Finding {
 	// A unit that is not enabled yet is checked as if it were.
-	wanted := slices.Contains(e.user.unit(target).wants(), e.name) || slices.Contains(e.files.installs(), target)
-	pulls, follows := e.among(pulling(), target), e.among(following(), target)
-	after := slices.Contains(e.texts("After"), target)
+	wanted := slices.Contains(c.user.unit(target).wants(), c.name) || slices.Contains(c.files.installs(), target)
+	pulls, follows := c.among(pulling(), target), c.among(following(), target)
+	after := slices.Contains(c.texts("After"), target)
 	switch {
 	case len(pulls) > 0:
 		return Finding{
-			What: fmt.Sprintf("%s: %s%s pulls the target up", e.name, settings(pulls), target),
+			What: fmt.Sprintf("%s: %s%s pulls the target up", c.name, settings(pulls), target),
 			Why:  "starting the unit starts " + target + " as well, and all that it wants, whether it is true or not, until the bridge puts that right",
-			Mend: e.follow([]string{target}, nil, !e.isStartedOtherwise() && !slices.Contains(e.files.installs(), target)),
+			Mend: c.follow([]string{target}, nil, !c.isStartedOtherwise() && !slices.Contains(c.files.installs(), target)),
 		}
-	case wanted && !e.stops(target, follows):
+	case wanted && !c.stops(target, follows):
 		return Finding{
-			What: fmt.Sprintf("%s: WantedBy=%s, but nothing stops it", e.name, target),
+			What: fmt.Sprintf("%s: WantedBy=%s, but nothing stops it", c.name, target),
 			Why:  "it goes on when the target has stopped; WantedBy= only starts",
-			Mend: e.follow([]string{target}, nil, false),
+			Mend: c.follow([]string{target}, nil, false),
 		}
-	case wanted && len(follows) > 0 && !after && !e.isOnce():
+	case wanted && len(follows) > 0 && !after && !c.isOnce():
 		return Finding{
-			What: fmt.Sprintf("%s: %s%s without After=%s", e.name, settings(follows), target, target),
+			What: fmt.Sprintf("%s: %s%s without After=%s", c.name, settings(follows), target, target),
 			Why:  "the target waits for the unit instead of the unit for the target; and the target is gone, and its counterpart started, before the unit has stopped",
-			Mend: e.follow([]string{target}, nil, false),
+			Mend: c.follow([]string{target}, nil, false),
 		}
 	}
 	return Finding{}
 }
 
 // among returns the settings that name another unit.
-func (e unitCheck) among(keys []string, other string) []string {
-	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !slices.Contains(e.texts(key), other) })
+func (c unitCheck) among(keys []string, other string) []string {
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !slices.Contains(c.texts(key), other) })
 }
 
 // stops reports whether the unit stops with a target or by itself.
-func (e unitCheck) stops(target string, follows []string) bool {
-	if len(follows) > 0 || e.isOnce() || e.is("StopWhenUnneeded") {
+func (c unitCheck) stops(target string, follows []string) bool {
+	if len(follows) > 0 || c.isOnce() || c.is("StopWhenUnneeded") {
 		return true
 	}
-	if slices.Contains(e.momentary(), target) {
+	if slices.Contains(c.momentary(), target) {
 		return true // a screen lock must outlast the sleep that started it
 	}
-	return slices.ContainsFunc(e.user.unit(target).texts("Conflicts"), func(counterpart string) bool {
-		return slices.Contains(e.targets, counterpart) && slices.Contains(e.texts("Conflicts"), counterpart)
+	return slices.ContainsFunc(c.user.unit(target).texts("Conflicts"), func(counterpart string) bool {
+		return slices.Contains(c.targets, counterpart) && slices.Contains(c.texts("Conflicts"), counterpart)
 	})
 }
 
 // unreached finds out whether the unit is bound to a target of ours that does not start it.
-func (e unitCheck) unreached() []Finding {
-	if e.isStartedOtherwise() {
+func (c unitCheck) unreached() []Finding {
+	if c.isStartedOtherwise() {
 		return nil
 	}
-	installs := e.files.installs()
+	installs := c.files.installs()
 	for _, key := range []string{"", "PartOf", "Requisite", "BindsTo", "Requires", "Wants", "Upholds", "After"} {
-		for _, target := range e.targets {
+		for _, target := range c.targets {
 			installed := slices.Contains(installs, target)
 			switch {
-			case e.user.unit(target).load() == "not-found": // it does not tell what it wants
+			case c.user.unit(target).load() == "not-found": // it does not tell what it wants
 			case key == "" && installed:
-				return []Finding{e.notEnabled("WantedBy", target, true)}
-			case key != "" && slices.Contains(e.texts(key), target) && !e.reported[target]:
-				return []Finding{e.notEnabled(key, target, false)}
+				return []Finding{c.notEnabled("WantedBy", target, true)}
+			case key != "" && slices.Contains(c.texts(key), target) && !c.reported[target]:
+				return []Finding{c.notEnabled(key, target, false)}
 			}
 		}
 	}
 	for _, target := range installs {
-		if e.isReached(target, longestChain) {
-			return []Finding{e.notEnabled("WantedBy", target, true)}
+		if c.isReached(target, longestChain) {
+			return []Finding{c.notEnabled("WantedBy", target, true)}
 		}
 	}
 	return nil
@@ -251,37 +251,37 @@ func (sys *system) isReached(name string, chain int) bool {
 }
 
 // isStartedOtherwise reports whether something besides a login starts the unit.
-func (e unitCheck) isStartedOtherwise() bool {
-	if len(e.wanters(e.name)) > 0 || e.isTriggered() {
+func (c unitCheck) isStartedOtherwise() bool {
+	if len(c.wanters(c.name)) > 0 || c.isTriggered() {
 		return true
 	}
-	by := slices.Concat(e.texts("WantedBy"), e.texts("RequiredBy"), e.texts("UpheldBy"), e.texts("BoundBy"))
+	by := slices.Concat(c.texts("WantedBy"), c.texts("RequiredBy"), c.texts("UpheldBy"), c.texts("BoundBy"))
 	return slices.ContainsFunc(by, func(other string) bool {
-		return !strings.HasSuffix(other, ".target") || isOwnPath(e.user.unit(other).text("FragmentPath"))
+		return !strings.HasSuffix(other, ".target") || isOwnPath(c.user.unit(other).text("FragmentPath"))
 	})
 }
 
 // isTriggered reports whether another unit of the user's, such as a timer, starts the
 // unit. The manager knows that only while both are loaded.
-func (e unitCheck) isTriggered() bool {
-	return len(e.texts("TriggeredBy")) > 0 || slices.ContainsFunc(e.user.own, func(other string) bool {
-		return slices.Contains(e.user.unit(other).texts("Triggers"), e.name)
+func (c unitCheck) isTriggered() bool {
+	return len(c.texts("TriggeredBy")) > 0 || slices.ContainsFunc(c.user.own, func(other string) bool {
+		return slices.Contains(c.user.unit(other).texts("Triggers"), c.name)
 	})
 }
 
-func (e unitCheck) notEnabled(key, target string, installed bool) Finding {
+func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 	f := Finding{
-		What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", e.name, key, target),
+		What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", c.name, key, target),
 		Why:  "nothing starts it when the target is reached",
-		Mend: "systemctl --user enable " + quoted(e.name),
+		Mend: "systemctl --user enable " + quoted(c.name),
 	}
 	if !installed {
-		f.What = fmt.Sprintf("%s: %s=%s, but the target does not want it", e.name, key, target)
+		f.What = fmt.Sprintf("%s: %s=%s, but the target does not want it", c.name, key, target)
 		f.Why = fmt.Sprintf("%s= does not start it when the target is reached; WantedBy= in [Install] does", key)
-		f.Mend = e.follow([]string{target}, nil, true)
+		f.Mend = c.follow([]string{target}, nil, true)
 	}
-	if installed && e.user.unit(target).active() {
-		f.Mend = "systemctl --user enable --now " + quoted(e.name)
+	if installed && c.user.unit(target).active() {
+		f.Mend = "systemctl --user enable --now " + quoted(c.name)
 	}
 	return f
 }

@@ -7,16 +7,16 @@ import (
 
 // unstarted finds out whether an active target of ours wants the unit without having
 // started it: a newly enabled unit starts with the next start of its target.
-func (e unitCheck) unstarted() []Finding {
-	if e.isOnce() || !e.untried() || !e.isFree() {
+func (c unitCheck) unstarted() []Finding {
+	if c.isOnce() || !c.untried() || !c.isFree() {
 		return nil
 	}
-	for _, target := range e.wanters(e.name) {
-		if !e.reported[target] && e.user.unit(target).active() {
+	for _, target := range c.wanters(c.name) {
+		if !c.reported[target] && c.user.unit(target).active() {
 			return []Finding{{
-				What: fmt.Sprintf("%s: %s is active and wants it, but it was never started", e.name, target),
+				What: fmt.Sprintf("%s: %s is active and wants it, but it was never started", c.name, target),
 				Why:  "it was enabled when the target was active already; it starts when the target does so the next time",
-				Mend: "systemctl --user start " + quoted(e.name),
+				Mend: "systemctl --user start " + quoted(c.name),
 			}}
 		}
 	}
@@ -32,11 +32,11 @@ func (u unit) untried() bool {
 }
 
 // isFree reports whether no requirement or conflict keeps the unit from starting now.
-func (e unitCheck) isFree() bool {
+func (c unitCheck) isFree() bool {
 	for _, key := range []string{"Requisite", "BindsTo", "Requires"} {
-		if slices.ContainsFunc(e.texts(key), func(other string) bool { return !e.user.unit(other).active() }) {
+		if slices.ContainsFunc(c.texts(key), func(other string) bool { return !c.user.unit(other).active() }) {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(e.texts("Conflicts"), func(other string) bool { return e.user.unit(other).active() })
+	return !slices.ContainsFunc(c.texts("Conflicts"), func(other string) bool { return c.user.unit(other).active() })
 }

@@ -14,6 +14,7 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -127,7 +128,7 @@ func bringUp(ctx context.Context, manager *systemd.Conn, p places, now bool, std
 		return nil
 	}
 	if err := finish(ctx, ask, systemdctl.ServiceName); err != nil {
-		return fmt.Errorf("%w; see journalctl --user -u nm-session-bridge", err)
+		return fmt.Errorf("%w; %s doctor says why, as does journalctl --user -u nm-session-bridge", err, self.Command())
 	}
 	fmt.Fprintf(stdout, "%sed %s\n", verb, systemdctl.ServiceName)
 	return reportPositions(ctx, manager, stdout)
