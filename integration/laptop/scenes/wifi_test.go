@@ -63,6 +63,9 @@ func TestPortalAndSignIn(t *testing.T) {
 
 func TestNetworkManagerRestarts(t *testing.T) {
 	s := beginOnline(t)
+	const lab = "connection@lab.target"
+	s.expect("active", lab, unmetered, vpnDown)
+	s.record()
 	for range 2 {
 		s.root("systemctl restart NetworkManager")
 		s.until("there is an internet", func() bool {
@@ -72,6 +75,7 @@ func TestNetworkManagerRestarts(t *testing.T) {
 	}
 	s.starts(map[string]int{
 		online: 0, "sync.service": 0, "online.service": 0, offline: 0, "offline.service": 0, bridgeUnit: 0,
+		lab: 0, unmetered: 0, vpnDown: 0,
 	})
 	s.oneLock()
 }
