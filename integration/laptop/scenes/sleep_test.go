@@ -43,8 +43,12 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 	s.internet(online)
 	s.oneLock()
 
+	cycles := 10
+	if testing.Short() {
+		cycles = 3
+	}
 	var finished strings.Builder // what each oneshot is to have written
-	for cycle := 1; cycle <= 10; cycle++ {
+	for cycle := 1; cycle <= cycles; cycle++ {
 		fmt.Fprintln(&finished, s.slept())
 		s.closeToSleep()
 		s.starts(map[string]int{
