@@ -101,7 +101,9 @@ func TestItIsReadyOnceThePowerIsKnown(t *testing.T) {
 		s.systemctl("start", bridgeUnit)
 	}
 	observing := 0
-	for line := range strings.Lines(s.log()) {
+	log, err := s.Journal(s.ctx, "-t", "nm-session-bridge", "-o", "cat") // by unit journald may miss the last of a process
+	s.must(err)
+	for line := range strings.Lines(log) {
 		if strings.HasPrefix(line, "observing ") {
 			observing++
 			if !strings.Contains(line, " power=ac ") {
