@@ -131,7 +131,7 @@ func TestHistoryKnowsWhenTheBridgeDidNotRun(t *testing.T) {
 				t.Errorf("after the end the bar is %s", got)
 			}
 			later := s.user("date +--since=@%s.%6N")
-			if out := s.user(program + " history " + later); !strings.Contains(out, "nothing is known since") || !strings.Contains(out, "the bridge stopped on") || !strings.Contains(out, " doctor tells why") {
+			if out := s.user(program + " history " + later); !strings.Contains(out, "nothing is known since") || !strings.Contains(out, "the bridge stopped on") || !strings.Contains(out, " doctor says why") {
 				t.Errorf("of the time after the end the history says:\n%s", out)
 			}
 			s.systemctl("start", bridgeUnit)

@@ -146,7 +146,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	}
 	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", bridgeUnit)
 	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service", upheld} {
-		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link+": nothing starts this unit of yours there any more; rm '"+sandbox.Home+"/.config/systemd/user/"+link+"' takes") {
+		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link+": this link to a unit of yours has no effect any more; remove it: rm '"+sandbox.Home+"/.config/systemd/user/"+link+"'") {
 			t.Errorf("uninstall does not name the link %s that it leaves: %s", link, out)
 		}
 	}

@@ -217,7 +217,7 @@ func TestSetHoldsASwitchUntilAuto(t *testing.T) {
 
 	s.fails(2, "nm-session-bridge set internet maybe")
 	s.systemctl("stop", bridgeUnit)
-	const want = "nm-session-bridge: the bridge does not run; nm-session-bridge doctor tells why, and what starts it"
+	const want = "nm-session-bridge: the bridge does not run; nm-session-bridge doctor says why, and how to start it"
 	if out := s.fails(1, "nm-session-bridge set internet offline"); out != want {
 		t.Errorf("set said %q", out)
 	}
@@ -225,7 +225,7 @@ func TestSetHoldsASwitchUntilAuto(t *testing.T) {
 
 func TestWhatNamesTheProgramNamesItAsItWasCalled(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
-	if out := s.fails(1, program+" set lid open"); out != "nm-session-bridge: the bridge does not run; "+program+" doctor tells why, and what starts it" {
+	if out := s.fails(1, program+" set lid open"); out != "nm-session-bridge: the bridge does not run; "+program+" doctor says why, and how to start it" {
 		t.Errorf("set said %q", out)
 	}
 	if out := s.fails(3, program+" status"); !strings.Contains(out, "It is not installed; install it: "+program+" install --now\n") {

@@ -123,7 +123,7 @@ func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	return conclude(err, stderr)
 }
 
-// refuse says what is wrong with the command line.
+// refuse prints what is wrong with the command line.
 func refuse(cmd *cobra.Command, err error, stderr io.Writer) int {
 	name := cmd.Root().Name()
 	help := strings.Replace(cmd.CommandPath(), name, name+" help", 1)
@@ -131,7 +131,7 @@ func refuse(cmd *cobra.Command, err error, stderr io.Writer) int {
 	return wrongUsage
 }
 
-// conclude says how a command failed, if it did and has not said so itself.
+// conclude prints why a command failed, unless the command has done so itself.
 func conclude(err error, stderr io.Writer) int {
 	var status exitStatus
 	switch {

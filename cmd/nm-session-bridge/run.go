@@ -118,7 +118,8 @@ func completeSwitches(_ *cobra.Command, _ []string, typed string) ([]cobra.Compl
 	return lists, cobra.ShellCompDirectiveNoFileComp
 }
 
-// grace returns a function that sets a grace period, which must not be negative.
+// grace returns a function that parses and sets a grace period, which must not be
+// negative.
 func grace(target *time.Duration) func(string) error {
 	return func(given string) error {
 		d, err := time.ParseDuration(given)

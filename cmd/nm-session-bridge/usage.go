@@ -91,8 +91,8 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	return fmt.Errorf("unknown flag %s: flags of %s are %s", given, cmd.Name(), strings.Join(accepted, ", "))
 }
 
-// checkHelp makes help refuse a command that does not exist. Cobra's own help
-// succeeds for it.
+// checkHelp makes help refuse a command that does not exist. Cobra's own help would
+// succeed.
 func checkHelp(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {

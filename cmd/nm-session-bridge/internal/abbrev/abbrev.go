@@ -1,5 +1,5 @@
-// Package abbrev shortens text for people that may be long: a hundred profiles may
-// be active at once.
+// Package abbrev shortens text that is printed for people. Such text can be long: a
+// hundred profiles may be active at once.
 package abbrev
 
 import (
@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// The longest that a text may be, in bytes: a list fits in one line, and the longest
-// reason that a service gives in its own words in two.
+// The greatest lengths of texts, in bytes. A list fits in one line, and a service's
+// own reason in two.
 const (
 	longestList = 100
 	longestText = 200
 )
 
-// Words shortens a list of words with blanks in between to its first words and the
+// Words shortens a list of words, separated by blanks, to the first words and the
 // number of the others.
 func Words(list string) string {
 	if len(list) <= longestList {
@@ -24,8 +24,8 @@ func Words(list string) string {
 	return List(strings.Fields(list), " ")
 }
 
-// List joins words with a separator. Of many words it takes only the first and the
-// number of the others.
+// List joins words with a separator. If the result is too long, it has the first
+// words and the number of the others.
 func List(words []string, between string) string {
 	if list := strings.Join(words, between); len(list) <= longestList {
 		return list
@@ -40,7 +40,7 @@ func List(words []string, between string) string {
 	return shown
 }
 
-// Text cuts off what is too long.
+// Text shortens a text that is too long, and marks the cut with an ellipsis.
 func Text(text string) string {
 	if len(text) <= longestText {
 		return text

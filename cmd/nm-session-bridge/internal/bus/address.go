@@ -13,8 +13,8 @@ import (
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-types-system).
 const systemSocket = "/var/run/dbus/system_bus_socket"
 
-// SystemAddress returns the address of the system bus:
-// $DBUS_SYSTEM_BUS_ADDRESS where it is set, the specification's socket elsewhere.
+// SystemAddress returns the address of the system bus: $DBUS_SYSTEM_BUS_ADDRESS
+// if it is set, otherwise the specification's socket.
 func SystemAddress() string {
 	if address := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); address != "" {
 		return address
@@ -23,9 +23,8 @@ func SystemAddress() string {
 }
 
 // SessionAddress returns the address of the session bus:
-// $DBUS_SESSION_BUS_ADDRESS where it is set, otherwise the socket of the user
-// manager in $XDG_RUNTIME_DIR. It never starts a bus. The error names the missing
-// variables.
+// $DBUS_SESSION_BUS_ADDRESS if it is set, otherwise the user manager's socket in
+// $XDG_RUNTIME_DIR. It never starts a bus. The error names the missing variables.
 func SessionAddress() (string, error) {
 	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
 		return address, nil
@@ -70,7 +69,7 @@ func socket(address string) (string, error) {
 		dir := os.Getenv("XDG_RUNTIME_DIR")
 		switch {
 		case strings.Contains(value, "\x00"):
-			return "", fmt.Errorf("bus address %q: there is a zero byte in its %s=", address, key)
+			return "", fmt.Errorf("bus address %q: its %s= contains a zero byte", address, key)
 		case value == "":
 		case key == "path" && value[0] == '@':
 			return "./" + value, nil // "@" alone would begin an abstract name
@@ -82,5 +81,5 @@ func socket(address string) (string, error) {
 			return dir + "/bus", nil
 		}
 	}
-	return "", fmt.Errorf("bus address %q: it names no path= and no abstract= socket, and no runtime=yes with XDG_RUNTIME_DIR set", address)
+	return "", fmt.Errorf("bus address %q: it names neither a path= nor an abstract= socket, and no runtime=yes with XDG_RUNTIME_DIR set", address)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// ConnectSession connects to the session bus for the time of a command. The error
-// says what to do.
+// ConnectSession connects a command to the session bus. The error says what to do
+// next.
 func ConnectSession(ctx context.Context) (*dbus.Conn, error) {
 	address, err := SessionAddress()
 	if err != nil {

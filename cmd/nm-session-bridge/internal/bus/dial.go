@@ -1,12 +1,12 @@
 // Package bus connects to a message bus in a way that a daemon can trust: it
-// accepts no file descriptors, no handshake and no write hangs, and only signals
-// of the present owners of followed services get in.
+// accepts no file descriptors, bounds the handshake and every write, and lets in
+// only the signals of the present owners of followed services.
 //
-// Two parts of it do by hand what godbus does. The frame filter keeps out what
-// any local user can send straight to a connection: godbus decodes messages of up
-// to 128 MB and closes the connection over some that a bus delivers. The call for
-// a file closes what else arrives, of up to 253 descriptors a message: godbus
-// never closes those that nobody expected.
+// Two parts of it do by hand what godbus does. The frame filter keeps out
+// messages that any local user can send straight to a connection: godbus decodes
+// messages of up to 128 MB and closes the connection over some that a bus
+// delivers. The call for a file closes every other descriptor that arrives, up
+// to 253 a message: godbus never closes those that nobody expected.
 package bus
 
 import (
@@ -27,7 +27,7 @@ const (
 	// in a millisecond; the rest is room for a machine that is booting.
 	handshakeTimeout = 10 * time.Second
 	// writeTimeout bounds how long one message takes to get into the socket. It
-	// runs out only where the bus has stopped reading for good.
+	// runs out only if the bus has stopped reading for good.
 	writeTimeout = 5 * time.Second
 
 	// endOfAuthentication is the last line of the text protocol at the start of a
@@ -66,7 +66,8 @@ func dialSocket(ctx context.Context, name string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// When the caller gives up, this ends the handshake, whatever that waits for.
+	// When the caller gives up, this ends the handshake, whatever it is waiting
+	// for.
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	router := &router{}
 	// Unlike dbus.Dial, dbus.NewConn does not negotiate the passing of descriptors.
@@ -101,8 +102,8 @@ func (c *Conn) Lost() <-chan struct{} {
 	return c.Context().Done()
 }
 
-// stream passes on only what is to be decoded. It closes the connection when a
-// write fails, because nothing can follow half a message.
+// stream passes on only the messages that are to be decoded. It closes the
+// connection when a write fails, because nothing can follow half a message.
 type stream struct {
 	net.Conn
 	in *frames

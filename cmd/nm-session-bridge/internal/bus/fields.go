@@ -6,8 +6,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// fields are the header fields of a message that are looked at before it is
-// decoded. Fields that it lacks are empty.
+// fields are the header fields of a message that are checked before it is
+// decoded. A field that the message lacks is empty.
 type fields struct {
 	sender               string
 	signature            []byte // those of the header itself
@@ -48,7 +48,7 @@ type fieldReader struct {
 }
 
 // variant returns the type and the bytes of a variant, if it has one of the types
-// of header fields. After any other type nothing is left.
+// of header fields. After a variant of any other type, nothing is left to read.
 func (f *fieldReader) variant() (kind byte, content []byte) {
 	signature := f.take(int(f.byte()) + 1) // with its final zero
 	if len(signature) != 2 {
@@ -92,7 +92,7 @@ func (f *fieldReader) align(to int) {
 	f.take((to - f.read%to) % to)
 }
 
-// take returns the next n bytes, or none where there are fewer.
+// take returns the next n bytes, or none if fewer are left.
 func (f *fieldReader) take(n int) []byte {
 	if n < 0 || n > f.left {
 		f.left = -1

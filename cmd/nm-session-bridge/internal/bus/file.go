@@ -29,18 +29,18 @@ const (
 	// mostDescriptors is how many descriptors a message may bring (SCM_MAX_FD,
 	// unix(7)).
 	mostDescriptors = 253
-	// longestFields is more than largestFields: a message whose descriptors cannot
-	// be counted ends the connection.
+	// longestFields exceeds largestFields because a message whose descriptors
+	// cannot be counted ends the connection.
 	longestFields = 1 << 20
 )
 
-// CallForFile calls a method of the present owner of a name, over a connection
-// of its own, and returns the file that it answers with. An error of the method
-// is a [dbus.Error].
+// CallForFile calls a method of the present owner of a name, over a separate
+// connection, and returns the file in the answer. An error that the method
+// returns is a [dbus.Error].
 //
 // Anybody may send descriptors to a connection that accepts them, and godbus
-// keeps them all. This closes all but the one that was asked for, and decodes
-// nothing that others send.
+// keeps them all. CallForFile closes every descriptor but the requested one,
+// and decodes nothing that others send.
 func CallForFile(ctx context.Context, address, name string, path dbus.ObjectPath, iface, method string, args ...any) (*os.File, error) {
 	names, err := sockets(address)
 	if err != nil {
@@ -101,7 +101,8 @@ func (c *fileCaller) call(name string, path dbus.ObjectPath, iface, method strin
 	return file, err
 }
 
-// authenticate says who we are and that the connection accepts descriptors.
+// authenticate tells the bus who we are and that the connection accepts
+// descriptors.
 func (c *fileCaller) authenticate() error {
 	uid := hex.EncodeToString([]byte(strconv.Itoa(os.Geteuid())))
 	if _, err := io.WriteString(c.conn, "\x00AUTH EXTERNAL "+uid+"\r\nNEGOTIATE_UNIX_FD\r\n"+endOfAuthentication); err != nil {
@@ -119,7 +120,7 @@ func (c *fileCaller) authenticate() error {
 	return nil
 }
 
-// send sends a method call, which starts nothing.
+// send sends a method call that never activates a service.
 func (c *fileCaller) send(serial uint32, destination string, path dbus.ObjectPath, iface, method string, args ...any) error {
 	m := &dbus.Message{Type: dbus.TypeMethodCall, Flags: dbus.FlagNoAutoStart, Body: args, Headers: map[dbus.HeaderField]dbus.Variant{
 		dbus.FieldDestination: dbus.MakeVariant(destination),
@@ -141,8 +142,9 @@ func (c *fileCaller) send(serial uint32, destination string, path dbus.ObjectPat
 	return err
 }
 
-// answer waits for the answer to a call and returns it with the file that came
-// with it, if any. It comes from the one called, or from the bus in its place.
+// answer waits for the answer to a call, which comes from the called service or
+// from the bus in its place. It returns the answer and the file that came with
+// it, if any.
 func (c *fileCaller) answer(serial uint32, from string) (*dbus.Message, *os.File, error) {
 	for {
 		h, err := readHeader(c.in, longestFields, nil)
@@ -178,8 +180,8 @@ func (c *fileCaller) answer(serial uint32, from string) (*dbus.Message, *os.File
 	}
 }
 
-// take removes the descriptors of a message. It opens the first as a file where
-// one is wanted, and closes the others.
+// take takes the descriptors of a message out of those received. It opens the
+// first as a file if the caller wants one, and closes the others.
 func (c *fileCaller) take(h header, file **os.File) error {
 	count := int(h.fields.unixFDs)
 	if !h.legible || count > len(c.descriptors) {
@@ -217,7 +219,7 @@ func (c *fileCaller) Read(p []byte) (int, error) {
 	for _, m := range messages {
 		received, err := syscall.ParseUnixRights(&m)
 		if err != nil {
-			continue // something else than descriptors
+			continue // something other than descriptors
 		}
 		c.descriptors = append(c.descriptors, received...)
 	}

@@ -10,37 +10,37 @@ const (
 	// largestFields bounds the header fields: a path, and an interface, a member,
 	// two names and a signature of at most 255 bytes each.
 	largestFields = 4 << 10
-	// largestSignal bounds what comes unasked. NetworkManager's longest signal
-	// lists its connections at some 60 bytes each.
+	// largestSignal bounds a signal or a call. NetworkManager's longest signal lists
+	// its connections at some 60 bytes each.
 	largestSignal = 64 << 10
-	// largestReply bounds an answer. The user manager's list of jobs takes some
-	// 250 bytes for each.
+	// largestReply bounds an answer. The user manager's list of jobs takes some 250
+	// bytes for each job.
 	largestReply = 4 << 20
 )
 
-// frames passes a connection's messages on, one frame at a time, and leaves out
-// those that are not to be decoded: what is too large, and what strangers send.
-// Where a call has to be answered but not decoded, it leaves out the arguments
-// alone.
+// frames passes on a connection's messages, one frame at a time, and drops those
+// that must not be decoded: messages that are too large, and messages from
+// strangers. If a call must be answered but not decoded, it drops only the
+// arguments.
 type frames struct {
 	in *bufio.Reader
-	// believes reports whether to listen to what a sender signals and answers.
+	// believes reports whether a sender's signals and answers are decoded.
 	believes func(sender string) bool
-	// answers reports whether calls are answered at all, and serves whether those
-	// with arguments of a signature may be decoded.
+	// answers reports whether calls are answered at all. serves reports whether
+	// calls with arguments of a signature are decoded.
 	answers func() bool
 	serves  func(signature string) bool
 	// dropped is called for a signal of a believed sender that was too large.
 	dropped func(sender string)
 
-	begun   bool   // whether authentication is over, and messages follow
+	begun   bool   // whether authentication is over and messages follow
 	room    []byte // for the header of the present frame
-	pending []byte // what has been read of it and not passed on
+	pending []byte // the part of it that was read but not passed on
 	body    int64  // how much of its body is still to come
 }
 
-// Read implements [io.Reader]. It never reads past the end of a message, so that
-// each is judged after those before it have been dealt with.
+// Read implements [io.Reader]. It never reads past the end of a message, so each
+// message is judged after the ones before it have been handled.
 func (f *frames) Read(p []byte) (int, error) {
 	if !f.begun || len(p) == 0 {
 		return f.in.Read(p)
@@ -80,8 +80,8 @@ func (f *frames) next() error {
 	return skip(f.in, h.body)
 }
 
-// isWelcome reports whether a message is to be decoded. Where an answer to one of
-// our calls is not, the call runs into its deadline.
+// isWelcome reports whether a message is to be decoded. A call of ours whose
+// answer is dropped runs into its deadline.
 func (f *frames) isWelcome(h header) bool {
 	switch {
 	case !h.legible:

@@ -24,8 +24,8 @@ type header struct {
 	body    int64 // the body's length
 }
 
-// readHeader reads a header, into the given room if there is enough of it. It
-// skips fields that take more than some number of bytes: these are not legible.
+// readHeader reads a header, into room if that is large enough. It skips fields
+// that take more than largestFields bytes; the header is then not legible.
 func readHeader(in *bufio.Reader, largestFields int64, room []byte) (header, error) {
 	fixed, err := in.Peek(fixedHeader)
 	if err != nil {
@@ -33,7 +33,7 @@ func readHeader(in *bufio.Reader, largestFields int64, room []byte) (header, err
 	}
 	order, ok := byteOrder(fixed[0])
 	if !ok {
-		return header{}, errors.New("the bus sent something that is no D-Bus message")
+		return header{}, errors.New("the bus sent something that is not a D-Bus message")
 	}
 	h := header{kind: dbus.Type(fixed[1]), body: int64(order.Uint32(fixed[4:]))}
 	length := int64(order.Uint32(fixed[12:]))
@@ -56,9 +56,9 @@ func (h header) wantsAnswer() bool {
 	return h.kind == dbus.TypeMethodCall && dbus.Flags(h.raw[flagsAt])&dbus.FlagNoReplyExpected == 0
 }
 
-// withBytes returns the message with one byte in place of each letter of its
-// signature, so that nothing of its arguments is decoded and whoever looks at
-// their types refuses them.
+// withBytes returns the message with one byte (y) in place of each letter of its
+// signature. The original arguments are then not decoded, and the called method
+// refuses the types of those that are.
 func (h header) withBytes() []byte {
 	const lengthAt = 4
 	order, _ := byteOrder(h.raw[0]) // as it was read

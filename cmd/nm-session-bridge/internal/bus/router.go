@@ -12,13 +12,13 @@ const (
 	nameOwnerChanged = daemonName + ".NameOwnerChanged"
 )
 
-// router hands signals to the services that they come from, and calls to what the
-// connection serves. It runs on the connection's reading goroutine, so it never
-// blocks, spawns or grows.
+// router passes signals to the services that sent them, and calls to the objects
+// that the connection serves. It runs on the connection's reading goroutine, so it
+// never blocks, starts a goroutine or grows.
 type router struct {
 	mu       sync.Mutex
 	services []*Service
-	served   dbus.Handler // nil where nothing is
+	served   dbus.Handler // nil if nothing is served
 }
 
 // LookupObject implements [dbus.Handler].
@@ -35,8 +35,8 @@ func (r *router) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 // DeliverSignal implements [dbus.SignalHandler].
 //
 // Match rules do not keep forgeries out: any local user may send a signal straight
-// to this connection's unique name. What can be believed is the sender, which the
-// bus daemon fills in.
+// to this connection's unique name. Only the sender can be believed, because the
+// bus daemon fills it in.
 func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -65,7 +65,8 @@ func (r *router) serves(signature string) bool {
 }
 
 // believes reports whether to listen to a sender: the bus daemon, or the present
-// owner of a followed service. Nobody else is called.
+// owner of a followed service. No call goes to anybody else, so no answer is
+// expected from there.
 func (r *router) believes(sender string) bool {
 	if sender == daemonName {
 		return true

@@ -10,10 +10,11 @@ import (
 )
 
 // backlog is how many signals of one service may wait to be handled. The followed
-// objects send a few at a time; reading anew is cheaper than catching up with more.
+// objects send a few at a time. If more wait, reading the objects again is cheaper
+// than catching up.
 const backlog = 64
 
-// ErrNoOwner is the error of a call to a service that nobody provides now.
+// ErrNoOwner is the error of a call to a service that nobody provides at present.
 var ErrNoOwner = errors.New("nobody owns the name")
 
 // Service is a well-known bus name whose owner is followed.
@@ -58,7 +59,7 @@ func (c *Conn) Follow(ctx context.Context, name string, rules ...[]dbus.MatchOpt
 	return s, nil
 }
 
-// announce takes the answer of GetNameOwner, unless the bus has named a newer
+// announce handles the answer to GetNameOwner, unless the bus has named a newer
 // owner since.
 func (s *Service) announce(owner string, sequence dbus.Sequence) {
 	s.mu.Lock()
@@ -81,7 +82,7 @@ func (s *Service) announcement(sequence dbus.Sequence) *dbus.Signal {
 	}
 }
 
-// ownerChanged takes a signal that the bus daemon itself sent.
+// ownerChanged handles a signal that the bus daemon itself sent.
 func (s *Service) ownerChanged(signal *dbus.Signal) {
 	if signal.Name != nameOwnerChanged || len(signal.Body) != 3 {
 		return
@@ -98,8 +99,8 @@ func (s *Service) ownerChanged(signal *dbus.Signal) {
 	s.push(signal)
 }
 
-// deliver takes a signal that a client of the bus sent. About owners, only the bus
-// daemon is believed.
+// deliver handles a signal that a client of the bus sent. It ignores a client's
+// NameOwnerChanged: only the bus daemon is believed about owners.
 func (s *Service) deliver(signal *dbus.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,8 +125,9 @@ func (s *Service) lost(sender string) {
 	}
 }
 
-// push queues a signal. If there is no room, it replaces all that wait by one that
-// names the present owner once more, whose state must then be read.
+// push queues a signal. If there is no room, it replaces all waiting signals by a
+// NameOwnerChanged that names the present owner again; the owner's state must then
+// be read again.
 func (s *Service) push(signal *dbus.Signal) {
 	select {
 	case s.signals <- signal:
@@ -143,8 +145,8 @@ func (s *Service) push(signal *dbus.Signal) {
 }
 
 // Signals delivers, in the order of the bus, the present owner's signals and the
-// bus daemon's NameOwnerChanged for each change of owner. One that names the
-// present owner again says that signals were lost.
+// bus daemon's NameOwnerChanged for each change of owner. A NameOwnerChanged that
+// names the present owner again means that signals were lost.
 func (s *Service) Signals() <-chan *dbus.Signal {
 	return s.signals
 }
@@ -165,8 +167,8 @@ func (s *Service) Go(ctx context.Context, path dbus.ObjectPath, method string, a
 	return s.conn.Object(owner, path).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
 }
 
-// Start asks the bus to activate the service, without waiting for the answer. A
-// signal names its owner.
+// Start asks the bus to activate the service, without waiting for the answer.
+// [Service.Signals] then delivers its owner.
 func (s *Service) Start(ctx context.Context) *dbus.Call {
 	return s.conn.BusObject().GoWithContext(ctx, daemonName+".StartServiceByName", 0, make(chan *dbus.Call, 1), s.name, uint32(0))
 }

@@ -1,5 +1,5 @@
-// Package client is a running bridge as commands see it: its state and changes,
-// and what it can be told over the session bus.
+// Package client lets commands use a running bridge over the session bus: they
+// read its state, follow its changes, and hold or release its switches.
 package client
 
 import (
@@ -35,8 +35,8 @@ type Client struct{ conn *dbus.Conn }
 // New returns a client over a connection to the session bus.
 func New(conn *dbus.Conn) Client { return Client{conn} }
 
-// State asks for everything. The error is [ErrNotRunning] where nobody owns the
-// name.
+// State asks for the whole state. The error is [ErrNotRunning] if nobody owns
+// the name.
 func (c Client) State(ctx context.Context) (State, error) {
 	var all bus.Properties
 	if err := c.call(ctx, propertiesInterface+".GetAll", Interface).Store(&all); err != nil {
@@ -46,7 +46,7 @@ func (c Client) State(ctx context.Context) (State, error) {
 	return state, state.take(all)
 }
 
-// take takes properties in.
+// take stores the values of properties.
 func (s *State) take(properties bus.Properties) error {
 	for name, value := range properties {
 		var ok bool
@@ -70,7 +70,7 @@ func (c Client) Hold(ctx context.Context, name, position string) error {
 	return explain(c.call(ctx, Interface+".Set", name, position).Err)
 }
 
-// Release lets a switch follow what is read again.
+// Release lets a switch follow the facts again.
 func (c Client) Release(ctx context.Context, name string) error {
 	return explain(c.call(ctx, Interface+".Reset", name).Err)
 }
@@ -92,9 +92,9 @@ func explain(err error) error {
 	return refusal
 }
 
-// Follow calls news with each change of the bridge's state, and with
-// [ErrNotRunning] when it ends, until the context does. It begins with the
-// present state.
+// Follow calls news with the bridge's present state, then after each change,
+// and with [ErrNotRunning] when the bridge ends. It returns when the context
+// ends.
 func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 	signals := make(chan *dbus.Signal, 64)
 	c.conn.Signal(signals)

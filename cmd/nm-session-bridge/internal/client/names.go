@@ -13,8 +13,8 @@ const (
 	Interface = Name
 )
 
-// Off is the value of a switch's property where the running bridge leaves the
-// switch out.
+// Off is the value of a switch's property if the running bridge leaves the switch
+// out.
 const Off = "off"
 
 // Properties of the interface besides those of the switches: raw values by name,
@@ -27,8 +27,9 @@ const (
 // HeldByHand is the reason of a transition that somebody made with set.
 const HeldByHand = "held by hand"
 
-// DelayShare is how much of logind's InhibitDelayMaxSec= the bridge holds a delay
-// lock for at most. The rest is for logind to learn that the lock was given back.
+// DelayShare is the greatest part of logind's InhibitDelayMaxSec= for which the
+// bridge holds a delay lock. The rest is time for logind to learn that the lock
+// was released.
 const DelayShare = 0.8
 
 // PropertyOf returns the name of a switch's property: Internet for internet.

@@ -8,8 +8,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/overrides"
 )
 
-// savingControl has the bridge hold switches, and remembers that for its next
-// start.
+// savingControl holds and releases the bridge's switches, and saves what is
+// held for the next start.
 type savingControl struct {
 	*bridge.Bridge
 	store overrides.Store
@@ -35,7 +35,7 @@ func (c savingControl) Release(name string) (bridge.Change, error) {
 
 func (c savingControl) save() error {
 	if err := c.store.Save(c.Held()); err != nil {
-		return api.Failure{Err: fmt.Errorf("it is so now, but will not be after a restart of nm-session-bridge: %w", err)}
+		return api.Failure{Err: fmt.Errorf("the change is made, but a restart of nm-session-bridge will undo it: %w", err)}
 	}
 	return nil
 }

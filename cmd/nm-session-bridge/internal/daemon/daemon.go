@@ -1,6 +1,7 @@
 // Package daemon is the half of the program that stays in memory. It dials both
-// buses and connects what observes the system bus, what decides, what moves the
-// targets and what answers on the session bus. No command but run enters it.
+// buses and connects the parts: the observers of the system bus, the bridge that
+// decides, the reconciler that moves the targets, and the API on the session
+// bus. Only the command run uses it.
 package daemon
 
 import (
@@ -24,21 +25,21 @@ import (
 
 // Config says what the daemon does.
 type Config struct {
-	// Switches are those to keep.
+	// Switches are the switches to keep.
 	Switches observers.Switches
-	// Policy says how facts are read.
+	// Policy says how to read facts.
 	Policy observers.Policy
 	// Introspection describes the bridge's object on the session bus
 	// (https://dbus.freedesktop.org/doc/dbus-specification.html#introspection-format).
 	Introspection string
 }
 
-// LoggedError is an error that the log has told already.
+// LoggedError is an error that has been logged already.
 type LoggedError struct{ error }
 
 // Run observes the system bus and keeps the targets true until the context ends,
-// which is no error. It leaves the targets as they are. The loss of a bus is a
-// [LoggedError].
+// which is not an error. It leaves the targets as they are. The loss of a bus is
+// a [LoggedError].
 func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	hangup := hangups(ctx)
 	ctx, cancel := context.WithCancel(ctx)
@@ -119,8 +120,7 @@ func (o observersByID) Demand(source string, need observers.Need) { o[source].De
 // Forget implements [bridge.Sources].
 func (o observersByID) Forget(source string) { o[source].Forget() }
 
-// delays returns a delay for each operation of logind that a switch wants to
-// hold up.
+// delays returns a delay for each operation of logind that a switch holds up.
 func delays(switches observers.Switches, units *systemdctl.Reconciler, inbox bridge.Inbox, now func() time.Time, log *slog.Logger) []*bridge.Delay {
 	var all []*bridge.Delay
 	take := func(ctx context.Context, what string) (io.Closer, error) {

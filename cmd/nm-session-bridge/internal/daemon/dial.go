@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// A bus that is not there is tried again after firstDial, then after twice
-	// as long each time, up to lastDial, which leaves room for several signs of
-	// life within the service's WatchdogSec=.
+	// A missing bus is tried again after firstDial, then after twice as long each
+	// time, up to lastDial. That leaves room for several signs of life within the
+	// service's WatchdogSec=.
 	firstDial = 100 * time.Millisecond
 	lastDial  = 10 * time.Second
 	// followTimeout bounds the subscription to a service.
 	followTimeout = 10 * time.Second
 )
 
-// dialPatiently waits for a bus to be there. Giving up would only make the
-// service manager start the next process, which would wait instead.
+// dialPatiently waits until it can connect to a bus. If it gave up, the service
+// manager would start another process, which would wait instead.
 func dialPatiently(ctx context.Context, what, address string, log *slog.Logger) (*bus.Conn, error) {
 	for pause := firstDial; ; pause = min(2*pause, lastDial) {
 		conn, err := bus.Dial(ctx, address)
@@ -46,7 +46,7 @@ func follow(ctx context.Context, conn *bus.Conn, name string, rules ...[]dbus.Ma
 	return conn.Follow(ctx, name, rules...)
 }
 
-// ignoreCanceled returns nil where the program was told to stop, which is no
+// ignoreCanceled returns nil if the program was told to stop, which is not an
 // error.
 func ignoreCanceled(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

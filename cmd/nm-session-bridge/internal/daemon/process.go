@@ -34,8 +34,8 @@ func hangups(ctx context.Context) <-chan struct{} {
 	return requests
 }
 
-// watchdog ticks twice in the time within which the service manager wants a
-// sign of life, as sd_watchdog_enabled(3) advises. It is nil where it wants none.
+// watchdog ticks twice in each watchdog interval, as sd_watchdog_enabled(3)
+// advises. It is nil if the service manager wants no sign of life.
 func watchdog(ctx context.Context) <-chan time.Time {
 	interval, err := sd.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
@@ -46,10 +46,10 @@ func watchdog(ctx context.Context) <-chan time.Time {
 	return ticker.C
 }
 
-// notify tells the service manager, where there is one. It ignores errors:
-// without a manager nobody would read about them.
+// notify sends a message to the service manager, if there is one. It ignores
+// errors: without a manager nobody would read about them.
 func notify(message string) {
-	// systemd drops a backslash, which it takes for the beginning of an escape:
-	// seen with 252.
+	// systemd takes a backslash for the beginning of an escape and drops it (seen
+	// with systemd 252).
 	_, _ = sd.SdNotify(false, strings.ReplaceAll(message, `\`, `\\`))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// connections finds connection@.target instances that the unit names and no profile has.
+// connections finds connection@.target instances that the unit names but no profile has.
 // It finds nothing if NetworkManager does not list its profiles.
 func (c unitCheck) connections() []Finding {
 	if !c.machine.knowsProfiles {
@@ -26,7 +26,7 @@ func (c unitCheck) connections() []Finding {
 
 // strangers corrects all misspelt names at once, because they may stand in one line.
 func (c unitCheck) strangers(template observers.Template) []Finding {
-	const why = "the target is active only while a profile of its name is: what names it so waits in vain"
+	const why = "the target is active only while a profile with that name is, so the unit waits in vain"
 	var found []Finding
 	var wrong []string
 	renames := map[string]string{}
@@ -48,7 +48,7 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 		}
 		found = append(found, Finding{
 			What: c.name + ": " + place + words,
-			Why:  why + ", unless such a profile is yet to come",
+			Why:  why + ", unless you add that profile",
 			Mend: c.chooseProfile(template),
 		})
 	}
@@ -59,7 +59,7 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 }
 
 // pathNaming returns the file of the unit that names another unit, or the unit's main
-// file if none does literally.
+// file if no file has that name literally.
 func (c unitCheck) pathNaming(other string) string {
 	for _, f := range c.files {
 		if (files{f}).name(other) {

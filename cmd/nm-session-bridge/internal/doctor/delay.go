@@ -13,8 +13,8 @@ import (
 // seconds is a time in seconds.
 type seconds float64
 
-// delay finds units that take longer to start than logind waits. Their last start is the
-// measure: their timeouts say nothing about it.
+// delay finds units that take longer to start than logind waits. It compares with their
+// last start, because their timeouts say nothing about how long they take.
 func (sys *system) delay() []Finding {
 	most := seconds(property[uint64](sys.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
 	var found []Finding
@@ -27,7 +27,7 @@ func (sys *system) delay() []Finding {
 			enough := int(math.Ceil(float64(took)/client.DelayShare)) + 1
 			found = append(found, Finding{
 				What: fmt.Sprintf("logind's InhibitDelayMaxSec=%gs is too short for %s, whose last start took %.1f s", most, name, took),
-				Why:  fmt.Sprintf("%s starts it before the machine sleeps, which waits for %.1f s, four fifths of that, and then sleeps in the midst of it", target, most*client.DelayShare),
+				Why:  fmt.Sprintf("%s starts it before the machine sleeps; sleep waits for %.1f s, four fifths of that, and then begins before the start is complete", target, most*client.DelayShare),
 				Mend: fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough),
 			})
 		}
@@ -59,8 +59,8 @@ func (sys *system) momentary() []string {
 }
 
 // lastStart reads from the journal how long a unit's last completed start took. The user
-// manager forgets it: it unloads sleep.target, and with it what the target wants, as soon
-// as the machine is awake.
+// manager does not remember it: as soon as the machine is awake, it unloads sleep.target
+// and the units that the target wants.
 func lastStart(ctx context.Context, unit string) (seconds, bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Setting is what the doctor needs to know.
+// Setting is what the doctor has to know before it can examine anything.
 type Setting struct {
 	// Switches are the switches whose targets are checked.
 	Switches observers.Switches
@@ -16,7 +16,7 @@ type Setting struct {
 	Environment []string
 	UID         int
 	// Program is how to call this program from a shell. Usage returns an error if
-	// arguments of the program are wrong.
+	// the program would reject some arguments.
 	Program string
 	Usage   func(args []string) error
 }

@@ -10,7 +10,7 @@ import (
 
 // Finding is something that is wrong.
 type Finding struct {
-	// What names the thing and says what is wrong with it, Why gives the consequence.
+	// What names the thing and says what is wrong with it. Why says what follows from that.
 	What, Why string
 	// Mend is the command line that mends it.
 	Mend string

@@ -25,8 +25,8 @@ type machine struct {
 	owned, activatable []string
 	networkManager     answer
 	login1             answer
-	// profiles are the names of NetworkManager's profiles. They can be compared with
-	// only if all are known.
+	// profiles are the names of NetworkManager's profiles. Other names can be compared with
+	// them only if all are known.
 	profiles      []string
 	knowsProfiles bool
 	// lidSignalled reports whether logind signals changes of LidClosed.
@@ -128,7 +128,7 @@ func (sys *system) systemBus() []Finding {
 	}
 	return []Finding{{
 		What: fmt.Sprintf("the system bus cannot be reached at %s: %v", sys.machine.address, sys.machine.cause),
-		Why:  "NetworkManager and logind are only heard there: no target follows anything",
+		Why:  "NetworkManager and logind can only be reached there: no target follows anything",
 		Mend: "sudo systemctl start dbus.socket",
 	}}
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 )
 
-// counterparts maps units that people name although the user manager does not have them
-// to the targets of ours that they mean.
+// counterparts maps units that people name, but that the user manager does not have, to
+// the targets of ours that people mean by them.
 func counterparts() map[string]string {
 	const online, sleep = "internet-online.target", "sleep.target"
 	return map[string]string{

@@ -48,7 +48,7 @@ func (sys *system) failed(s unit) Finding {
 	status := property[int32](s.properties, "ExecMainStatus")
 	f := Finding{
 		What: fmt.Sprintf("%s has failed: %s, status %d", s.name, s.text("Result"), status),
-		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " tells the reason",
+		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " shows the reason",
 		Mend: "systemctl --user restart " + s.name,
 	}
 	if path, err := sys.wrongFlags(s); err != nil {
@@ -102,7 +102,7 @@ func (sys *system) environment() []Finding {
 	}
 	return []Finding{{
 		What: "the user manager's environment lacks " + listed(gaps),
-		Why:  "services have the manager's environment, not the session's: their programs find neither screen nor tools that are only there",
+		Why:  "services have the manager's environment, not the session's: their programs find neither the screen nor the tools that only the session has",
 		Mend: "systemctl --user import-environment " + strings.Join(missing, " "),
 	}}
 }
@@ -165,8 +165,8 @@ func (sys *system) reload() []Finding {
 		return nil
 	}
 	return []Finding{{
-		What: few(changed) + " changed on disk and the user manager has not read that",
-		Why:  "what is in the files does not count yet",
+		What: few(changed) + " changed on disk, and the user manager has not read the changes",
+		Why:  "the changes have no effect yet",
 		Mend: "systemctl --user daemon-reload",
 	}}
 }

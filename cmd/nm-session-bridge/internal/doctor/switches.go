@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// switches finds switches that do not follow the machine: they are held by hand, or left
-// out although a unit of the user's waits for one of their targets.
+// switches finds switches that do not follow the machine. Such a switch is held by hand,
+// or it is left out although a unit of the user's waits for one of its targets.
 func (sys *system) switches() []Finding {
 	var found []Finding
 	held := property[map[string]string](sys.user.bridge, client.OverridesProperty)
@@ -28,7 +28,7 @@ func (sys *system) switches() []Finding {
 		case isHeld:
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s is held %s by hand", s.Name, position),
-				Why:  "its targets follow nothing before that ends, or the login does",
+				Why:  "its targets follow nothing until you release it or log out",
 				Mend: sys.Program + " set " + s.Name + " auto",
 			})
 		}

@@ -18,7 +18,7 @@ func (sys *system) ownTargets() []Finding {
 		case target.load() == "masked":
 			found = append(found, Finding{
 				What: name + " is masked",
-				Why:  "the bridge cannot start it, nor what it wants",
+				Why:  "the bridge can start neither it nor the units that it wants",
 				Mend: "systemctl --user unmask " + name,
 			})
 		case target.load() == "loaded":
@@ -30,7 +30,7 @@ func (sys *system) ownTargets() []Finding {
 		case sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise the missing service is the finding
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s cannot be loaded (%s)", name, target.load()),
-				Why:  "the bridge cannot start it, nor what it wants",
+				Why:  "the bridge can start neither it nor the units that it wants",
 				Mend: sys.Program + " install --now",
 			})
 		}
@@ -38,7 +38,7 @@ func (sys *system) ownTargets() []Finding {
 	return found
 }
 
-// faults lists what an overriding file or a drop-in does to a target that keeps it from
+// faults lists the ways in which an overriding file or a drop-in keeps a target from
 // being active exactly when it should be.
 func faults(target unit) []string {
 	var lacks []string

@@ -106,8 +106,8 @@ func isUnitName(name string) bool {
 	}, filepath.Ext(name))
 }
 
-// names returns the units that the assignments of a setting add up to. An empty
-// one takes back those before it.
+// names returns the units that a setting lists in all its assignments. An empty assignment
+// clears those before it.
 func (f file) names(section, key string) []string {
 	var names []string
 	for _, s := range f.settings {
@@ -124,8 +124,8 @@ func (f file) names(section, key string) []string {
 
 func installKeys() []string { return []string{"WantedBy", "RequiredBy", "UpheldBy"} }
 
-// installs returns the units that [Install] has the unit started by. Names with
-// specifiers are left out.
+// installs returns the units that start the unit according to [Install]. It leaves out
+// names with specifiers.
 func (fs files) installs() []string {
 	var names []string
 	for _, f := range fs {

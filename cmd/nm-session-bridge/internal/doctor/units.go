@@ -56,13 +56,13 @@ type unitCheck struct {
 	*system
 	unit
 	files files
-	// reported holds the targets that a finding is about already: its command mends the
-	// rest as well.
+	// reported holds the targets that already have a finding, whose command mends the rest as
+	// well.
 	reported map[string]bool
 }
 
-// naming returns the settings in which the unit names another unit, or by which that one
-// starts it.
+// naming returns the settings in which the unit names another unit, or by which that other
+// unit starts it.
 func (c unitCheck) naming(other string) []string {
 	var keys []string
 	for _, key := range append(dependencyKeys(), installKeys()...) {
@@ -123,7 +123,7 @@ func (c unitCheck) unknownNames() []Finding {
 	if len(renames) == 0 {
 		return nil
 	}
-	f := Finding{Why: "systemd ignores the name without a word: the unit neither waits for it nor starts with it"}
+	f := Finding{Why: "systemd silently ignores the name: the unit neither waits for it nor starts with it"}
 	if len(ofSystem) == 1 {
 		misspelt = append(misspelt, ofSystem[0]+" is a unit of the system manager, which user units cannot name")
 	} else if len(ofSystem) > 1 {
@@ -171,19 +171,19 @@ func (c unitCheck) binding(target string) Finding {
 	case len(pulls) > 0:
 		return Finding{
 			What: fmt.Sprintf("%s: %s%s pulls the target up", c.name, settings(pulls), target),
-			Why:  "starting the unit starts " + target + " as well, and all that it wants, whether it is true or not, until the bridge puts that right",
+			Why:  "starting the unit starts " + target + " as well, and all that it wants, even if the machine is not in that position, until the bridge stops it",
 			Mend: c.follow([]string{target}, nil, !c.isStartedOtherwise() && !slices.Contains(c.files.installs(), target)),
 		}
 	case wanted && !c.stops(target, follows):
 		return Finding{
 			What: fmt.Sprintf("%s: WantedBy=%s, but nothing stops it", c.name, target),
-			Why:  "it goes on when the target has stopped; WantedBy= only starts",
+			Why:  "it keeps running after the target has stopped: WantedBy= only starts it",
 			Mend: c.follow([]string{target}, nil, false),
 		}
 	case wanted && len(follows) > 0 && !after && !c.isOnce():
 		return Finding{
 			What: fmt.Sprintf("%s: %s%s without After=%s", c.name, settings(follows), target, target),
-			Why:  "the target waits for the unit instead of the unit for the target; and the target is gone, and its counterpart started, before the unit has stopped",
+			Why:  "the target waits for the unit instead of the reverse; when the target stops, its counterpart starts before the unit has stopped",
 			Mend: c.follow([]string{target}, nil, false),
 		}
 	}
@@ -218,7 +218,7 @@ func (c unitCheck) unreached() []Finding {
 		for _, target := range c.targets {
 			installed := slices.Contains(installs, target)
 			switch {
-			case c.user.unit(target).load() == "not-found": // it does not tell what it wants
+			case c.user.unit(target).load() == "not-found": // what it wants is unknown
 			case key == "" && installed:
 				return []Finding{c.notEnabled("WantedBy", target, true)}
 			case key != "" && slices.Contains(c.texts(key), target) && !c.reported[target]:

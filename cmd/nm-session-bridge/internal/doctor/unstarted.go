@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// unstarted finds out whether an active target of ours wants the unit without having
-// started it: a newly enabled unit starts with the next start of its target.
+// unstarted finds an active target of ours that wants the unit but has not started it. A
+// newly enabled unit starts only with the next start of its target.
 func (c unitCheck) unstarted() []Finding {
 	if c.isOnce() || !c.untried() || !c.isFree() {
 		return nil
@@ -15,7 +15,7 @@ func (c unitCheck) unstarted() []Finding {
 		if !c.reported[target] && c.user.unit(target).active() {
 			return []Finding{{
 				What: fmt.Sprintf("%s: %s is active and wants it, but it was never started", c.name, target),
-				Why:  "it was enabled when the target was active already; it starts when the target does so the next time",
+				Why:  "it was enabled while the target was already active; it starts with the next start of the target",
 				Mend: "systemctl --user start " + quoted(c.name),
 			}}
 		}

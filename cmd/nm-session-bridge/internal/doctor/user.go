@@ -85,8 +85,8 @@ func (sys *system) askUser(ctx context.Context) user {
 	return u
 }
 
-// askUnits asks for our units, the loaded ones that are also ours, the user's
-// own, and all that these depend on.
+// askUnits asks for our units, the instances that isOurs recognizes, the user's own units,
+// and all that these depend on.
 func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOurs func(name string) bool) error {
 	var loaded []systemd.UnitStatus
 	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {

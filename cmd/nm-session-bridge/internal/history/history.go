@@ -98,9 +98,9 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// Build makes a history of events, which must be in the order in which they were logged.
-// If the clock was set back meanwhile, the time that it counts twice belongs to the
-// earlier position.
+// Build makes a history from events, which must be in the order in which they were
+// logged. If the clock was set back meanwhile, the time that it counts twice belongs to
+// the earlier position.
 func Build(events []Event, switches []Switch, window Window) History {
 	rows := make([]*rowBuilder, len(switches))
 	for i, s := range switches {
@@ -175,7 +175,7 @@ func (r Row) total(position string, window Window) time.Duration {
 	return total
 }
 
-// times returns how often the switch came into a position, as far as is known.
+// times returns how often the switch is known to have entered a position.
 func (r Row) times(position string) int {
 	times := 0
 	for i, s := range r.Spans {
@@ -186,7 +186,7 @@ func (r Row) times(position string) int {
 	return times
 }
 
-// rowBuilder makes a row of events.
+// rowBuilder makes a row from events.
 type rowBuilder struct {
 	Row
 	open Span // its end is not known yet; no position if none is known

@@ -104,12 +104,12 @@ func styleOf(w io.Writer, verbose bool) Style {
 	return style
 }
 
-// nothing says why a history is empty.
+// nothing returns a sentence that says why a history is empty.
 func nothing(events []Event, window Window) string {
 	day := window.Dated("Mon 2 Jan")
 	said := "nothing is known since " + window.Since.Format(day+" 15:04") + ": "
 	if n := len(events); n > 0 && events[n-1].Ended {
-		return said + "the bridge stopped on " + events[n-1].Time.Format(day+" at 15:04:05") + "; " + self.Command() + " doctor tells why, and what starts it"
+		return said + "the bridge stopped on " + events[n-1].Time.Format(day+" at 15:04:05") + "; " + self.Command() + " doctor says why, and how to start it"
 	}
 	return said + "the journal has no position of a switch; the bridge logs them when it runs as a service, see " + self.Command() + " doctor"
 }

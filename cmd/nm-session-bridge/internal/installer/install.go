@@ -18,7 +18,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Options are the choices of a user about [Install].
+// Options are a user's choices for [Install].
 type Options struct {
 	// Now starts the service, or restarts it if it is older than its files.
 	Now bool
@@ -54,8 +54,8 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	// Even if nothing was written now: an earlier install may have been interrupted before
-	// this.
+	// This is needed even if nothing was written now: an earlier install may have been
+	// interrupted before it.
 	enabled, err := systemdctl.Enable(ctx, manager, systemdctl.ServiceName)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func write(p places, extras Extras, force bool, stdout io.Writer) (bool, error) 
 	}
 	if p.packaged {
 		if !installation.Empty() {
-			return false, fmt.Errorf("an earlier install wrote files below %s that win over this package's: take them away with nm-session-bridge uninstall, and repeat this", p.data)
+			return false, fmt.Errorf("an earlier install wrote files below %s that win over this package's: remove them with nm-session-bridge uninstall and repeat this", p.data)
 		}
 		return false, nil
 	}

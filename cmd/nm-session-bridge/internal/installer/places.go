@@ -80,8 +80,8 @@ func (p places) units() string {
 	return filepath.Join(p.data, "systemd/user")
 }
 
-// readBy returns an error if the user manager does not look for units where install would
-// write them because of XDG_DATA_HOME.
+// readBy returns an error if XDG_DATA_HOME makes install write units into a directory that
+// the user manager does not read.
 func (p places) readBy(manager *systemd.Conn) error {
 	if os.Getenv("XDG_DATA_HOME") == "" {
 		return nil

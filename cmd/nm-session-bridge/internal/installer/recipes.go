@@ -118,7 +118,7 @@ func AddRecipe(ctx context.Context, w io.Writer, name string) error {
 		now = "--now "
 	}
 	if strings.Contains(strings.Join(r.Enable, " "), "PROFILE") {
-		fmt.Fprintln(w, "for PROFILE put a name that nmcli connection shows, as systemd-escape writes it")
+		fmt.Fprintln(w, "replace PROFILE with a name that nmcli connection shows, as systemd-escape writes it")
 	}
 	fmt.Fprintf(w, "next: systemctl --user enable %s%s\n", now, strings.Join(r.Enable, " "))
 	return nil

@@ -78,7 +78,7 @@ func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []stri
 	if err != nil {
 		return err
 	}
-	// The service has stopped, so nothing starts further ones.
+	// The service has stopped, so nothing starts any more of them.
 	states, err = manager.ListUnitsByPatternsContext(ctx, nil, patterns)
 	if err != nil {
 		return err
@@ -108,10 +108,10 @@ func reportLeftovers(p places, units []string, stdout io.Writer) error {
 			if err != nil {
 				return err
 			}
-			words := "it is yours, and of no use without the bridge"
+			words := "it is yours, and has no effect without the bridge"
 			for _, path := range paths {
 				if strings.HasSuffix(pattern, "/*") {
-					words = "nothing starts this unit of yours there any more; rm '" + path + "' takes the link away"
+					words = "this link to a unit of yours has no effect any more; remove it: rm '" + path + "'"
 				}
 				fmt.Fprintf(stdout, "left %s: %s\n", path, words)
 			}

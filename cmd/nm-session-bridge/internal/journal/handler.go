@@ -37,8 +37,8 @@ func (h handler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= slog.LevelInfo
 }
 
-// Handle implements [slog.Handler]. What cannot be written is lost: the bridge
-// neither waits for journald nor ends with it.
+// Handle implements [slog.Handler]. An entry that cannot be written is lost: the
+// bridge neither waits for journald nor ends with it.
 func (h handler) Handle(_ context.Context, record slog.Record) error {
 	e := entry{priority(record.Level), record.Message, h.attributes}
 	record.Attrs(func(a slog.Attr) bool {
@@ -64,7 +64,8 @@ func (h handler) WithGroup(name string) slog.Handler {
 	return h
 }
 
-// appendAttribute flattens groups. It never writes to what others may share.
+// appendAttribute flattens groups. It never writes to a slice that others may
+// share.
 func appendAttribute(all []attribute, group string, a slog.Attr) []attribute {
 	value := a.Value.Resolve()
 	if value.Kind() != slog.KindGroup {

@@ -14,13 +14,14 @@ import (
 // (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/).
 const socketPath = "/run/systemd/journal/socket"
 
-// patience is how long write waits for a busy journald, once, because what goes by the
-// stream has no fields. journald's socket holds 512 entries if systemd has started the
-// machine, and 10 by Linux's default (net.unix.max_dgram_qlen).
+// patience is how long write waits for a busy journald before it uses the stream, where an
+// entry loses its fields. It waits only once while journald hangs. journald's socket holds
+// 512 entries if systemd has started the machine, and 10 by Linux's default
+// (net.unix.max_dgram_qlen).
 const patience = 100 * time.Millisecond
 
-// journald sends entries to journald: to its native socket, and what that does not take to
-// the stream that is the program's stderr. It sends each entry to the socket's path, so
+// journald sends entries to journald's native socket. What the socket does not take goes
+// to the stream that is the program's stderr. It sends each entry to the socket's path, so
 // that journald may start and stop at any time.
 //
 // go-systemd's journal.Send cannot replace it: its map holds no field twice, and it blocks
@@ -42,8 +43,8 @@ func dial(path string, stream *os.File) *journald {
 	return &journald{socket: socket, path: &unix.SockaddrUnix{Name: path}, stream: stream, patience: patience}
 }
 
-// write sends an entry. An error goes by the stream: it is the last message of a process,
-// and only for the stream does journald know the unit of a process that is gone.
+// write sends an entry. An error goes by the stream because it may be the process's last
+// message: journald knows the unit of a process that is gone only from the stream.
 func (j *journald) write(e entry) error {
 	if e.priority > errorPriority && j.send(e.fields()) == nil {
 		return nil

@@ -45,9 +45,9 @@ type change struct {
 	From   string    `json:"from,omitempty"`
 	To     string    `json:"to,omitempty"`
 	Reason string    `json:"reason,omitempty"`
-	// Held is set wherever Switch is.
+	// Held is set if Switch is.
 	Held *bool `json:"held,omitempty"`
-	// Running is set where the bridge itself started or stopped.
+	// Running is set if the bridge itself started or stopped.
 	Running *bool `json:"running,omitempty"`
 }
 

@@ -42,7 +42,7 @@ func Set(ctx context.Context, name, position string) (now, odd string, err error
 		err = running.Hold(asked, name, position)
 	}
 	if errors.Is(err, client.ErrNotRunning) {
-		err = fmt.Errorf("%w; %s doctor tells why, and what starts it", err, self.Command())
+		err = fmt.Errorf("%w; %s doctor says why, and how to start it", err, self.Command())
 	}
 	if err != nil {
 		return "", "", err
@@ -50,8 +50,8 @@ func Set(ctx context.Context, name, position string) (now, odd string, err error
 	return now, doubt(ctx, name, position), nil
 }
 
-// doubt says what is odd about a position: it may name a profile that does not exist,
-// or not yet.
+// doubt says what is odd about a position, if anything: it may name a profile that does
+// not exist, at least not yet.
 func doubt(ctx context.Context, name, position string) string {
 	if s, _ := observers.Table().Named(name); !s.HasTemplate() || position == Automatic || position == observers.None {
 		return ""
@@ -73,7 +73,7 @@ func doubt(ctx context.Context, name, position string) string {
 	return strings.Join(doubts, "; ")
 }
 
-// Words returns the words that [Set] accepts for a switch, and none for what is not a
+// Words returns the words that [Set] accepts for a switch, or none if there is no such
 // switch.
 func Words(ctx context.Context, name string) []string {
 	s, exists := observers.Table().Named(name)

@@ -19,7 +19,7 @@ const (
 	service  = "org.freedesktop.NetworkManager"
 	path     = "/org/freedesktop/NetworkManager/Settings"
 	settings = service + ".Settings"
-	gone     = "org.freedesktop.DBus.Error.UnknownMethod" // an object's that is no longer there
+	gone     = "org.freedesktop.DBus.Error.UnknownMethod" // of an object that no longer exists
 )
 
 // Names returns the names of the profiles in order and without duplicates. It leaves out
@@ -51,9 +51,9 @@ func Names(ctx context.Context, system *dbus.Conn) ([]string, error) {
 	return slices.Compact(names), missing
 }
 
-// Meant returns the instance of connection@.target that another one was meant to be: the
-// same if it is a profile's, and "" if there is no telling. The words say what is wrong
-// with it; what is right, if anything, goes behind them.
+// Meant returns the instance of connection@.target that a given one was meant to be: the
+// same instance if it is a profile's, and "" if no profile is similar. The words say
+// what is wrong with the given instance; the caller writes meant, if any, after them.
 func Meant(instance string, profiles []string) (words, meant string) {
 	if slices.ContainsFunc(profiles, func(name string) bool { return observers.Escape(name) == instance }) {
 		return "", instance

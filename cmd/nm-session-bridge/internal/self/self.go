@@ -1,4 +1,4 @@
-// Package self knows how this program is called.
+// Package self finds out how to call this program.
 package self
 
 import (

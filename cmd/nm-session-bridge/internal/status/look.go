@@ -17,7 +17,8 @@ import (
 // askTimeout bounds the calls to the services of one bus: a person waits.
 const askTimeout = 5 * time.Second
 
-// Look finds out how things stand. What it cannot find out is a problem in the report.
+// Look reads the states of the switches, targets and units. Anything that it cannot read
+// becomes a problem in the report.
 func Look(ctx context.Context) (Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*askTimeout)
 	defer cancel()

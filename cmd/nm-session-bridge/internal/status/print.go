@@ -20,7 +20,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 }
 
 // Print writes the report for people: the positions, in bold, and the reasons beside
-// them. The program is how to call this one from a shell.
+// them. program is how to call this program from a shell.
 func (r Report) Print(w io.Writer, now time.Time, program string, style terminal.Style) {
 	p := printer{w, style, now, program}
 	if !r.Running {

@@ -1,5 +1,5 @@
-// Package status shows people and programs how things stand: the switches, their
-// targets, and the units that are bound to these.
+// Package status reports the states of the switches, their targets, and the units
+// that are bound to these, to people and to programs.
 package status
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Report says how things stand. status --json prints it; its fields are never renamed
+// Report is what status shows. status --json prints it; its fields are never renamed
 // or removed.
 type Report struct {
 	// Running reports whether a bridge answers. If none does, the positions are
@@ -21,15 +21,15 @@ type Report struct {
 	Running  bool              `json:"running"`
 	Switches []Switch          `json:"switches"`
 	Facts    map[string]string `json:"facts"`
-	// Problems says what could not be found out.
+	// Problems says what could not be read.
 	Problems []string `json:"problems,omitempty"`
 }
 
 // Switch is one switch of a report.
 type Switch struct {
 	Name string `json:"name"`
-	// Position is "unknown" where nothing can be said, and "off" where the
-	// bridge does not keep the switch.
+	// Position is "unknown" if nothing is known about the switch, and "off" if the
+	// bridge does not keep it.
 	Position string `json:"position"`
 	// Since is when the switch came into the position; absent if unknown.
 	Since *time.Time `json:"since,omitempty"`
@@ -50,8 +50,8 @@ type Switch struct {
 // Target is a target of a switch.
 type Target struct {
 	Name string `json:"name"`
-	// Active is systemd's ActiveState, or "masked" or "not-found" where the
-	// target cannot be started.
+	// Active is systemd's ActiveState, or "masked" or "not-found" if the target cannot
+	// be started.
 	Active string `json:"active"`
 	Units  []Unit `json:"units"`
 }

@@ -3,8 +3,9 @@ package suggest
 
 import "strings"
 
-// Name returns the name that was probably meant: the one that needs the fewest changes
-// of a letter, and at most a third of its own length. Case does not count.
+// Name returns the name that was probably meant: the one that takes the fewest changes
+// of a letter. The changes must not exceed a third of its letters. Case does not
+// count.
 func Name(given string, names []string) (name string, found bool) {
 	least := len(given) + 1
 	for _, n := range names {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Style colours words, or leaves them as they are where there are no colours.
+// Style colours words, or leaves them as they are if output has no colours.
 type Style struct{ coloured bool }
 
 // StyleOf returns the style for a writer: coloured if it is a terminal, unless $NO_COLOR
@@ -29,16 +29,16 @@ func (s Style) Plain(words string) string { return words }
 // Bold stresses words.
 func (s Style) Bold(words string) string { return s.in("1", words) }
 
-// Dim puts words into the background.
+// Dim makes words less prominent.
 func (s Style) Dim(words string) string { return s.in("2", words) }
 
-// Good is the colour of what works.
+// Good colours words about something that works.
 func (s Style) Good(words string) string { return s.in("32", words) }
 
-// Warn is the colour of what one should know.
+// Warn colours words that need attention.
 func (s Style) Warn(words string) string { return s.in("33", words) }
 
-// Bad is the colour of what does not work.
+// Bad colours words about something that does not work.
 func (s Style) Bad(words string) string { return s.in("31", words) }
 
 // in colours words by the number of ECMA-48's SGR sequence.
@@ -49,7 +49,7 @@ func (s Style) in(number, words string) string {
 	return "\x1b[" + number + "m" + words + "\x1b[0m"
 }
 
-// pipeWidth is the number of columns where neither $COLUMNS nor a terminal says it.
+// pipeWidth is the number of columns if neither $COLUMNS nor a terminal gives one.
 const pipeWidth = 80
 
 // Columns returns how many columns output to a writer may have: $COLUMNS, otherwise the

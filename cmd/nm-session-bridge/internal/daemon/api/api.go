@@ -1,6 +1,6 @@
-// Package api is the bridge on the session bus: what it says about itself there,
-// and what others can tell it to do. Calls are answered on godbus' goroutines, one
-// for each, and passed on to the loop's.
+// Package api serves the bridge on the session bus: its properties, and the
+// methods that control it. godbus answers each call on a separate goroutine, which
+// passes the work on to the loop's.
 package api
 
 import (
@@ -27,14 +27,15 @@ const (
 	namePause = 100 * time.Millisecond
 )
 
-// Failure is an error of a [Control] that is not the caller's.
+// Failure is an error of a [Control] that is not the caller's fault.
 type Failure struct{ Err error }
 
 // Error implements error.
 func (f Failure) Error() string { return f.Err.Error() }
 
-// Control is what the bus can tell the bridge to do. Its methods are called on
-// the loop's goroutine. An error means wrong arguments, unless it is a [Failure].
+// Control carries out what a caller on the bus asks of the bridge. Its methods are
+// called on the loop's goroutine. An error means wrong arguments, unless it is a
+// [Failure].
 type Control interface {
 	Hold(name, position string) (bridge.Change, error)
 	Release(name string) (bridge.Change, error)
@@ -48,10 +49,10 @@ type API struct {
 	properties map[string]dbus.Variant
 }
 
-// Serve takes the bridge's name on the session bus and answers there. The
-// switches are all that exist, also those that this bridge does not keep. Until
-// the context ends, calls go into the inbox. The error says who holds the name
-// already.
+// Serve takes the bridge's name on the session bus and answers there. The switches
+// are all that exist, including those that this bridge does not keep. Calls go
+// into the inbox until the context ends. If the name is taken, the error says who
+// holds it.
 func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, inbox bridge.Inbox) (*API, error) {
 	a := &API{conn: conn.Conn, properties: map[string]dbus.Variant{
 		client.FactsProperty:     dbus.MakeVariant(map[string]string{}),
@@ -79,7 +80,7 @@ func (a *API) takeName(ctx context.Context) error {
 		case dbus.RequestNameReply(reply) != dbus.RequestNameReplyExists:
 			return nil
 		case try == nameTries:
-			return fmt.Errorf("another nm-session-bridge is at work: %s holds %s on the session bus; nm-session-bridge status tells how things stand; to run another, stop it first: systemctl --user stop nm-session-bridge", a.holder(ctx), client.Name)
+			return fmt.Errorf("another nm-session-bridge is running: %s holds %s on the session bus; nm-session-bridge status shows what it does; to run this one, stop the other first: systemctl --user stop nm-session-bridge", a.holder(ctx), client.Name)
 		}
 		select {
 		case <-ctx.Done():
@@ -102,9 +103,9 @@ func (a *API) holder(ctx context.Context) string {
 	return fmt.Sprintf("process %d (%s)", pid, owner)
 }
 
-// Publish shows a view on the bus, and signals what is new: the properties once,
-// whatever the number of transitions. It ignores errors of the connection, whose
-// loss the loop notices.
+// Publish shows a view on the bus and signals what is new. It signals the changed
+// properties once, however many transitions there are. It ignores errors of the
+// connection, whose loss the loop notices.
 func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
 	if changed := a.news(view); len(changed) > 0 {
 		_ = a.conn.Emit(client.Path, propertiesInterface+".PropertiesChanged", client.Interface, changed, []string{})
@@ -114,7 +115,7 @@ func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
 	}
 }
 
-// news takes a view in and returns the properties that have changed.
+// news stores a view and returns the properties that have changed.
 func (a *API) news(view bridge.View) map[string]dbus.Variant {
 	now := map[string]dbus.Variant{
 		client.FactsProperty:     dbus.MakeVariant(view.Facts),

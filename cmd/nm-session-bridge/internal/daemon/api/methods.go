@@ -34,7 +34,7 @@ func (m methods) table() table {
 	}
 }
 
-// tell does something on the loop's goroutine.
+// tell calls do on the loop's goroutine and waits for it.
 func (m methods) tell(do func() (bridge.Change, error)) error {
 	done := make(chan error, 1)
 	isPosted := m.inbox.Post(m.ctx, func() bridge.Change {
@@ -98,7 +98,7 @@ func (p properties) get(iface, name any) (dbus.Variant, error) {
 // all returns the properties of an interface; "" stands for all interfaces.
 func (p properties) all(iface any) (map[string]dbus.Variant, error) {
 	if iface != client.Interface && iface != "" {
-		return nil, refusal("UnknownInterface", fmt.Sprintf("no properties of %q are here, only those of %s", iface, client.Interface))
+		return nil, refusal("UnknownInterface", fmt.Sprintf("this object has no interface %q with properties, only %s", iface, client.Interface))
 	}
 	p.api.mu.Lock()
 	defer p.api.mu.Unlock()

@@ -17,7 +17,7 @@ type objects map[string]table
 // table holds methods by name.
 type table map[string]method
 
-// method takes arguments of a D-Bus signature of strings and variants.
+// method is a method whose arguments are strings and variants.
 type method struct {
 	in   string
 	call func(args []any) ([]any, error)
@@ -38,7 +38,8 @@ func (o objects) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 	return objects{introspectable: {"Introspect": {call: func([]any) ([]any, error) { return []any{data}, nil }}}}, true
 }
 
-// LookupInterface implements [dbus.ServerObject]. A call need not name one.
+// LookupInterface implements [dbus.ServerObject]. A call need not name an
+// interface.
 func (o objects) LookupInterface(name string) (dbus.Interface, bool) {
 	if name == "" {
 		name = client.Interface

@@ -1,5 +1,5 @@
-// Package overrides remembers the positions in which a user holds switches, as
-// long as the user is logged in.
+// Package overrides remembers the positions in which a user holds switches until
+// the user logs out.
 package overrides
 
 import (
@@ -60,11 +60,11 @@ func (s Store) Forget() error {
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot forget what is held by hand: %w", err)
 	}
-	_ = syscall.Rmdir(filepath.Dir(s.path)) // fails where something else is there
+	_ = syscall.Rmdir(filepath.Dir(s.path)) // fails if it is not empty
 	return nil
 }
 
-// write replaces the file at once, so that it is never half written.
+// write replaces the file atomically, so nobody ever reads half of it.
 func (s Store) write(content string) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
