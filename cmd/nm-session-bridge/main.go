@@ -46,6 +46,10 @@ func newRoot() *cobra.Command {
 	asksVersion := root.Flags().Bool("version", false, "print the version")
 	root.Flags().AddFlagSet(run.Flags())
 	root.RunE = func(cmd *cobra.Command, args []string) error {
+		// Cobra takes what follows -- and an empty word for no command of its own.
+		if err := onlyFlags(run, args); err != nil {
+			return usageError{err}
+		}
 		if *asksVersion {
 			return version.RunE(cmd, args)
 		}
@@ -125,6 +129,9 @@ func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
 
 // refuse prints what is wrong with the command line.
 func refuse(cmd *cobra.Command, err error, stderr io.Writer) int {
+	if cmd.Name() == "help" { // whose own help names no commands
+		cmd = cmd.Root()
+	}
 	name := cmd.Root().Name()
 	help := strings.Replace(cmd.CommandPath(), name, name+" help", 1)
 	fmt.Fprintf(stderr, "nm-session-bridge: %v; see %s\n", err, help)

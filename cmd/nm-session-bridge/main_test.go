@@ -48,6 +48,8 @@ func TestWrongUsage(t *testing.T) {
 		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},
 		"--gone-grace=-1s":      {`"-1s"`, "500ms, 5s or 1m"},
 		"run now":               {`"now"`},
+		"-- status":             {`unexpected argument "status": run takes only flags; see nm-session-bridge help`},
+		"--version -- 2":        {`"2"`},
 		"fly":                   {`unknown command "fly"`, "; commands are completion, doctor,", "; see nm-session-bridge help\n"},
 		"fly --json":            {`unknown command "fly"`},
 		"fly --help":            {`unknown command "fly"`},
@@ -64,7 +66,7 @@ func TestWrongUsage(t *testing.T) {
 		"history --verbose=2":   {`"2" for flag --verbose:`},
 		"help --json":           {"unknown flag --json", "no flags", "; see nm-session-bridge help"},
 		"help set extra":        {`"extra"`, "one command", "; see nm-session-bridge help"},
-		"help fly":              {`"fly"`, "; see nm-session-bridge help"},
+		"help fly":              {`"fly"`, "; see nm-session-bridge help\n"},
 		"install --later":       {"--later", "--now", "--force", "; see nm-session-bridge help install\n"},
 		"uninstall --now":       {"--now", "--force"},
 		"set lid":               {"a switch and a position", "internet, lid"},
@@ -106,6 +108,18 @@ func TestWrongUsage(t *testing.T) {
 		if strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: %q is not one line", line, stderr)
 		}
+	}
+}
+
+// As a script calls it that has not set the variable with the command.
+func TestAnEmptyCommandIsNoRun(t *testing.T) {
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	if status := execute(context.Background(), []string{""}, os.Stdout, stderr); status != wrongUsage {
+		t.Errorf("exit status %d", status)
 	}
 }
 
@@ -242,6 +256,7 @@ func TestArgumentsAreCheckedWithoutRunningThem(t *testing.T) {
 		"run --frobnicate":    "unknown flag --frobnicate: flags of run are --gone-grace, --limited-grace, --online-when, --switches",
 		"run --gone-grace=x":  `invalid value "x" for flag --gone-grace: accepted values are durations such as 500ms, 5s or 1m`,
 		"run now":             `unexpected argument "now": run takes only flags`,
+		"-- status":           `unexpected argument "status"`,
 		"rnu --switches=lid":  `unknown command "rnu" for "nm-session-bridge", did you mean run? Commands are completion,`,
 		"recipe add nonsense": `no recipe is called "nonsense"`,
 	} {

@@ -21,6 +21,9 @@ func check(root *cobra.Command, args []string) error {
 	if err := cmd.ParseFlags(rest); err != nil {
 		return explainFlag(cmd, err)
 	}
+	if cmd == root {
+		return onlyFlags(cmd, cmd.Flags().Args())
+	}
 	return cmd.ValidateArgs(cmd.Flags().Args())
 }
 
