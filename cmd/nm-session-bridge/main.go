@@ -106,7 +106,7 @@ func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
 	if options, isRun := parseRun(args); isRun {
 		return conclude(run(ctx, options, stderr), stderr)
 	}
-	printed := &printout{File: stdout}
+	printed := &printout{file: stdout}
 	root := newRoot()
 	root.SetOut(printed)
 	root.SetErr(stderr)
