@@ -108,7 +108,7 @@ func TestRecipeAdd(t *testing.T) {
 	s.write("calendars.timer", "[Timer]\nOnCalendar=daily\n")
 	before := s.files()
 	out := s.fails(1, program+" recipe add timer")
-	if !strings.Contains(out, "calendars.timer: there already, with other content") || strings.Contains(out, "\n") {
+	if !strings.Contains(out, "calendars.timer: exists already with other content") || strings.Contains(out, "\n") {
 		t.Errorf("over a file that differs: %s", out)
 	}
 	if after := s.files(); after != before {

@@ -31,7 +31,8 @@ func (o *Observer) read(ctx context.Context) {
 	o.ask(ctx)
 }
 
-// ask asks for what can be read next, unless there is something to wait for.
+// ask asks for everything that can be read next, unless it must wait for an
+// answer or a pause.
 func (o *Observer) ask(ctx context.Context) {
 	if o.calls.areBusy() || o.owner == "" || o.need == Dormant {
 		return
@@ -48,8 +49,8 @@ func (o *Observer) ask(ctx context.Context) {
 	}
 }
 
-// askObject asks an object for its properties; before, if that is not known yet,
-// for which of them it signals.
+// askObject asks an object for its properties. If it is not known yet which of
+// them the object signals, it asks that first.
 func (o *Observer) askObject(ctx context.Context, one *object) {
 	if one.isIntrospected || len(one.kind.PollIfSilent) == 0 {
 		o.call(ctx, one, func(ctx context.Context, answer *dbus.Call) { o.takeAll(ctx, one, answer) },
@@ -65,7 +66,8 @@ func (o *Observer) call(ctx context.Context, of *object, take func(context.Conte
 	}, take)
 }
 
-// takeIntrospection takes what an object signals and goes on to its properties.
+// takeIntrospection handles an object's introspection data, which name the
+// properties that it signals, and then asks for its properties.
 func (o *Observer) takeIntrospection(ctx context.Context, one *object, answer *dbus.Call) {
 	data, err := single[string](answer)
 	var emits map[string]string
@@ -83,7 +85,7 @@ func (o *Observer) takeIntrospection(ctx context.Context, one *object, answer *d
 	o.askObject(ctx, one)
 }
 
-// takeAll takes the properties of an object.
+// takeAll handles an answer with the properties of an object.
 func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) {
 	all, err := single[map[string]dbus.Variant](answer)
 	var picked news
@@ -92,7 +94,7 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 	}
 	isRoot := one == o.root
 	if err == nil && isRoot && picked.isEmpty() {
-		err = errors.New("it has none of the properties")
+		err = errors.New("it has none of the expected properties")
 	}
 	if err != nil {
 		o.failed(ctx, one, err)
@@ -106,8 +108,8 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 	o.goOn(ctx)
 }
 
-// goOn goes on with what is still to be read. If that is nothing, everything has
-// been read.
+// goOn asks for whatever is still to be read, or notes that everything has been
+// read.
 func (o *Observer) goOn(ctx context.Context) {
 	if !o.calls.areUnderWay() && len(o.root.due()) == 0 {
 		o.calls.succeeded()

@@ -26,7 +26,7 @@ type calls struct {
 	backoff time.Duration // how long the next pause after a failure is
 }
 
-// call is a method call and what takes its answer.
+// call is a method call and the function that handles its answer.
 type call struct {
 	*dbus.Call
 	cancel context.CancelFunc
@@ -39,14 +39,14 @@ func newCalls() calls {
 	return calls{retry: retry, backoff: firstRetry}
 }
 
-// add makes a call that has so much time to be answered.
+// add makes a call that must be answered within the timeout.
 func (c *calls) add(ctx context.Context, timeout time.Duration, send func(context.Context) *dbus.Call, take func(context.Context, *dbus.Call)) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	c.pending = append(c.pending, call{send(ctx), cancel, take})
 }
 
-// answered returns a channel that has the next answer. It is nil, which blocks
-// for ever, if none is expected.
+// answered returns the channel of the next answer. If none is expected, the
+// channel is nil, which blocks for ever.
 func (c *calls) answered() <-chan *dbus.Call {
 	if len(c.pending) == 0 {
 		return nil
@@ -54,7 +54,7 @@ func (c *calls) answered() <-chan *dbus.Call {
 	return c.pending[0].Done
 }
 
-// take has an answer taken that has come from the channel.
+// take handles the answer that came from the channel.
 func (c *calls) take(ctx context.Context, answer *dbus.Call) {
 	first := c.pending[0]
 	c.pending = c.pending[1:]
@@ -65,10 +65,11 @@ func (c *calls) take(ctx context.Context, answer *dbus.Call) {
 // areUnderWay reports whether an answer is expected.
 func (c *calls) areUnderWay() bool { return len(c.pending) > 0 }
 
-// areBusy reports whether an answer or a pause is to be waited for.
+// areBusy reports whether an answer is expected or a pause is running.
 func (c *calls) areBusy() bool { return c.areUnderWay() || c.isPause }
 
-// abandon ends calls and pause. Their answers are never taken.
+// abandon ends all calls and the pause. It ignores the answers that still
+// arrive.
 func (c *calls) abandon() {
 	c.retry.Stop()
 	c.isPause = false

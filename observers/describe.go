@@ -19,8 +19,9 @@ func (s Source) Describe(facts Facts) map[string]string {
 	return words
 }
 
-// describe adds the words for an object and those that it names. Each of these
-// is called by the last two elements of its path, whichever object names it.
+// describe adds the words for an object and for the objects that it names. The
+// name of each of those is the last two elements of its path, whichever object
+// names it.
 func (f Facts) describe(label, name string, words map[string]string) {
 	for property, value := range f.values {
 		words[name+"."+property] = f.word(property, value)
@@ -38,8 +39,8 @@ func (f Facts) word(property string, value any) string {
 	return legible(fmt.Sprint(value))
 }
 
-// legible returns text that others have chosen so that it takes one line and
-// does nothing to a terminal.
+// legible returns text from others in a form that takes one line and cannot
+// control a terminal.
 func legible(text string) string {
 	if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return strconv.Quote(text)

@@ -7,18 +7,18 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Facts are what a service last told of an object and of those that the object
-// names. The zero value stands for a service that has not been heard yet.
+// Facts are what a service last said about an object and about the objects that
+// it names. The zero value stands for a service that has not been heard yet.
 type Facts struct {
 	// Source is the ID of the source that the facts come from.
 	Source string
 	// Path is the path of the object.
 	Path dbus.ObjectPath
-	// Owner is the unique bus name of the service that told them.
+	// Owner is the unique bus name of the service that they come from.
 	Owner string
 	// Problem says in words why there are no values. It is empty if there are.
 	Problem string
-	// Awaited says that the problem will end soon, one way or the other.
+	// Awaited reports whether the problem will end soon, one way or the other.
 	Awaited bool
 
 	kind     *Kind
@@ -61,8 +61,8 @@ func (f Facts) Bool(property string) (value, known bool) {
 	return value, known
 }
 
-// Request returns the place of the latest request in the stream of messages, or 0
-// if there was none.
+// Request returns the sequence number of the message with the latest request, or
+// 0 if there was none.
 func (f Facts) Request() dbus.Sequence { return f.request }
 
 // Signalled reports whether signals keep a property up to date. One that is not
@@ -76,8 +76,8 @@ func (f Facts) Polled(property string) bool {
 	return slices.Contains(f.polled, property)
 }
 
-// Satisfies reports whether the facts are all that a need can get. A problem that
-// will not end soon is.
+// Satisfies reports whether the facts are everything that the need can yield. If
+// a problem will not end soon, they are.
 func (f Facts) Satisfies(need Need) bool {
 	switch {
 	case f.Source == "":

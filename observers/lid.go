@@ -21,8 +21,8 @@ func lid(policy Policy, snapshot Snapshot) Reading {
 	}
 	reading := unsignalledLid(policy, facts, power)
 	if preparing {
-		// logind acts on the lid before anyone else learns of it, so it has just
-		// been read.
+		// logind acts on the lid before anyone else learns of it, and it has been read
+		// again for this sleep.
 		now := lidReading("LidClosed", closed, reading.Origin)
 		now.Urgent, now.Needs = true, reading.Needs
 		return now

@@ -1,7 +1,7 @@
 // Package observers reads system services and says in which position each switch
-// of the machine is, and why. An [Observer] keeps the [Facts] that the objects of
-// one [Source] tell; the [Reader] of a [Switch] makes a [Reading] of a [Snapshot]
-// of facts; a [Damper] decides when a reading counts.
+// of the machine is, and why. An [Observer] keeps the [Facts] about the objects
+// of one [Source]. The [Reader] of a [Switch] turns a [Snapshot] of facts into a
+// [Reading]. A [Damper] decides when a reading counts.
 //
 // # Goroutines
 //
@@ -24,16 +24,17 @@ import (
 const (
 	nameOwnerChanged = "org.freedesktop.DBus.NameOwnerChanged"
 
-	// farewellTime is how long a service that has said farewell is given to stop.
-	// NetworkManager is gone well within it.
+	// farewellTime is how long a service may take to stop after its farewell.
+	// NetworkManager takes much less.
 	farewellTime = 5 * time.Second
 )
 
 // Service is the D-Bus service that an [Observer] reads.
 type Service interface {
-	// Signals delivers, in order, what the present owner signals and each change
-	// of owner as a NameOwnerChanged signal; the first to arrive is one of these.
-	// One that names the present owner again says that signals were lost.
+	// Signals delivers, in order, the present owner's signals and a NameOwnerChanged
+	// for each change of owner, which is also the first to arrive. A
+	// NameOwnerChanged that names the present owner again means that signals were
+	// lost.
 	Signals() <-chan *dbus.Signal
 	// Go calls a method of the present owner without waiting for the answer.
 	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
@@ -46,8 +47,9 @@ type Starter interface {
 }
 
 // Observer keeps the facts of one source. It reads all objects when the service
-// gets an owner, when it is told to, and when a signal made no sense. In between
-// it believes the service's signals, and polls what is not signalled.
+// gets an owner, on request, and after a signal that made no sense. In between it
+// believes the service's signals, and polls the properties that are not
+// signalled.
 type Observer struct {
 	source  Source
 	service Service
@@ -65,14 +67,14 @@ type Observer struct {
 	root      *object
 	calls     calls
 	polling   polling
-	problem   string // why there are no facts to believe; empty if there are
+	problem   string // why there are no facts; empty if there are some
 	isAwaited bool   // whether the problem will end soon, one way or the other
 	isWarned  bool   // whether nonsense of this owner has been logged
 	sent      Facts
 }
 
-// New returns an observer of a source. The starter starts the service of a source
-// on demand. The observer does nothing before [Observer.Run].
+// New returns an observer of a source. The starter starts the service if the
+// source is on demand. The observer does nothing before [Observer.Run].
 func New(source Source, service Service, starter Starter, log *slog.Logger) *Observer {
 	o := &Observer{
 		source:  source,
@@ -99,8 +101,8 @@ func (o *Observer) Forget() {
 	}
 }
 
-// Demand tells a running observer how much it has to do from now on. It does not
-// wait, and must be called from one goroutine.
+// Demand sets how much a running observer has to do. It does not wait, and must
+// be called from one goroutine.
 func (o *Observer) Demand(need Need) {
 	select {
 	case <-o.needs: // a newer demand replaces one that was not taken yet
@@ -118,8 +120,8 @@ func (o *Observer) Reread() {
 }
 
 // Run sends the source's facts whenever they have changed, until the context
-// ends. The first facts are sent as soon as the service has answered, has failed
-// to, or is known not to be running.
+// ends. It sends the first facts as soon as the service has answered, has failed
+// to answer, or is known not to be running.
 func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 	defer o.calls.abandon()
 	defer o.polling.ticker.Stop()
@@ -157,8 +159,8 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 	}
 }
 
-// facts returns what there is to tell, and whether it is fit to be told: while an
-// object is still unknown it is not.
+// facts returns the present facts, and reports whether they are fit to be sent.
+// They are not while an object is still unknown.
 func (o *Observer) facts() (facts Facts, areFit bool) {
 	if o.problem != "" {
 		return Facts{Source: o.source.ID, Problem: o.problem, Awaited: o.isAwaited}, true
@@ -168,10 +170,10 @@ func (o *Observer) facts() (facts Facts, areFit bool) {
 	return facts, o.root.areKnown()
 }
 
-// satisfied is the need that the facts satisfy.
+// satisfied returns the need that the facts satisfy.
 func (o *Observer) satisfied() Need { return min(o.need, o.served) }
 
-// fails makes the source one without facts; what says why.
+// fails drops the source's facts and records why.
 func (o *Observer) fails(what string) {
 	o.problem, o.isAwaited = o.source.Label+" "+what, false
 }
@@ -182,7 +184,8 @@ func (o *Observer) awaits(what string) {
 	o.isAwaited = true
 }
 
-// signal takes a signal and reports whether it is about anything that is known.
+// signal handles a signal and reports whether it concerns an object that is
+// followed.
 func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool) {
 	if signal.Name == nameOwnerChanged {
 		owner, _ := signal.Body[2].(string)
@@ -191,8 +194,8 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 	}
 	for _, farewell := range o.source.Farewells {
 		if farewell.isSaidBy(signal) {
-			// What this owner signals no longer counts. Should it stay after all, it
-			// is read once more.
+			// This owner's signals no longer count. If it stays after all, it is read once
+			// more.
 			o.fails("is stopping")
 			o.calls.pause(farewellTime)
 			return true
@@ -211,7 +214,7 @@ func (o *Observer) objectSignal(ctx context.Context, one *object, signal *dbus.S
 	mustRead, err := one.hear(signal)
 	switch {
 	case err != nil:
-		if !o.isWarned { // one that talks nonsense does so often
+		if !o.isWarned { // one is likely to be followed by more
 			o.isWarned = true
 			o.log.Warn("reading "+o.source.Label+" again: its PropertiesChanged signal made no sense", "error", err)
 		}
@@ -247,7 +250,7 @@ func (o *Observer) ownerChanged(ctx context.Context, owner string) {
 	}
 }
 
-// demand begins or ends to read the service.
+// demand begins or stops reading the service.
 func (o *Observer) demand(ctx context.Context, need Need) {
 	before := o.need
 	o.need = need
@@ -264,7 +267,7 @@ func (o *Observer) demand(ctx context.Context, need Need) {
 	}
 }
 
-// start starts the service; a signal will tell its owner.
+// start starts the service. A signal will name its owner.
 func (o *Observer) start(ctx context.Context) {
 	o.awaits("is being started")
 	o.calls.add(ctx, startTimeout, o.starter.Start, func(_ context.Context, answer *dbus.Call) {

@@ -15,27 +15,28 @@ const (
 	Dormant Need = iota
 	// Watched observers read once and believe signals. All other sources begin so.
 	Watched
-	// Polled observers also read, every [SeldomInterval], what is not signalled
-	// and not urgent.
+	// Polled observers also read, every [SeldomInterval], the other properties
+	// that are not signalled.
 	Polled
-	// PolledOften observers also read, every [OftenInterval], what is not
-	// signalled and urgent.
+	// PolledOften observers also read, every [OftenInterval], the urgent
+	// properties that are not signalled.
 	PolledOften
 )
 
 const (
-	// OftenInterval is how often the lid is read if nothing signals it: seldom
-	// enough to cost little, often enough for a lid.
+	// OftenInterval is how often the lid is read if nothing signals it. This is
+	// rare enough to cost little, and prompt enough for a lid.
 	OftenInterval = 2 * time.Second
 	// SeldomInterval is how often the power supply is read if nothing signals it.
 	// People who pull a charger to see what happens pay attention for some ten
-	// seconds (https://www.nngroup.com/articles/response-times-3-important-limits/).
-	// What starts or stops then saves energy over minutes, and everything is read
-	// again when a sleeping machine wakes up.
+	// seconds
+	// (https://www.nngroup.com/articles/response-times-3-important-limits/). The
+	// units that start or stop then save energy over minutes, and everything is
+	// read again when a sleeping machine wakes up.
 	SeldomInterval = 10 * time.Second
 )
 
-// interval is how often an observer reads for a need; zero for never.
+// interval returns how often an observer polls for a need; zero means never.
 func (n Need) interval() time.Duration {
 	switch n {
 	case Polled:
@@ -46,12 +47,12 @@ func (n Need) interval() time.Duration {
 	return 0
 }
 
-// polling says when to read what is not signalled.
+// polling keeps track of when to read the properties that are not signalled.
 type polling struct {
 	ticker   *time.Ticker
 	interval time.Duration // of the ticker; zero if it is stopped
-	turn     int           // since polling was demanded
-	queue    []property    // what is still to be read in this turn
+	turn     int           // number of turns since polling was demanded
+	queue    []property    // properties still to be read in this turn
 }
 
 // property is a property of an object.
@@ -66,7 +67,7 @@ func newPolling() polling {
 	return polling{ticker: ticker}
 }
 
-// demand begins to poll for a need, or ends it.
+// demand begins or stops polling for a need.
 func (p *polling) demand(need Need) {
 	p.interval, p.turn, p.queue = need.interval(), 0, nil
 	p.ticker.Stop()
@@ -75,13 +76,14 @@ func (p *polling) demand(need Need) {
 	}
 }
 
-// isTurnOf reports whether what is polled for a need is read in this turn.
+// isTurnOf reports whether properties that are polled for a need are read in
+// this turn.
 func (p *polling) isTurnOf(need Need) bool {
 	return p.turn%int(need.interval()/p.interval) == 0
 }
 
-// poll begins a turn of polling, unless something is being read, or will be
-// because that has failed.
+// poll begins a turn of polling, unless a reading is under way or is about to
+// be tried again.
 func (o *Observer) poll(ctx context.Context) {
 	o.polling.turn++
 	if o.calls.areBusy() || o.calls.areFailing() || o.problem != "" {
@@ -98,7 +100,7 @@ func (o *Observer) poll(ctx context.Context) {
 	o.ask(ctx)
 }
 
-// takePolled takes a property that is not signalled.
+// takePolled handles an answer with a polled property.
 func (o *Observer) takePolled(ctx context.Context, polled property, answer *dbus.Call) {
 	content, err := single[dbus.Variant](answer)
 	var picked news

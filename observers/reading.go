@@ -10,14 +10,14 @@ import (
 // what it has read before, so it must be called from one goroutine.
 type Reader func(Snapshot) Reading
 
-// pure makes readers of a function that remembers nothing.
+// pure turns a function that remembers nothing into a reader.
 func pure(read func(Policy, Snapshot) Reading) func(Policy) Reader {
 	return func(policy Policy) Reader {
 		return func(snapshot Snapshot) Reading { return read(policy, snapshot) }
 	}
 }
 
-// Reading is what the facts say of a switch at one moment.
+// Reading is what the facts say about a switch at one moment.
 type Reading struct {
 	// Position is the name of a position, or [Unknown].
 	Position string
@@ -31,13 +31,13 @@ type Reading struct {
 	GraceOnlyFrom string
 	// Urgent makes the reading count at once even if the switch is flapping.
 	Urgent bool
-	// Request, if something asks for the position rather than reports it, is
-	// greater each time that it asks.
+	// Request is set if something asks for the position instead of reporting it. It
+	// increases with each request.
 	Request dbus.Sequence
 	// Origin says which of several possible sources was read.
 	Origin Origin
-	// Needs says, by source, what must be observed so that the switch stays known,
-	// if that is more than the source does without a demand.
+	// Needs says, by source, what an observer must do so that the switch stays
+	// known. It leaves out sources that do so without a demand.
 	Needs map[string]Need
 }
 
@@ -48,14 +48,13 @@ type Origin struct {
 	Source, Because string
 }
 
-// Bar says what connectivity is enough to be called online.
+// Bar says which connectivity counts as online.
 type Bar string
 
 const (
-	// Full asks for NetworkManager's check to have reached the internet.
+	// Full requires that NetworkManager's check has reached the internet.
 	Full Bar = "full"
-	// Limited is content with a network, for people behind one that blocks the
-	// check.
+	// Limited requires only a network. It is for networks that block the check.
 	Limited Bar = "limited"
 )
 

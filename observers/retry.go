@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// A reading that has failed is tried again after firstRetry, then after twice
-	// as long each time, up to lastRetry.
+	// A failed reading is tried again after firstRetry, then after twice as long
+	// each time, up to lastRetry.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
 	// Before the fourth retry a service has had 1.5 s to create its objects;
@@ -22,7 +22,7 @@ const (
 // areFailing reports whether the last attempt has failed.
 func (c *calls) areFailing() bool { return c.backoff > firstRetry }
 
-// pause abandons the calls and has the timer fire after some time.
+// pause abandons the calls and starts the timer.
 func (c *calls) pause(d time.Duration) {
 	c.abandon()
 	c.isPause = true
@@ -38,8 +38,9 @@ func (c *calls) failed() {
 // succeeded makes the next failure the first.
 func (c *calls) succeeded() { c.backoff = firstRetry }
 
-// failed takes the failure of a call to an object. One that is missing is soon no
-// longer named either; any other failure, and one of the root, ends the reading.
+// failed handles the failure of a call to an object. A missing object is
+// forgotten, because its parent will soon no longer name it. Any other failure,
+// or any failure of the root, ends the reading.
 func (o *Observer) failed(ctx context.Context, one *object, err error) {
 	if one != o.root && isUnknown(err) {
 		one.isGone = true

@@ -1,6 +1,7 @@
 package observers
 
-// sleep reads the sleep switch. It never waits, because the machine does not.
+// sleep reads the sleep switch. What logind says counts at once, because the
+// machine does not wait.
 func sleep(policy Policy, snapshot Snapshot) Reading {
 	facts := snapshot[logind]
 	preparing, known := facts.Bool("PreparingForSleep")

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Unknown is the position of a switch about which nothing can be said. People
-// read it as UnknownWord.
+// Unknown is the position of a switch about which nothing is known. People read
+// it as UnknownWord.
 const (
 	Unknown     = ""
 	UnknownWord = "unknown"
@@ -36,16 +36,16 @@ type Switch struct {
 	// Yields makes the switch follow its targets if something else moves them,
 	// instead of moving them back.
 	Yields bool
-	// Sources are those whose facts the switch is read from.
+	// Sources are the sources that the switch is read from.
 	Sources []Source
 	// Reader returns a new reader of the switch for a policy.
 	Reader func(Policy) Reader
-	// Delays, if set, names the logind operation that is held up in the position
-	// During until what its targets have started has finished.
+	// Delays, if set, names the logind operation that the bridge holds up in the
+	// position During, until the units that its targets start have finished.
 	Delays, During string
 	// StartAgain are targets of other switches that are started when the switch
-	// enters During, even if they are active: the start of a target does not start
-	// anew what an active target wants.
+	// enters During, even if they are active. Without that, units that an active
+	// target wants would not start again.
 	StartAgain []string
 }
 
@@ -56,8 +56,8 @@ type Position struct {
 	Targets []string
 }
 
-// HasTemplate reports whether the switch is a set. The positions of a set are not
-// listed: they are made of the instances of its template.
+// HasTemplate reports whether the switch is a set. A set does not list its
+// positions: each is made of instances of its template.
 func (s Switch) HasTemplate() bool { return s.Template != (Template{}) }
 
 // Owns reports whether a target is one of the switch's.
@@ -104,7 +104,7 @@ func (s Switch) allTargets() []string {
 }
 
 // Targets returns, for each target of the switch, whether it must be active in a
-// position. In [Unknown] none must. Of a set it returns only the targets of the
+// position. In [Unknown] none must. For a set it returns only the targets of the
 // position.
 func (s Switch) Targets(position string) map[string]bool {
 	wanted := map[string]bool{}
@@ -130,8 +130,8 @@ func (s Switch) Accepts(position string) error {
 	return fmt.Errorf("the %s has no position %q; accepted are %s", s.Name, position, strings.Join(names, ", "))
 }
 
-// PositionOf returns the position whose targets are exactly those of the switch
-// that are active. A set without active targets is in no position.
+// PositionOf returns the position whose targets are exactly the switch's active
+// targets. A set without active targets is in no position.
 func (s Switch) PositionOf(active []string) (position string, found bool) {
 	if s.HasTemplate() {
 		words := s.Template.words(active)
@@ -154,7 +154,7 @@ func matches(wanted map[string]bool, active []string) bool {
 	return true
 }
 
-// appendNew appends those words that are not among the others yet.
+// appendNew appends the words that are not in the list yet.
 func appendNew(words []string, more ...string) []string {
 	for _, word := range more {
 		if !slices.Contains(words, word) {

@@ -43,12 +43,14 @@ func (t Template) words(targets []string) []string {
 	return slices.Compact(words)
 }
 
-// reserved are the words that mean something else when they stand for a position.
+// reserved are the words that cannot be the word of an instance, because they mean
+// something else as a position.
 func reserved() []string { return []string{None, UnknownWord, "auto"} }
 
 // Word returns the word that a position of a set has for an instance. It is the
-// instance itself, unless that means something else as a position: then the first
-// letter is written as a code, which [Escape] never does with a letter.
+// instance itself, unless that is a reserved word. Then it begins with a code
+// instead of the first letter; [Escape] never writes a letter as a code, so the word
+// is unique.
 func Word(instance string) string {
 	if slices.Contains(reserved(), instance) {
 		return fmt.Sprintf(`\x%02x%s`, instance[0], instance[1:])
@@ -74,7 +76,7 @@ func Instances(position string) []string {
 // / becomes a -; a -, a leading dot and each byte that unit names cannot have
 // become \x and two hexadecimal digits.
 //
-// go-systemd's UnitNameEscape does not serve: it omits the 0 of \x0a.
+// go-systemd's UnitNameEscape is wrong for this: it omits the 0 of \x0a.
 func Escape(name string) string {
 	const kept = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_."
 	var instance strings.Builder
@@ -92,7 +94,7 @@ func Escape(name string) string {
 }
 
 // Unescape returns the name of an instance, as systemd-escape --unescape does. It
-// reports whether [Escape] makes that instance of the name.
+// reports whether [Escape] turns the name back into that instance.
 func Unescape(instance string) (name string, isEscaped bool) {
 	var read []byte
 	for i := 0; i < len(instance); i++ {

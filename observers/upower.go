@@ -7,8 +7,8 @@ const (
 	upower = "UPower"
 )
 
-// UPower is the source of what UPower says of power, and of the lid on machines
-// whose logind does not signal it. It is started only if it is needed.
+// UPower is the source for power, and for the lid on machines whose logind does
+// not signal it. It is started only if it is needed.
 func UPower() Source {
 	return Source{
 		ID:    upower,

@@ -13,14 +13,14 @@ import (
 type Clock interface {
 	// Now returns how long the clock has run.
 	Now() time.Duration
-	// AfterFunc calls f in a goroutine of its own once the clock has run for d
-	// more, unless stop is called first.
+	// AfterFunc calls f in a new goroutine once the clock has run for d more, unless
+	// stop is called first.
 	AfterFunc(d time.Duration, f func()) (stop func())
 }
 
-// Clocks are those in which user managers count start limits: the monotonic one,
-// which stands still while the machine sleeps, up to systemd 261, and the boottime
-// one, which does not, since 262 (NEWS of systemd 262).
+// Clocks are the clocks in which user managers count start limits. Up to systemd 261
+// that is the monotonic clock, which stands still while the machine sleeps; since
+// 262 it is the boottime clock, which does not (NEWS of systemd 262).
 type Clocks struct {
 	Monotonic, Boottime Clock
 }
@@ -30,9 +30,9 @@ func KernelClocks() Clocks {
 	return Clocks{Monotonic: monotonic{}, Boottime: boottime{}}
 }
 
-// ofManager returns the clock of a manager of the given Version, which begins with
-// a number, such as 257.8-1 or 262~rc1. If it does not, the clock is the one that is
-// never ahead.
+// ofManager returns the clock of a manager of the given Version, which begins with a
+// number, such as 257.8-1 or 262~rc1. For any other Version it is the monotonic
+// clock, which is never ahead of the other.
 func (c Clocks) ofManager(version string) Clock {
 	const sinceBoottime = 262
 	number := 0

@@ -9,8 +9,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// UnitFileManager is the part of a user manager that changes which units are
-// enabled. A [systemd.Conn] of go-systemd has it.
+// UnitFileManager is the part of a user manager that enables and disables units.
+// A [systemd.Conn] of go-systemd implements it.
 type UnitFileManager interface {
 	EnableUnitFilesContext(ctx context.Context, files []string, runtime, force bool) (bool, []systemd.EnableUnitFileChange, error)
 	DisableUnitFilesContext(ctx context.Context, files []string, runtime bool) ([]systemd.DisableUnitFileChange, error)
@@ -49,9 +49,10 @@ func Reload(ctx context.Context, manager interface{ ReloadContext(context.Contex
 	return nil
 }
 
-// reloadAfter reloads a manager that was asked to change unit files, even if that
-// failed halfway. systemctl enable and disable do the same: the D-Bus calls leave
-// every unit with NeedDaemonReload in systemd 257 and 262, though not in 252.
+// reloadAfter reloads a manager that was asked to change unit files, even if the
+// change failed halfway. systemctl enable and disable do the same: the D-Bus
+// calls leave every unit with NeedDaemonReload in systemd 257 and 262, though not
+// in 252.
 func reloadAfter(ctx context.Context, manager UnitFileManager, failed error) error {
 	if err := Reload(ctx, manager); failed == nil {
 		return err

@@ -47,8 +47,8 @@ func embedded(program embed.FS, folder, dir string) ([]File, error) {
 	return files, nil
 }
 
-// writeAtomically puts the whole file in place at once: the file of a running
-// program cannot be written to, and half a unit must never be loaded.
+// writeAtomically replaces a file as a whole. A running program's file cannot be
+// written to, and systemd must never load half a unit.
 func writeAtomically(file File) error {
 	dir := filepath.Dir(file.Path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -75,16 +75,16 @@ func writeAtomically(file File) error {
 	return nil
 }
 
-// TakenError names files that are there already, with other content.
+// TakenError names files that exist already, with other content.
 type TakenError struct{ Paths []string }
 
 func (e *TakenError) Error() string {
-	return strings.Join(e.Paths, ", ") + ": there already, with other content, so it was left alone and nothing was written"
+	return strings.Join(e.Paths, ", ") + ": exists already with other content, so nothing was written"
 }
 
-// WriteNew writes the files that are not there yet and returns their paths. If
-// one is there with other content, it fails with a [TakenError] before it has
-// written anything: it never replaces the user's own files.
+// WriteNew writes the files that do not exist yet and returns their paths. If one
+// exists with other content, it fails with a [TakenError] before it has written
+// anything: it never replaces the user's own files.
 func WriteNew(files []File) (written []string, err error) {
 	var absent []File
 	var taken TakenError
@@ -95,7 +95,7 @@ func WriteNew(files []File) (written []string, err error) {
 		}
 		content, err := os.ReadFile(file.Path)
 		if err != nil {
-			return nil, fmt.Errorf("something is there already: %w", err)
+			return nil, fmt.Errorf("the path is taken: %w", err)
 		}
 		if !bytes.Equal(content, file.Content) {
 			taken.Paths = append(taken.Paths, file.Path)

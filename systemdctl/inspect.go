@@ -16,10 +16,10 @@ import (
 // bound to it.
 type TargetState struct {
 	Name string
-	// Load is "loaded", "not-found", "masked" or another LoadState, Active an
+	// Load is a LoadState such as "loaded", "not-found" or "masked". Active is an
 	// ActiveState (org.freedesktop.systemd1(5)).
 	Load, Active string
-	// Since is when Active last changed; zero where the target never moved.
+	// Since is when Active last changed; zero if it never did.
 	Since time.Time
 	Bound []UnitState
 }
@@ -28,13 +28,13 @@ type TargetState struct {
 type UnitState struct {
 	Name              string
 	Load, Active, Sub string
-	// Result is why a service failed, as "exit-code"; "success" or "" otherwise.
+	// Result is why a service failed, such as "exit-code"; otherwise "success" or "".
 	Result string
 	// Bound are the units that are bound to this one, if it is a target.
 	Bound []UnitState
 }
 
-// deepest is how many targets deep bound units are followed.
+// deepest is through how many nested targets bound units are followed.
 const deepest = 3
 
 // bindings are the properties of a target that name the units that start or stop
@@ -45,8 +45,8 @@ func bindings() []string {
 }
 
 // Inspect asks the user manager on a session bus for the managed targets and the
-// units that are bound to them. Of the targets that a pattern matches it returns
-// those that the manager knows.
+// units that are bound to them. For a pattern it returns the matching targets that
+// the manager knows.
 func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetState, error) {
 	var states []TargetState
 	targets := managed.Targets()
@@ -79,9 +79,9 @@ func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetSta
 	return states, nil
 }
 
-// bound returns the units that are bound to a target of these properties. It
-// leaves out the managed targets, which are told elsewhere, and the units on the
-// way to this one, so that a loop ends. At first the way is the target alone.
+// bound returns the units that are bound to the target with these properties. It
+// leaves out the managed targets, which the caller lists, and the units on the way
+// to this target, so that a loop ends. The first call's way is the target alone.
 func bound(ctx context.Context, conn *dbus.Conn, target properties, managed, way []string) ([]UnitState, error) {
 	names := map[string]bool{}
 	for _, binding := range bindings() {
@@ -113,7 +113,7 @@ func bound(ctx context.Context, conn *dbus.Conn, target properties, managed, way
 }
 
 // unitProperties returns the properties of all interfaces of a unit. The manager
-// loads the unit for this if it has to.
+// loads the unit if necessary.
 func unitProperties(ctx context.Context, conn *dbus.Conn, name string) (properties, error) {
 	call := conn.Object(ManagerName, unitPath(name)).CallWithContext(ctx, propertiesInterface+".GetAll", dbus.FlagNoAutoStart, "")
 	all, err := allProperties(call)

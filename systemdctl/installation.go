@@ -16,17 +16,17 @@ import (
 )
 
 // Installation is the set of files that install wrote. A record keeps their
-// checksums, so that files that the user has changed since can be told apart.
+// checksums, which show the files that the user has changed since.
 type Installation struct {
 	record string              // path of the record
-	sums   map[string][]string // path → checksum as install wrote it; two while it writes
+	sums   map[string][]string // path → checksum as install wrote it; two during an upgrade
 }
 
 // ChangedError names files that are not as install wrote them.
 type ChangedError struct{ Paths []string }
 
 func (e *ChangedError) Error() string {
-	return strings.Join(e.Paths, ", ") + ": not as install wrote it, so it was left alone and nothing was installed; " +
+	return strings.Join(e.Paths, ", ") + ": not as install wrote it, so nothing was installed; " +
 		"keep your change with systemctl --user edit and remove the file, or repeat with --force, which keeps a copy"
 }
 
@@ -72,9 +72,9 @@ type Written struct {
 }
 
 // Write installs the files and removes those of an older version that are not
-// among them. If the user has changed one of them, or put it there, Write fails
-// with a [ChangedError] before it has written anything. With force it replaces
-// that file and keeps a copy under the same name with a ~ appended.
+// among them. If the user has changed or created one of them, Write fails with a
+// [ChangedError] before it has written anything. With force it replaces that
+// file and keeps a copy under the same name with a ~ appended.
 func (i *Installation) Write(files []File, force bool) (written Written, err error) {
 	written.Kept = map[string]string{}
 	var changed []File
@@ -94,7 +94,8 @@ func (i *Installation) Write(files []File, force bool) (written Written, err err
 	if len(foreign.Paths) > 0 && !force {
 		return written, &foreign
 	}
-	// The record comes first: what an interrupted install leaves is ours.
+	// The record comes first, so that files of an interrupted install count as
+	// ours.
 	for _, file := range files {
 		if !slices.Contains(i.sums[file.Path], checksum(file.Content)) {
 			i.sums[file.Path] = append(i.sums[file.Path], checksum(file.Content))
@@ -123,7 +124,7 @@ func (i *Installation) Write(files []File, force bool) (written Written, err err
 	return written, i.save()
 }
 
-// keep gives a file another name that is free, and returns that name.
+// keep renames a file to a free name, and returns that name.
 func keep(path string) (string, error) {
 	for n := 1; ; n++ {
 		name := path + "~"
@@ -138,7 +139,8 @@ func keep(path string) (string, error) {
 	}
 }
 
-// drop removes what an older version installed and this one does not.
+// drop removes the files that an older version installed and this one does not
+// have.
 func (i *Installation) drop(files []File) (dropped []string, err error) {
 	for path := range i.sums {
 		if slices.ContainsFunc(files, func(f File) bool { return f.Path == path }) {
@@ -183,8 +185,8 @@ func (i *Installation) Remove(force bool) (removed, left []string, err error) {
 	return removed, left, err
 }
 
-// removeIfOwn removes a file that is as install wrote it, and reports whether it
-// is gone.
+// removeIfOwn removes a file if it is unchanged since install wrote it, or if
+// force is set. It reports whether the file is gone.
 func (i *Installation) removeIfOwn(path string, force bool) (bool, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -199,14 +201,14 @@ func (i *Installation) removeIfOwn(path string, force bool) (bool, error) {
 	return true, os.Remove(path)
 }
 
-// fileState says how a file compares with what is to be there.
+// fileState says how a file compares with the one to be installed.
 type fileState int
 
 const (
 	missing fileState = iota
 	asWanted
-	ownContent     // of another version, as install wrote it
-	foreignContent // changed or put there by the user
+	ownContent     // of another version, unchanged since install wrote it
+	foreignContent // changed or created by the user
 )
 
 func (i *Installation) inspect(file File) (fileState, error) {

@@ -21,20 +21,20 @@ const (
 	unitInterface       = ManagerName + ".Unit"
 	propertiesInterface = "org.freedesktop.DBus.Properties"
 
-	// absencePatience is how long the log says nothing about a missing user
-	// manager.
+	// absencePatience is how long a user manager may be missing before the log says
+	// so.
 	absencePatience = 5 * time.Second
 
-	// callTimeout bounds one answer of the manager. Jobs take longer: their
-	// end is signalled, not answered.
+	// callTimeout bounds the wait for an answer of the manager. Jobs take longer,
+	// but a signal announces their end, not an answer.
 	callTimeout = 25 * time.Second
 )
 
 // Manager is the followed user manager, handed in by main.
 type Manager interface {
-	// Signals delivers in order what the manager signals, and each change of
-	// owner as a NameOwnerChanged signal; the first to arrive is one. One that
-	// names the present owner again says that signals were lost.
+	// Signals delivers, in order, the manager's signals and a NameOwnerChanged for
+	// each change of owner, which is also the first to arrive. A NameOwnerChanged
+	// that names the present owner again means that signals were lost.
 	Signals() <-chan *dbus.Signal
 	// Go sends a method call without waiting for the answer; calls arrive in
 	// the order in which they were made.
@@ -45,8 +45,8 @@ type Manager interface {
 	Listen(rule string) (stop func())
 }
 
-// Matches returns the match rules for what the user manager says about itself:
-// its reloads. A [Reconciler] listens to what it says about the targets.
+// Matches returns the match rules for the user manager's signals about itself:
+// its reloads. A [Reconciler] adds the rules for its targets.
 func Matches() [][]dbus.MatchOption {
 	return [][]dbus.MatchOption{{
 		dbus.WithMatchSender(ManagerName),
@@ -56,7 +56,7 @@ func Matches() [][]dbus.MatchOption {
 	}}
 }
 
-// rules returns the match rules for what the user manager says about a target:
+// rules returns the match rules for the user manager's signals about a target:
 // its state and the ends of its jobs. A unit's name never contains a quote.
 func rules(name string) []string {
 	const sender = "type='signal',sender='" + ManagerName + "',"
@@ -67,7 +67,7 @@ func rules(name string) []string {
 }
 
 // newUnits is the match rule for the units that the user manager loads. It
-// covers all of them: match rules know no patterns.
+// matches all of them, because match rules have no patterns.
 const newUnits = "type='signal',sender='" + ManagerName + "',path='" + string(managerPath) + "',interface='" + managerInterface + "',member='UnitNew'"
 
 // unitPath returns a unit's object path.
@@ -75,14 +75,14 @@ func unitPath(name string) dbus.ObjectPath {
 	return managerPath + "/unit/" + dbus.ObjectPath(systemd.PathBusEscape(name))
 }
 
-// Signals is where the manager's signals arrive; each is to be passed to
-// [Reconciler.Signal].
+// Signals returns the channel of the manager's signals. The caller passes each
+// to [Reconciler.Signal].
 func (r *Reconciler) Signals() <-chan *dbus.Signal {
 	return r.manager.Signals()
 }
 
-// Signal takes one signal of the manager. It returns what something else has
-// moved, and reports whether the signal has to do with the targets.
+// Signal handles one signal of the manager. It returns the targets that
+// something else has moved, and reports whether the signal concerns the targets.
 func (r *Reconciler) Signal(signal *dbus.Signal) (moved Moved, isOurs bool) {
 	switch signal.Name {
 	case "org.freedesktop.DBus.NameOwnerChanged":
@@ -102,14 +102,14 @@ func (r *Reconciler) Signal(signal *dbus.Signal) (moved Moved, isOurs bool) {
 	return r.takeMoved(), true
 }
 
-// takeMoved returns what has moved since it was last returned.
+// takeMoved returns what has moved since its last call.
 func (r *Reconciler) takeMoved() Moved {
 	moved := r.moved
 	r.moved = Moved{}
 	return moved
 }
 
-// ownerChanged starts afresh with a new manager. A manager that re-executes
+// ownerChanged starts again with a new manager. A manager that re-executes
 // itself changes its unique name and never answers the calls in flight.
 func (r *Reconciler) ownerChanged(owner string) {
 	if owner == r.owner && owner != "" {
@@ -144,8 +144,8 @@ func (r *Reconciler) logAbsence() {
 	r.log.Warn("there is no systemd user manager on the session bus; waiting for one", "next", "loginctl user-status")
 }
 
-// reloading takes the end of a reload: units may have come, gone or been
-// mended. A unit that could not be loaded is tried again once it can be
+// reloading handles the end of a reload, in which units may have come, gone or
+// been repaired. A unit that could not be loaded is tried again once it can be
 // (Reloading(b active), org.freedesktop.systemd1(5)).
 func (r *Reconciler) reloading(signal *dbus.Signal) {
 	var active bool
@@ -160,9 +160,9 @@ func (r *Reconciler) reloading(signal *dbus.Signal) {
 	r.list()
 }
 
-// unitNew takes the name of a unit that the manager has loaded, as it does
-// before it starts one (UnitNew(s id, o unit), org.freedesktop.systemd1(5)), and
-// reports whether it is a target to manage from now on.
+// unitNew handles the signal that the manager has loaded a unit, which precedes
+// each start (UnitNew(s id, o unit), org.freedesktop.systemd1(5)). It reports
+// whether the unit is a target that it has begun to manage.
 func (r *Reconciler) unitNew(signal *dbus.Signal) bool {
 	var name string
 	isString := false
@@ -189,8 +189,8 @@ func (r *Reconciler) isPatterned(name string) bool {
 	})
 }
 
-// nonsense reads the states anew after a signal that cannot be understood. It
-// logs the first of each manager only: one that talks nonsense does so often.
+// nonsense reads the states again after a signal that cannot be understood. It
+// logs only the first of each manager, because more are likely to follow.
 func (r *Reconciler) nonsense(signal *dbus.Signal, err error) {
 	if !r.nonsenseLogged {
 		r.nonsenseLogged = true
@@ -199,13 +199,13 @@ func (r *Reconciler) nonsense(signal *dbus.Signal, err error) {
 	r.list()
 }
 
-// call sends a method call to the manager and passes its answer to take on the
+// call calls a method of the manager. It passes the answer to take, on the
 // owner's goroutine.
 func (r *Reconciler) call(method string, take func(*dbus.Call), args ...any) {
 	r.callAt(managerPath, method, take, args...)
 }
 
-// callAt is call for another object of the manager.
+// callAt is like call, for another object of the manager.
 func (r *Reconciler) callAt(path dbus.ObjectPath, method string, take func(*dbus.Call), args ...any) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	call := r.manager.Go(ctx, path, method, args...)

@@ -8,14 +8,14 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// properties are those of a unit as D-Bus answers and signals carry them.
+// properties are a unit's properties as D-Bus answers and signals carry them.
 //
-// They are taken apart by hand: dbus.Store would turn a number into a string,
-// and dbus.SignatureOf panics on types that it has no signature for.
+// They are read by hand: dbus.Store would turn a number into a string, and
+// dbus.SignatureOf panics on types that have no signature.
 type properties map[string]dbus.Variant
 
-// property returns the property of that name and whether it is there. It is an
-// error if the property has another type.
+// property returns the property with a name, and reports whether it exists. A
+// property of another type is an error.
 func property[T any](p properties, name string) (value T, told bool, err error) {
 	v, told := p[name]
 	if !told {
@@ -28,7 +28,7 @@ func property[T any](p properties, name string) (value T, told bool, err error) 
 	return value, true, nil
 }
 
-// must stores the property of that name. It is an error if it is not there.
+// must stores the property with a name. A missing property is an error.
 func must[T any](p properties, name string, into *T) error {
 	value, told, err := property[T](p, name)
 	if err == nil && !told {
@@ -38,7 +38,7 @@ func must[T any](p properties, name string, into *T) error {
 	return err
 }
 
-// text returns a property of D-Bus type s, or "" where there is none.
+// text returns a property of D-Bus type s, or "" if there is none.
 func (p properties) text(name string) string {
 	words, _, _ := property[string](p, name)
 	return words
@@ -53,7 +53,7 @@ func (p properties) time(name string) time.Time {
 	return time.UnixMicro(int64(micros))
 }
 
-// allProperties takes the answer of GetAll.
+// allProperties returns the properties in an answer to GetAll.
 func allProperties(call *dbus.Call) (properties, error) {
 	if call.Err != nil {
 		return nil, call.Err
@@ -66,9 +66,9 @@ func allProperties(call *dbus.Call) (properties, error) {
 	return nil, errors.New("the answer holds no properties")
 }
 
-// changedProperties returns the changed properties of the Unit interface in a
-// PropertiesChanged body, which is interface, changed properties, names of
-// invalidated ones
+// changedProperties returns the changed properties of the Unit interface in the
+// body of a PropertiesChanged signal: the interface, the changed properties,
+// and the names of invalidated ones
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
 func changedProperties(body []any) (properties, error) {
 	if len(body) != 3 {
@@ -86,7 +86,7 @@ func changedProperties(body []any) (properties, error) {
 	return changed, nil
 }
 
-// idAndPath takes the fields of a D-Bus structure (uo).
+// idAndPath returns the fields of a D-Bus structure (uo).
 func idAndPath(fields []any) (id uint32, path dbus.ObjectPath, err error) {
 	if len(fields) != 2 {
 		return 0, "", fmt.Errorf("it has %d fields", len(fields))

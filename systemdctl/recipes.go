@@ -17,11 +17,11 @@ type Recipe struct {
 	// Enable are the units to enable. PROFILE stands for a name that only the user
 	// knows.
 	Enable []string
-	// Programs are what the units run.
+	// Programs are the programs that the units run.
 	Programs []Program
 }
 
-// Program is a program and the Debian package that has it.
+// Program is a program and the Debian package that contains it.
 type Program struct{ Name, Package string }
 
 // Recipes returns all recipes, in the order of the list.

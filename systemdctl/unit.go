@@ -7,43 +7,43 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// unit is what is known about one managed target.
+// unit is the state of one managed target.
 type unit struct {
 	name        string
 	path        dbus.ObjectPath
-	yields      bool     // whether it stays where something else moves it
+	yields      bool     // whether it is left where something else moves it
 	unsubscribe []func() // end its match rules
 
-	load, active string          // "" until the manager has told
-	queued       dbus.ObjectPath // the manager's job for it, anyone's; "" where there is none
+	load, active string          // "" until the manager has said
+	queued       dbus.ObjectPath // the manager's job for it, ours or not; "" if there is none
 	sequence     dbus.Sequence   // of the message that said so
 
 	decided     bool // whether Want has said if the target is wanted
 	wanted      bool
-	settled     bool        // whether it has been as wanted since that was last decided
-	job         *job        // ours, until its end is known
-	refused     string      // why starting or stopping it is not tried again
-	corrections []time.Time // when it was put right after something else moved it
-	gaveUp      bool        // whether that happened too often
+	settled     bool        // whether it has been as wanted since the last decision
+	job         *job        // our job, until its end is known
+	refused     string      // why no start or stop is tried again
+	corrections []time.Time // when it was moved back after something else had moved it
+	gaveUp      bool        // whether it was moved back too often
 
 	activation int      // counts how often it has settled as active
-	reviving   []func() // end the waits until services that it wants may start again
+	reviving   []func() // end the waits for services that may start again later
 
 	// conflicts are the units that its start stops; nil until the manager has
-	// told.
+	// named them.
 	conflicts []string
 }
 
-// isDecided reports whether it is known both whether the target is wanted and
-// how it is.
+// isDecided reports whether the target's wanted state and its present state are
+// both known.
 func (u *unit) isDecided() bool { return u.decided && u.load != "" }
 
 func (u *unit) isActive() bool { return u.active == "active" }
 
 func (u *unit) isQueued() bool { return u.queued != "" }
 
-// isStray reports whether the target is active though nobody has said whether
-// it is wanted.
+// isStray reports whether the target is active although nobody has decided
+// whether it is wanted.
 func (u *unit) isStray() bool { return !u.decided && u.isActive() }
 
 // needsStart reports whether a start job is missing.
@@ -51,15 +51,15 @@ func (u *unit) needsStart() bool {
 	return u.isDecided() && u.wanted && !u.mayBecomeActive() && !u.gaveUp && u.refused == ""
 }
 
-// isStarting reports whether a start job of ours is on the way.
+// isStarting reports whether a start job of ours is unfinished.
 func (u *unit) isStarting() bool { return u.job != nil && u.job.verb == start }
 
-// isStopping reports whether a stop job of ours is on the way.
+// isStopping reports whether a stop job of ours is unfinished.
 func (u *unit) isStopping() bool { return u.job != nil && u.job.verb == stop }
 
-// mayBecomeActive reports whether a unit is active or on its way to be. An
-// inactive target with a job is on its way up, held back by what it wants:
-// asking for it again would run that again.
+// mayBecomeActive reports whether a unit is active or becoming active. An
+// inactive target with a job waits for the units that it wants. Another start
+// would run those again.
 func (u *unit) mayBecomeActive() bool {
 	if u.job != nil {
 		return u.job.verb == start
@@ -81,7 +81,7 @@ func (r *Reconciler) manage(name string) *unit {
 	return u
 }
 
-// forget ends the managing of a target.
+// forget stops managing a target.
 func (r *Reconciler) forget(u *unit) {
 	u.stopReviving()
 	for _, unsubscribe := range u.unsubscribe {
