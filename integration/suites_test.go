@@ -43,6 +43,11 @@ func choosePart() error {
 	if err != nil {
 		return err
 	}
+	for _, name := range onEverySuite {
+		if !slices.Contains(files, name+"_test.go") {
+			return fmt.Errorf("%s_test.go is to be played on every suite, and is not in %q", name, files)
+		}
+	}
 	var skipped []string
 	for _, file := range files {
 		isOnEvery := slices.Contains(onEverySuite, strings.TrimSuffix(file, "_test.go"))
