@@ -2,6 +2,9 @@
 
 root=
 [ "$(id -u)" = 0 ] || root="sudo -E"
+# What is built here is for the sandbox's user, too.
+umask 022
+
 as_root() { $root "$@"; }
 
 # prepare PURPOSE: makes sure of Go and of the packages for demo or test.

@@ -65,7 +65,7 @@ func newRun() *cobra.Command {
 SIGHUP makes it read everything again.`,
 		Example: `  # keep the targets of two switches only
   nm-session-bridge run --switches=internet,lid
-  # take half a minute of limited connectivity for nothing
+  # stay online through half a minute of limited connectivity
   nm-session-bridge run --limited-grace=30s`,
 		Args: onlyFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error {

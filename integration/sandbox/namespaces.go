@@ -82,6 +82,7 @@ func runOutside(suite string) (status int, err error) {
 	}
 	// The parent-death signal of init is tied to this thread, not to the process.
 	runtime.LockOSThread()
+	unix.Umask(0o022) // what is made for the sandbox is for its user, too
 
 	group, err := newOuterCgroup()
 	if err != nil {

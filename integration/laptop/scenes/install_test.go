@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// mailSync is the unit of the README's "The unit to copy", word for word.
-const mailSync = `[Unit]
+// mailUnit is the unit of the README's "The unit to copy", word for word.
+const mailUnit = `[Unit]
 Description=Keep mail in sync while online
 After=internet-online.target
 PartOf=internet-online.target
@@ -28,8 +28,8 @@ func TestAfterWhatTheReadmeSaysAllIsInOrder(t *testing.T) {
 	s.internet(online)
 	s.isInOrder("install --now")
 
-	const unit = "mail-sync.service"
-	s.write(unit, mailSync)
+	const unit = "mail.service"
+	s.write(unit, mailUnit)
 	s.systemctl("enable", unit)
 	s.isUpToDate("systemctl enable")
 	s.systemctl("start", unit)
