@@ -14,7 +14,7 @@ import (
 var sources embed.FS
 
 // programs is the directory of everything that is measured. It lies in a tmpfs
-// that ends with the sandbox, and that the sandbox's user can read.
+// that the sandbox's user can read and that ends with the sandbox.
 type programs string
 
 func (p programs) path(name string) string { return filepath.Join(string(p), name) }
@@ -72,7 +72,7 @@ func call(name string, args ...string) error {
 	return nil
 }
 
-// size tells the sizes of the stripped programs.
+// size adds the sizes of the stripped programs to a table.
 func (s *stage) size(_ context.Context, t *table) error {
 	for _, one := range []struct{ name, file string }{{bridge, "nm-session-bridge"}, {bareGo, "bare"}, {bareC, "listen"}} {
 		info, err := os.Stat(s.programs.path(one.file))

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// chart draws who needs how long, and who has how much memory.
+// chart draws how long each contender takes and how much memory it has.
 func (t *table) chart() string {
 	const (
 		width, left, right = 860, 300, 120

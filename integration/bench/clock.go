@@ -4,8 +4,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// now is the time in nanoseconds of the clock that all programs on the machine
-// share.
+// now returns the time, in nanoseconds, of the clock that all programs on the
+// machine share.
 func now() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// What is measured, as the table calls it.
+// The names of the contenders in the table.
 const (
 	bridge   = "nm-session-bridge"
 	floor    = "floor: a bare StartUnit"
@@ -33,16 +33,16 @@ type contender struct {
 	open, closed string
 	isClosed     bool
 	pid          int
-	// program and arguments start it; change has it make its next change and
-	// tells when that began.
+	// program and arguments start it. change makes it do its next change and
+	// returns when that began.
 	program   string
 	arguments []string
 	change    func(closed bool) (began int64, err error)
 }
 
-// startContenders starts everything, and warms it up: each has its own pair of
-// targets and hears only the signals of its own lid, so that all the others
-// sleep while one is measured.
+// startContenders starts all contenders and warms them up. Each has its own pair
+// of targets and hears only the signals of its own lid, so all the others sleep
+// while one is measured.
 func (s *stage) startContenders(ctx context.Context) error {
 	pid, err := s.bridgePID()
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *stage) prepareListener(name, short, program string) (*contender, error)
 	return c, nil
 }
 
-// startFloor starts the client that only has units started.
+// startFloor starts the client that does nothing but start units.
 func (s *stage) startFloor() (*contender, error) {
 	open, closed, err := s.pair("bench-floor")
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *stage) warmUp(ctx context.Context, c *contender) error {
 	}
 }
 
-// turn has a contender make one change, and returns when that began and when its
+// turn makes a contender do one change, and returns when that began and when its
 // target was active.
 func (s *stage) turn(ctx context.Context, c *contender) (began, ended int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
@@ -187,19 +187,20 @@ func (s *stage) turn(ctx context.Context, c *contender) (began, ended int64, err
 	return began, ended, nil
 }
 
-// ready is a socket that takes READY=1 of one process after the other
-// (sd_notify(3)).
+// ready is a socket that receives READY=1 (sd_notify(3)) from one process after
+// another.
 type ready struct {
 	*net.UnixConn
 }
 
 func newReady() (ready, error) {
-	// Of the abstract namespace, which knows no permissions.
+	// It is in the abstract namespace, which has no permissions.
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "@bench/notify", Net: "unixgram"})
 	return ready{conn}, err
 }
 
-// launch starts a program and returns how long it took to say that it is ready.
+// launch starts a program and returns how long it took until it said that it was
+// ready.
 func (r ready) launch(cmd *exec.Cmd) (time.Duration, error) {
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+r.LocalAddr().String())
 	began := now()

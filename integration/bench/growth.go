@@ -17,7 +17,8 @@ import (
 const units = ".config/systemd/user/"
 
 // growUnits measures with more and more units that the closed lid's target
-// wants. They are targets: what counts here are the jobs, not what they run.
+// wants. The units are targets, because only their jobs matter here, not
+// programs.
 func (s *stage) growUnits(ctx context.Context, t *table) error {
 	if err := s.prepareForSleep(ctx, true); err != nil {
 		return err
@@ -61,12 +62,14 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 	return s.restart()
 }
 
-// wantsOf is the directory of what the closed target of a pair wants.
+// wantsOf returns the directory of the units that the closed target of a pair
+// wants.
 func wantsOf(name string) string {
 	return filepath.Join(sandbox.Home, units, name+"-closed.target.wants")
 }
 
-// want has the closed target of a pair want so many targets, which end with it.
+// want makes the closed target of a pair want a number of targets, which end
+// with it.
 func (s *stage) want(name string, wanted int) error {
 	wants := wantsOf(name)
 	if err := os.MkdirAll(wants, 0o755); err != nil {
@@ -119,7 +122,7 @@ func (s *stage) growth(ctx context.Context, t *table, r *relayed, with string, c
 	return nil
 }
 
-// turnTo has a contender be in a position.
+// turnTo brings a contender into a position.
 func (s *stage) turnTo(ctx context.Context, c *contender, closed bool) error {
 	if c.isClosed == closed {
 		return nil
@@ -171,7 +174,7 @@ func addConnection(number int) error {
 	return os.WriteFile("/run/sandbox/networkmanager/connections/"+name+".nmconnection", []byte(profile), 0o600)
 }
 
-// activate waits until so many connections are active.
+// activate waits until the given number of connections is active.
 func (s *stage) activate(ctx context.Context, active int) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

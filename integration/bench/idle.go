@@ -11,16 +11,16 @@ import (
 const (
 	nmName = "org.freedesktop.NetworkManager"
 	nmPath = dbus.ObjectPath("/org/freedesktop/NetworkManager")
-	// settling is how long a program that has just done something is left alone:
-	// the bridge looks after an activated target once more after ten seconds,
-	// and gives memory back five seconds later.
+	// settling is how long a program is left alone after it has done something. The
+	// bridge checks an activated target again after ten seconds, and returns memory
+	// five seconds later.
 	settling = 20 * time.Second
-	// chatter is how often NetworkManager looks whether it has something to
-	// signal, in milliseconds.
+	// chatter is how often NetworkManager checks whether it has something to signal,
+	// in milliseconds.
 	chatter = uint32(100)
 )
 
-// residents are the contenders that are one process each.
+// residents returns the contenders that consist of one process.
 func (s *stage) residents() []*contender {
 	var all []*contender
 	for _, c := range s.contenders {
@@ -33,8 +33,8 @@ func (s *stage) residents() []*contender {
 }
 
 // atRest watches everything while nothing happens, and then while NetworkManager
-// signals what is of no interest: the statistics of its devices. Wi-Fi scans
-// are signals of that kind, on other paths than its own.
+// sends signals of no interest: the statistics of its devices. Wi-Fi scans cause
+// similar signals, from objects other than NetworkManager's own.
 func (s *stage) atRest(ctx context.Context, t *table) error {
 	if err := wait(ctx, settling); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (s *stage) atRest(ctx context.Context, t *table) error {
 	return s.haveDevicesTell(ctx, 0)
 }
 
-// watchIdle counts what the residents do in a while.
+// watchIdle counts what the residents do while nothing concerns them.
 func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func() string) error {
 	before := map[string]work{}
 	for _, c := range s.residents() {
@@ -101,7 +101,7 @@ func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func(
 	return nil
 }
 
-// hearNetworkManager taps all that NetworkManager signals.
+// hearNetworkManager taps all signals of NetworkManager.
 func (s *stage) hearNetworkManager(ctx context.Context) (*tap, error) {
 	conn, err := s.SystemBus.Connect(ctx)
 	if err != nil {
@@ -111,8 +111,8 @@ func (s *stage) hearNetworkManager(ctx context.Context) (*tap, error) {
 	return newTap(conn), err
 }
 
-// haveDevicesTell has each device signal its statistics at an interval in
-// milliseconds, 0 for never.
+// haveDevicesTell makes each device signal its statistics at an interval in
+// milliseconds; 0 means never.
 func (s *stage) haveDevicesTell(ctx context.Context, interval uint32) error {
 	var devices []dbus.ObjectPath
 	call := s.system.Object(nmName, nmPath).CallWithContext(ctx, nmName+".GetDevices", 0)
@@ -129,8 +129,8 @@ func (s *stage) haveDevicesTell(ctx context.Context, interval uint32) error {
 	return nil
 }
 
-// keepChecking has NetworkManager check its connectivity over and over, for which
-// there is traffic.
+// keepChecking makes NetworkManager check its connectivity again and again, which
+// causes traffic.
 func (s *stage) keepChecking(ctx context.Context) {
 	for wait(ctx, 2*time.Duration(chatter)*time.Millisecond) == nil {
 		s.system.Object(nmName, nmPath).Go(nmName+".CheckConnectivity", dbus.FlagNoReplyExpected, nil)

@@ -7,9 +7,10 @@ import (
 
 const fromLid = "from logind's signal to the target active"
 
-// latency has all contenders change in turns. The bridge takes its lid switch
-// as it comes while logind prepares for sleep, however often it changes; at
-// other times it would wait, which is what it is for and not what is measured.
+// latency makes all contenders change in turns. While logind prepares for
+// sleep, the bridge follows the lid at once, however often it changes. At other
+// times it would damp the changes, which is its purpose but not what is
+// measured.
 func (s *stage) latency(ctx context.Context, t *table) error {
 	if err := s.prepareForSleep(ctx, true); err != nil {
 		return err

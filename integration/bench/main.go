@@ -1,7 +1,7 @@
-// Bench measures the bridge, and beside it what else could do its work, in a
-// sandbox: real dbus-daemon, real NetworkManager, real systemd --user. It
-// prints one table and writes it as JSON and as a chart. It takes some minutes
-// and needs root and a quiet machine:
+// Bench measures the bridge, and other ways to do its work, in a sandbox with a
+// real dbus-daemon, NetworkManager and systemd --user. It prints one table and
+// writes it as JSON and as a chart. It takes some minutes and needs root and a
+// quiet machine:
 //
 //	go run ./integration/bench
 package main
@@ -20,22 +20,22 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// options say how much is measured.
+// options says how much is measured.
 type options struct {
-	changes     int           // of each contender
-	idle        time.Duration // how long each is watched doing nothing
+	changes     int           // changes of each contender
+	idle        time.Duration // how long each contender is watched doing nothing
 	flood       int           // signals of a stranger
-	transitions int           // that memory is measured after
+	transitions int           // transitions before memory is measured
 	only        string        // the part that is measured alone; "" for all
 	out         string        // directory of the JSON and the chart
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.changes, "changes", 200, "how many changes each figure of latency is made of")
-	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest, twice")
-	flag.IntVar(&o.flood, "flood", 100_000, "how many foreign signals memory is measured after")
-	flag.IntVar(&o.transitions, "transitions", 1000, "how many transitions memory is measured after")
+	flag.IntVar(&o.changes, "changes", 200, "how many changes each figure of latency is taken from")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest; this happens twice")
+	flag.IntVar(&o.flood, "flood", 100_000, "measure memory after this many foreign signals")
+	flag.IntVar(&o.transitions, "transitions", 1000, "measure memory after this many transitions")
 	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, memory, latency, share, start, units or connections")
 	flag.StringVar(&o.out, "out", "integration/bench", "the `directory` for figures.json and chart.svg")
 	flag.Parse()
@@ -68,12 +68,13 @@ func run(o options) error {
 	t.Machine = describeMachine(began)
 	fmt.Print(t.markdown())
 	if o.only != "" {
-		return nil // the rest of the figures stays as it was
+		return nil // the other figures stay as they were
 	}
 	return t.write(o.out)
 }
 
-// prepare does what needs the machine's own network: packages and modules.
+// prepare does everything that needs the machine's own network: it fetches
+// packages and modules.
 func prepare() error {
 	if _, err := os.Stat("integration/bench/main.go"); err != nil {
 		return errors.New("run it in the repository's root: go run ./integration/bench")
@@ -94,7 +95,8 @@ func prepare() error {
 	return errors.Join(buildGo(scratch), os.RemoveAll(scratch))
 }
 
-// measure brings up the sandbox, has everything measured and takes it down.
+// measure brings up the sandbox, measures everything and takes the sandbox
+// down.
 func measure(ctx context.Context, o options) (t *table, err error) {
 	programs, err := buildAll()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// remember adds what memory the residents have.
+// remember adds the residents' memory to a table.
 func (s *stage) remember(t *table, subject string) error {
 	of := map[string]memory{}
 	for _, c := range s.residents() {
@@ -110,8 +110,8 @@ func (s *stage) afterWork(ctx context.Context, t *table) error {
 	return s.remember(t, fmt.Sprintf("memory after %d transitions", s.options.transitions))
 }
 
-// prepareForSleep has logind prepare for sleep, and go on doing so, or wake up,
-// unless it has. NetworkManager follows it.
+// prepareForSleep makes logind prepare for sleep and stay so, or wake up,
+// unless it is already in that state. NetworkManager follows it.
 func (s *stage) prepareForSleep(ctx context.Context, sleep bool) error {
 	if s.asleep == sleep {
 		return nil
@@ -151,7 +151,7 @@ func (s *stage) flood(ctx context.Context, to string) error {
 			Body: body,
 		}, nil)
 	}
-	// The bus answers when it has taken what came before.
+	// The bus answers once it has taken everything that came before.
 	return stranger.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.GetId", 0).Err
 }
 
@@ -171,7 +171,7 @@ func (s *stage) connectStranger() (*dbus.Conn, error) {
 	return conn, conn.Hello()
 }
 
-// digest waits until a process has nothing more to do.
+// digest waits until a process has nothing left to do.
 func (s *stage) digest(ctx context.Context, pid int) error {
 	before, err := workOf(pid)
 	for err == nil {
@@ -187,7 +187,7 @@ func (s *stage) digest(ctx context.Context, pid int) error {
 	return err
 }
 
-// uniqueName finds a process on the system bus.
+// uniqueName returns the unique name of a process on the system bus.
 func (s *stage) uniqueName(ctx context.Context, pid int) (string, error) {
 	var names []string
 	if err := s.system.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.ListNames", 0).Store(&names); err != nil {

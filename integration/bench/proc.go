@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// memory is what a process has of it, in kB.
+// memory is how much memory a process has, in kB.
 type memory struct{ rss, pss, anonymous int64 }
 
 // memoryOf reads /proc/PID/smaps_rollup (proc_pid_smaps(5)).
@@ -18,10 +18,10 @@ func memoryOf(pid int) (memory, error) {
 	return memory{values["Rss"], values["Pss"], values["Anonymous"]}, err
 }
 
-// work is what a process has done so far.
+// work is how much a process has done so far.
 type work struct {
-	switches int64 // voluntary ones of all threads
-	slices   int64 // times that a thread was run
+	switches int64 // voluntary context switches of all threads
+	slices   int64 // how often a thread was run
 	cpu      int64 // nanoseconds
 }
 

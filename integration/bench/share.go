@@ -15,15 +15,15 @@ import (
 )
 
 // relayed is a contender whose connections to both buses go through a relay,
-// which tells when something passes.
+// which writes when something passes.
 type relayed struct {
 	*contender
 	processes []*exec.Cmd
 	passings  *bufio.Reader
 }
 
-// startRelayed starts one more process of a contender behind a relay of its own.
-// The bridge's service must have been stopped for its.
+// startRelayed starts another process of a contender, behind its own relay.
+// Before it starts the bridge's, the bridge's service must be stopped.
 func (s *stage) startRelayed(name, short, program string) (*relayed, error) {
 	r := &relayed{}
 	var err error
@@ -74,8 +74,8 @@ func (r *relayed) end() error {
 	return nil
 }
 
-// share makes a change and returns how long it took from the lid's signal going
-// in to the first job coming out, and the whole.
+// share makes a change. It returns the time from the lid's signal going in to the
+// first job coming out, and the time that the whole change took.
 func (r *relayed) share(ctx context.Context, s *stage) (own, whole int64, err error) {
 	began, ended, err := s.turn(ctx, r.contender)
 	if err != nil {
@@ -90,7 +90,8 @@ func (r *relayed) share(ctx context.Context, s *stage) (own, whole int64, err er
 	return out - in, ended - began, err
 }
 
-// passing waits for the next passing of a kind after some moment.
+// passing waits until a message of a kind passes the relay after a moment, and
+// returns when.
 func (r *relayed) passing(kind string, after int64) (int64, error) {
 	for {
 		line, err := r.passings.ReadString('\n')
@@ -110,10 +111,10 @@ func (r *relayed) passing(kind string, after int64) (int64, error) {
 
 const ownShare = "its own share: from the signal in its socket to the job out of it"
 
-// share measures the part of the latency that is a contender's own: what is left
-// when both buses' and the user manager's parts are taken away. The kernel's part
-// is in it, which wakes up the contender and then the relay; the C program has
-// hardly more than that.
+// share measures a contender's own part of the latency, without the parts of both
+// buses and of the user manager. It includes the kernel's part, which wakes up
+// the contender and then the relay. The C program's share is hardly more than
+// that.
 func (s *stage) share(ctx context.Context, t *table) error {
 	if err := s.prepareForSleep(ctx, true); err != nil {
 		return err
@@ -162,8 +163,8 @@ func (s *stage) share(ctx context.Context, t *table) error {
 	return s.restart()
 }
 
-// addSpans adds what the bridge's own share is made of: the programs do the same
-// at a signal, each with more beneath it than the one before.
+// addSpans breaks down the bridge's own share. The programs do the same at a
+// signal, and each has one more layer than the one before.
 func addSpans(t *table, own map[string]sample, base sample) {
 	before := 0.0
 	for _, one := range []struct{ name, span string }{

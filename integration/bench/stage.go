@@ -17,17 +17,18 @@ import (
 )
 
 const (
-	// pause lets what a change leaves behind end before the next one: processes
-	// that exit, lines on their way to the journal.
+	// pause lets the aftermath of a change end before the next one: processes that
+	// exit, and lines on their way to the journal.
 	pause = 15 * time.Millisecond
-	// changeTimeout only ends a run that would wait for ever.
+	// changeTimeout ends a run that would otherwise wait for ever.
 	changeTimeout = 30 * time.Second
 
 	logindPath    = dbus.ObjectPath("/org/freedesktop/login1")
 	logindManager = "org.freedesktop.login1.Manager"
 )
 
-// stage is the sandbox with all that measures and all that is measured.
+// stage is the sandbox with everything that measures and everything that is
+// measured.
 type stage struct {
 	*sandbox.Sandbox
 	options    options
@@ -41,7 +42,7 @@ type stage struct {
 }
 
 func newStage(ctx context.Context, o options, p programs) (*stage, error) {
-	// Before NetworkManager looks whether there are any.
+	// This comes before NetworkManager checks whether there are any scripts.
 	script, err := os.ReadFile(p.path("dispatch.sh"))
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (s *stage) furnish(ctx context.Context) error {
 	if s.system, err = s.SystemBus.Connect(ctx); err != nil {
 		return err
 	}
-	// Without it the bridge has to ask logind for the power supply again and again.
+	// Without UPower the bridge would poll logind for the power supply.
 	if _, err := fakes.NewUPower(ctx, s.system, false); err != nil {
 		return err
 	}
@@ -84,7 +85,8 @@ func (s *stage) furnish(ctx context.Context) error {
 	return s.startContenders(ctx)
 }
 
-// startDispatcher starts what the system bus would start on demand.
+// startDispatcher starts the dispatcher, which the system bus of a real machine
+// would start on demand.
 func (s *stage) startDispatcher() error {
 	for _, path := range []string{"/usr/libexec/nm-dispatcher", "/usr/lib/NetworkManager/nm-dispatcher"} {
 		if _, err := os.Stat(path); err == nil {
@@ -107,7 +109,7 @@ func (s *stage) close() error {
 	return s.Down()
 }
 
-// bridgePID is the process of the bridge's service.
+// bridgePID returns the process of the bridge's service.
 func (s *stage) bridgePID() (int, error) {
 	out, err := s.Systemctl("show", "--property=MainPID", "--value", "nm-session-bridge.service")
 	if err != nil {
@@ -116,8 +118,8 @@ func (s *stage) bridgePID() (int, error) {
 	return strconv.Atoi(out)
 }
 
-// pair writes and loads a pair of targets that are as those of the lid, and
-// what each of them wants.
+// pair writes and loads a pair of targets like those of the lid, and the units
+// that they want.
 func (s *stage) pair(name string) (open, closed string, err error) {
 	for _, position := range []string{"open", "closed"} {
 		content, err := os.ReadFile(sandbox.Home + "/.local/share/systemd/user/lid-" + position + ".target")
@@ -132,8 +134,7 @@ func (s *stage) pair(name string) (open, closed string, err error) {
 	return name + "-open.target", name + "-closed.target", s.User.DaemonReload()
 }
 
-// signalLid signals the change of a lid on a path of its own, as logind does on
-// its path.
+// signalLid signals the change of a lid as logind does, but on another path.
 func (s *stage) signalLid(path dbus.ObjectPath, closed bool) (began int64, err error) {
 	began = now()
 	return began, s.system.Emit(path, properties+".PropertiesChanged", logindManager,

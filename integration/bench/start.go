@@ -15,14 +15,14 @@ import (
 
 const (
 	fromNM = "from NetworkManager's signal to the target active"
-	// changesOfStart is how often a switch may change in ten seconds until the
-	// bridge takes it for a storm, and waits.
+	// changesOfStart is how often a switch may change in ten seconds before the
+	// bridge treats the changes as a storm and waits.
 	changesOfStart = 3
 )
 
-// start has the programs started in turns. Each new bridge then follows some
-// real changes of connectivity, beside NetworkManager's dispatcher, which hears
-// of the same ones and is slower by far.
+// start starts the programs in turns. Each new bridge then follows some real
+// changes of connectivity. NetworkManager's dispatcher hears of the same
+// changes and is much slower.
 func (s *stage) start(ctx context.Context, t *table) error {
 	if err := s.prepareForSleep(ctx, false); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (s *stage) start(ctx context.Context, t *table) error {
 	return s.restart()
 }
 
-// startOver starts programs in turns until so many changes were seen.
+// startOver starts programs in turns until a number of changes was seen.
 func (s *stage) startOver(ctx context.Context, count int, programs []*contender) (map[string]sample, *connectivity, error) {
 	socket, err := newReady()
 	if err != nil {
@@ -89,8 +89,8 @@ func end(cmd *exec.Cmd) error {
 	return nil
 }
 
-// connectivity is real changes of NetworkManager's Connectivity, between full
-// and a portal.
+// connectivity makes real changes of NetworkManager's Connectivity, between
+// full and a portal.
 type connectivity struct {
 	signals                 *tap
 	isPortal                bool
@@ -110,7 +110,7 @@ func (s *stage) prepareConnectivity(ctx context.Context) (*connectivity, error) 
 	return &connectivity{signals: newTap(conn)}, err
 }
 
-// follow has a bridge that has just started follow some changes.
+// follow lets a bridge that has just started follow some changes.
 func (c *connectivity) follow(ctx context.Context, s *stage) error {
 	for range changesOfStart {
 		if err := c.flip(ctx, s); err != nil {
@@ -120,7 +120,7 @@ func (c *connectivity) follow(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// flip has NetworkManager see another connectivity.
+// flip makes NetworkManager see another connectivity.
 func (c *connectivity) flip(ctx context.Context, s *stage) error {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
@@ -160,7 +160,7 @@ func (c *connectivity) flip(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// isConnectivity tells whether a message says that Connectivity has changed.
+// isConnectivity reports whether a message says that Connectivity has changed.
 func isConnectivity(m *dbus.Message) bool {
 	if m.Type != dbus.TypeSignal || len(m.Body) != 3 {
 		return false

@@ -11,8 +11,8 @@ type sample []int64
 func (s sample) median() float64 { return s.quantile(0.5) }
 func (s sample) p99() float64    { return s.quantile(0.99) }
 
-// quantile returns the smallest value that the given part of all values does not
-// exceed.
+// quantile returns the smallest value that at least the given part of all values
+// does not exceed.
 func (s sample) quantile(part float64) float64 {
 	if len(s) == 0 {
 		return math.NaN()

@@ -19,18 +19,18 @@ type table struct {
 	Figures []*figure
 }
 
-// figure is one line: of many measurements it has the median and the 99th
-// percentile, of one its value.
+// figure is one line of the table. For many measurements it has the median and
+// the 99th percentile, for a single one its value.
 type figure struct {
 	Subject, Of string
-	// Ratio is to To; 0 where there is nothing to compare with.
+	// Ratio is the ratio to To; 0 if there is nothing to compare with.
 	Ratio float64 `json:",omitempty"`
 	To    string  `json:",omitempty"`
 	Value float64
 	P99   float64 `json:",omitempty"`
 	Unit  string
 	N     int
-	// Budget is what the figure is to be, where that was said beforehand.
+	// Budget is the bound that was set beforehand, if any.
 	Budget *budget `json:",omitempty"`
 }
 
@@ -48,7 +48,8 @@ func (t *table) add(f figure) *figure {
 	return &f
 }
 
-// addTimes adds durations, in nanoseconds, and how their median compares.
+// addTimes adds durations, in nanoseconds, and the ratio of their median to
+// that of a base.
 func (t *table) addTimes(subject, of string, times, base sample, to string) *figure {
 	const ms = float64(time.Millisecond)
 	f := figure{Subject: subject, Of: of, Value: times.median() / ms, P99: times.p99() / ms, Unit: "ms", N: len(times)}
@@ -58,7 +59,7 @@ func (t *table) addTimes(subject, of string, times, base sample, to string) *fig
 	return t.add(f)
 }
 
-// markdown is the table for the terminal and for the README.
+// markdown returns the table for the terminal and for the README.
 func (t *table) markdown() string {
 	rows := [][]string{{"", "", "ratio", "median", "p99", "budget"}}
 	subject := ""
@@ -105,7 +106,7 @@ func (t *table) markdown() string {
 	return out.String() + "\n" + t.Machine + "\n"
 }
 
-// number writes three digits that count.
+// number formats a number with three significant digits.
 func number(x float64) string {
 	switch {
 	case x == 0:
@@ -130,7 +131,7 @@ func (t *table) write(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "chart.svg"), []byte(t.chart()), 0o644)
 }
 
-// describeMachine says what the figures are true of.
+// describeMachine describes the machine that the figures come from.
 func describeMachine(began time.Time) string {
 	var kernel unix.Utsname
 	_ = unix.Uname(&kernel) // cannot fail on a variable

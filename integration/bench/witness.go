@@ -17,8 +17,8 @@ const (
 	properties     = "org.freedesktop.DBus.Properties"
 )
 
-// witness hears on the session bus when jobs end. It is the same one for every
-// contender.
+// witness hears on the session bus when jobs end. One witness serves all
+// contenders.
 type witness struct {
 	conn *dbus.Conn
 
@@ -41,7 +41,7 @@ func newWitness(ctx context.Context, sb *sandbox.Sandbox) (*witness, error) {
 	return w, err
 }
 
-// DeliverSignal takes one signal, on the goroutine that reads the connection.
+// DeliverSignal handles one signal, on the goroutine that reads the connection.
 func (w *witness) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	at := now()
 	if signal.Name != systemdManager+".JobRemoved" || len(signal.Body) != 4 {
@@ -56,8 +56,8 @@ func (w *witness) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	}
 }
 
-// await returns when the next job of a unit has ended. It is to be called before
-// the job is asked for.
+// await returns a function that waits for the end of a unit's next job. Call
+// await before the job is requested.
 func (w *witness) await(unit string) (ended func(context.Context) (int64, error)) {
 	at := make(chan int64, 1)
 	w.mu.Lock()
@@ -73,20 +73,21 @@ func (w *witness) await(unit string) (ended func(context.Context) (int64, error)
 	}
 }
 
-// tap stamps messages of a bus as they arrive.
+// tap records when messages of a bus arrive.
 type tap struct {
 	conn     *dbus.Conn
 	messages chan *dbus.Message
 	seen     chan stamp
 }
 
-// stamp is a message and when it was seen.
+// stamp is a message and the time at which it was seen.
 type stamp struct {
 	*dbus.Message
 	at int64
 }
 
-// newTap taps a connection, which hears no answers to its calls from then on.
+// newTap taps a connection. From then on the connection hears no answers to its
+// own calls.
 func newTap(conn *dbus.Conn) *tap {
 	t := &tap{conn: conn, messages: make(chan *dbus.Message, 1024), seen: make(chan stamp, 1024)}
 	conn.Eavesdrop(t.messages)

@@ -13,7 +13,7 @@ import (
 
 // Run runs a command that does not outlive the calling process.
 func Run(cmd *exec.Cmd) error {
-	// The kernel takes the end of the thread that started it for the caller's.
+	// The kernel treats the end of the thread that started the command as the end of the caller.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if cmd.SysProcAttr == nil {
@@ -26,7 +26,7 @@ func Run(cmd *exec.Cmd) error {
 	return nil
 }
 
-// Isolated prepares a command for root with mounts and processes that end with it. Run it with Run.
+// Isolated prepares a command of root whose mounts and processes end with it. Run it with Run.
 func Isolated(ctx context.Context, command ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "unshare", append([]string{
 		"--mount", "--pid", "--mount-proc", "--fork", "--kill-child", "--",

@@ -1,5 +1,5 @@
-// Package cache keeps directories that take long to make, such as those of Debian's packages, until the recipe
-// that they are made by changes.
+// Package cache keeps directories that take long to make, such as those with Debian's packages,
+// until the recipe that makes them changes.
 package cache
 
 import (
@@ -16,17 +16,17 @@ import (
 
 // Entry is a directory to keep.
 type Entry struct {
-	// Parent is where it is kept with its older and newer ones.
+	// Parent is the directory that holds it together with its older and newer versions.
 	Parent string
-	// Name tells it from others of the same parent.
+	// Name distinguishes it from other entries of the same parent.
 	Name string
-	// Recipe is everything that decides what is in it.
+	// Recipe is everything that decides on its content.
 	Recipe []byte
 	// Make makes the directory, whose parent exists.
 	Make func(ctx context.Context, dir string) error
 }
 
-// Dir is a directory of this user's cache.
+// Dir returns a directory of this user's cache.
 func Dir(name string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -35,8 +35,9 @@ func Dir(name string) (string, error) {
 	return filepath.Join(cache, "nm-session-bridge", name), nil
 }
 
-// Open returns a directory that is there already or is made now, in place of older ones that nobody uses. It
-// becomes visible when it is whole, and nobody takes it away before release is called.
+// Open returns the directory. If it does not exist yet, Open makes it and removes older versions
+// that nobody uses. The directory appears only when it is complete, and nobody removes it before
+// release is called.
 func (e Entry) Open(ctx context.Context) (dir string, release func(), err error) {
 	if err := os.MkdirAll(e.Parent, 0o755); err != nil {
 		return "", nil, err

@@ -36,14 +36,14 @@ func (w *World) cut(ctx context.Context) (round, seen, map[string]unit, error) {
 			w.round.limited[name] = u.result == limitHit
 		}
 		if w.free["lock"] {
-			w.round.moved["unlock.target"]++ // by the next reading, if there is one
+			w.round.moved["unlock.target"]++ // by the next reading, if any
 		}
 		w.goes()
 		return ended, w.watch.cut(), units, nil
 	}
 }
 
-// check holds what happened in a round that has settled against its causes.
+// check compares what happened in a settled round with its causes.
 func (w *World) check(r round, seen seen, units map[string]unit) error {
 	if err := w.growth.look(units[bridgeUnit].pid); err != nil {
 		return err
@@ -71,8 +71,8 @@ func (w *World) check(r round, seen seen, units map[string]unit) error {
 	return nil
 }
 
-// unheard returns how often a switch may have lost its position because somebody had to ask a service anew
-// that did not answer.
+// unheard returns how often a switch may have lost its position because a service that had to be
+// asked again did not answer.
 func (r round) unheard(aspect string) int {
 	if r.reborn {
 		return r.deaf[aspect]
@@ -80,8 +80,8 @@ func (r round) unheard(aspect string) int {
 	return 0
 }
 
-// checkStarts checks how often a service ran: once for each start of its target. A start that was given up may
-// have run it or not.
+// checkStarts checks how often a service ran: once for each start of its target. A start that was
+// given up may or may not have run it.
 func (r round) checkStarts(s service, seen seen, causes int) error {
 	activations, starts := seen.starts[s.target], seen.starts[s.name]
 	givenUp := seen.unended[s.target] + seen.unended[s.name]
@@ -102,7 +102,7 @@ func (r round) checkStarts(s service, seen seen, causes int) error {
 	return nil
 }
 
-// adopt learns what became of services about which the model could not know.
+// adopt takes over the states of services that the model could not predict.
 func (w *World) adopt(units map[string]unit) {
 	w.adoptLock(units)
 	w.session.read = w.session.read || w.logind.present

@@ -1,8 +1,8 @@
 package chaos
 
-// Endings returns every way in which the last session may end, in an order of its own for each round: whatever put
-// the lock into its position before, and whatever befalls the bridge, logind, the buses or the user manager just
-// before or just after the end.
+// Endings returns a plan with every way in which the last session may end, one round for each. The
+// ways differ in what put the lock into its position, and in what happens to the bridge, logind,
+// the buses or the user manager just before or just after the end.
 func Endings() Plan {
 	locks := []Plan{
 		nil, // as a session begins

@@ -10,11 +10,11 @@ import (
 // fault is a kind of fault.
 type fault struct {
 	name   string
-	weight int // how often it is drawn, in comparison
-	// draw draws its argument; nil for a fault without one.
+	weight int // how often it is drawn, relative to others
+	// draw draws its argument. It is nil for a fault without one.
 	draw func(*rand.Rand) string
-	// happen makes it happen, and notes in the world what that means for the model. Faults that last plan their
-	// end. It returns a skipped if the fault cannot happen now.
+	// happen makes it happen, and notes in the world what that means for the model. A fault that lasts
+	// also plans its end. happen returns a skipped if the fault cannot happen now.
 	happen func(ctx context.Context, w *World, arg string) error
 }
 

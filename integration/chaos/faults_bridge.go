@@ -44,7 +44,7 @@ func bridgeUpgrade(ctx context.Context, w *World, _ string) error {
 	}
 	out, err := w.run(ctx, newer, "install", "--now")
 	if err != nil {
-		w.note("  the upgrade failed: %s", out) // as it may while a bus is away
+		w.note("  the upgrade failed: %s", out) // which may happen while a bus is away
 	}
 	return nil
 }

@@ -10,14 +10,16 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// sessionBusKill kills the session bus with SIGKILL; its socket starts it again. The user manager does it
-// itself: where one of systemd 252 is surprised by it, it often waits for its own bus for 90 s and starts nothing.
+// sessionBusKill kills the session bus with SIGKILL; its socket starts it again. The user manager
+// itself kills it, because a manager of systemd 252 that is surprised by the loss often waits 90 s
+// for its own bus and starts nothing.
 func sessionBusKill(ctx context.Context, w *World, _ string) error {
 	w.bridgeReborn()
 	return w.ask(ctx, "stop", "--no-block", "dbus.service")
 }
 
-// systemBusKill kills the system bus, and with it what cannot live without, and brings all of that back.
+// systemBusKill kills the system bus, which ends the daemons that cannot live without it, and
+// brings all of them back.
 func systemBusKill(ctx context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {
@@ -57,10 +59,10 @@ func systemBusKill(ctx context.Context, w *World, arg string) error {
 	return nil
 }
 
-// stranger is a user who has nothing to do with ours.
+// stranger is a user other than ours.
 const stranger = 65534
 
-// forge has another user send the bridge signals that say that everything is different.
+// forge makes another user send the bridge signals that contradict the truth.
 func forge(ctx context.Context, w *World, arg string) error {
 	count, err := strconv.Atoi(arg)
 	if err != nil {
@@ -85,7 +87,7 @@ func forge(ctx context.Context, w *World, arg string) error {
 			}
 		}
 	}
-	// An answer tells that the bus has read all that came before.
+	// The answer shows that the bus has read everything that came before.
 	return conn.BusObject().CallWithContext(ctx, busName+".GetId", 0).Err
 }
 

@@ -9,11 +9,11 @@ import (
 // session is the user's display session.
 type session struct {
 	exists, hint bool
-	read         bool // whether the bridge knows which one it is, or that there is none
+	read         bool // whether the bridge knows which session it is, or that there is none
 }
 
-// locks notes that the lock belongs in another position. What comes after something shaky may be missed, or be
-// overtaken by it.
+// locks notes that the lock belongs in another position. After a shaky change the next one may be
+// missed or overtaken.
 func (w *World) locks(position string, shaky bool) {
 	if w.round.shaky {
 		w.round.vague["lock"] = true
@@ -27,7 +27,8 @@ func (w *World) locks(position string, shaky bool) {
 	w.goes()
 }
 
-// lockVague notes that it cannot be known what was heard of the lock, and that what is so counts again.
+// lockVague notes that nobody can know what the bridge has heard about the lock, and that the
+// present state counts again.
 func (w *World) lockVague() {
 	w.round.vague["lock"] = true
 	if w.session.hint {
@@ -36,7 +37,8 @@ func (w *World) lockVague() {
 	w.goes()
 }
 
-// pullsLock notes that sleep.target may have started lock.target, and what that wants once more.
+// pullsLock notes that sleep.target may have started lock.target, and again the units that
+// lock.target wants.
 func (w *World) pullsLock() {
 	w.pulled("lock.target")
 	w.round.moved["lock.target"]++
@@ -47,29 +49,29 @@ func (w *World) pullsLock() {
 	w.locks("locked", true)
 }
 
-// bridgeReborn notes that a new bridge is started, which has heard nothing.
+// bridgeReborn notes that a new bridge starts, which has heard nothing yet.
 func (w *World) bridgeReborn() {
 	w.round.reborn, w.session.read = true, false
 	w.lockVague()
 	if w.masked["lock.target"] || w.masked["unlock.target"] {
-		w.free["lock"] = true // what is not active does not tell it the position
+		w.free["lock"] = true // inactive targets do not tell it the position
 	}
 }
 
-// adoptLock learns which position the lock is in where the model could not know.
+// adoptLock takes over the position of the lock if the model could not predict it.
 func (w *World) adoptLock(units map[string]unit) {
 	lock, _ := aspectOf("lock.target")
 	for _, position := range []string{"locked", "unlocked", unknown} {
 		if (w.free["lock"] || w.round.vague["lock"]) && w.wrongPosition(lock, position, units) == "" {
 			w.lock = position
-			// What the user has stopped by hand, the next reading that there is may start.
+			// The next reading may start a target that the user has stopped by hand.
 			w.free["lock"] = position == unknown && w.session.exists
 			return
 		}
 	}
 }
 
-// aDisplay tells why logind can say nothing of the display session, if it cannot.
+// aDisplay returns an error if logind cannot say anything about the display session.
 func (w *World) aDisplay(exists bool) error {
 	switch {
 	case !w.logind.present:
@@ -86,7 +88,7 @@ func askToLock(_ context.Context, w *World, arg string) error {
 	}
 	position := map[string]string{"lock": "locked", "unlock": "unlocked"}[arg]
 	if position == "locked" && w.lock == "locked" {
-		w.pulled("lock.target") // for it is asked for again
+		w.pulled("lock.target") // because it is started again
 	}
 	w.locks(position, false)
 	return w.sb.Login1.AskToLock(position == "locked")
@@ -110,7 +112,7 @@ func lockedHint(_ context.Context, w *World, arg string) error {
 	return w.sb.Login1.SetLockedHint(hint)
 }
 
-// lockOther has a session be locked that is none of ours.
+// lockOther locks a session that is not ours.
 func lockOther(_ context.Context, w *World, arg string) error {
 	if !w.logind.present {
 		return skipped("there is no logind")
@@ -135,7 +137,7 @@ func sessionBegins(_ context.Context, w *World, _ string) error {
 	return w.sb.Login1.SetSession(sandbox.UID, true)
 }
 
-// sessionChanges has another session take the place of the one that is there.
+// sessionChanges replaces the present session with another one.
 func sessionChanges(_ context.Context, w *World, _ string) error {
 	if err := w.aDisplay(true); err != nil {
 		return err
@@ -147,8 +149,8 @@ func sessionChanges(_ context.Context, w *World, _ string) error {
 	return w.sb.Login1.SetSession(sandbox.UID, true)
 }
 
-// begins notes that there is another session. A bridge that does not know that it is another one does not
-// unlock.
+// begins notes that another session has begun. A bridge that does not know that the session is
+// another one does not unlock.
 func (w *World) begins() {
 	if !w.session.read {
 		w.round.vague["lock"] = true
@@ -157,8 +159,7 @@ func (w *World) begins() {
 	w.locks("unlocked", true)
 }
 
-// lockerEnds has the locker end, as when the user has given the password: a hint that says otherwise still
-// counts.
+// lockerEnds ends the locker, as a password does. A hint that says otherwise still counts.
 func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if w.lock != "locked" || w.round.shaky || w.round.vague["lock"] || w.free["lock"] || w.masked["unlock.target"] {
 		return skipped("it may not run")

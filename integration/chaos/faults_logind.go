@@ -37,7 +37,8 @@ func (w *World) prepareForSleep(start bool) error {
 
 func goToSleep(_ context.Context, w *World, _ string) error { return w.prepareForSleep(true) }
 
-// wakeUp ends a sleep. One that has just begun may go unseen, for no logind ends it before the delay lock is given back.
+// wakeUp ends a sleep. If it has just begun, nobody may have seen it: a real logind never ends a
+// sleep before the delay lock is released.
 func wakeUp(_ context.Context, w *World, _ string) error {
 	if w.logind.asleep && len(w.round.positions["sleep"]) > 1 {
 		w.round.vague["lock"] = true
@@ -71,14 +72,14 @@ func logindRestart(ctx context.Context, w *World, arg string) error {
 	return logindGone(ctx, w, "")
 }
 
-// deaf notes that logind does not answer, or not with sense.
+// deaf notes that logind does not answer, or answers nonsense.
 func (w *World) deaf() {
 	for _, name := range []string{"lid", "sleep", "power"} {
 		w.round.deaf[name]++
 	}
 	w.lockVague()
 	if w.logind.asleep {
-		w.pullsLock() // where a bridge that cannot ask takes it for awake
+		w.pullsLock() // if a bridge that cannot ask assumes that the machine is awake
 	}
 }
 
@@ -101,7 +102,7 @@ func logindHangs(_ context.Context, w *World, arg string) error {
 	return nil
 }
 
-// logindLies has logind say for a time that the lid is where it is not.
+// logindLies makes logind report the wrong position of the lid for a time.
 func logindLies(_ context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {
@@ -119,7 +120,7 @@ func logindLies(_ context.Context, w *World, arg string) error {
 	return w.sb.Login1.Lie()
 }
 
-// logindGarbles has logind talk nonsense for a time.
+// logindGarbles makes logind talk nonsense for a time.
 func logindGarbles(_ context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {

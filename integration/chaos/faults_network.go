@@ -22,7 +22,7 @@ func (w *World) thawNM() {
 	_ = w.sb.NM.Signal(syscall.SIGCONT) // it may not run
 }
 
-// startNM starts NetworkManager if it is to run and there is a bus for it.
+// startNM starts NetworkManager if it is meant to run and there is a bus for it.
 func (w *World) startNM(ctx context.Context) error {
 	w.round.reborn = true
 	if !w.busUp || !w.nmUp {
@@ -87,7 +87,7 @@ func (w *World) freezeNM(d time.Duration) error {
 	return nil
 }
 
-// nmSlowStart has NetworkManager stop short right after it has got its name.
+// nmSlowStart stops NetworkManager for a time right after it has acquired its name.
 func nmSlowStart(ctx context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {
@@ -106,7 +106,7 @@ func nmSlowStart(ctx context.Context, w *World, arg string) error {
 	return w.freezeNM(d)
 }
 
-// tellNM calls a method of NetworkManager as root and does not wait for what comes of it.
+// tellNM calls a method of NetworkManager as root and does not wait for its effect.
 func (w *World) tellNM(ctx context.Context, method string, args ...any) error {
 	if !w.busUp || !w.nmUp || w.nmFrozen {
 		return skipped("NetworkManager does not listen")
@@ -129,7 +129,7 @@ func networkingOn(ctx context.Context, w *World, _ string) error {
 	return w.tellNM(ctx, "Enable", true)
 }
 
-// flap has something done to and fro, as an argument of drawFlap says.
+// flap does something to and fro, as an argument from drawFlap says.
 func (w *World) flap(arg, what string, do func(ctx context.Context, forth bool) error) error {
 	var times int
 	var rest string
@@ -194,7 +194,7 @@ func checkFlap(_ context.Context, w *World, arg string) error {
 	})
 }
 
-// networkMended is a user who does everything to get back on the internet.
+// networkMended plays a user who does everything to get back on the internet.
 func networkMended(ctx context.Context, w *World, _ string) error {
 	if err := w.sb.Uplink.StartDHCP(ctx); err != nil {
 		return err

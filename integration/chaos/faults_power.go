@@ -15,7 +15,7 @@ const (
 	upowerPath = dbus.ObjectPath("/org/freedesktop/UPower")
 )
 
-// standIns are what stands in for daemons that are on the system bus.
+// standIns are the stand-ins for daemons on the system bus.
 type standIns struct {
 	upower           *fakes.UPower
 	upowerOn, vpnsOn *dbus.Conn
@@ -29,7 +29,7 @@ func (s standIns) close() {
 	}
 }
 
-// startStandIns starts those that are to be there.
+// startStandIns starts the stand-ins that are meant to run.
 func (w *World) startStandIns(ctx context.Context) error {
 	var err error
 	if w.power.upower {

@@ -20,7 +20,8 @@ const office = "Mein Büro"
 // spare is a profile besides the cable's.
 type spare struct{ uuid, name, rest string }
 
-// spares are by what faults call them. Two bridges need nothing but themselves to be up.
+// spares returns the spare profiles by their names in faults. Two of them are bridges, which need
+// nothing else to be up.
 func spares() map[string]spare {
 	bridge := func(device string) string {
 		return "type=bridge\ninterface-name=" + device + "\nautoconnect=false\n[bridge]\nstp=false\n[ipv4]\nmethod=disabled\n[ipv6]\nmethod=disabled\n"
@@ -32,7 +33,8 @@ func spares() map[string]spare {
 	}
 }
 
-// nmcli has root ask NetworkManager for something that it may refuse, and does not wait for what comes of it.
+// nmcli makes root ask NetworkManager for something that it may refuse, and does not wait for the
+// effect.
 func (w *World) nmcli(ctx context.Context, args ...string) error {
 	if !w.busUp || !w.nmUp || w.nmFrozen {
 		return skipped("NetworkManager does not listen")
@@ -48,7 +50,7 @@ func (w *World) nmcli(ctx context.Context, args ...string) error {
 	return err
 }
 
-// profileUp brings a spare profile up, which is added where there is none.
+// profileUp brings a spare profile up. It adds the profile if necessary.
 func profileUp(ctx context.Context, w *World, which string) error {
 	s := spares()[which]
 	path := w.sb.NM.ProfilePath(which)
@@ -73,13 +75,14 @@ func profileDelete(ctx context.Context, w *World, which string) error {
 	return w.nmcli(ctx, "connection", "delete", "uuid", spares()[which].uuid)
 }
 
-// profileRename gives a profile another name, which may be another's already.
+// profileRename gives a profile another name, which another profile may have already.
 func profileRename(ctx context.Context, w *World, arg string) error {
 	which, instance, found := strings.Cut(arg, "=")
 	if !found {
 		return fmt.Errorf("%q is not such as a=Home", arg)
 	}
-	// A name that was only there while it came up may have been seen by one and not by the other.
+	// If a name existed only while the profile came up, the bridge and the model may differ on
+	// whether they saw it.
 	for _, name := range instances() {
 		w.round.moved["connection@"+name+".target"]++
 	}
@@ -90,7 +93,7 @@ func profileRename(ctx context.Context, w *World, arg string) error {
 	return w.nmcli(ctx, "connection", "modify", "uuid", uuid, "connection.id", nameOf(instance))
 }
 
-// metered has the profile of the cable say whether it costs.
+// metered makes the cable's profile say whether it is metered.
 func metered(ctx context.Context, w *World, arg string) error {
 	if err := w.nmcli(ctx, "connection", "modify", "uuid", sandbox.HomeUUID, "connection.metered", arg); err != nil {
 		return err
@@ -98,7 +101,7 @@ func metered(ctx context.Context, w *World, arg string) error {
 	return w.nmcli(ctx, "device", "reapply", sandbox.Interface)
 }
 
-// vpnCrash has the program go that keeps the VPN.
+// vpnCrash ends the program that keeps the VPN.
 func vpnCrash(ctx context.Context, w *World, _ string) error {
 	if !w.busUp {
 		return skipped("there is no system bus")

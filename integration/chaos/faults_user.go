@@ -17,7 +17,7 @@ func mask(ctx context.Context, w *World, target string) error {
 	return w.ask(ctx, "mask", target)
 }
 
-// unmask is a user who has masked targets no more.
+// unmask plays a user who unmasks all targets.
 func unmask(ctx context.Context, w *World, _ string) error {
 	var names []string
 	for name := range w.masked {
@@ -35,8 +35,8 @@ func unmask(ctx context.Context, w *World, _ string) error {
 	return w.ask(ctx, append([]string{"unmask"}, names...)...)
 }
 
-// moved notes that the user has moved a target, and may so have made every target of its switch start, and
-// again what a target wants.
+// moved notes that the user has moved a target. That may have started every target of its switch,
+// and again the units that a target wants.
 func (w *World) moved(target string) {
 	a, _ := aspectOf(target)
 	w.moves[a.name] = append(w.moves[a.name], time.Now())
@@ -51,7 +51,7 @@ func (w *World) moved(target string) {
 	}
 }
 
-// pulled notes that what a target wants may have been started again.
+// pulled notes that the units that a target wants may have been started again.
 func (w *World) pulled(target string) {
 	for _, s := range services() {
 		if s.target == target {
@@ -91,8 +91,8 @@ func stopService(ctx context.Context, w *World, name string) error {
 	return w.handle(ctx, s, "stop")
 }
 
-// handle has the user start or stop a service, and notes what that means as long as its target is not
-// started anew. Where the target moves meanwhile, nothing is known.
+// handle makes the user start or stop a service, and notes what that means until its target starts
+// again. If the target moves meanwhile, nothing is known.
 func (w *World) handle(ctx context.Context, s service, verb string) error {
 	before, err := w.look(ctx, s.target)
 	if err != nil {
@@ -112,7 +112,7 @@ func (w *World) handle(ctx context.Context, s service, verb string) error {
 	return nil
 }
 
-// touched notes that the user has used up starts of what a target wants.
+// touched notes that the user has used up some of the starts that a target's units may have.
 func (w *World) touched(s service) {
 	a, _ := aspectOf(s.target)
 	w.moves[a.name] = append(w.moves[a.name], time.Now())
@@ -123,7 +123,7 @@ func serviceOf(name string) service {
 	return all[slices.IndexFunc(all, func(s service) bool { return s.name == name })]
 }
 
-// fight is something that starts the wrong target again and again.
+// fight starts the wrong target again and again.
 func fight(_ context.Context, w *World, _ string) error {
 	for i := range 8 {
 		w.afterwards(time.Duration(i)*40*time.Millisecond, "the fight goes on", func(ctx context.Context) error {
@@ -137,8 +137,8 @@ func fight(_ context.Context, w *World, _ string) error {
 	return nil
 }
 
-// managerFreeze stops the user manager for a time. It goes on whatever else is under way by then, for much of
-// that waits for it.
+// managerFreeze stops the user manager for a time. The manager always goes on at the end of it,
+// because other faults under way may wait for it.
 func managerFreeze(_ context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// What a bridge that has settled may have more than when it first had.
+// How much more a settled bridge may use than when it first settled.
 const (
 	moreFiles    = 3
 	moreThreads  = 12
 	moreMemory   = 24 << 10 // KiB; the Go runtime gives memory back late
 	mostMemory   = 96 << 10 // KiB
 	mostFiles    = 40
-	afterRestful = 2 // rounds until what a process has is taken for its measure
+	afterRestful = 2 // rounds until the use of a process becomes its measure
 )
 
-// growth follows what a process uses.
+// growth follows how much a process uses.
 type growth struct {
 	pid, rounds int
 	first       use
 	most        use
 }
 
-// use is what a process has of the machine.
+// use is how much of the machine a process uses.
 type use struct {
 	files, threads, memory int // memory in KiB
 }

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// unit is what systemctl shows of one.
+// unit is what systemctl shows about a unit.
 type unit struct {
 	active, load, invocation, result, status string
 	pid                                      int
 	queued                                   bool // has a job
 }
 
-// look asks the user manager for units. It goes by the manager's own socket, and so works without a session bus.
+// look asks the user manager for units. It uses the manager's private socket, so it works without a
+// session bus.
 func (w *World) look(ctx context.Context, names ...string) (map[string]unit, error) {
 	args := append([]string{"show", "-p", "Id,ActiveState,LoadState,InvocationID,Result,StatusText,MainPID,Job"}, names...)
 	out, err := w.systemctl(ctx, args...)

@@ -8,18 +8,18 @@ import (
 // aspect is a switch as the model knows it.
 type aspect struct {
 	name string
-	// targets returns those that are active in a position.
+	// targets returns the targets that are active in a position.
 	targets func(position string) []string
-	// all holds its targets, of a set those that are drawn.
+	// all holds its targets; for a set, those that plans draw.
 	all []string
-	// yields tells that it follows its targets where something else moves them.
+	// yields reports whether it follows its targets when something else moves them.
 	yields bool
 }
 
-// unknown is the position of a switch that nothing is known of.
+// unknown is the position of a switch about which nothing is known.
 const unknown = ""
 
-// aspects lists the switches of the bridge. Sleep is before lock, which it moves.
+// aspects lists the switches of the bridge. Sleep comes before lock, because it moves lock.
 func aspects() []aspect {
 	lock := simple("lock", map[string][]string{"unlocked": {"unlock.target"}, "locked": {"lock.target"}})
 	lock.yields = true
@@ -39,7 +39,7 @@ func aspects() []aspect {
 	}
 }
 
-// simple is a switch that is active in some targets by its position.
+// simple is a switch with fixed targets for each position.
 func simple(name string, targets map[string][]string) aspect {
 	a := aspect{name: name, targets: func(position string) []string { return targets[position] }}
 	for _, of := range targets {
@@ -83,12 +83,12 @@ func pairs() [][2]string {
 	}
 }
 
-// has tells whether a target is of the switch.
+// has reports whether a target belongs to the switch.
 func (a aspect) has(target string) bool {
 	return slices.Contains(a.all, target) || strings.HasPrefix(target, a.name+"@")
 }
 
-// wants tells whether a target is active in a position.
+// wants reports whether a target is active in a position.
 func (a aspect) wants(position, target string) bool {
 	return slices.Contains(a.targets(position), target)
 }
@@ -103,8 +103,8 @@ func aspectOf(target string) (aspect, bool) {
 	return aspect{}, false
 }
 
-// internet tells where the internet switch belongs once every grace is over, with NetworkManager's numbers as
-// its D-Bus API has them.
+// internet returns the position of the internet switch once every grace is over. The numbers are
+// those of NetworkManager's D-Bus API.
 func (n network) internet() string {
 	const (
 		asleep, global        = 10, 70
@@ -121,7 +121,7 @@ func (n network) internet() string {
 	return "offline"
 }
 
-// metering tells where the metered switch belongs.
+// metering returns the position of the metered switch.
 func (n network) metering() string {
 	const local = 50                      // there is a network
 	const untold, yes, guessYes = 0, 1, 3 // NMMetered; the others are no, and guessed to be no
@@ -134,7 +134,7 @@ func (n network) metering() string {
 	return "unmetered"
 }
 
-// tunnel tells where the vpn switch belongs.
+// tunnel returns the position of the vpn switch.
 func (n network) tunnel() string {
 	switch {
 	case !n.present:
@@ -145,7 +145,7 @@ func (n network) tunnel() string {
 	return "down"
 }
 
-// connection tells where the connection switch belongs.
+// connection returns the position of the connection switch.
 func (n network) connection() string {
 	switch {
 	case !n.present:
@@ -156,12 +156,12 @@ func (n network) connection() string {
 	return n.profiles
 }
 
-// logind is what the faults have made of it.
+// logind is the state that the faults have brought logind into.
 type logind struct {
 	present, hanging, closed, asleep bool
 }
 
-// power is where the machine has it from, and whether there is a UPower to tell.
+// power is the machine's source of power, and whether UPower is there to report it.
 type power struct {
 	upower, battery bool
 }
@@ -193,8 +193,9 @@ func (l logind) sleep() string {
 	return "awake"
 }
 
-// causes returns how often a target may have become active because the switch went through these positions.
-// It may be less: the bridge need not see or follow each. active tells whether the target was at first.
+// causes returns the most times that a target can have become active because the switch went
+// through these positions. The bridge need not see or follow each. active reports whether the
+// target was active at first.
 func (a aspect) causes(target string, positions []string, active bool) int {
 	count := 0
 	for _, position := range positions {
@@ -206,7 +207,7 @@ func (a aspect) causes(target string, positions []string, active bool) int {
 	return count
 }
 
-// among returns the targets of a switch: those that are drawn, and others among some units.
+// among returns the targets of a switch: those that plans draw, and any others among some units.
 func among[T any](a aspect, units map[string]T) []string {
 	targets := slices.Clone(a.all)
 	for name := range units {

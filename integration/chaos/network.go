@@ -24,10 +24,10 @@ type network struct {
 	present                      bool
 	state, connectivity, metered uint32
 	vpn                          bool   // whether one is up
-	profiles                     string // instances of those that are up, in order
+	profiles                     string // instances of the profiles that are up, in order
 }
 
-// retry is how long after a failure something is tried again.
+// retry is the pause after a failure.
 const retry = 50 * time.Millisecond
 
 // recordNetwork sends everything that NetworkManager says, in order, until the context ends.
@@ -93,7 +93,7 @@ type recorder struct {
 	active map[dbus.ObjectPath]profile
 }
 
-// changed takes the values of a PropertiesChanged signal in.
+// changed stores the values of a PropertiesChanged signal.
 func (n *recorder) changed(ctx context.Context, signal *dbus.Signal) {
 	var ifc string
 	var values map[string]dbus.Variant
@@ -119,7 +119,7 @@ func (n *recorder) read(ctx context.Context) error {
 	return err
 }
 
-// take takes in properties of the manager, and reads the connections that are new.
+// take stores properties of the manager, and reads connections that are new.
 func (n *recorder) take(ctx context.Context, values map[string]dbus.Variant) {
 	for name, into := range map[string]*uint32{"State": &n.now.state, "Connectivity": &n.now.connectivity, "Metered": &n.now.metered} {
 		if v, ok := values[name].Value().(uint32); ok {
@@ -146,7 +146,7 @@ func (n *recorder) take(ctx context.Context, values map[string]dbus.Variant) {
 	n.now.takeProfiles(n.active)
 }
 
-// take takes in properties of an active connection.
+// take stores properties of an active connection.
 func (p *profile) take(values map[string]dbus.Variant) {
 	store(values["Id"], &p.name)
 	store(values["Type"], &p.kind)
@@ -154,7 +154,7 @@ func (p *profile) take(values map[string]dbus.Variant) {
 	store(values["State"], &p.state)
 }
 
-// store takes in a value that is there.
+// store stores a value, if it exists.
 func store[T any](from dbus.Variant, into *T) {
 	if v, ok := from.Value().(T); ok {
 		*into = v
@@ -166,7 +166,7 @@ func (n *recorder) readAll(ctx context.Context, path dbus.ObjectPath, ifc string
 	return all, err
 }
 
-// readNetwork reads what there is now.
+// readNetwork reads the present state.
 func readNetwork(ctx context.Context, conn *dbus.Conn) (network, error) {
 	n := recorder{conn: conn, active: map[dbus.ObjectPath]profile{}}
 	err := n.read(ctx)

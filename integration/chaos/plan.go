@@ -1,8 +1,8 @@
-// Package chaos lets faults happen to a sandbox with the bridge in it, and holds what the user manager made
-// of them against a model that shares no code with the bridge.
+// Package chaos lets faults happen to a sandbox with the bridge in it, and compares what the user
+// manager did with a model that shares no code with the bridge.
 //
-// A run goes in rounds: some faults at random moments, then quiet, and then everything must be as the model
-// says. What the faults leave behind is there in the next round as well.
+// A run goes in rounds: some faults at random moments, then quiet, and then everything must be as
+// the model says. The next round starts with whatever the faults left behind.
 package chaos
 
 import (
@@ -16,17 +16,18 @@ import (
 
 // Step is one fault.
 type Step struct {
-	// After is how long after the one before it comes.
+	// After is the time since the step before.
 	After time.Duration
 	Fault string
-	// Arg says how, where there are several ways.
+	// Arg says how, if there are several ways.
 	Arg string
 }
 
 // Plan is the faults of each round.
 type Plan [][]Step
 
-// String is a plan as Parse reads it, such as "120ms:unplug,0s:bridge-freeze=1s/40ms:plug".
+// String returns a plan in the form that Parse reads, such as
+// "120ms:unplug,0s:bridge-freeze=1s/40ms:plug".
 func (p Plan) String() string {
 	var rounds []string
 	for _, round := range p {
@@ -89,10 +90,10 @@ func Parse(text string) (Plan, error) {
 // FixedSeeds draw every kind of fault within a hundred faults each.
 func FixedSeeds() []int64 { return []int64{61409, 430} }
 
-// mostInARound is how many faults a round has at most.
+// mostInARound is the most faults that a round has.
 const mostInARound = 6
 
-// Draw returns a plan of so many faults. The same seed gives the same plan.
+// Draw returns a plan with count faults. The same seed gives the same plan.
 func Draw(seed int64, count int) Plan {
 	random := rand.New(rand.NewSource(seed))
 	var urn []fault
@@ -118,7 +119,8 @@ func Draw(seed int64, count int) Plan {
 	return plan
 }
 
-// drawPause is a moment between two faults: often none, sometimes one long enough for things to settle.
+// drawPause returns a pause between two faults: often none, sometimes one that is long enough for
+// things to settle.
 func drawPause(random *rand.Rand) time.Duration {
 	switch random.Intn(10) {
 	case 0, 1:
@@ -133,7 +135,7 @@ func drawUpTo(random *rand.Rand, most time.Duration) time.Duration {
 	return time.Duration(random.Int63n(int64(most))).Round(time.Millisecond)
 }
 
-// drawStop is how long a process is stopped: 1 to 20 s, seldom more than 2.
+// drawStop returns how long a process is stopped: 1 to 20 s, seldom more than 2.
 func drawStop(random *rand.Rand) string {
 	most := 2
 	switch random.Intn(30) {
@@ -145,7 +147,7 @@ func drawStop(random *rand.Rand) string {
 	return (time.Second + drawUpTo(random, time.Duration(most-1)*time.Second)).String()
 }
 
-// drawGap is how long something is away.
+// drawGap returns how long something is away.
 func drawGap(random *rand.Rand) string {
 	if random.Intn(5) == 0 {
 		return drawUpTo(random, 4*time.Second).String()
@@ -153,8 +155,9 @@ func drawGap(random *rand.Rand) string {
 	return drawUpTo(random, time.Second).String()
 }
 
-// drawFlap is how often and how fast something goes to and fro, as "8x50ms": faster than the bridge's damper
-// lets through, which is three changes in ten seconds, or slower than its 2 s of rest.
+// drawFlap returns how often and how fast something goes to and fro, as in "8x50ms". It is either
+// faster than the bridge's damper lets through, which is three changes in ten seconds, or slower
+// than the damper's 2 s of rest.
 func drawFlap(random *rand.Rand) string {
 	if random.Intn(6) == 0 {
 		return fmt.Sprintf("%dx%v", 2+random.Intn(2), 2100*time.Millisecond+drawUpTo(random, time.Second))
@@ -162,12 +165,13 @@ func drawFlap(random *rand.Rand) string {
 	return fmt.Sprintf("%dx%v", 4+random.Intn(24), 5*time.Millisecond+drawUpTo(random, 200*time.Millisecond))
 }
 
-// drawFewFlaps is to and fro less often than systemd lets units start: the lock is not damped.
+// drawFewFlaps returns fewer changes than systemd lets units start, because the lock is not
+// damped.
 func drawFewFlaps(random *rand.Rand) string {
 	return fmt.Sprintf("%dx%v", 2+random.Intn(3), 5*time.Millisecond+drawUpTo(random, 200*time.Millisecond))
 }
 
-// drawRename is a profile and the instance of its new name, as "a=home".
+// drawRename returns a profile and the instance of its new name, as in "a=home".
 func drawRename(random *rand.Rand) string {
 	return drawOf(append(slices.Sorted(maps.Keys(spares())), home, home)...)(random) + "=" + drawOf(instances()...)(random)
 }

@@ -13,7 +13,7 @@ type profileName struct{ name, instance string }
 // home is the profile of the cable.
 const home = "home"
 
-// profileNames are those that profiles are given.
+// profileNames are the names that profiles are given.
 func profileNames() []profileName {
 	return []profileName{
 		{home, home},
@@ -32,7 +32,7 @@ func instances() []string {
 	return all
 }
 
-// nameOf returns the name that an instance is of.
+// nameOf returns the name that an instance stands for.
 func nameOf(instance string) string {
 	for _, p := range profileNames() {
 		if p.instance == instance {
@@ -42,7 +42,8 @@ func nameOf(instance string) string {
 	return instance
 }
 
-// instanceOf returns the instance of a name. One that NetworkManager gives itself is an interface's.
+// instanceOf returns the instance of a name. A name that NetworkManager chose itself is that of an
+// interface.
 func instanceOf(name string) string {
 	for _, p := range profileNames() {
 		if p.name == name {
@@ -59,10 +60,10 @@ type profile struct {
 	state      uint32
 }
 
-// activated is NetworkManager's NMActiveConnectionState of one that is up.
+// activated is the NMActiveConnectionState of a connection that is up.
 const activated = 2
 
-// takeProfiles takes in which connections are active.
+// takeProfiles stores which connections are active.
 func (n *network) takeProfiles(active map[dbus.ObjectPath]profile) {
 	var up []string
 	n.vpn = false

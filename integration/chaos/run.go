@@ -17,9 +17,10 @@ type Summary struct {
 	Faults map[string]int
 	// Positions counts the rounds that ended in each position of each switch.
 	Positions map[string]int
-	// Starts counts the starts of units that the user manager told of, Corrections what the bridge put right.
+	// Starts counts the starts of units that the user manager reported. Corrections counts what the
+	// bridge put right.
 	Starts, Corrections int
-	// Files, Threads and Memory (KiB) are the most that a bridge that had settled was seen to use.
+	// Files, Threads and Memory (KiB) are the most that a settled bridge used.
 	Files, Threads, Memory int
 	Took                   time.Duration
 
@@ -43,10 +44,11 @@ func tally(counts map[string]int) string {
 
 // Failure is what a run found.
 type Failure struct {
-	// Plan is what had happened, the round that went wrong last.
+	// Plan is everything that had happened, ending with the round that went wrong.
 	Plan  Plan
 	Cause error
-	// Trace tells of the last round, Events what the user manager told of it, Journal what was logged.
+	// Trace describes the last round, Events holds what the user manager reported in it, and Journal
+	// what was logged.
 	Trace, Events []string
 	Journal       string
 }
@@ -55,7 +57,7 @@ func (f *Failure) Error() string { return f.Cause.Error() }
 
 func (f *Failure) Unwrap() error { return f.Cause }
 
-// Run lets a plan happen in a sandbox of its own, with the bridge of a program. The error is a Failure where
+// Run carries out a plan in a new sandbox, with a program as the bridge. The error is a Failure if
 // something is not as the model says.
 func Run(ctx context.Context, program string, plan Plan) (summary Summary, err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -77,7 +79,7 @@ func Run(ctx context.Context, program string, plan Plan) (summary Summary, err e
 	return w.summary(ctx), nil
 }
 
-// play lets a round happen and checks it.
+// play carries out a round and checks it.
 func (w *World) play(ctx context.Context, steps []Step) (seen, error) {
 	w.trace = nil
 	if err := w.burst(ctx, steps); err != nil {
@@ -95,7 +97,7 @@ func (w *World) play(ctx context.Context, steps []Step) (seen, error) {
 	return seen, w.check(ended, seen, units)
 }
 
-// burst lets faults happen, and what they have planned.
+// burst makes faults happen, and then what they have planned.
 func (w *World) burst(ctx context.Context, steps []Step) error {
 	at := time.Now()
 	for i := 0; i < len(steps) || len(w.later) > 0; {
@@ -123,7 +125,7 @@ func (w *World) burst(ctx context.Context, steps []Step) error {
 	return nil
 }
 
-// count counts a fault; one that cannot happen is no error.
+// count counts a fault. A fault that cannot happen is not an error.
 func (w *World) count(fault string, err error) error {
 	var why skipped
 	if errors.As(err, &why) {

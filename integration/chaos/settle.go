@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// patience is how long it may take until everything is as it should be: the longest that the bridge leaves
-	// a service alone that does not answer is 30 s, and the machine may be shared.
+	// patience is how long it may take until everything is as it should be. The bridge waits up to 30
+	// s before it asks a silent service again, and the machine may be shared.
 	patience = 2 * time.Minute
-	// still is how long nothing may happen then.
+	// still is how long nothing may happen after that.
 	still = 400 * time.Millisecond
-	// again is how often is looked for what nobody tells.
+	// again is how often states are read that nothing announces.
 	again = 250 * time.Millisecond
-	// fightWindow is how long the bridge remembers what it put right, with something to spare, and fightMost how
-	// often it does so before it gives up.
+	// fightWindow is how long the bridge remembers its corrections, with some margin. fightMost is how
+	// many corrections it makes before it gives up.
 	fightWindow = 12 * time.Second
 	fightMost   = 5
 )
@@ -54,7 +54,7 @@ func (w *World) settle(ctx context.Context) (map[string]unit, error) {
 	}
 }
 
-// wrong says what is not as it should be yet; an error says that it never will.
+// wrong says what is not yet as it should be. An error means that it never will be.
 func (w *World) wrong(ctx context.Context) (units map[string]unit, wrong string, err error) {
 	if !w.watch.isLive() {
 		return nil, "the user manager is not on the session bus", nil
@@ -98,7 +98,7 @@ func (w *World) names() []string {
 	return names
 }
 
-// wrongSwitches looks for a switch that is in none of the positions that it may be in.
+// wrongSwitches looks for a switch that is in none of its possible positions.
 func (w *World) wrongSwitches(units map[string]unit) (wrong string) {
 	if bridge := units[bridgeUnit]; bridge.active != "active" {
 		return "the bridge is " + bridge.active
@@ -119,11 +119,11 @@ func (w *World) wrongSwitches(units map[string]unit) (wrong string) {
 	return ""
 }
 
-// wrongPosition tells why a switch is not in a position.
+// wrongPosition says why a switch is not in a position.
 func (w *World) wrongPosition(a aspect, position string, units map[string]unit) string {
 	for _, target := range among(a, units) {
 		want, is := a.wants(position, target), units[target].active == "active"
-		excused := want && w.masked[target] // what is masked stays as it was
+		excused := want && w.masked[target] // a masked target stays as it was
 		if want != is && !excused {
 			return fmt.Sprintf("%s is %q though the %s is %q", target, units[target].active, a.name, position)
 		}
@@ -140,13 +140,13 @@ func (w *World) wrongPosition(a aspect, position string, units map[string]unit) 
 	return ""
 }
 
-// staysInDoubt tells whether a doubt is for good: nobody unlocks or locks while logind is away or knows no session,
-// and nobody unlocks because it says nothing.
+// staysInDoubt reports whether a doubt lasts for good. The bridge neither locks nor unlocks while
+// logind is away or knows no session, and it does not unlock because logind says nothing.
 func (w *World) staysInDoubt(a aspect, position string) bool {
 	return a.name == "lock" && (!w.logind.present || !w.session.exists || position == "locked")
 }
 
-// says tells whether what a status says of a switch is a position.
+// says reports whether a status gives a switch a position.
 func says(said, position string) bool {
 	if position == unknown {
 		position = "unknown"
@@ -180,28 +180,29 @@ func (w *World) wrongServices(units map[string]unit) string {
 	return ""
 }
 
-// usedUp tells whether the user has lately started what is behind the switch of a service.
+// usedUp reports whether the user has recently started targets of a service's switch.
 func (w *World) usedUp(s service) bool {
 	a, _ := aspectOf(s.target)
 	return w.lately(a.name) > 0 || w.round.moved[s.target]+w.round.pulled[s.name] > 0
 }
 
-// isLoose tells whether it cannot be known whether a service runs that a user may have stopped: because the user
-// did it while its target moved, or because its target was to stop and then was not, whereupon all that it wants
-// was started again.
+// isLoose reports whether the model cannot know if a service runs that a user may have stopped.
+// Either the user stopped it while its target moved, or its target was about to stop and then was
+// not, which started everything that it wants again.
 func (w *World) isLoose(s service) bool {
 	a, _ := aspectOf(s.target)
 	seen := w.watch.seen()
 	return w.unsure[s.name] || seen.unended[s.target] > 0 || seen.blind && len(w.round.positions[a.name]) > 1
 }
 
-// lately returns how often the user moved the targets of a switch lately.
+// lately returns how often the user has recently moved the targets of a switch.
 func (w *World) lately(aspect string) int {
 	w.moves[aspect] = slices.DeleteFunc(w.moves[aspect], func(at time.Time) bool { return time.Since(at) > fightWindow })
 	return len(w.moves[aspect])
 }
 
-// makePeace has the user tell a bridge that gave up to try again. It gives up only after a fight.
+// makePeace makes the user tell a bridge that gave up to try again. The bridge may give up only
+// after a fight.
 func (w *World) makePeace(ctx context.Context, status string) error {
 	for _, a := range aspects() {
 		if w.lately(a.name) > fightMost {
@@ -212,7 +213,8 @@ func (w *World) makePeace(ctx context.Context, status string) error {
 	return fmt.Errorf("the bridge gave up without a fight: %s", status)
 }
 
-// statusOf returns what a status says of a switch, as "open (from logind)" in "internet online, lid open (from logind)".
+// statusOf returns what a status says about a switch, as "open (from logind)" in "internet online,
+// lid open (from logind)".
 func statusOf(status, name string) string {
 	for _, words := range strings.Split(status, ", ") {
 		if said, found := strings.CutPrefix(words, name+" "); found {
@@ -222,7 +224,7 @@ func statusOf(status, name string) string {
 	return ""
 }
 
-// wrongLocks looks for the delay lock: one while the machine is awake.
+// wrongLocks checks the delay locks: there must be one while the machine is awake.
 func (w *World) wrongLocks() string {
 	held, want := 0, 0
 	all, _ := w.sb.Login1.Inhibitors()
@@ -240,7 +242,7 @@ func (w *World) wrongLocks() string {
 	return ""
 }
 
-// wrongNetwork asks NetworkManager whether it is as it was last heard.
+// wrongNetwork checks that NetworkManager's state is the one that was last recorded.
 func (w *World) wrongNetwork(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Shrink looks for a smaller plan that fails as well, until the time is up. It returns the smallest that it
-// has seen fail, the given one at worst.
+// Shrink looks for a smaller plan that also fails, until the time is up. It returns the smallest
+// plan that it has seen fail, at worst the given one.
 func Shrink(ctx context.Context, program string, plan Plan, limit time.Duration) Plan {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -39,7 +39,7 @@ func Shrink(ctx context.Context, program string, plan Plan, limit time.Duration)
 	return plan
 }
 
-// without returns a plan without one of its faults.
+// without returns the plan with one fault less.
 func (p Plan) without(round, step int) Plan {
 	smaller := slices.Clone(p)
 	smaller[round] = slices.Delete(slices.Clone(p[round]), step, step+1)

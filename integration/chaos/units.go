@@ -2,18 +2,18 @@ package chaos
 
 import "strings"
 
-// bridgeUnit is the bridge's own.
+// bridgeUnit is the bridge's own service.
 const bridgeUnit = "nm-session-bridge.service"
 
-// locker is the service that is there while the screen is locked, and whose end unlocks it.
+// locker is the service that runs while the screen is locked, and whose end unlocks it.
 const locker = "locker.service"
 
-// service is one of the user's, wanted by a target.
+// service is a service of the user that a target wants.
 type service struct {
 	name, target string
-	// lasts tells that it is there as long as its target is, and not run once.
+	// lasts is set if it runs as long as its target is active, instead of once.
 	lasts bool
-	// pulls tells that starting it by hand starts its target.
+	// pulls is set if a start by hand also starts its target.
 	pulls   bool
 	content string
 }

@@ -10,26 +10,26 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// watch follows the user manager's stream of events, through the ends of session buses.
+// watch follows the user manager's stream of events, even across the ends of session buses.
 type watch struct {
-	news chan struct{} // has one when there are new events
+	news chan struct{} // has an element when there are new events
 	stop context.CancelFunc
 
 	mu       sync.Mutex
-	live     bool // whether the stream is there
+	live     bool // whether the stream is connected
 	now      seen
 	starts   int             // of units, in all
 	active   map[string]bool // as far as events told
 	missedAt time.Time       // when events were last missed
 }
 
-// seen is what was told in a round.
+// seen is what the user manager reported in a round.
 type seen struct {
 	events  []sandbox.Event
 	starts  map[string]int
-	unended map[string]int // jobs that did not end as they were to
+	unended map[string]int // jobs that did not end as requested
 	blind   bool           // whether events may have been missed
-	broken  []string       // where two targets were active at once
+	broken  []string       // pairs of targets that were active at once
 }
 
 func newWatch(ctx context.Context, sb *sandbox.Sandbox) *watch {
@@ -42,7 +42,7 @@ func newWatch(ctx context.Context, sb *sandbox.Sandbox) *watch {
 
 func (w *watch) close() { w.stop() }
 
-// seen returns what was told in this round.
+// seen returns what was reported in this round.
 func (w *watch) seen() seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,7 +60,7 @@ func (w *watch) cut() seen {
 	return ended
 }
 
-// all returns how often units were started in all.
+// all returns the total number of starts of units.
 func (w *watch) all() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +138,8 @@ func (w *watch) take(event sandbox.Event) {
 	w.tell()
 }
 
-// readAnew is how long after an interruption the states are read one by one, which is no order of events.
+// readAnew is how long after an interruption the states are read one by one. Their order then says
+// nothing about the order of events.
 const readAnew = time.Second
 
 // checkPairs is called with mu held.

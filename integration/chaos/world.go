@@ -15,7 +15,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// World is a sandbox with the bridge in it, and what is known of what was done to it. One goroutine owns it.
+// World is a sandbox with the bridge in it, and the record of what was done to it. One goroutine
+// owns it.
 type World struct {
 	sb      *sandbox.Sandbox
 	program string
@@ -37,7 +38,7 @@ type World struct {
 	began time.Time
 
 	masked  map[string]bool        // by target
-	free    map[string]bool        // switches that yield whose targets the user has moved
+	free    map[string]bool        // yielding switches whose targets the user has moved
 	moves   map[string][]time.Time // by switch: when the user moved its targets
 	kept    map[string]string      // service that the user has stopped → start of its target that it was stopped in
 	unsure  map[string]bool        // services that the user touched while their target moved
@@ -52,26 +53,26 @@ type World struct {
 // round is what happened in a round.
 type round struct {
 	initial map[string]bool // targets that were active at its beginning
-	// positions holds, by switch, those that it went through, the one it began with first.
+	// positions holds, by switch, the positions that it went through, beginning with its first.
 	positions map[string][]string
-	moved     map[string]int  // by target: how often the user may have made it start
-	pulled    map[string]int  // by service: how often the user may have made it start
+	moved     map[string]int  // by target: how often the user may have caused its start
+	pulled    map[string]int  // by service: how often the user may have caused its start
 	masks     bool            // whether a target was masked in it
 	limited   map[string]bool // services that had hit their start limit before
 	deaf      map[string]int  // by switch: how often its service did not answer
-	vague     map[string]bool // switches that may have stayed in any position they went through
-	shaky     bool            // whether what is next said of the lock may be missed or be overtaken
-	reborn    bool            // whether somebody had to be asked anew: the bridge or a service was started
+	vague     map[string]bool // switches that may have stayed in any position that they went through
+	shaky     bool            // whether the next news about the lock may be missed or overtaken
+	reborn    bool            // whether the bridge or a service was started, so that something had to be asked again
 }
 
-// action is something that is to be done later in a round.
+// action is something to do later in a round.
 type action struct {
 	at   time.Time
 	what string
 	do   func(context.Context) error
 }
 
-// skipped is why a fault cannot happen now.
+// skipped is the reason why a fault cannot happen now.
 type skipped string
 
 func (s skipped) Error() string { return string(s) }
@@ -141,7 +142,7 @@ func (w *World) run(ctx context.Context, name string, args ...string) (string, e
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	cmd := w.sb.CommandContext(ctx, name, args...)
-	cmd.WaitDelay = time.Second // for whoever has inherited its output
+	cmd.WaitDelay = time.Second // for processes that have inherited its output
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	if err != nil {
@@ -154,7 +155,7 @@ func (w *World) systemctl(ctx context.Context, args ...string) (string, error) {
 	return w.run(ctx, "systemctl", append([]string{"--user"}, args...)...)
 }
 
-// ask is a request of the user that may be refused.
+// ask makes a request of the user that may be refused.
 func (w *World) ask(ctx context.Context, args ...string) error {
 	_, err := w.systemctl(ctx, args...)
 	var refused *exec.ExitError
@@ -170,13 +171,13 @@ func (w *World) note(format string, args ...any) {
 	w.trace = append(w.trace, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
 }
 
-// afterwards has something done later.
+// afterwards plans something for later.
 func (w *World) afterwards(d time.Duration, what string, do func(context.Context) error) {
 	w.later = append(w.later, action{time.Now().Add(d), what, do})
 	slices.SortStableFunc(w.later, func(a, b action) int { return a.at.Compare(b.at) })
 }
 
-// goes notes that switches have got other positions.
+// goes notes that switches have new positions.
 func (w *World) goes() {
 	for _, a := range aspects() {
 		position, was := w.present()[a.name], w.round.positions[a.name]
@@ -212,7 +213,7 @@ func (w *World) possible(a aspect) []string {
 	return []string{w.present()[a.name]}
 }
 
-// takeNews takes in what is known by now.
+// takeNews records what has become known.
 func (w *World) takeNews() (news bool) {
 	for {
 		select {
@@ -234,7 +235,7 @@ func (w *World) takeNetwork(n network) {
 	}
 }
 
-// quietlyUntil takes news in until a moment.
+// quietlyUntil records news until a moment.
 func (w *World) quietlyUntil(ctx context.Context, at time.Time) {
 	due := time.After(time.Until(at))
 	for {
@@ -255,7 +256,7 @@ func (w *World) writeFile(name, content string) error {
 	return w.sb.WriteFile(name, []byte(content), 0o644)
 }
 
-// newer writes another program of the same behaviour: trailing bytes do nothing.
+// newer writes another program with the same behaviour: trailing bytes do nothing.
 func (w *World) newer() (string, error) {
 	content, err := os.ReadFile(w.program)
 	if err != nil {

@@ -1,7 +1,8 @@
-// Day plays a day of the palmtop of the blog post "Session management with
-// systemd", from which the bridge grew, in a sandbox: real NetworkManager, real
-// user manager, the bridge installed as a user would. It prints a timeline and
-// succeeds only if every expected state was reached.
+// Day plays, in a sandbox, a day of the palmtop in the blog post "Session
+// management with systemd", from which the bridge grew. NetworkManager and the
+// user manager are real, and the bridge is installed as a user would install
+// it. Day prints a timeline and succeeds only if every expected state was
+// reached.
 package main
 
 import (
@@ -75,10 +76,11 @@ func play(program string) (err error) {
 	return nil
 }
 
-// sceneTimeout bounds one scene. It is no measure of speed.
+// sceneTimeout bounds one scene. It does not measure speed.
 const sceneTimeout = time.Minute
 
-// playScene lets something happen and waits until the units are as they should.
+// playScene makes something happen and waits until the units are as they should
+// be.
 func playScene(ctx context.Context, s scene, show *follower) (reached bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sceneTimeout)
 	defer cancel()
@@ -107,7 +109,7 @@ func playScene(ctx context.Context, s scene, show *follower) (reached bool, err 
 	return missed == nil, nil
 }
 
-// follower prints what the timeline has recorded and it has not printed yet.
+// follower prints the recorded events that it has not printed yet.
 type follower struct {
 	timeline *sandbox.Timeline
 	screen   *screen
@@ -143,7 +145,7 @@ func (f *follower) show(event sandbox.Event) {
 	}
 }
 
-// changeOf says what a person would call an event, or nothing.
+// changeOf returns what a person would call an event, or "" if nothing.
 func changeOf(event sandbox.Event, before string) string {
 	isOneshot := strings.HasPrefix(event.Unit, "alert-") || strings.HasPrefix(event.Unit, "screen-") || strings.HasPrefix(event.Unit, "radios-")
 	switch {

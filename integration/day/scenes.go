@@ -12,7 +12,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// scene is something that happens outside, and what is to be so afterwards.
+// scene is something that happens outside, and the states that it must lead to.
 type scene struct {
 	title    string
 	happens  func(context.Context) error
@@ -46,7 +46,8 @@ func (e expectation) wait(ctx context.Context, timeline *sandbox.Timeline) error
 	return nil
 }
 
-// check says what is not as expected once nothing moves any more.
+// check returns an error if something is not as expected once nothing moves any
+// more.
 func (e expectation) check(timeline *sandbox.Timeline) error {
 	for _, unit := range e.active {
 		if state := timeline.State(unit); state != "active" {
@@ -122,8 +123,8 @@ func day(sb *sandbox.Sandbox, program string) []scene {
 }
 
 // files are the user's: the units of the blog post, word for word, and oneshots
-// of their kind. Its script that watched the route is not enabled: the bridge
-// takes its place.
+// of their kind. The post's script that watched the route is not enabled,
+// because the bridge replaces it.
 func files() map[string]string {
 	const units = ".config/systemd/user/"
 	oneshot := func(target, commandLine string) string {

@@ -1,5 +1,5 @@
-// Bare starts a user target for each position of a lid, as plainly as godbus
-// lets one. The benchmark holds the bridge against it.
+// Bare starts a user target for each position of a lid, in the simplest way
+// that godbus allows. The benchmark compares the bridge with it.
 package main
 
 import (
