@@ -21,7 +21,7 @@ import (
 type Generation string
 
 const (
-	// Logind262 signals changes of NCurrentInhibitors, too.
+	// Logind262 also signals changes of NCurrentInhibitors.
 	Logind262 Generation = "262"
 	// Logind257 signals changes of LidClosed (systemd 256 and later, 255.3 and later).
 	Logind257 Generation = "257"
@@ -73,8 +73,8 @@ type Login1 struct {
 	displays   displays
 
 	hanging bool
-	held    []func()        // what is done when it goes on
-	garbled map[string]bool // properties that are told wrongly
+	held    []func()        // what to do when it goes on
+	garbled map[string]bool // properties that it reports wrongly
 }
 
 // NewLogin1 prepares a fake of the given generation for the bus at address (a D-Bus address). It is not on
@@ -116,7 +116,7 @@ func NewLogin1(address string, generation Generation) (*Login1, error) {
 			}
 		}
 	}
-	// A recording machine's own locks are not ours.
+	// The locks of the machine that was recorded are not ours.
 	l.properties["DelayInhibited"] = dbus.MakeVariant("")
 	l.properties["NCurrentInhibitors"] = dbus.MakeVariant(uint64(0))
 	return l, nil
@@ -144,7 +144,7 @@ func (l *Login1) Appear(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("login1: connect to %s: %w", l.address, err)
 	}
-	// Every message is answered by one loop, so that replies and signals keep their order.
+	// One loop answers every message, so replies and signals keep their order.
 	messages := make(chan *dbus.Message, 4096)
 	owned := make(chan struct{})
 	conn.Eavesdrop(messages)
@@ -186,8 +186,9 @@ func (l *Login1) Appear(ctx context.Context) error {
 // buttonsAfter is how long after its start a real logind was seen to look at its buttons.
 const buttonsAfter = 100 * time.Millisecond
 
-// signalButtons sends what a restarted logind of a generation that signals LidClosed sends for its power
-// button, its keyboard and its lid: a real 257 was seen to say false first, with the lid closed all the time.
+// signalButtons sends what a restarted logind that signals LidClosed sends for its power button,
+// its keyboard and its lid. A real 257 was seen to say false first, although the lid was closed all
+// the time.
 func (l *Login1) signalButtons() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -202,7 +203,7 @@ func (l *Login1) signalButtons() {
 	}
 }
 
-// Looked returns a channel that is closed once the logind that appeared last has looked at its buttons.
+// Looked returns a channel that is closed once the latest logind has looked at its buttons.
 func (l *Login1) Looked() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,8 +227,8 @@ func (l *Login1) Vanish() error {
 	return nil
 }
 
-// SetLid puts the lid switch into a position. A generation that signals LidClosed sends the value also when
-// it did not change, as a real logind does for each button it finds.
+// SetLid puts the lid switch into a position. A generation that signals LidClosed sends the value
+// even if it did not change, as a real logind does for each button that it finds.
 func (l *Login1) SetLid(closed bool) error {
 	return l.set("LidClosed", dbus.MakeVariant(closed))
 }
@@ -240,8 +241,8 @@ func (l *Login1) SetInhibitDelayMax(most time.Duration) {
 	l.properties["InhibitDelayMaxUSec"] = dbus.MakeVariant(uint64(most.Microseconds()))
 }
 
-// MoveLidUnseen puts the lid switch into a position and signals nothing, as no real logind of the newer
-// generation does.
+// MoveLidUnseen puts the lid switch into a position and signals nothing. No real logind of the
+// newer generation does that.
 func (l *Login1) MoveLidUnseen(closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -255,14 +256,14 @@ func (l *Login1) SetExternalPower(plugged bool) {
 	l.properties["OnExternalPower"] = dbus.MakeVariant(plugged)
 }
 
-// Wake ends the sleep and signals nothing, as a logind that is not there.
+// Wake ends the sleep and signals nothing, like a logind that is away.
 func (l *Login1) Wake() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.properties["PreparingForSleep"] = dbus.MakeVariant(false)
 }
 
-// Babble signals a change of LidClosed to something that is no position.
+// Babble signals a change of LidClosed to a value that is not a position.
 func (l *Login1) Babble() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -273,15 +274,15 @@ func (l *Login1) Babble() error {
 		login1Manager, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant("ajar")}, []string{})
 }
 
-// Hang makes it do nothing, as if stopped by SIGSTOP, until GoOn or Vanish: calls wait, and what changes
-// is not signalled yet.
+// Hang makes it do nothing until GoOn or Vanish, as if stopped by SIGSTOP: calls wait, and so do
+// signals of changes.
 func (l *Login1) Hang() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.hanging = l.present()
 }
 
-// GoOn ends Hang: what had to wait is done in order.
+// GoOn ends Hang: everything that had to wait happens in order.
 func (l *Login1) GoOn() {
 	l.mu.Lock()
 	held := l.held
@@ -292,7 +293,7 @@ func (l *Login1) GoOn() {
 	}
 }
 
-// Lie signals that the lid is where it is not, and changes nothing.
+// Lie signals the wrong position of the lid, and changes nothing.
 func (l *Login1) Lie() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -303,7 +304,7 @@ func (l *Login1) Lie() error {
 	return l.signal(map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(!closed)})
 }
 
-// Garble makes it tell a property as a text whenever it is asked, or ends that.
+// Garble makes it report a property as a text whenever it is asked, or ends that.
 func (l *Login1) Garble(property string, garbled bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -334,7 +335,8 @@ func (l *Login1) Inhibitors() ([]Inhibitor, <-chan struct{}) {
 	return held, l.changed
 }
 
-// present is called with mu held. It is false again after the bus itself has gone.
+// present reports whether the fake is on the bus. It is false again after the bus itself has gone.
+// It is called with mu held.
 func (l *Login1) present() bool {
 	return l.conn != nil && l.conn.Connected()
 }
@@ -391,7 +393,7 @@ func (l *Login1) serve(conn *dbus.Conn, messages <-chan *dbus.Message, owned cha
 	}
 }
 
-// holds tells whether something has to wait because of Hang, and is kept then.
+// holds reports whether something has to wait because of Hang, and keeps it in that case.
 func (l *Login1) holds(do func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -445,7 +447,7 @@ func (l *Login1) get(conn *dbus.Conn, msg *dbus.Message) {
 	reply(conn, msg, value)
 }
 
-// told returns a property as a caller hears it. It is called with mu held.
+// told returns a property as callers see it. It is called with mu held.
 func (l *Login1) told(name string) (value dbus.Variant, known bool) {
 	value, known = l.properties[name]
 	if known && l.garbled[name] {
@@ -524,7 +526,7 @@ func (l *Login1) inhibit(conn *dbus.Conn, msg *dbus.Message, sender string) {
 	}()
 }
 
-// noteInhibitors is called with mu held.
+// noteInhibitors updates the properties about inhibitors. It is called with mu held.
 func (l *Login1) noteInhibitors() {
 	delayed := map[string]bool{}
 	for _, lock := range l.inhibitors {
@@ -567,7 +569,7 @@ func fail(conn *dbus.Conn, call *dbus.Message, name, text string) {
 	})
 }
 
-// send returns when the answer is written. A client that is gone needs none.
+// send writes an answer. It ignores errors, because a client that is gone needs no answer.
 func send(conn *dbus.Conn, call, answer *dbus.Message) {
 	if call.Flags&dbus.FlagNoReplyExpected != 0 {
 		return

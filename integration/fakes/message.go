@@ -8,18 +8,18 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// bodyLength is where a message in the wire format has the length of its body
+// bodyLength is the offset of the body's length in a message
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages).
 const bodyLength = 4
 
 // Headers are the fields of a message's header.
 type Headers map[dbus.HeaderField]any
 
-// Receive decodes a message whose body may be anything, the way a connection
-// does with what arrives on the wire, little-endian. It returns nil for a
-// message that the connection keeps from its users because it is none, and for
-// structures without fields: no bus passes them on, and godbus v5.2.4 decodes an
-// array of them for ever.
+// Receive decodes a little-endian message with any body, as a connection decodes
+// what arrives on the wire. It returns nil for an invalid message, which the
+// connection hides from its users. It also returns nil for structures without
+// fields: no bus passes them on, and godbus v5.2.4 decodes an array of them for
+// ever.
 func Receive(kind dbus.Type, headers Headers, signature string, body []byte) *dbus.Message {
 	sent := message(kind, headers)
 	parsed, err := dbus.ParseSignature(signature)
@@ -51,8 +51,8 @@ func Signal(path dbus.ObjectPath, iface, member, signature string, body []byte) 
 	return &dbus.Signal{Path: path, Name: iface + "." + member, Body: m.Body}
 }
 
-// Answer decodes the answer of a call as [Receive] does. One with the name of an
-// error is an error.
+// Answer decodes the answer to a call, as [Receive] does. It is an error if
+// errorName is set.
 func Answer(errorName, signature string, body []byte) *dbus.Call {
 	kind, headers := dbus.TypeMethodReply, Headers{dbus.FieldReplySerial: uint32(1)}
 	if errorName != "" {

@@ -13,7 +13,8 @@ type jsonVariant struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// parseProperties reads a GetAll reply as busctl --json=short|pretty prints it.
+// parseProperties parses a GetAll reply as busctl --json=short|pretty prints
+// it.
 func parseProperties(text []byte) (map[string]dbus.Variant, error) {
 	var reply struct {
 		Data []map[string]jsonVariant `json:"data"`
@@ -39,7 +40,7 @@ func parseMap(from map[string]jsonVariant) (map[string]dbus.Variant, error) {
 	return to, nil
 }
 
-// variant knows the types that logind's Manager has.
+// variant converts the types that logind's Manager has.
 func (v jsonVariant) variant() (dbus.Variant, error) {
 	switch v.Type {
 	case "b":

@@ -12,21 +12,21 @@ const (
 	login1Session = "org.freedesktop.login1.Session"
 )
 
-// displays is what a logind knows of a user's display session.
+// displays is what a logind knows about a user's display session.
 type displays struct {
 	user   dbus.ObjectPath
 	exists bool
-	number int // of the session that is there, or was last
+	number int // of the present session, or of the last one
 	locked bool
 }
 
-// path is that of the session.
+// path returns the path of the session.
 func (d displays) path() dbus.ObjectPath {
 	return dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/session/_3%d", d.number))
 }
 
-// display is the value of the User object's property Display: a name and a
-// path, which is / where there is none.
+// display returns the value of the User object's property Display: a name and a
+// path, which is / if there is no session.
 func (d displays) display() dbus.Variant {
 	type display struct {
 		ID   string
@@ -38,7 +38,7 @@ func (d displays) display() dbus.Variant {
 	return dbus.MakeVariant(display{strconv.Itoa(d.number), d.path()})
 }
 
-// properties returns those of an interface of one of the objects.
+// properties returns the properties of one of the objects' interfaces.
 func (d displays) properties(path dbus.ObjectPath, ifc string) (all map[string]dbus.Variant, found bool) {
 	switch {
 	case path == d.user && ifc == login1User:
@@ -60,7 +60,7 @@ func (l *Login1) setSession(uid int, exists bool) error {
 	if exists == l.displays.exists {
 		return nil
 	}
-	signalled := l.displays.display() // 252 and 257 signal the session that has just ended once more
+	signalled := l.displays.display() // 252 and 257 once more signal the session that has just ended
 	l.displays.exists = exists
 	if exists {
 		l.displays.number++
@@ -95,8 +95,8 @@ func (l *Login1) SetLockedHint(locked bool) error {
 	})
 }
 
-// LockOther locks or unlocks a session that is no display session of the user, as
-// that of another user.
+// LockOther locks or unlocks a session that is not the user's display session,
+// such as another user's.
 func (l *Login1) LockOther(locked bool) error {
 	const other = dbus.ObjectPath("/org/freedesktop/login1/session/c1")
 	return l.unlessHanging(func() error {
@@ -120,7 +120,7 @@ func (l *Login1) emitHint(session dbus.ObjectPath, locked bool) error {
 		login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(locked)}, []string{})
 }
 
-// unlessHanging does something with mu held, later where a Hang makes it wait.
+// unlessHanging does something with mu held, or later if a Hang makes it wait.
 func (l *Login1) unlessHanging(do func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

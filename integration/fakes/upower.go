@@ -13,7 +13,7 @@ const (
 	upowerPath = dbus.ObjectPath("/org/freedesktop/UPower")
 )
 
-// UPowerPolicy is what UPower's package allows on the system bus, for a file in /etc/dbus-1/system.d.
+// UPowerPolicy is the bus policy of UPower's package, for a file in /etc/dbus-1/system.d.
 const UPowerPolicy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -30,7 +30,8 @@ type UPower struct {
 	onBattery bool
 }
 
-// NewUPower puts one on a bus, over a connection that may own its name. It is there until that is closed.
+// NewUPower puts a fake UPower on a bus, over a connection that may own its name. The fake stays
+// until the connection is closed.
 func NewUPower(ctx context.Context, conn *dbus.Conn, onBattery bool) (*UPower, error) {
 	u := &UPower{conn: conn, onBattery: onBattery}
 	if err := conn.ExportMethodTable(map[string]any{"GetAll": u.getAll}, upowerPath, propertiesIfc); err != nil {

@@ -15,15 +15,15 @@ const (
 	vpnPath   = dbus.ObjectPath("/org/freedesktop/NetworkManager/VPN/Plugin")
 )
 
-// VPNInfo is what tells NetworkManager of the type, for a file in /etc/NetworkManager/VPN. The program is never run,
-// for the service is there already.
+// VPNInfo announces the type to NetworkManager, in a file in /etc/NetworkManager/VPN. The program
+// never runs, because the service exists already.
 const VPNInfo = `[VPN Connection]
 name=fake
 service=` + VPNService + `
 program=/bin/false
 `
 
-// VPNPolicy is what a plugin's package allows on the system bus, for a file in /etc/dbus-1/system.d.
+// VPNPolicy is the bus policy of a plugin's package, for a file in /etc/dbus-1/system.d.
 const VPNPolicy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -39,10 +39,11 @@ const (
 	vpnConnectFailed = uint32(1)
 )
 
-// VPN is a plugin that makes VPNs for a real NetworkManager. What becomes of one, its methods say.
+// VPN is a plugin that makes VPNs for a real NetworkManager. Its methods decide what becomes of a
+// VPN.
 type VPN struct {
 	conn *dbus.Conn
-	// Connects gets something each time that a VPN is to connect, if there is room.
+	// Connects receives a value each time that a VPN should connect, if there is room.
 	Connects chan struct{}
 }
 
@@ -78,9 +79,10 @@ func (v *VPN) connect() *dbus.Error {
 	return failedCall(v.state(vpnStarting))
 }
 
-// Establish has the VPN come up that is connecting, with the address 10.98.0.1. Like one of IPsec it has no interface.
+// Establish brings up the VPN that is connecting, with the address 10.98.0.1. Like an IPsec VPN it
+// has no interface.
 func (v *VPN) Establish() error {
-	const address = uint32(10 | 98<<8 | 0<<16 | 1<<24) // in the order of the network
+	const address = uint32(10 | 98<<8 | 0<<16 | 1<<24) // in network byte order
 	for _, config := range []struct {
 		signal string
 		values map[string]dbus.Variant
@@ -99,7 +101,7 @@ func (v *VPN) Establish() error {
 	return v.state(vpnStarted)
 }
 
-// Fail has the VPN fail that is connecting.
+// Fail makes the VPN that is connecting fail.
 func (v *VPN) Fail() error {
 	if err := v.conn.Emit(vpnPath, vpnPlugin+".Failure", vpnConnectFailed); err != nil {
 		return err
@@ -107,10 +109,10 @@ func (v *VPN) Fail() error {
 	return v.state(vpnStopped)
 }
 
-// Drop has the VPN go down that is up, as when its server ends it.
+// Drop takes down the VPN that is up, as its server may do.
 func (v *VPN) Drop() error { return v.state(vpnStopped) }
 
-// Crash takes the plugin off the bus without a word.
+// Crash takes the plugin off the bus without notice.
 func (v *VPN) Crash() error { return v.conn.Close() }
 
 func (v *VPN) state(state uint32) error {

@@ -18,17 +18,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience ends what waits for a bus that hangs. It is no measure of speed.
+// patience bounds a wait for a bus that hangs. It does not measure speed.
 const patience = time.Minute
 
-// Client is a connection to a bus that sends frames as they are, reads all that
-// comes and keeps nothing of it but answers.
+// Client is a connection to a bus. It sends frames as they are, reads
+// everything that arrives, and keeps only answers.
 type Client struct {
 	// Name is the unique name that the bus gave.
 	Name string
 
-	// Refusals counts the errors in answer to frames that were sent without a
-	// serial number of their own.
+	// Refusals counts the errors in answer to frames that had no serial number.
 	Refusals atomic.Int64
 
 	conn     *net.UnixConn
@@ -42,8 +41,8 @@ type Client struct {
 	ended   error
 }
 
-// NewClient greets the bus behind a socket as the user that it was opened by,
-// with or without fd passing. Each frame that comes is passed to the receivers.
+// NewClient greets the bus behind a socket as the user who opened it, with or
+// without fd passing. It passes each frame that arrives to the receivers.
 func NewClient(socket net.Conn, uid int, fds bool, received ...func(frame []byte)) (*Client, error) {
 	conn, ok := socket.(*net.UnixConn)
 	if !ok {
@@ -99,7 +98,7 @@ func (c *Client) authenticate(in *bufio.Reader, uid int, fds bool) error {
 	return c.conn.SetReadDeadline(time.Time{})
 }
 
-// read takes what the bus sends until the end.
+// read reads everything that the bus sends until the connection ends.
 func (c *Client) read(in *bufio.Reader) {
 	for {
 		frame, err := readFrame(in)
@@ -174,16 +173,16 @@ func (c *Client) Send(frame Frame) error {
 type Outcome string
 
 const (
-	// Taken frames were answered by nothing.
+	// Taken frames got no answer.
 	Taken Outcome = "taken"
-	// Refused frames were answered by an error.
+	// Refused frames got an error.
 	Refused Outcome = "refused"
-	// Disconnected is the sender of a frame that the bus cannot bear.
+	// Disconnected frames made the bus disconnect the sender.
 	Disconnected Outcome = "disconnected"
 )
 
-// Try sends a frame and waits until the bus has dealt with it. The text is that
-// of the refusal.
+// Try sends a frame and waits until the bus has handled it. The text is that of
+// the refusal.
 func (c *Client) Try(frame Frame) (Outcome, string) {
 	own := c.nextSerial()
 	if err := c.Send(frame.withSerial(own)); err != nil {
@@ -242,8 +241,8 @@ func (c *Client) Call(method string, args ...any) (*dbus.Message, error) {
 	}
 }
 
-// ConnectionsOf returns the unique names of a process, as any user can find
-// them out.
+// ConnectionsOf returns the unique names of a process, which any user can find
+// out.
 func (c *Client) ConnectionsOf(pid uint32) ([]string, error) {
 	list, err := c.Call("ListNames")
 	if err != nil {
@@ -263,7 +262,7 @@ func (c *Client) ConnectionsOf(pid uint32) ([]string, error) {
 	return found, nil
 }
 
-// Owner returns the unique name of a well-known one's owner.
+// Owner returns the unique name of the owner of a well-known name.
 func (c *Client) Owner(name string) (string, error) {
 	answer, err := c.Call("GetNameOwner", name)
 	if err != nil {

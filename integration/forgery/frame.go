@@ -1,5 +1,5 @@
-// Package forgery sends messages over a bus that no honest client would send:
-// frames are made of bytes, so that they may lie about themselves.
+// Package forgery sends messages over a bus that no honest client would send.
+// It builds frames from bytes, so they may lie about themselves.
 package forgery
 
 import (
@@ -12,11 +12,11 @@ import (
 // Frame is one message as it goes over the wire.
 type Frame struct {
 	Bytes []byte
-	// FDs is how many file descriptors go along.
+	// FDs is how many file descriptors are attached.
 	FDs int
 }
 
-// Places in the fixed part of a message's header
+// Offsets in the fixed part of a message's header
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages).
 const (
 	placeOfOrder        = 0
@@ -28,10 +28,10 @@ const (
 	fixedHeader         = 16
 )
 
-// anonymous is the serial number of frames that were not given one.
+// anonymous is the serial number of frames that were given none.
 const anonymous = 1
 
-// letter is a message before it is put into bytes.
+// letter is a message before it is encoded.
 type letter struct {
 	kind   dbus.Type
 	fields map[dbus.HeaderField]any
@@ -39,14 +39,14 @@ type letter struct {
 	order  binary.ByteOrder
 }
 
-// body is what a message carries. The signature need not tell the truth.
+// body is the body of a message. The signature need not be true.
 type body struct {
 	signature string
 	bytes     []byte
 	fds       int
 }
 
-// frame puts a message into bytes.
+// frame encodes a message.
 func (l letter) frame() Frame {
 	headers := map[dbus.HeaderField]dbus.Variant{}
 	for field, value := range l.fields {
@@ -64,7 +64,7 @@ func (l letter) frame() Frame {
 	return Frame{append(frame, l.body.bytes...), l.body.fds}
 }
 
-// bodyOf is an honest body.
+// bodyOf returns an honest body.
 func bodyOf(order binary.ByteOrder, values ...any) body {
 	if len(values) == 0 {
 		return body{}

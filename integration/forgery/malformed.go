@@ -6,8 +6,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Large are well-formed messages up to and past what a system bus takes
-// (max_message_size, 32 MiB, dbus-daemon(1)).
+// Large returns well-formed messages up to and past the size that a system bus
+// accepts (max_message_size, 32 MiB, dbus-daemon(1)).
 func Large(victim Victim) []Forgery {
 	l := lies(victim)[0].to(victim.Name)
 	path := bytes.Repeat([]byte("a"), 1<<20)
@@ -26,8 +26,8 @@ func Large(victim Victim) []Forgery {
 	}
 }
 
-// malformed are the ways to lie about a message itself. A bus that lets one of
-// them through leaves it to the victim.
+// malformed returns the ways to lie about a message itself. If a bus lets one
+// of them through, the victim has to deal with it.
 func malformed(l lie) []Forgery {
 	honest := l.letter(bodyOf(little, l.args...)).frame().Bytes
 	with := func(how string, change func(frame []byte) []byte) Forgery {

@@ -22,27 +22,27 @@ var little, big binary.ByteOrder = binary.LittleEndian, binary.BigEndian
 
 // Forgery is one way to deceive.
 type Forgery struct {
-	// Name says what it pretends to be, and how.
+	// Name says what it pretends to be and how.
 	Name string
 	Frame
-	// Small tells that it is well-formed and no larger than what the real
-	// services send.
+	// Small reports whether it is well-formed and no larger than the real services'
+	// messages.
 	Small bool
-	// Unicast tells that it is sent to the victim alone.
+	// Unicast reports whether it is sent to the victim alone.
 	Unicast bool
-	// Unfinished tells that the bus waits for the rest.
+	// Unfinished reports whether the bus waits for the rest.
 	Unfinished bool
 
 	letter letter
 }
 
-// WithFD is the same with a file descriptor that nothing in it speaks of.
+// WithFD returns the same frame with a file descriptor that it does not mention.
 func (f Forgery) WithFD() Frame {
 	f.letter.body.fds = 1
 	return f.letter.frame()
 }
 
-// Victim is whom the forgeries are for.
+// Victim is the client that the forgeries try to deceive.
 type Victim struct {
 	// Name is the unique name of its connection.
 	Name string
@@ -67,7 +67,7 @@ type lie struct {
 	kind   dbus.Type
 	fields map[dbus.HeaderField]any
 	args   []any
-	claims string // the unique name of the one who might say so
+	claims string // the unique name of the service that might say so
 }
 
 func (l lie) to(destination string) lie {
@@ -153,8 +153,8 @@ func lies(victim Victim) []lie {
 	return append(all, answers(victim)...)
 }
 
-// answers are replies and errors to calls that the victim may have made, with
-// guessed serials.
+// answers returns replies and errors, with guessed serials, to calls that the victim
+// may have made.
 func answers(victim Victim) []lie {
 	properties := map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1)), "State": dbus.MakeVariant(uint32(20)), "LidClosed": dbus.MakeVariant(true)}
 	var all []lie
@@ -168,7 +168,7 @@ func answers(victim Victim) []lie {
 	return all
 }
 
-// shapes are the well-formed ways to say something, right, wrong and costly.
+// shapes returns the well-formed ways to say something: right, wrong and costly.
 func shapes(l lie) []Forgery {
 	honest := bodyOf(little, l.args...)
 	var all []Forgery
@@ -182,7 +182,7 @@ func shapes(l lie) []Forgery {
 	add("more than there should be", true, l.letter(bodyOf(little, append(append([]any{}, l.args...), "more", uint64(1))...)))
 	add("nested variants", true, l.letter(bodyOf(little, nested(l.args)...)))
 	add("64 variants in each other", true, l.letter(body{"v", append(bytes.Repeat([]byte("\x01v\x00"), 63), "\x01y\x00\x07"...), 0}))
-	// What libdbus allows and other decoders do not.
+	// libdbus allows these, and other decoders do not.
 	add("bytes in 64 variants", true, l.letter(body{"v", bytesInVariants(64), 0}))
 	add("keys that are booleans", true, l.letter(bodyOfKeys("a{by}", []byte{1, 0, 0, 0, 7})))
 	add("keys that are signatures", true, l.letter(bodyOfKeys("a{gy}", []byte{1, 'y', 0, 7})))
@@ -215,12 +215,12 @@ func shapes(l lie) []Forgery {
 	return all
 }
 
-// manyFDs is as many as the system bus takes with one message (max_message_unix_fds,
-// dbus-daemon(1)).
+// manyFDs is the most that the system bus accepts with one message
+// (max_message_unix_fds, dbus-daemon(1)).
 const manyFDs = 16
 
-// zeros is an array of so many bytes, all of them zero: numbers, or empty strings
-// of eight bytes each, less the padding of the last.
+// zeros returns an array of size bytes, all of them zero: numbers, or empty strings
+// of eight bytes each without the padding of the last.
 func zeros(signature string, size int) body {
 	b := make([]byte, 4+size)
 	little.PutUint32(b, uint32(size))
@@ -235,7 +235,7 @@ func bytesInVariants(depth int) []byte {
 	return append(b, 1, 0, 0, 0, 7)
 }
 
-// bodyOfKeys is a dictionary with one entry.
+// bodyOfKeys returns a dictionary with one entry.
 func bodyOfKeys(signature string, entry []byte) body {
 	b := make([]byte, 8)
 	little.PutUint32(b, uint32(len(entry)))
@@ -269,7 +269,7 @@ func withoutKeys(args []any) []any {
 		} else if i < len(args)-1 {
 			others = append(others, arg)
 		} else if _, ok := arg.([]string); ok {
-			// Whoever believes this reads everything anew.
+			// A victim that believes this reads everything again.
 			others = append(others, []string{"Connectivity", "State", "LidClosed", "LidIsClosed", "ActiveState"})
 		}
 	}

@@ -9,16 +9,16 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Witness is a connection without fd passing, as a daemon's ought to be. What
-// reaches it reaches the daemon's own, too.
+// Witness is a connection without fd passing, as a daemon's should be. What
+// reaches it also reaches the daemon's connection.
 type Witness struct {
 	*Client
-	// Reached counts the messages that came from other clients of the bus, and
-	// Poison those of them that make godbus close a connection.
+	// Reached counts the messages that came from other clients of the bus. Poison
+	// counts those among them that make godbus close a connection.
 	Reached, Poison atomic.Int64
 }
 
-// NewWitness greets the bus behind a socket as the user that it was opened by.
+// NewWitness greets the bus behind a socket as the user who opened it.
 func NewWitness(socket net.Conn, uid int) (*Witness, error) {
 	w := &Witness{}
 	var err error

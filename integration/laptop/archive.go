@@ -16,7 +16,7 @@ type archive struct {
 	entries int
 }
 
-// bytes ends the archive.
+// bytes ends the archive and returns its bytes.
 func (a *archive) bytes() []byte {
 	a.entry("TRAILER!!!", 0, nil)
 	return a.content.Bytes()
@@ -32,7 +32,7 @@ func (a *archive) symlink(name, target string) {
 	a.entry(name, 0o120777, []byte(target))
 }
 
-// directory adds a directory and those that it is in, once.
+// directory adds a directory and its parents, each once.
 func (a *archive) directory(name string) {
 	if name == "." || a.known[name] {
 		return

@@ -24,7 +24,8 @@ var kernelModules []byte
 //go:embed recipe/power.asl
 var powerSupply []byte
 
-// Image is an installed Debian that laptops boot, each with changes of its own.
+// Image is an installed Debian that laptops boot. Each laptop keeps its changes
+// to itself.
 type Image struct {
 	dir     string
 	release func()
@@ -35,13 +36,13 @@ func (i Image) kernel() string  { return filepath.Join(i.dir, "vmlinuz") }
 func (i Image) modules() string { return filepath.Join(i.dir, "modules") }
 func (i Image) power() string   { return filepath.Join(i.dir, "power.aml") }
 
-// Close lets the image go when a newer one is made.
+// Close allows the image to be removed when a newer one is made.
 func (i Image) Close() { i.release() }
 
-// OpenImage returns the image of a Debian release, such as "trixie". The image
-// is made of Debian's packages, which needs root and the network, and kept in
-// the cache until the recipe changes. That takes minutes; progress is told how
-// far it is.
+// OpenImage returns the image of a Debian release, such as "trixie". OpenImage
+// makes the image from Debian's packages, which takes minutes and needs root
+// and the network. It keeps the image in the cache until the recipe changes,
+// and reports to progress.
 func OpenImage(ctx context.Context, release string, progress io.Writer) (Image, error) {
 	parent, err := cacheDir()
 	if err != nil {
@@ -60,7 +61,8 @@ func OpenImage(ctx context.Context, release string, progress io.Writer) (Image, 
 	return Image{dir, letGo}, nil
 }
 
-// cacheDir is $LAPTOP_CACHE, by default a directory of the user's cache.
+// cacheDir returns $LAPTOP_CACHE, or by default a directory of the user's
+// cache.
 func cacheDir() (string, error) {
 	if dir := os.Getenv("LAPTOP_CACHE"); dir != "" {
 		return filepath.Abs(dir)

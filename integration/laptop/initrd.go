@@ -20,22 +20,22 @@ const (
 	labPath = "usr/local/bin/lab"
 	// ScenesPath is the program that a laptop runs.
 	ScenesPath = "/usr/local/lib/laptop/scenes"
-	// BridgePath is the bridge as a user has it before it is installed.
+	// BridgePath is the bridge's program before a user installs it.
 	BridgePath = "/usr/local/lib/laptop/nm-session-bridge"
-	// PackagePath and NewerPackagePath are Debian packages of it.
+	// PackagePath and NewerPackagePath are its Debian packages.
 	PackagePath      = "/usr/local/lib/laptop/older.deb"
 	NewerPackagePath = "/usr/local/lib/laptop/newer.deb"
 )
 
-// Programs are the files of what a laptop is given: programs, each statically
-// linked, and two Debian packages of the bridge, the second of a higher version.
+// Programs are the files that a laptop is given: statically linked programs, and
+// two Debian packages of the bridge, the second with a higher version.
 type Programs struct {
 	Lab, Scenes, Bridge   string
 	Package, NewerPackage string
 }
 
-// initrd returns what the kernel starts with: the modules for the disk, and a
-// layer of files that its first process puts on the disk.
+// initrd returns the kernel's initial file system. It holds the modules for the
+// disk, and a layer of files that the first process puts on the disk.
 func initrd(image Image, programs Programs, arguments []string) ([]byte, error) {
 	var a archive
 	modules, err := os.ReadDir(image.modules())
@@ -92,7 +92,7 @@ func addGuest(a *archive) error {
 	})
 }
 
-// permissions gives back to a file what embedding took.
+// permissions returns the mode that a file lost when it was embedded.
 func permissions(name string, content []byte) fs.FileMode {
 	switch {
 	case bytes.HasPrefix(content, []byte("#!")):

@@ -3,10 +3,10 @@
 //
 // The machine is QEMU without hardware virtualisation, so that it runs wherever
 // QEMU does. Its lid is an input device that logind opens like any other
-// (recipe/guest, lab), its charger and its battery are described by its firmware
-// (recipe/power.asl), its Wi-Fi is simulated by the kernel with a real access
-// point, and it really sleeps (ACPI S3). The host's network and files are out of
-// its reach, and what it writes is lost with it.
+// (recipe/guest, lab), its firmware describes its charger and its battery
+// (recipe/power.asl), the kernel simulates its Wi-Fi with a real access point,
+// and it really sleeps (ACPI S3). It cannot reach the host's network and files,
+// and what it writes is lost with it.
 package laptop
 
 import (
@@ -27,27 +27,28 @@ import (
 )
 
 const (
-	// A kernel that panics reboots, with which QEMU ends.
+	// A kernel that panics reboots, which ends QEMU.
 	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr" +
 		" random.trust_cpu=on tsc=reliable no_timer_check"
-	// exitDevice is what lab end writes 64 plus the status to. QEMU exits with
-	// twice the number plus one.
+	// exitDevice is the device to which lab end writes 64 plus the status. QEMU
+	// exits with twice that number plus one.
 	exitDevice = "isa-debug-exit,iobase=0xf4,iosize=0x04"
 	exitStatus = 2*64 + 1
 )
 
-// Result says how a laptop did.
+// Result says how the run of a laptop ended.
 type Result struct {
 	// Status is the exit status of the scenes.
 	Status int
-	// Boot is the time until the first word of the scenes, Total until the end.
+	// Boot is the time until the first output of the scenes, Total the time until
+	// the end.
 	Boot, Total time.Duration
 }
 
 // Run boots an image and runs the scenes with the given arguments, which hold no
-// spaces. What they print goes to out as it comes, each line behind the time
-// since the start. The machine ends with them, or with the context, or with the
-// calling process.
+// spaces. Their output goes to out as it comes, each line after the time since
+// the start. The machine ends with the scenes, the context or the calling
+// process.
 func Run(ctx context.Context, image Image, programs Programs, arguments []string, out io.Writer) (Result, error) {
 	if err := needs.Check(needs.Laptop()); err != nil {
 		return Result{}, err
@@ -84,8 +85,8 @@ func Run(ctx context.Context, image Image, programs Programs, arguments []string
 	return result, nil
 }
 
-// runMachine runs QEMU, wakes its laptop when it sleeps and passes on what the
-// scenes print.
+// runMachine runs QEMU, wakes its laptop when it sleeps, and passes on the
+// scenes' output.
 func runMachine(qemu *exec.Cmd, out io.Writer) (Result, error) {
 	monitor, theirs, err := monitorPipe()
 	if err != nil {
@@ -123,8 +124,8 @@ func runMachine(qemu *exec.Cmd, out io.Writer) (Result, error) {
 	return result, fmt.Errorf("run the laptop: %w: %s", err, errorOutput.Bytes())
 }
 
-// timestamp passes lines on with the time since the start before each. It
-// returns when the first came.
+// timestamp passes lines on, each after the time since the start. It returns the
+// time of the first line.
 func timestamp(to io.Writer, from io.Reader, began time.Time) (first time.Duration) {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 1<<20)
@@ -135,7 +136,7 @@ func timestamp(to io.Writer, from io.Reader, began time.Time) (first time.Durati
 		}
 		fmt.Fprintf(to, "%8.3f %s\n", since.Seconds(), strings.TrimRight(lines.Text(), "\r"))
 	}
-	_, _ = io.Copy(io.Discard, from) // lest the laptop wait
+	_, _ = io.Copy(io.Discard, from) // so that the laptop does not block
 	return first
 }
 

@@ -32,12 +32,12 @@ func monitorPipe() (net.Conn, *os.File, error) {
 	return conn, theirs, nil
 }
 
-// wake wakes the laptop from each sleep after a nap, as a person does that opens
+// wake wakes the laptop from each sleep after a nap, as a person does who opens
 // it, until the machine ends. It speaks QEMU's machine protocol:
 // https://www.qemu.org/docs/master/interop/qmp-spec.html
 //
-// A timer of the laptop's own would have to be set before it is known how long
-// it takes to fall asleep.
+// The laptop's own timer would have to be set before anybody knows how long it
+// takes to fall asleep.
 func wake(monitor net.Conn) error {
 	commands := json.NewEncoder(monitor)
 	messages := json.NewDecoder(monitor)

@@ -1,6 +1,6 @@
 package needs
 
-// Sandbox lists what every sandbox starts.
+// Sandbox lists the packages of what every sandbox starts.
 func Sandbox() []Package {
 	return []Package{
 		{"dbus-daemon", "dbus-daemon", "dbus", program("dbus-daemon")},
@@ -19,16 +19,17 @@ func Sandbox() []Package {
 	}
 }
 
-// Broker is the other implementation of a bus. Installed, it is the machine's own bus from the next start on.
+// Broker is the other implementation of a bus. Once installed, it becomes the machine's own bus at
+// the next boot.
 func Broker() Package {
 	return Package{"dbus-broker", "dbus-broker", "dbus-broker", []anyOf{{"/usr/bin/dbus-broker-launch"}, {"/usr/bin/dbus-broker"}}}
 }
 
-// Inside lists what tests use in a sandbox besides.
+// Inside lists what tests also use in a sandbox.
 func Inside() []Package {
 	return []Package{
 		python(),
-		// The shells that completion is for, and a terminal for them.
+		// The shells with completion, and a terminal for them.
 		{"bash-completion", "bash-completion", "bash-completion", program("/usr/share/bash-completion/bash_completion")},
 		{"fish", "fish", "fish", program("fish")},
 		{"zsh", "zsh", "zsh", program("zsh")},
@@ -41,24 +42,24 @@ func Inside() []Package {
 	}
 }
 
-// Demo lists what the demo needs besides a sandbox.
+// Demo lists what the demo needs in addition to a sandbox.
 func Demo() []Package {
 	return []Package{python()}
 }
 
-// Checks lists what the rest of the tests uses, on the machine.
+// Checks lists what the other tests use on the machine itself.
 func Checks() []Package {
 	return []Package{
 		compiler(),
 		{"mandoc", "mandoc", "mandoc", program("mandoc")},
-		// What judges the packages.
+		// The tools that check the packages.
 		{"lintian", "lintian", "lintian", program("lintian")},
 		{"makepkg", "pacman", "pacman", program("makepkg")},
 		{"rpm", "rpm-build", "rpm-tools", program("rpmspec")},
 	}
 }
 
-// Debian lists what unpacks Debian's packages into a tree.
+// Debian lists the tools that unpack Debian's packages into a tree.
 func Debian() []Package {
 	return []Package{
 		{"mmdebstrap", "mmdebstrap", "mmdebstrap", program("mmdebstrap")},
@@ -67,12 +68,12 @@ func Debian() []Package {
 	}
 }
 
-// Bare lists what makes a bare machine, which gets all else by itself.
+// Bare lists the tools that make a bare machine, which fetches everything else itself.
 func Bare() []Package {
 	return append(Debian(), Package{"git", "git", "git", program("git")})
 }
 
-// Laptop lists what makes and runs a laptop.
+// Laptop lists the tools that make and run a laptop.
 func Laptop() []Package {
 	return append(Debian(),
 		Package{"qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", program("qemu-system-x86_64")},
@@ -83,7 +84,7 @@ func Laptop() []Package {
 	)
 }
 
-// Bench lists what others would do the bridge's work with.
+// Bench lists the tools with which others would do the bridge's work.
 func Bench() []Package {
 	return []Package{
 		python(),

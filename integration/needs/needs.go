@@ -10,21 +10,21 @@ import (
 	"strings"
 )
 
-// Package is a package by its names in three families of distributions. Where several are needed in place of
-// one, there are blanks between the names.
+// Package is a package by its names in three families of distributions. If a family needs several
+// packages, blanks separate their names.
 type Package struct {
 	Apt, Dnf, Pacman string
-	// sign is what the package is known by: all of these have to be there.
+	// sign identifies an installed package: all of these must exist.
 	sign []anyOf
 }
 
 // anyOf lists alternatives: names of programs, and patterns of absolute paths.
 type anyOf []string
 
-// program is a sign: a program of that name.
+// program returns the sign of a package: a program with that name.
 func program(name string) []anyOf { return []anyOf{{name}} }
 
-// Installed reports whether everything that the package is known by is there.
+// Installed reports whether all signs of the package exist.
 func (p Package) Installed() bool {
 	for _, alternatives := range p.sign {
 		if !slices.ContainsFunc(alternatives, exists) {
@@ -39,7 +39,7 @@ func exists(what string) bool {
 		found, err := filepath.Glob(what)
 		return err == nil && len(found) > 0
 	}
-	// An ordinary user's PATH does not lead to the last two.
+	// An ordinary user's PATH lacks the last two.
 	for _, directory := range []string{"", "/usr/sbin/", "/sbin/"} {
 		if _, err := exec.LookPath(directory + what); err == nil {
 			return true
@@ -53,8 +53,8 @@ func Missing(packages []Package) []Package {
 	return slices.DeleteFunc(slices.Clone(packages), Package.Installed)
 }
 
-// Check returns an error where one of the packages is not installed. It names the command that installs them,
-// in Debian's terms.
+// Check returns an error if a package is not installed. The error names the Debian command that
+// installs the missing ones.
 func Check(packages []Package) error {
 	if missing := Missing(packages); len(missing) > 0 {
 		return fmt.Errorf("packages are missing, install them with: %s", InstallCommand("apt-get", missing))

@@ -31,7 +31,7 @@ const (
 	number = 1000
 )
 
-// machine is a fresh copy of a bare Debian. There is one of a suite at a time.
+// machine is a fresh copy of a bare Debian. A suite has one at a time.
 type machine struct {
 	root  string
 	group string // its control group, of version 2
@@ -67,7 +67,7 @@ func openMachine(ctx context.Context, suite string) (*machine, error) {
 }
 
 func (m *machine) open(ctx context.Context, suite string) error {
-	if err := m.clear(); err != nil { // of a run that was killed
+	if err := m.clear(); err != nil { // from a run that was killed
 		return err
 	}
 	for _, dir := range []string{m.root, m.group} {
@@ -81,7 +81,7 @@ func (m *machine) open(ctx context.Context, suite string) error {
 	return m.connect()
 }
 
-// unpack fills the root with a Debian that is kept for the next time.
+// unpack fills the root with a Debian that the cache keeps for the next time.
 func (m *machine) unpack(ctx context.Context, suite string) error {
 	const packed = "root.tar"
 	kept, err := cache.Dir("bare")
@@ -106,7 +106,7 @@ func (m *machine) unpack(ctx context.Context, suite string) error {
 	return bound.Run(printing(exec.CommandContext(ctx, "tar", "--extract", "--numeric-owner", "--directory", m.root, "--file", filepath.Join(dir, packed))))
 }
 
-// connect tells the machine of the network around it.
+// connect gives the machine access to the network around it.
 func (m *machine) connect() error {
 	const authorities = "/usr/local/share/ca-certificates"
 	for _, file := range []string{"/etc/resolv.conf", "/etc/hosts"} {
@@ -150,7 +150,7 @@ func (m *machine) receive(clone string) error {
 	})
 }
 
-// run has the user's shell run a script, and prints the lines as they come.
+// run makes the user's shell run a script, and prints its lines as they come.
 func (m *machine) run(ctx context.Context, script string) error {
 	const file = "/tmp/session"
 	if err := os.WriteFile(m.root+file, []byte(script), 0o644); err != nil {
@@ -169,7 +169,7 @@ func (m *machine) run(ctx context.Context, script string) error {
 	return bound.Run(cmd)
 }
 
-// printing has a command print where this program does.
+// printing makes a command print to this program's outputs.
 func printing(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	return cmd

@@ -1,6 +1,6 @@
-// Newcomer types the README's commands as somebody does who has a bare Debian,
-// a clone of the repository and its README. The script integration/bare makes
-// the clone; root runs this.
+// Newcomer types the README's commands as a person would who has only a bare
+// Debian and a clone of the repository. The script integration/bare makes the
+// clone. Newcomer needs root.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// try types the lines given, or else those of the README.
+// try types the given lines, or those of the README if there are none.
 func try(ctx context.Context, clone, suite string, lines []string) (err error) {
 	var commands []command
 	for _, line := range lines {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// command is a line that a README tells to type, with what it tells to type
-// into the shell that this opens.
+// command is a line that a README says to type, together with the lines to type into
+// the shell that it opens.
 type command struct {
 	line  string
 	typed []string

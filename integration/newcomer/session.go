@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// nextLook is what a newcomer looks at once the bridge is installed in the
-// sandbox's shell and the README's lines are typed. It ends at the first that is not in order.
+// nextLook checks what a newcomer would look at after typing the README's lines, with the
+// bridge installed in the sandbox's shell. It ends at the first thing that is not in order.
 const nextLook = `timeout 60 sh -c 'until systemctl --user --quiet is-active lid-closed.target; do sleep 0.1; done'
 nm-session-bridge set lid auto
 nm-session-bridge doctor
 test -z "$(systemctl --user status nm-session-bridge.service 2>&1 | grep 'changed on disk')"
 `
 
-// session returns what bash is given to type the commands in a folder of the
-// user's home, up to the first that fails.
+// session returns bash's input: the commands, typed in a folder of the user's home, up to
+// the first that fails.
 func session(folder string, commands []command) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "so_far() { echo \"-- so far $((SECONDS / 60)) min $((SECONDS %% 60)) s\"; }\ncd ~/%s\n", folder)

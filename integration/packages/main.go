@@ -1,6 +1,6 @@
 // Packages installs what the demo, the tests and the benchmark need and the machine lacks. On
-// Debian and its kin it names the packages and installs them; elsewhere it
-// prints the command that does and exits 2.
+// Debian and its derivatives it names the packages and installs them. Elsewhere it prints the
+// command to run and exits with status 2.
 package main
 
 import (
@@ -47,7 +47,7 @@ func run(args []string) int {
 	return 0
 }
 
-// install installs packages with apt-get, through sudo where that is needed.
+// install installs packages with apt-get, through sudo if necessary.
 func install(missing []needs.Package) error {
 	command := needs.InstallCommand("apt-get", missing)
 	fmt.Println("installing what is missing:", command)

@@ -10,8 +10,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
-// isBroker reports whether the bus is to be dbus-broker: where nobody chose, it is what the distribution made
-// dbus.service.
+// isBroker reports whether the bus is to be dbus-broker. Without a choice it is the one that the
+// distribution made dbus.service.
 func (b Bus) isBroker() bool {
 	if b == "" {
 		usual, err := os.Readlink("/etc/systemd/system/dbus.service")
@@ -42,7 +42,7 @@ func (b *SystemBus) startBroker(ctx context.Context) error {
 		return err
 	}
 	defer socket.Close()
-	// Only the shell knows the process id that the launcher will have.
+	// Only the shell knows the launcher's future process ID.
 	cmd := exec.Command("/bin/sh", "-c", "LISTEN_PID=$$ exec dbus-broker-launch --scope system")
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LISTEN_FDS=1"}
 	cmd.ExtraFiles = []*os.File{socket}

@@ -34,7 +34,7 @@ type SystemBus struct {
 	daemon *daemon
 }
 
-// Start starts the bus and returns when it takes connections.
+// Start starts the bus and returns when it accepts connections.
 func (b *SystemBus) Start(ctx context.Context) error {
 	if b.daemon.running() {
 		return nil
@@ -73,8 +73,8 @@ func (b *SystemBus) startDaemon(ctx context.Context) error {
 // Stop ends the bus with SIGTERM and waits for its end.
 func (b *SystemBus) Stop(ctx context.Context) error { return b.daemon.stop(ctx, syscall.SIGTERM) }
 
-// Kill ends the bus with SIGKILL and waits for its end. Daemons that cannot live without it end by
-// themselves, NetworkManager among them.
+// Kill ends the bus with SIGKILL and waits for its end. Daemons that cannot live without it, such
+// as NetworkManager, end by themselves.
 func (b *SystemBus) Kill(ctx context.Context) error { return b.daemon.stop(ctx, syscall.SIGKILL) }
 
 // Connect returns a connection of root. The caller closes it.
@@ -96,21 +96,22 @@ func (sb *Sandbox) ConnectSessionBus(ctx context.Context) (*dbus.Conn, error) {
 	return connectAs(ctx, UID, SessionBus, dbus.NewSequentialSignalHandler())
 }
 
-// DialSystemBus opens a socket to the system bus as a user, who need not have a name, and says nothing yet.
-// The caller closes it.
+// DialSystemBus opens a socket to the system bus as a user, who need not have a name. It sends
+// nothing yet. The caller closes it.
 func (sb *Sandbox) DialSystemBus(uid int) (net.Conn, error) { return dialAs(uid, systemBusPath) }
 
-// DialSessionBus opens a socket to the user's session bus as some user, and says nothing yet. The caller
-// closes it.
+// DialSessionBus opens a socket to the user's session bus as any user. It sends nothing yet. The
+// caller closes it.
 func (sb *Sandbox) DialSessionBus(uid int) (net.Conn, error) { return dialAs(uid, SessionBus) }
 
-// ConnectSystemBusAs returns a connection to the system bus of any user there is or is not. The caller
-// closes it.
+// ConnectSystemBusAs returns a connection to the system bus as any user, even one that does not
+// exist. The caller closes it.
 func (sb *Sandbox) ConnectSystemBusAs(ctx context.Context, uid int) (*dbus.Conn, error) {
 	return connectAs(ctx, uid, systemBusPath, dbus.NewSequentialSignalHandler())
 }
 
-// ConnectSessionBusWith is ConnectSessionBus with a handler that takes each signal as it arrives.
+// ConnectSessionBusWith is like ConnectSessionBus, with a handler that gets each signal as it
+// arrives.
 func (sb *Sandbox) ConnectSessionBusWith(ctx context.Context, signals dbus.SignalHandler) (*dbus.Conn, error) {
 	return connectAs(ctx, UID, SessionBus, signals)
 }

@@ -12,7 +12,7 @@ const (
 	propertiesIfc = "org.freedesktop.DBus.Properties"
 )
 
-// ownerMatch matches the bus's word that a name has a new owner.
+// ownerMatch matches the bus's signal that a name has a new owner.
 func ownerMatch(name string) []dbus.MatchOption {
 	return []dbus.MatchOption{
 		dbus.WithMatchSender(dbusName),

@@ -73,7 +73,7 @@ func (g cgroup) delegate(uid, gid int) error {
 	return nil
 }
 
-// kill ends every process in the cgroup and below, and returns when none is left. No cgroup is no error.
+// kill ends every process in the cgroup and below, and returns when none is left. A missing cgroup is not an error.
 func (g cgroup) kill() error {
 	err := os.WriteFile(filepath.Join(string(g), "cgroup.kill"), []byte("1"), 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,7 +87,7 @@ func (g cgroup) kill() error {
 
 // waitEmpty waits for cgroup.events to say that no process lives in the cgroup or below.
 func (g cgroup) waitEmpty() error {
-	const limit = 30 * time.Second // a process can only outlive SIGKILL so long in a broken kernel
+	const limit = 30 * time.Second // only in a broken kernel can a process outlive SIGKILL for so long
 	events, err := os.Open(filepath.Join(string(g), "cgroup.events"))
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (g cgroup) waitEmpty() error {
 	}
 }
 
-// remove removes the cgroup and those below. No cgroup is no error.
+// remove removes the cgroup and those below. A missing cgroup is not an error.
 func (g cgroup) remove() error {
 	entries, err := os.ReadDir(string(g))
 	if errors.Is(err, fs.ErrNotExist) {

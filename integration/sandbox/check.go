@@ -29,7 +29,8 @@ func CheckModes() []CheckMode {
 // checkAnswer is what NetworkManager expects at the beginning of the body.
 const checkAnswer = "NetworkManager is online"
 
-// Check is the server of the connectivity check, at the uplink. It is safe for concurrent use.
+// Check is the server of NetworkManager's connectivity check, at the uplink. It is safe for
+// concurrent use.
 type Check struct {
 	uplink *Uplink
 
@@ -87,7 +88,7 @@ func (c *Check) close() error {
 		return nil
 	}
 	err := c.listener.Close()
-	_ = c.server.Close() // drops what is open, and says that its listener is closed already
+	_ = c.server.Close() // drops open connections; the error only says that its listener is closed already
 	c.listener = nil
 	return err
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// joined is what errors.Join makes, but on one line.
+// joined is like the error that errors.Join makes, but on one line.
 type joined []error
 
 // join returns nil if all errors are nil.

@@ -13,8 +13,9 @@ import (
 // hostname is the blog post's machine.
 const hostname = "kanonji"
 
-// runInit is pid 1 of the sandbox: it furnishes the namespaces, runs the program proper, reaps what is
-// orphaned and returns the program's status. The kernel kills all that is left when it exits.
+// runInit is pid 1 of the sandbox: it furnishes the namespaces, runs the program proper, reaps
+// orphans and returns the program's status. When it exits, the kernel kills all remaining
+// processes.
 func runInit(tree string) (int, error) {
 	if os.Getpid() != 1 {
 		return 0, fmt.Errorf("%s=%s is set but this is process %d, not 1", stageVariable, stageInit, os.Getpid())
@@ -25,7 +26,8 @@ func runInit(tree string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Only now: the namespace's root is the cgroup this process was born into.
+	// This comes only now because the namespace's root is the cgroup in which this process was
+	// born.
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return 0, fmt.Errorf("make a cgroup namespace: %w", err)
 	}
@@ -35,7 +37,7 @@ func runInit(tree string) (int, error) {
 	if err := furnish(tree); err != nil {
 		return 0, err
 	}
-	// The old directory may lie under what was just mounted over.
+	// The old directory may lie under one of the new mounts.
 	if err := os.Chdir(directory); err != nil {
 		return 0, fmt.Errorf("the sandbox hides the working directory: %w", err)
 	}

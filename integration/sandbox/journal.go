@@ -20,8 +20,8 @@ ForwardToSyslog=no
 ForwardToWall=no
 `
 
-// startJournal starts the real systemd-journald. By default its files lie on the sandbox's own /var/log, so
-// that journalctl --user finds the user's, which exist in persistent storage only.
+// startJournal starts the real systemd-journald. By default its files lie in the sandbox's own
+// /var/log. journalctl --user needs the user's files, which exist only in persistent storage.
 func (sb *Sandbox) startJournal(ctx context.Context, storage string) error {
 	if storage == "" {
 		storage = "persistent"
@@ -33,7 +33,7 @@ func (sb *Sandbox) startJournal(ctx context.Context, storage string) error {
 	}
 	files := map[string]string{
 		"/run/systemd/journald.conf.d/sandbox.conf": fmt.Sprintf(journalConf, storage),
-		"/run/systemd/journal/flushed":              "", // what journalctl --flush leaves: /var is there
+		"/run/systemd/journal/flushed":              "", // what journalctl --flush leaves: /var is mounted
 	}
 	for name, content := range files {
 		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
@@ -46,8 +46,8 @@ func (sb *Sandbox) startJournal(ctx context.Context, storage string) error {
 	return err
 }
 
-// Journal runs journalctl --user as the user, with everything logged so far written, and returns what it
-// printed, trimmed.
+// Journal runs journalctl --user as the user, after everything logged so far has been written. It
+// returns the trimmed output.
 func (sb *Sandbox) Journal(ctx context.Context, args ...string) (string, error) {
 	if _, err := output(exec.CommandContext(ctx, "journalctl", "--sync")); err != nil {
 		return "", err
@@ -55,7 +55,7 @@ func (sb *Sandbox) Journal(ctx context.Context, args ...string) (string, error) 
 	return output(sb.Command("journalctl", append([]string{"--user", "--no-pager"}, args...)...))
 }
 
-// saveJournal writes the whole journal to the log directory, if one is wanted and there is one.
+// saveJournal writes the whole journal to the log directory, if there is one.
 func (sb *Sandbox) saveJournal() error {
 	if !sb.keepLog || !sb.journald.running() {
 		return nil
@@ -78,7 +78,7 @@ func (sb *Sandbox) saveJournal() error {
 	return nil
 }
 
-// systemdProgram finds a program of systemd that is in no PATH.
+// systemdProgram finds a program of systemd that is not in PATH.
 func systemdProgram(name string) string {
 	path := "/usr/lib/systemd/" + name
 	if _, err := os.Stat(path); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
 
-// furnish mounts what the namespaces need and hides the machine's own state. It runs once, in init. Programs
-// and settings are those of a suite's tree, where there is one.
+// furnish mounts what the namespaces need and hides the machine's own state. It runs once, in init.
+// Programs and settings come from a suite's tree, if there is one.
 func furnish(tree string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
@@ -30,7 +30,7 @@ func furnish(tree string) error {
 		flags        uintptr
 	}{
 		{"proc", "/proc", safe},
-		// Read-only: that is how NetworkManager knows a container and does not wait for udev.
+		// It is read-only, by which NetworkManager recognizes a container and does not wait for udev.
 		{"sysfs", "/sys", safe | unix.MS_RDONLY},
 		{"cgroup2", cgroupRoot, safe},
 	}
@@ -45,7 +45,7 @@ func furnish(tree string) error {
 	if err := mountTmpfs("/dev/shm", "mode=1777"); err != nil {
 		return err
 	}
-	// Only what the sandbox itself starts may answer on its system bus.
+	// Only services that the sandbox itself starts may answer on its system bus.
 	for _, services := range []string{
 		"/usr/share/dbus-1/system-services",
 		"/usr/local/share/dbus-1/system-services",
@@ -103,7 +103,7 @@ func furnishHome() error {
 	return nil
 }
 
-// furnishEtc lays a writable layer over /etc and changes there what must differ.
+// furnishEtc puts a writable layer over /etc and makes the necessary changes there.
 func furnishEtc() error {
 	for _, layer := range []string{"/run/etc/upper", "/run/etc/work"} {
 		if err := os.MkdirAll(layer, 0o755); err != nil {
@@ -130,7 +130,8 @@ func furnishEtc() error {
 	return dropEnabledUserUnits()
 }
 
-// admitStandIns lets what stands in for daemons be on the system bus, and NetworkManager know its VPN.
+// admitStandIns allows the stand-ins for daemons on the system bus, and announces the fake VPN to
+// NetworkManager.
 func admitStandIns() error {
 	if err := os.MkdirAll("/etc/NetworkManager/VPN", 0o755); err != nil {
 		return err
@@ -147,8 +148,8 @@ func admitStandIns() error {
 	return nil
 }
 
-// dropEnabledUserUnits forgets what the administrator enabled for every user: it is not the sandbox's, and
-// much of a desktop would start. Which bus implementation is dbus.service is decided there too, and stays.
+// dropEnabledUserUnits removes the links of units that the administrator enabled for every user,
+// which would start much of a desktop. It keeps the link that decides which bus is dbus.service.
 func dropEnabledUserUnits() error {
 	const units = "/etc/systemd/user"
 	entries, err := os.ReadDir(units)
@@ -166,7 +167,7 @@ func dropEnabledUserUnits() error {
 	return nil
 }
 
-// mountState gives one sandbox its own fresh state on top of what furnish left; unmountState undoes it.
+// mountState gives one sandbox fresh state on top of what furnish made. unmountState undoes it.
 func mountState() error {
 	for _, m := range stateMounts() {
 		if err := mountTmpfs(m.target, m.options); err != nil {
@@ -179,7 +180,8 @@ func mountState() error {
 func unmountState() error {
 	var failed []error
 	for _, m := range stateMounts() {
-		// Lazily: the caller may stand in one of them. A mount that was never made is EINVAL.
+		// The unmount is lazy because the caller's directory may be in one of them. A mount that was
+		// never made gives EINVAL.
 		err := unix.Unmount(m.target, unix.MNT_DETACH)
 		if err != nil && !errors.Is(err, unix.EINVAL) {
 			failed = append(failed, fmt.Errorf("unmount %s: %w", m.target, err))

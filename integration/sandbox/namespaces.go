@@ -26,12 +26,13 @@ const (
 	stageJanitor  = "janitor" // outside, removes the cgroup whatever happens to the others
 )
 
-// Enter moves the whole program into fresh mount, network, pid, cgroup, ipc and uts namespaces. Call it
-// first in main or TestMain; of what is done before, only to read flags makes sense.
+// Enter moves the whole program into fresh mount, network, pid, cgroup, ipc and uts namespaces.
+// Call it first in main or TestMain. Only reading flags makes sense before it.
 //
-// The daemons are those of one of Suites, unpacked in the user's cache, or the machine's own for "". With a
-// suite, /usr, /etc and /var are the suite's, but for /var/tmp: the program finds nothing of the machine there,
-// and has to be linked with a C library no newer than the suite's, or with none.
+// The daemons are those of one of Suites, unpacked in the user's cache, or the machine's own for
+// "". With a suite, /usr, /etc and /var, except /var/tmp, are the suite's. The program finds
+// nothing of the machine there. It must be linked with a C library no newer than the suite's, or
+// with none.
 //
 // Outside it runs the program again with the same arguments, files, environment and working directory, and
 // then exits with that run's status (128 + n for signal n): it returns only to report that the program could
@@ -60,7 +61,7 @@ func Enter(suite string) error {
 	return nil
 }
 
-// exitCode reports an error of the stages that have nobody to return it to.
+// exitCode prints an error of a stage that has no caller to return it to.
 func exitCode(status int, err error) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sandbox:", err)
@@ -130,8 +131,8 @@ func runOutside(suite string) (status int, err error) {
 	return 0, err
 }
 
-// startJanitor starts the process that removes the cgroup once the returned file is closed, also by our
-// violent end.
+// startJanitor starts the process that removes the cgroup once the returned file is closed, even if
+// we are killed.
 func startJanitor(group cgroup) (*exec.Cmd, io.Closer, error) {
 	janitor := again(stageJanitor + " " + string(group))
 	janitor.Stderr = os.Stderr
@@ -153,8 +154,8 @@ func runJanitor(group cgroup) error {
 	return join(group.kill(), group.remove())
 }
 
-// again prepares another run of this program. Daemons are where the PATH of an ordinary user, which
-// root may have from sudo, does not lead.
+// again prepares another run of this program. It extends PATH, because root may have an ordinary
+// user's PATH from sudo, which lacks the daemons.
 func again(stage string) *exec.Cmd {
 	return &exec.Cmd{
 		Path: "/proc/self/exe",
@@ -189,7 +190,7 @@ func (p *signalPasser) stop() {
 	<-p.done
 }
 
-// Outside tells whether the program has not been moved into the namespaces yet: the time for what needs the
+// Outside reports whether the program is still outside the namespaces. Only there can it use the
 // machine's own network.
 func Outside() bool {
 	return os.Getenv(stageVariable) == ""

@@ -46,7 +46,7 @@ response=` + checkAnswer + `
 interval=1
 `
 
-// HomeUUID is that of the profile "home".
+// HomeUUID is the UUID of the profile "home".
 const HomeUUID = "9ae1d6ab-4f1c-4a5e-8a53-5a3b1c0f9e01"
 
 const (
@@ -103,7 +103,7 @@ func (n *NetworkManager) Start(ctx context.Context) error {
 	return n.daemon.await(ctx, owned)
 }
 
-// configure writes what is missing: a test may have changed the rest.
+// configure writes the missing files. It keeps existing ones, which a test may have changed.
 func (n *NetworkManager) configure() error {
 	for _, dir := range []string{"connections", "conf.d", "system-conf.d"} {
 		if err := os.MkdirAll(filepath.Join(nmDir, dir), 0o755); err != nil {
@@ -132,7 +132,7 @@ func (n *NetworkManager) Stop(ctx context.Context) error { return n.daemon.stop(
 // Kill ends NetworkManager with SIGKILL and waits for its end. The interface keeps its addresses.
 func (n *NetworkManager) Kill(ctx context.Context) error { return n.daemon.stop(ctx, syscall.SIGKILL) }
 
-// Restart is Stop and Start.
+// Restart stops and starts NetworkManager.
 func (n *NetworkManager) Restart(ctx context.Context) error {
 	if err := n.Stop(ctx); err != nil {
 		return err

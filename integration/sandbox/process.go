@@ -89,7 +89,8 @@ func (d *daemon) signal(s syscall.Signal) error {
 	return d.cmd.Process.Signal(s)
 }
 
-// stop sends a signal and waits for the end. A daemon that is not running is stopped already.
+// stop sends a signal and waits for the daemon's end. If the daemon is not running, it does
+// nothing.
 func (d *daemon) stop(ctx context.Context, s syscall.Signal) error {
 	if !d.running() {
 		return nil
@@ -105,7 +106,8 @@ func (d *daemon) stop(ctx context.Context, s syscall.Signal) error {
 	}
 }
 
-// await waits for a daemon's sign of readiness. The sign is an error, nil for yes.
+// await waits for a daemon's sign of readiness. The sign is an error, or nil if the daemon is
+// ready.
 func (d *daemon) await(ctx context.Context, ready <-chan error) error {
 	var err error
 	select {
@@ -130,7 +132,7 @@ func (d *daemon) lastWords() string {
 	return lines[len(lines)-1]
 }
 
-// phrase is a writer that waits for words in what a daemon prints.
+// phrase is a writer that waits for words in a daemon's output.
 type phrase struct {
 	words string
 	seen  chan error
@@ -141,7 +143,7 @@ func newPhrase(words string) *phrase {
 	return &phrase{words: words, seen: make(chan error, 1)}
 }
 
-// Write looks at one print: daemons write whole lines.
+// Write searches each write separately, because daemons write whole lines.
 func (p *phrase) Write(text []byte) (int, error) {
 	if bytes.Contains(text, []byte(p.words)) {
 		p.once.Do(func() { p.seen <- nil })
@@ -149,8 +151,8 @@ func (p *phrase) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// startNotifying starts a daemon and returns when it says with sd_notify(3) that it is ready. What it says
-// later is taken, too: some daemons end when nobody does.
+// startNotifying starts a daemon and returns when it says with sd_notify(3) that it is ready. It
+// also receives later messages, because some daemons end if nobody does.
 func (sb *Sandbox) startNotifying(ctx context.Context, name, group string, cmd *exec.Cmd) (*daemon, error) {
 	notify, err := newNotifySocket()
 	if err != nil {
@@ -176,7 +178,7 @@ type notifySocket struct {
 
 // newNotifySocket makes a socket that any user of the sandbox can send to.
 func newNotifySocket() (*notifySocket, error) {
-	// The kernel names it in the abstract namespace, which belongs to the network namespace and knows no
+	// The kernel names it in the abstract namespace, which belongs to the network namespace and has no
 	// permissions.
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
 	if err != nil {
@@ -206,7 +208,8 @@ func (n *notifySocket) receive() {
 	}
 }
 
-// output runs a command and returns what it printed, trimmed. The error of a failed run holds it too.
+// output runs a command and returns what it printed, trimmed. The error of a failed run contains
+// it, too.
 func output(cmd *exec.Cmd) (string, error) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

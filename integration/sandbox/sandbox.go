@@ -1,7 +1,8 @@
-// Package sandbox brings up, in namespaces that leave the machine alone and nothing behind, what a session
-// bridge lives between: a distribution's own dbus-daemon or dbus-broker, NetworkManager with a network it can
-// lose, systemd --user with its session bus, systemd-journald, and a stand-in for logind. It needs root, Linux
-// 5.14 and the packages of needs.Sandbox, the machine's own or those of a Debian suite, see Enter.
+// Package sandbox brings up the surroundings of a session bridge in namespaces that do not touch
+// the machine and leave nothing behind. They are a distribution's own dbus-daemon or dbus-broker,
+// NetworkManager with a network that it can lose, systemd --user with its session bus,
+// systemd-journald, and a stand-in for logind. The package needs root, Linux 5.14 and the packages
+// of needs.Sandbox, from the machine or from a Debian suite (see Enter).
 //
 // Call Enter first in main or TestMain, then Up as often as wanted, one after the other.
 package sandbox
@@ -27,7 +28,7 @@ type Options struct {
 	NoDHCP bool
 	// Check is how the connectivity check's server answers; empty means Full.
 	Check CheckMode
-	// Login1 is the logind that is imitated; empty means fakes.Logind257.
+	// Login1 is the logind to imitate; empty means fakes.Logind257.
 	Login1 fakes.Generation
 	// NoLogin1 leaves the fake off the bus until Login1.Appear.
 	NoLogin1 bool
@@ -39,7 +40,8 @@ type Options struct {
 	JournalStorage string
 	// Bus is the system bus; empty means the distribution's usual one.
 	Bus Bus
-	// LogDir is a directory for what the daemons print and, at the end, the journal. Empty: none is kept.
+	// LogDir is a directory for the daemons' output and, at the end, the journal; empty means that
+	// nothing is kept.
 	LogDir string
 }
 
@@ -65,8 +67,9 @@ const stateDir = "/run/sandbox"
 // ErrBusy is returned by Up while another sandbox is up.
 var ErrBusy = errors.New("another sandbox is up in this process's namespaces")
 
-// Up brings up a sandbox. It returns when every daemon is ready; NetworkManager may still be connecting,
-// see NM.WaitConnectivity. The context bounds the start only. On an error everything is down again.
+// Up brings up a sandbox. It returns when every daemon is ready; NetworkManager may still be
+// connecting, see NM.WaitConnectivity. The context bounds the start only. After an error everything
+// is down again.
 func Up(ctx context.Context, options Options) (*Sandbox, error) {
 	if os.Getenv(stageVariable) != stageInside {
 		return nil, errors.New("bring up a sandbox: not inside, call Enter first")
@@ -122,7 +125,7 @@ func (sb *Sandbox) prepare(options Options) error {
 	if !sb.keepLog {
 		sb.logDir = stateDir + "/log"
 	}
-	// The first makes systemd's tools believe that systemd runs the machine.
+	// The first directory makes systemd's tools believe that systemd runs the machine.
 	for _, dir := range []string{"/run/systemd/system", "/run/lock", "/run/user", stateDir, sb.logDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err

@@ -19,8 +19,8 @@ const (
 	unitPathPrefix = "/org/freedesktop/systemd1/unit/"
 )
 
-// DeliverSignal takes one signal of the session bus. It is called by the connection, for each message in
-// turn, and so before the answer to any later call returns.
+// DeliverSignal handles one signal of the session bus. The connection calls it for each message in
+// turn, and so before it returns the answer to any later call.
 func (t *Timeline) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -34,7 +34,7 @@ func (t *Timeline) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	}
 }
 
-// Terminate notes that the connection has ended. It is called by the connection.
+// Terminate notes that the connection has ended. The connection calls it.
 func (t *Timeline) Terminate() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,8 +86,8 @@ func (t *Timeline) followOwner(signal *dbus.Signal) {
 	}()
 }
 
-// read learns the present state of all units and then takes what was told meanwhile. The first reading only
-// says what is known; a later one records what differs.
+// read reads the present states of all units, and then handles the signals that arrived meanwhile.
+// The first reading is only the starting point. A later one records the differences as events.
 func (t *Timeline) read(ctx context.Context) error {
 	units, err := t.snapshot(ctx)
 	if err != nil {
@@ -113,7 +113,7 @@ func (t *Timeline) read(ctx context.Context) error {
 	return nil
 }
 
-// unitReport is what the user manager says of a unit at one time.
+// unitReport is what the user manager says about a unit at one time.
 type unitReport struct {
 	name       string
 	unitState  unitState

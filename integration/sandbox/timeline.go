@@ -116,7 +116,7 @@ func Record(ctx context.Context, uid int, sessionBus string) (*Timeline, error) 
 // Close ends the recording. What was recorded can still be asked for.
 func (t *Timeline) Close() error { return t.conn.Close() }
 
-// Err returns nil while the recording goes on, and else why it ended.
+// Err returns nil while the recording goes on, and then the reason why it ended.
 func (t *Timeline) Err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,7 +130,7 @@ func (t *Timeline) Events() []Event {
 	return append([]Event(nil), t.events...)
 }
 
-// Event returns the event of the given index, waiting for it if it has not happened yet.
+// Event returns the event with an index. It waits for an event that has not happened yet.
 func (t *Timeline) Event(ctx context.Context, index int) (Event, error) {
 	if err := t.waitUntil(ctx, fmt.Sprintf("event %d", index), func() bool { return index < len(t.events) }); err != nil {
 		return Event{}, err
@@ -173,13 +173,13 @@ func (t *Timeline) Wait(ctx context.Context, unit, state string) error {
 	return t.waitUntil(ctx, unit+" to be "+state, func() bool { return t.state(unit) == state })
 }
 
-// WaitStarts waits until a unit was started so often since the timeline was made.
+// WaitStarts waits until a unit was started the given number of times since the timeline was made.
 func (t *Timeline) WaitStarts(ctx context.Context, unit string, starts int) error {
 	return t.waitUntil(ctx, fmt.Sprintf("start %d of %s", starts, unit), func() bool { return t.starts[unit] >= starts })
 }
 
-// Settle waits until the user manager has no job left and all it has told is recorded. After it, the absence
-// of an event means that it did not happen.
+// Settle waits until the user manager has no job left and everything that it signalled is recorded.
+// After that, an event that is not recorded did not happen.
 func (t *Timeline) Settle(ctx context.Context) error {
 	for {
 		t.mu.Lock()
@@ -190,10 +190,10 @@ func (t *Timeline) Settle(ctx context.Context) error {
 		}
 		jobs, err := t.jobs(ctx)
 		if err == nil && len(jobs) == 0 && !reading {
-			// What was told before this answer came before it, and is recorded: the bus keeps the order.
+			// The bus keeps the order, so every signal before this answer is recorded already.
 			return nil
 		}
-		// A call that failed came while the user manager executed itself again: its return is an event.
+		// The call failed because the user manager was executing itself again. Its return is an event.
 		select {
 		case <-change:
 		case <-ctx.Done():
@@ -224,7 +224,7 @@ func (t *Timeline) state(unit string) string {
 	return "inactive"
 }
 
-// waitUntil waits for a condition, which is asked with mu held.
+// waitUntil waits for a condition, which it evaluates with mu held.
 func (t *Timeline) waitUntil(ctx context.Context, what string, condition func() bool) error {
 	for {
 		t.mu.Lock()

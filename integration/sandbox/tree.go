@@ -18,7 +18,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
-// Suites lists the Debian suites that a sandbox can be made of, whatever the machine is.
+// Suites lists the Debian suites whose programs a sandbox can use on any machine.
 func Suites() []string {
 	return []string{
 		"bookworm", // systemd 252, NetworkManager 1.42
@@ -27,11 +27,11 @@ func Suites() []string {
 	}
 }
 
-// brokerSuite is the suite whose machines have dbus-broker for their system and session buses here.
+// brokerSuite is the suite that uses dbus-broker for both buses here.
 const brokerSuite = "forky"
 
-// openTree returns the directory in which a suite's packages are unpacked. They are fetched where they are not
-// kept from the last time, which is told.
+// openTree returns the directory in which a suite's packages are unpacked. It fetches and unpacks
+// them if the cache does not have them, and says so on told.
 func openTree(ctx context.Context, suite string, told io.Writer) (dir string, release func(), err error) {
 	if !slices.Contains(Suites(), suite) {
 		return "", nil, fmt.Errorf("the suite is %q, not one of: %s", suite, strings.Join(Suites(), ", "))
@@ -54,7 +54,7 @@ func openTree(ctx context.Context, suite string, told io.Writer) (dir string, re
 	return dir, release, nil
 }
 
-// treeRecipe is a command that lacks the suite and the directory.
+// treeRecipe returns a command that lacks only the suite and the directory.
 func treeRecipe(suite string) []string {
 	var packages []string
 	for _, p := range slices.Concat(needs.Sandbox(), needs.Inside(), []needs.Package{needs.Broker()}) {
@@ -62,7 +62,7 @@ func treeRecipe(suite string) []string {
 	}
 	recipe := []string{
 		"mmdebstrap", "--mode=root", "--variant=minbase", "--include=" + strings.Join(packages, ","),
-		// A mirror may keep what a suite said of itself longer than that is valid.
+		// A mirror may keep a suite's Release file longer than it is valid.
 		`--aptopt=Acquire::Check-Valid-Until "false"`,
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
 		"--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/lib/udev/hwdb.d/*",
@@ -102,13 +102,14 @@ func unpack(ctx context.Context, suite string, recipe []string, told io.Writer) 
 	return nil
 }
 
-// enterTree makes the machine's directories, with a tree's programs and settings in place of its own, the root.
+// enterTree changes the root to the machine's directories, with a tree's programs and settings in
+// place of the machine's.
 func enterTree(tree string) error {
-	root := filepath.Join(tree, "mnt") // an empty directory, and what is mounted there is seen from here alone
+	root := filepath.Join(tree, "mnt") // an empty directory; only this process sees what is mounted there
 	if err := unix.Mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
 		return fmt.Errorf("mount a tmpfs on %s: %w", root, err)
 	}
-	// Or else the machine's directory that it lies in would be shown with itself in it.
+	// Otherwise the machine's directory that contains it would appear inside it.
 	if err := unix.Mount("", root, "", unix.MS_UNBINDABLE, ""); err != nil {
 		return err
 	}
@@ -134,12 +135,14 @@ func enterTree(tree string) error {
 	return os.Chdir("/")
 }
 
-// isOfSuite tells what of a root is the suite's: all else, such as homes and what is mounted for good, stays.
+// isOfSuite reports whether an entry of the root comes from the suite. All others, such as homes
+// and permanent mounts, stay.
 func isOfSuite(entry os.DirEntry) bool {
 	return entry.Type() == os.ModeSymlink || slices.Contains([]string{"etc", "usr", "var"}, entry.Name())
 }
 
-// takeOver shows in a new root what is in an old one and chosen, unless the new one has it already.
+// takeOver makes the chosen entries of an old root visible in a new one, unless the new one has
+// them already.
 func takeOver(root, from string, chosen func(os.DirEntry) bool, flags uintptr) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {

@@ -24,13 +24,13 @@ const (
 	uplinkLeases    = "192.0.2.100,192.0.2.199,1h"
 )
 
-// The sandbox's own network namespace is known by init, not by us: our threads come and go.
+// The sandbox's own network namespace is named by init's process, because our threads come and go.
 const (
 	homeProcess   = "1"
 	homeNamespace = "/proc/" + homeProcess + "/ns/net"
 )
 
-// Uplink is the network that Interface is plugged into. It lives in a network namespace of its own.
+// Uplink is the network that Interface is plugged into. It lives in a separate network namespace.
 type Uplink struct {
 	sb        *Sandbox
 	namespace *os.File
@@ -49,8 +49,9 @@ func newUplink(ctx context.Context, sb *Sandbox) (*Uplink, error) {
 		u.ip(ctx, "link set lo up"),
 		u.ip(ctx, "link add "+uplinkInterface+" type veth peer name "+Interface+" netns "+homeProcess),
 		u.ip(ctx, "address add "+uplinkPrefix+" dev "+uplinkInterface),
-		// Up before NetworkManager comes, or else the kernel may still drop the first DHCP offer on its way
-		// to an interface that just came up. No address, or else NetworkManager takes it for somebody's.
+		// The interface is up before NetworkManager starts, because the kernel may drop the first DHCP
+		// offer to an interface that just came up. It has no address, because NetworkManager would
+		// otherwise leave it to whoever set one.
 		ip(ctx, "link set "+Interface+" addrgenmode none"),
 		ip(ctx, "link set "+Interface+" up"),
 	)
@@ -62,7 +63,8 @@ func newUplink(ctx context.Context, sb *Sandbox) (*Uplink, error) {
 
 // close removes the cable and the namespace.
 func (u *Uplink) close() error {
-	// The kernel would remove it some time after the namespace; the next sandbox wants the name now.
+	// The kernel would remove it some time after the namespace, but the next sandbox needs the name
+	// now.
 	return join(u.ip(context.Background(), "link delete "+uplinkInterface), u.namespace.Close())
 }
 
@@ -88,7 +90,7 @@ func (u *Uplink) StartDHCP(ctx context.Context) error {
 		"--interface="+uplinkInterface, "--bind-dynamic",
 		"--no-resolv", "--no-hosts", "--address=/#/"+uplinkAddress,
 		"--dhcp-range="+uplinkLeases, "--dhcp-leasefile=/run/sandbox/leases", "--dhcp-authoritative",
-		"--no-ping", // else it looks for the offered address for three seconds
+		"--no-ping", // otherwise it pings the offered address for three seconds
 	)
 	cmd.Stderr = listening
 	err := u.do(func() error {
@@ -107,7 +109,7 @@ func (u *Uplink) StopDHCP(ctx context.Context) error {
 	return u.dnsmasq.stop(ctx, syscall.SIGTERM)
 }
 
-// do runs a function in the uplink's namespace. Sockets and processes made there stay there.
+// do runs a function in the uplink's namespace. Sockets and processes that it creates stay there.
 func (u *Uplink) do(f func() error) error {
 	return onOwnThread(func() error {
 		if err := unix.Setns(int(u.namespace.Fd()), unix.CLONE_NEWNET); err != nil {
@@ -152,7 +154,7 @@ func onOwnThread(f func() error) error {
 		runtime.LockOSThread()
 		err := f()
 		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-			// The thread stays locked, and so ends with this goroutine.
+			// The thread stays locked, so it ends with this goroutine.
 			done <- join(err, fmt.Errorf("leave a network namespace: %w", back))
 			return
 		}

@@ -19,8 +19,9 @@ const (
 //go:embed upower.py
 var upowerMachine []byte
 
-// UPower is the real UPower, on a machine with a battery that umockdev imitates. It does not run at first, and
-// is never activated. It needs the packages upower, umockdev, python3-gi and gir1.2-umockdev-1.0.
+// UPower is the real UPower, on a machine with a battery that umockdev imitates. It does not run at
+// first, and the bus never activates it. It needs the packages upower, umockdev, python3-gi and
+// gir1.2-umockdev-1.0.
 type UPower struct {
 	sb     *Sandbox
 	daemon *daemon
@@ -38,7 +39,7 @@ func (u *UPower) Start(ctx context.Context) error {
 		return err == nil
 	})
 	if found < 0 {
-		return fmt.Errorf("start UPower: neither %s is there; install upower", strings.Join(programs, " nor "))
+		return fmt.Errorf("start UPower: neither %s exists; install upower", strings.Join(programs, " nor "))
 	}
 	if err := os.MkdirAll(upowerDir, 0o755); err != nil {
 		return err
@@ -59,7 +60,7 @@ func (u *UPower) Start(ctx context.Context) error {
 		owned <- waitForOwner(watchCtx, conn, upowerName)
 	}()
 	cmd := exec.Command("umockdev-wrapper", "/usr/bin/python3", script, programs[found])
-	// Its history of the battery is nothing of this machine's.
+	// Its history of the battery must not mix with this machine's.
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "UPOWER_HISTORY_DIR=" + upowerDir}
 	u.input, err = cmd.StdinPipe()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The unprivileged user of the sandbox, as in the blog post that the bridge grew out of. The number is none that a distribution gives to a
-// person, so that no file of the real machine belongs to it.
+// The unprivileged user of the sandbox, as in the blog post that the bridge grew out of. No
+// distribution gives this number to a person, so no file of the real machine belongs to it.
 const (
 	User = "gemini"
 	UID  = 100000 // also the group's
@@ -53,11 +53,11 @@ func addUser() error {
 			return err
 		}
 	}
-	// The services behind the other name sources do not run here and would be waited for.
+	// The services behind the other name sources do not run here, and lookups would wait for them.
 	return os.WriteFile("/etc/nsswitch.conf", []byte("passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"), 0o644)
 }
 
-// environment is what a login gives the user. It holds nothing of the caller's but TERM.
+// environment returns the variables that a login gives the user. Only TERM comes from the caller.
 func environment() []string {
 	env := []string{
 		"HOME=" + Home,
@@ -78,7 +78,7 @@ func searchPath() []string {
 	return []string{Home + "/.local/bin", Home + "/bin", "/usr/local/bin", "/usr/bin", "/bin"}
 }
 
-// credential is the user's, without further groups.
+// credential returns the user's credential, without further groups.
 func credential() *syscall.Credential {
 	return &syscall.Credential{Uid: UID, Gid: UID}
 }
@@ -89,7 +89,7 @@ func (sb *Sandbox) Command(name string, args ...string) *exec.Cmd {
 	return sb.CommandContext(context.Background(), name, args...)
 }
 
-// CommandContext prepares a command as Command does. The end of the context kills it.
+// CommandContext prepares a command as Command does, and kills it when the context ends.
 func (sb *Sandbox) CommandContext(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, lookPath(name), args...)
 	cmd.Env = append(environment(), "DBUS_SESSION_BUS_ADDRESS=unix:path="+SessionBus)
@@ -108,8 +108,8 @@ func (sb *Sandbox) Systemctl(args ...string) (string, error) {
 	return output(sb.Command("systemctl", append([]string{"--user"}, args...)...))
 }
 
-// WriteFile writes a file of the user, making directories on the way. A name that is not absolute is one in
-// the user's home.
+// WriteFile writes a file of the user, making directories on the way. A relative name is below the
+// user's home.
 func (sb *Sandbox) WriteFile(name string, content []byte, mode os.FileMode) error {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(Home, name)
@@ -141,7 +141,8 @@ func makeOwnDir(dir string) error {
 	return os.Chown(dir, UID, UID)
 }
 
-// lookPath finds a program in the user's PATH. What it does not find it leaves for the start to fail on.
+// lookPath finds a program in the user's PATH. It returns the name of a missing program unchanged,
+// so that the start fails.
 func lookPath(name string) string {
 	if strings.Contains(name, "/") {
 		return name
@@ -155,8 +156,8 @@ func lookPath(name string) string {
 	return name
 }
 
-// dialAs connects to a Unix socket with a user's credentials. A bus takes a client for who it was when it
-// connected.
+// dialAs connects to a Unix socket with a user's credentials. A bus identifies a client by its
+// credentials at the time of the connection.
 func dialAs(uid int, path string) (net.Conn, error) {
 	runtime.LockOSThread()
 	// The system call, unlike syscall.Setreuid, changes this thread alone.

@@ -43,7 +43,7 @@ func (m *UserManager) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The first connection starts the bus, and only then does the manager join it.
+	// The first connection starts the bus. Only then does the manager join it.
 	conn, err := m.sb.ConnectSessionBus(ctx)
 	if err != nil {
 		return err
@@ -63,7 +63,8 @@ func (m *UserManager) Signal(s syscall.Signal) error { return m.daemon.signal(s)
 
 func (m *UserManager) end(ctx context.Context, s syscall.Signal) error {
 	group := cgroup(cgroupRoot + "/" + userUnit)
-	// Removed, as systemd does: Linux 6.18 kills what is started into a cgroup that was killed before.
+	// The cgroup is removed, as systemd does, because Linux 6.18 kills processes that are started in a
+	// cgroup that was killed before.
 	return join(m.daemon.stop(ctx, s), group.kill(), group.remove())
 }
 

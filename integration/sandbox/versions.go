@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Versions tells people of which releases the daemons are that a sandbox has here.
+// Versions returns, for people, the versions of the daemons in a sandbox here.
 func Versions() string {
 	return "NetworkManager " + version("NetworkManager", "--version") + ", systemd --user " + version("systemctl", "--version")
 }
 
-// version returns the first number that a program says of itself.
+// version returns the first number that a program prints about itself.
 func version(program, flag string) string {
 	out, err := exec.Command(program, flag).Output()
 	if err != nil {

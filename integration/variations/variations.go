@@ -1,5 +1,5 @@
-// Package variations adds variations of a fuzz target's seeds to its corpus, the same ones each time. Go's
-// own fuzzing, which has no seed, draws others each time, and goes by coverage.
+// Package variations adds variations of a fuzz target's seeds to its corpus, the same ones each
+// time. Go's own fuzzing has no seed: it draws others each time, guided by coverage.
 package variations
 
 import (
@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-// perTarget takes a target some seconds with the race detector.
+// perTarget is the number of variations. A target takes some seconds for them with the race
+// detector.
 const perTarget = 2000
 
-// Target is a fuzz target. What is added to it is varied, too, unless Go itself fuzzes.
+// Target is a fuzz target. Its seeds are varied, too, unless Go itself fuzzes.
 type Target struct {
 	*testing.F
 	seeds [][]any
@@ -39,7 +40,7 @@ func (t *Target) Fuzz(function any) {
 	t.F.Fuzz(function)
 }
 
-// draw returns as many variations of seeds.
+// draw returns count variations of seeds.
 func draw(seeds [][]any, count int) [][]any {
 	random := rand.New(rand.NewPCG(uint64(len(seeds)), uint64(count)))
 	var drawn [][]any
@@ -55,7 +56,7 @@ func draw(seeds [][]any, count int) [][]any {
 	return drawn
 }
 
-// vary returns a variation of an argument, in which another seed's may have a part.
+// vary returns a variation of an argument. It may contain a part of another seed's.
 func vary(random *rand.Rand, argument, other any) any {
 	switch value := argument.(type) {
 	case []byte:

@@ -18,9 +18,8 @@ const (
 	diskTimeout = time.Minute
 )
 
-// boot makes the disk the root directory, puts the files that were handed in
-// (under /layer) on it and becomes systemd. It does not return but with an
-// error, on which the kernel panics.
+// boot makes the disk the root directory, copies the files under /layer onto it
+// and becomes systemd. It returns only with an error, on which the kernel panics.
 func boot() error {
 	if err := loadModules("/modules"); err != nil {
 		return err
@@ -90,7 +89,7 @@ func move(from, to string) error {
 	if err != nil {
 		return fmt.Errorf("put the files of this laptop on its disk: %w", err)
 	}
-	return os.RemoveAll(from) // it takes memory
+	return os.RemoveAll(from) // it takes up memory
 }
 
 func copyEntry(path, target string, entry fs.DirEntry) error {

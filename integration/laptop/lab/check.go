@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// check answers NetworkManager's connectivity check as the file says: "portal"
-// with a redirection to a page of its own, anything else as the internet does.
+// check answers NetworkManager's connectivity check as the file says: for
+// "portal" with a redirection to another page, otherwise as the internet does.
 func check(address, file string) error {
 	return http.ListenAndServe(address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// NetworkManager is to ask anew each time.
+		// NetworkManager must connect again each time.
 		w.Header().Set("Connection", "close")
-		mode, _ := os.ReadFile(file) // at first there is none
+		mode, _ := os.ReadFile(file) // at first there is no file
 		switch strings.TrimSpace(string(mode)) {
 		case "portal":
 			http.Redirect(w, r, "http://portal.lab/sign-in", http.StatusFound)

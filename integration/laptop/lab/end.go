@@ -12,15 +12,16 @@ const (
 	output = "/dev/ttyS1"
 	// exitPort is the I/O port of QEMU's isa-debug-exit, which ends the machine.
 	exitPort = 0xf4
-	// exitMark tells an end by us from one by QEMU itself; a status is smaller.
+	// exitMark distinguishes an end by us from one by QEMU itself; a status is
+	// smaller.
 	exitMark = 64
-	// failed is the status of what was ended by a signal.
+	// failed is the status of a program that a signal ended.
 	failed = 1
 )
 
-// end ends the machine once all output has left it. The status is that of
-// systemd's $EXIT_STATUS: a number or the name of a signal. A power-off would
-// not do: this machine ignores it after it has slept.
+// end ends the machine once all output has left it. The status is systemd's
+// $EXIT_STATUS: a number or the name of a signal. A power-off would not work,
+// because this machine ignores it after it has slept.
 func end(status string) error {
 	number, err := strconv.ParseUint(status, 10, 8)
 	if err != nil || number >= exitMark {

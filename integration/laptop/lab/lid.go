@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of linux/uinput.h and linux/input-event-codes.h, for amd64.
+// From linux/uinput.h and linux/input-event-codes.h, for amd64.
 const (
 	uiDevCreate = 0x5501
 	uiSetEvBit  = 0x40045564
@@ -22,9 +22,9 @@ const (
 	eventTimeSize = 16
 )
 
-// lid is an input device of the kernel with one switch, as that of a laptop's
-// lid. It begins in a position, "closed" or "open", and goes where the lines
-// written to the FIFO say.
+// lid runs an input device of the kernel with one switch, like that of a
+// laptop's lid. It begins in a position, "closed" or "open", and follows the
+// lines that are written to the FIFO.
 func lid(fifo, position string) error {
 	device, err := createLid()
 	if err != nil {
@@ -37,7 +37,7 @@ func lid(fifo, position string) error {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		return fmt.Errorf("make %s: %w", fifo, err)
 	}
-	// Open for both, so that it never ends.
+	// It is open for reading and writing, so it never ends.
 	commands, err := os.OpenFile(fifo, os.O_RDWR, 0)
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Lab is the one program of our own in the laptop: what in a real one is
-// hardware, and what starts and ends the machine.
+// Lab is our only helper program in the laptop. It stands in for hardware, and
+// it starts and ends the machine.
 //
 //	/init                    the first process: brings the disk up, starts systemd
 //	lab lid FIFO POSITION    a lid, closed or open, that follows the words written to FIFO

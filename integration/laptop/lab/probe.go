@@ -16,18 +16,18 @@ import (
 )
 
 const (
-	// Of linux/personality.h; the kernel takes it for the present one.
+	// From linux/personality.h; to the kernel it stands for the present one.
 	presentPersonality = 0xffffffff
 	personalityLinux32 = 0x0008
-	// Of linux/sched.h.
+	// From linux/sched.h.
 	schedRR = 2
 	// setuidProgram is a copy of this program that runs as root.
 	setuidProgram = "lab-setuid"
 )
 
-// probe tries what an ordinary user may do, most of which a sandboxed service
-// may not, and prints how each attempt went: "done", or why not. What it makes,
-// and setuidProgram, is in a directory.
+// probe tries operations that an ordinary user may do, most of which are
+// forbidden to a sandboxed service. It prints "done" for each attempt, or why
+// it failed. Its files and setuidProgram are in a directory.
 func probe(dir string) error {
 	for _, attempt := range []struct {
 		what string
@@ -93,7 +93,7 @@ func mapped(protection int, then func([]byte) error) error {
 	return err
 }
 
-// changed has something done to a new file.
+// changed changes a new file in some way.
 func changed(dir string, change func(file string) error) error {
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -140,8 +140,8 @@ func becomeRoot(program string) error {
 	return err
 }
 
-// readMemory reads memory of a process the way a debugger does: this one's own,
-// which anybody may.
+// readMemory reads a process's memory as a debugger does. It reads its own,
+// which every process may.
 func readMemory() error {
 	from, to := byte(42), byte(0)
 	local := []unix.Iovec{{Base: &to, Len: 1}}
@@ -151,7 +151,7 @@ func readMemory() error {
 	return err
 }
 
-// debug takes hold of a process as a debugger does.
+// debug attaches to a process as a debugger does.
 func debug() error {
 	child := exec.Command("/bin/sleep", "infinity")
 	if err := child.Start(); err != nil {
@@ -177,7 +177,7 @@ func readableForOthers(file string) error {
 }
 
 // runForeign makes and runs a program of another architecture that the kernel
-// can run, i386. It does nothing but end.
+// can run, i386. The program only exits.
 func runForeign(file string) error {
 	const base, headers = 0x08048000, 52 + 32
 	code := []byte{
