@@ -17,7 +17,7 @@ import (
 // stranger is the user "nobody": neither root nor the bridge's own.
 const stranger = 65534
 
-// besieged is a scene with somebody who deceives the bridge.
+// besieged is a scene with a forger who tries to deceive the bridge.
 type besieged struct {
 	*scene
 	dial    func() (*forgery.Client, error)
@@ -25,15 +25,15 @@ type besieged struct {
 	witness *forgery.Witness
 	victim  forgery.Victim
 	pid     int
-	before  string // the process that the bridge is
-	logged  int    // how much of the log there was
+	before  string // the bridge's process
+	logged  int    // how long the log was
 }
 
 // besiege brings up a sandbox with the bridge, given some flags, at rest.
 func besiege(t *testing.T, options sandbox.Options, flags string) *besieged {
 	t.Helper()
 	b := &besieged{scene: begin(t, options)}
-	// What SIGQUIT prints is to name our goroutines, not the runtime's own.
+	// SIGQUIT must print our goroutines, not the runtime's own.
 	b.write(".config/systemd/user/"+bridgeUnit+".d/traces.conf", "[Service]\nEnvironment=GOTRACEBACK=all\n")
 	b.flags(flags)
 	b.install()
@@ -43,7 +43,7 @@ func besiege(t *testing.T, options sandbox.Options, flags string) *besieged {
 	return b
 }
 
-// bySystemBus has a user other than the bridge's forge on the system bus.
+// bySystemBus lets another user than the bridge's forge on the system bus.
 func (b *besieged) bySystemBus() {
 	b.Helper()
 	b.dial = func() (*forgery.Client, error) {
@@ -58,7 +58,7 @@ func (b *besieged) bySystemBus() {
 	b.attend(socket, "org.freedesktop.NetworkManager", "org.freedesktop.login1")
 }
 
-// bySessionBus has a process of the bridge's own user forge on the session bus.
+// bySessionBus lets a process of the bridge's own user forge on the session bus.
 func (b *besieged) bySessionBus() {
 	b.Helper()
 	b.dial = func() (*forgery.Client, error) {
@@ -73,8 +73,8 @@ func (b *besieged) bySessionBus() {
 	b.attend(socket, "org.freedesktop.systemd1")
 }
 
-// attend connects the forger, and the witness through a socket, and finds what
-// is to be deceived. From then on nothing may change by itself.
+// attend connects the forger, and the witness through a socket, and finds the victim.
+// From then on nothing may change by itself.
 func (b *besieged) attend(socket net.Conn, services ...string) {
 	b.Helper()
 	var err error
@@ -107,13 +107,13 @@ func (b *besieged) attend(socket net.Conn, services ...string) {
 	b.victim.Name = names[0]
 }
 
-// process tells which process the bridge is, of which start.
+// process identifies the bridge's process and its start.
 func (b *besieged) process() string {
 	b.Helper()
 	return b.systemctl("show", "-p", "MainPID", "-p", "InvocationID", "-p", "NRestarts", bridgeUnit)
 }
 
-// try sends a forgery and connects anew where the bus does not bear it.
+// try sends a forgery, and connects again if the bus disconnects the forger.
 func (b *besieged) try(frame forgery.Frame, unfinished bool) forgery.Outcome {
 	b.Helper()
 	outcome := forgery.Disconnected
@@ -131,7 +131,7 @@ func (b *besieged) try(frame forgery.Frame, unfinished bool) forgery.Outcome {
 	return outcome
 }
 
-// asWitness is the witness in the place of the bridge.
+// asWitness returns a victim with the witness in the place of the bridge.
 func (b *besieged) asWitness() forgery.Victim {
 	return forgery.Victim{Name: b.witness.Name, Owners: b.victim.Owners}
 }
@@ -146,7 +146,7 @@ func (b *besieged) tryAll(table func(forgery.Victim) []forgery.Forgery) map[forg
 		b.try(toWitness[i].Frame, f.Unfinished)
 		b.survives(f)
 	}
-	// What came before the answer has been read when it is.
+	// Whoever has read the answer has also read everything before it.
 	_, err := b.witness.Call("GetId")
 	b.must(err)
 	return outcomes
@@ -160,8 +160,8 @@ func (b *besieged) survives(f forgery.Forgery) {
 	}
 }
 
-// lidMoves closes and opens the lid. Once the targets have followed, the bridge
-// has read all that was sent to it before.
+// lidMoves closes and opens the lid. Once the targets have followed, the bridge has
+// read everything that was sent to it before.
 func (b *besieged) lidMoves() {
 	b.Helper()
 	b.must(b.Login1.SetLid(true))
@@ -170,9 +170,8 @@ func (b *besieged) lidMoves() {
 	b.lid("open")
 }
 
-// caused counts the transitions that nothing real accounts for: starts of
-// targets beyond one of each that is named. A target that stops for another
-// makes that start, and one that stops for none is an event of its own.
+// caused counts the transitions without a real cause: every change of a target that
+// is not named, and every start of a named one after its first.
 func (b *besieged) caused(genuine ...string) int {
 	b.Helper()
 	for _, target := range genuine {
@@ -190,15 +189,15 @@ func (b *besieged) caused(genuine ...string) int {
 	return excess
 }
 
-// unharmed checks that the bridge is the process that it was, and has nothing
-// to say but of what really changed.
+// unharmed checks that the bridge is still the same process, and has logged only what
+// really changed.
 func (b *besieged) unharmed(lines int) {
 	b.Helper()
 	if now := b.process(); now != b.before {
 		b.Errorf("the bridge was\n%s\nand is\n%s", b.before, now)
 	}
 	var said []string
-	for len(said) < lines && b.ctx.Err() == nil { // it tells of a change when that is done
+	for len(said) < lines && b.ctx.Err() == nil { // it logs a change when the change is complete
 		said = slices.Collect(strings.Lines(strings.TrimSpace(b.log()[b.logged:])))
 	}
 	if len(said) != lines {
@@ -206,7 +205,7 @@ func (b *besieged) unharmed(lines int) {
 	}
 }
 
-// footprint is what a process holds.
+// footprint is how much a process holds.
 type footprint struct {
 	fds, threads  int
 	resident, top int // KiB: now, and at most since the last forgetTop
@@ -238,13 +237,13 @@ func (b *besieged) procStatus(name string) int {
 	return 0
 }
 
-// forgetTop has the kernel count the most that is resident anew (proc(5), clear_refs).
+// forgetTop resets the kernel's peak of resident memory (proc(5), clear_refs).
 func (b *besieged) forgetTop() {
 	b.Helper()
 	b.must(os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", b.pid), []byte("5"), 0))
 }
 
-// goroutines ends the bridge in the way that makes it tell its goroutines, and
+// goroutines ends the bridge in the way that makes it print its goroutines, and
 // starts it again.
 func (b *besieged) goroutines() []string {
 	b.Helper()
@@ -255,7 +254,7 @@ func (b *besieged) goroutines() []string {
 	var created []string
 	for line := range strings.Lines(b.log()[seen:]) {
 		by, ok := strings.CutPrefix(line, "created by ")
-		// The runtime's own come and go with the garbage.
+		// The runtime's own goroutines come and go with garbage collection.
 		if ok && !strings.HasPrefix(by, "runtime.") {
 			by, _, _ = strings.Cut(by, " in goroutine")
 			created = append(created, by)
@@ -271,8 +270,9 @@ func (b *besieged) goroutines() []string {
 	return created
 }
 
-// volleys are the small forgeries that the bus bears: without descriptors, put
-// together to be written in one piece, and with one each.
+// volleys returns the small forgeries that do not disconnect the sender: those
+// without descriptors, joined so that they are written in one piece, and those with
+// one descriptor each.
 func (b *besieged) volleys() (bare, withFDs []volley) {
 	b.Helper()
 	const size = 32
@@ -286,7 +286,7 @@ func (b *besieged) volleys() (bare, withFDs []volley) {
 			frames = append(frames, v)
 		}
 		if v, borne := b.volley(f.WithFD(), toWitness[i].WithFD()); borne {
-			// dbus-broker takes all descriptors of one piece for its first message's.
+			// dbus-broker assigns all descriptors of one piece to its first message.
 			withFDs = append(withFDs, v)
 		}
 		b.survives(f)
@@ -303,14 +303,14 @@ func (b *besieged) volleys() (bare, withFDs []volley) {
 	return bare, withFDs
 }
 
-// volley is some frames that are written in one piece.
+// volley is a number of frames that are written in one piece.
 type volley struct {
 	forgery.Frame
 	sent, delivered int
 }
 
-// volley makes one of a frame, if the bus bears it, and finds out whether it
-// delivers the like to the witness.
+// volley makes a volley of a frame, unless the frame disconnects the sender. It finds
+// out whether the bus delivers such frames to the witness.
 func (b *besieged) volley(frame, toWitness forgery.Frame) (v volley, borne bool) {
 	b.Helper()
 	if b.try(frame, false) == forgery.Disconnected {
@@ -323,8 +323,8 @@ func (b *besieged) volley(frame, toWitness forgery.Frame) (v volley, borne bool)
 	return volley{frame, 1, int(b.witness.Reached.Load() - reached)}, true
 }
 
-// shoot sends at least so many forgeries, one volley after the other, and tells
-// how many the bus delivers to the bridge.
+// shoot sends at least the given number of forgeries, one volley after the other, and
+// returns how many the bus delivers to the bridge.
 func (b *besieged) shoot(volleys []volley, atLeast int) (sent, delivered int) {
 	b.Helper()
 	for sent < atLeast {
@@ -337,7 +337,7 @@ func (b *besieged) shoot(volleys []volley, atLeast int) (sent, delivered int) {
 	return sent, delivered
 }
 
-// reachedAt tells when a target became active.
+// reachedAt returns when a target became active.
 func (b *besieged) reachedAt(target string) time.Time {
 	b.Helper()
 	for _, event := range b.timeline.Events() {
@@ -349,13 +349,13 @@ func (b *besieged) reachedAt(target string) time.Time {
 	return time.Time{}
 }
 
-// figures prints a line that is to be seen also when the test passes.
+// figures prints a line that is visible even if the test passes.
 func (b *besieged) figures(format string, values ...any) {
 	fmt.Printf("%s: %s\n", b.Name(), fmt.Sprintf(format, values...))
 }
 
-// nextConnections are forgeries to the connections that will be made next: not
-// to logind's own, which comes first and whose imitation is no part of this.
+// nextConnections returns forgeries to the connections that will be made next. It
+// leaves out logind's own, which comes first and whose imitation is not under test.
 func (b *besieged) nextConnections(how string) []forgery.Frame {
 	b.Helper()
 	last, err := strconv.Atoi(strings.TrimPrefix(b.forger.Name, ":1."))
@@ -364,7 +364,7 @@ func (b *besieged) nextConnections(how string) []forgery.Frame {
 	for next := last + 2; next < last+6; next++ {
 		victim := forgery.Victim{Name: fmt.Sprintf(":1.%d", next), Owners: b.victim.Owners}
 		for _, f := range forgery.Table(victim) {
-			// Few, so that each comes often: the connection lives for milliseconds.
+			// There are few, so that each comes often: the connection lives for milliseconds.
 			if f.Name == "PrepareForSleep of org.freedesktop.login1.Manager, unicast, "+how {
 				frames = append(frames, f.Frame)
 			}
@@ -376,8 +376,8 @@ func (b *besieged) nextConnections(how string) []forgery.Frame {
 	return frames
 }
 
-// pelt sends frames again and again until it is told to cease, which tells how
-// many the bus took.
+// pelt sends frames again and again until cease is called, which returns how many the
+// bus accepted.
 func (b *besieged) pelt(frames []forgery.Frame) (cease func() int) {
 	stop, done := make(chan struct{}), make(chan int)
 	const most = 1_000_000

@@ -27,8 +27,8 @@ func beginOnline(t *testing.T) *scene {
 	return s
 }
 
-// undisturbed checks that no user service noticed, and that the bridge is still
-// at work.
+// undisturbed checks that no user service noticed anything, and that the bridge
+// still works.
 func (s *scene) undisturbed() {
 	s.Helper()
 	s.status("internet online, lid open")
@@ -42,7 +42,7 @@ func (s *scene) undisturbed() {
 	s.expect("inactive", "sync.service")
 }
 
-// secondBridge waits until the bridge runs in another process than at first.
+// secondBridge waits until the bridge runs in another process than the first.
 func (s *scene) secondBridge() {
 	s.Helper()
 	s.must(s.timeline.WaitStarts(s.ctx, bridgeUnit, 2))
@@ -58,7 +58,7 @@ func TestBridgeKilled(t *testing.T) {
 
 func TestBridgeAborted(t *testing.T) {
 	s := beginOnline(t)
-	// As the watchdog ends it, and as a panic does.
+	// The watchdog ends it this way, and so does a panic.
 	s.systemctl("kill", "-s", "ABRT", bridgeUnit)
 	s.secondBridge()
 	s.undisturbed()
@@ -85,7 +85,7 @@ func TestBridgeWithWrongFlagsIsNotStartedAgainAndAgain(t *testing.T) {
 	s.started(bridgeUnit, 1)
 }
 
-// A drop-in may be older than the rule of two dashes.
+// A drop-in may be older than the rule that long flags take two dashes.
 func TestBridgeWithFlagsOfOneDashSaysHowToWriteThem(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.flags("-switches=internet,lid")
@@ -147,7 +147,7 @@ func TestBridgeRestartedInDoubtKeepsThePosition(t *testing.T) {
 
 func TestBridgeUpgraded(t *testing.T) {
 	s := beginOnline(t)
-	// Trailing bytes make another program of the same behaviour.
+	// Trailing bytes make another program with the same behaviour.
 	content, err := os.ReadFile(program)
 	s.must(err)
 	newer := program + "-newer"
@@ -193,7 +193,7 @@ func TestLogoutIsNoFailure(t *testing.T) {
 	}
 	for line := range strings.Lines(strings.TrimPrefix(log, before)) {
 		if strings.Contains(line, "control group") && strings.Contains(line, "ignoring") {
-			continue // newer user managers miss what a hybrid hierarchy has in version 1
+			continue // newer user managers complain about what a hybrid hierarchy keeps in version 1
 		}
 		for _, word := range []string{"error", "cannot", "Failed", "lost"} {
 			if strings.Contains(line, word) {

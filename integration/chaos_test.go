@@ -15,8 +15,8 @@ import (
 // The flags of TestChaos.
 var (
 	chaosFaults  = flag.Int("faults", 100, "how many faults TestChaos lets happen by each seed")
-	chaosSeed    = flag.Int64("seed", 0, "what TestChaos draws its faults by instead of its fixed seeds")
-	chaosFresh   = flag.Int("fresh", 0, "by how many fresh seeds TestChaos draws its faults, instead of its fixed ones")
+	chaosSeed    = flag.Int64("seed", 0, "the seed of TestChaos's faults, instead of its fixed seeds")
+	chaosFresh   = flag.Int("fresh", 0, "how many fresh seeds TestChaos uses instead of its fixed ones")
 	chaosEndings = flag.Bool("endings", false, "whether TestChaosOfEnds lets the last session end in every way")
 	chaosReplay  = flag.String("replay", "", "the faults of TestChaos, as it printed them, instead of drawn ones")
 	chaosShrink  = flag.Duration("shrink", 4*time.Minute, "for how long at most TestChaos looks for less that fails as well")
@@ -32,13 +32,14 @@ func TestChaos(t *testing.T) {
 		return
 	}
 	for _, seed := range seeds() {
-		// Not by the test's log, which is lost where the test is cut off or passes.
+		// It does not use the test's log, which is lost if the test is cut off or
+		// passes.
 		fmt.Printf("TestChaos: -faults=%d -seed=%d\n", *chaosFaults, seed)
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { unleash(t, chaos.Draw(seed, *chaosFaults), true) })
 	}
 }
 
-// seeds are the fixed ones unless the flags say otherwise.
+// seeds returns the fixed seeds unless the flags say otherwise.
 func seeds() []int64 {
 	switch {
 	case *chaosSeed != 0:
@@ -53,14 +54,14 @@ func seeds() []int64 {
 	return chaos.FixedSeeds()
 }
 
-// TestChaosOfEnds takes long, and so is asked for.
+// TestChaosOfEnds takes long, so it runs only on request.
 func TestChaosOfEnds(t *testing.T) {
 	if *chaosEndings {
 		unleash(t, chaos.Endings(), true)
 	}
 }
 
-// unleash lets a plan happen and tells what came of it.
+// unleash carries out a plan and reports what came of it.
 func unleash(t *testing.T, plan chaos.Plan, shrink bool) {
 	t.Helper()
 	ctx := context.Background() // the plan bounds itself

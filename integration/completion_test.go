@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// Keys at the keyboard of a shell.
+// Keys that a user types in a shell.
 const (
 	tab = "\t"
-	// all has every candidate inserted.
+	// all inserts every candidate.
 	all = "\x1b*"
-	// done ends the shell, which leaves the line behind that it was editing.
+	// done ends the shell, which leaves the edited line behind.
 	done = "\x07"
 )
 
-// What the user types, and what the line becomes.
+// Each case has the line that the user types, and the line that results.
 var completions = []struct{ typed, line string }{
 	{"nm-session-bridge inst" + tab, "nm-session-bridge install "},
 	{"nm-session-bridge completion " + all, "nm-session-bridge completion bash fish zsh "},
@@ -31,15 +31,15 @@ var completions = []struct{ typed, line string }{
 	{"nm-session-bridge fly " + tab, "nm-session-bridge fly "},
 }
 
-// The names of profiles have letters that a shell takes for its own. What the
-// line becomes has to be one word of it, and to give the shell the name.
+// The names of profiles have characters that are special to a shell. The
+// completed word must be one word to the shell, with the name as its value.
 var named = []struct{ typed, line string }{
 	{"nm-session-bridge set connection Ho" + tab, `nm-session-bridge set connection Home\\x20Wifi `},
 	{`nm-session-bridge set connection Home\\x20W` + tab, `nm-session-bridge set connection Home\\x20Wifi `},
 	{"nm-session-bridge set connection a:" + tab, "nm-session-bridge set connection a:b "},
 }
 
-// nameProfiles puts a program into the place of ours that has profiles.
+// nameProfiles replaces our program with one that completes profiles.
 func (s *shell) nameProfiles() {
 	s.Helper()
 	s.file("bin/nm-session-bridge", `#!/bin/sh
@@ -143,8 +143,8 @@ func TestFishCompletes(t *testing.T) {
 	}
 }
 
-// hasWords tells whether a line consists of some words, or of more of them where
-// the first is one that commands are added to.
+// hasWords reports whether a line consists of the given words. If the first is a
+// word to which commands are added, the line may have more.
 func hasWords(got, want string) bool {
 	if !strings.Contains(want, " uninstall ") {
 		return got == want
@@ -157,7 +157,7 @@ func hasWords(got, want string) bool {
 	return true
 }
 
-// shell is a shell of a user who has the program in PATH.
+// shell is the shell of a user who has the program in PATH.
 type shell struct {
 	*testing.T
 	name string
@@ -194,7 +194,7 @@ func (s *shell) file(name, content string) {
 	}
 }
 
-// provide puts the completion script where the shell looks for it.
+// provide installs the completion script where the shell looks for it.
 func (s *shell) provide(name string) {
 	s.Helper()
 	s.file(name, s.output(program, "completion", s.name))
@@ -220,8 +220,8 @@ func (s *shell) output(name string, args ...string) string {
 	return string(out)
 }
 
-// types types at a terminal in which a command line runs the shell, and returns
-// what its line became.
+// types starts the shell with a command line in a terminal, types keys, and
+// returns the resulting line.
 func (s *shell) types(line, keys string) string {
 	s.Helper()
 	keyboard, hands, err := os.Pipe()
@@ -229,7 +229,7 @@ func (s *shell) types(line, keys string) string {
 		s.Fatal(err)
 	}
 	defer keyboard.Close()
-	defer hands.Close() // not before the shell ends: it would be the end of its input
+	defer hands.Close() // not before the shell ends, because this ends its input
 	if _, err := hands.WriteString(keys + done); err != nil {
 		s.Fatal(err)
 	}

@@ -12,13 +12,13 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// whileUnit runs while a target is active, after the pattern that the README
-// teaches.
+// whileUnit returns a unit that runs while a target is active. It follows the README's
+// pattern.
 func whileUnit(target string) string {
 	return strings.ReplaceAll(syncUnit, "internet-online.target", target)
 }
 
-// profile adds a profile that makes an interface of its own, and brings it up.
+// profile adds a profile with a new interface, and brings it up.
 func (s *scene) profile(device, name string) {
 	s.Helper()
 	conn, err := s.SystemBus.Connect(s.ctx)
@@ -55,7 +55,7 @@ func (s *scene) targetsOf(names ...string) []string {
 	return strings.Fields(string(out))
 }
 
-// profiles checks that of all profiles' targets exactly these are active.
+// profiles checks that exactly these of all profiles' targets are active.
 func (s *scene) profiles(names ...string) {
 	s.Helper()
 	want := s.targetsOf(names...)
@@ -108,7 +108,7 @@ func TestProfilesOfAllKindsOfNames(t *testing.T) {
 	}
 	for i, name := range []string{strings.Repeat("l", room), strings.Repeat("l", room+1), strings.Repeat("ü", 150)} {
 		device := fmt.Sprintf("long%d", i)
-		s.profile(device, device) // a new profile's name is to do for a file's, too
+		s.profile(device, device) // a new profile's name must also serve as a file name
 		s.nmcli("connection", "modify", device, "connection.id", name)
 	}
 	names = append(names, strings.Repeat("l", room))
@@ -120,7 +120,7 @@ func TestProfilesOfAllKindsOfNames(t *testing.T) {
 	s.started(bridgeUnit, 1)
 }
 
-// Words that stand for something else where a position is written.
+// Some names are words that mean something else as a position.
 func TestAProfileThatIsCalledNone(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()
@@ -193,7 +193,7 @@ func TestProfilesOutliveTheBridge(t *testing.T) {
 	s.secondBridge()
 	s.profiles("home", "Work", "Café")
 
-	// What ends while there is no bridge ends with the next one.
+	// A target whose profile ends without a bridge ends with the next bridge.
 	s.systemctl("stop", bridgeUnit)
 	s.nmcli("connection", "delete", "id", "Café")
 	s.nmcli("connection", "modify", "Work", "connection.id", "Office")
@@ -210,7 +210,8 @@ func TestProfilesHoldWhileNetworkManagerRestarts(t *testing.T) {
 	s.flags("--gone-grace=1h")
 	s.install()
 	s.expect("active", targets...)
-	// With a slow DHCP server a starting NetworkManager has no active connection for long.
+	// With a slow DHCP server, a starting NetworkManager has no active connection for a long
+	// time.
 	s.must(s.Uplink.StopDHCP(s.ctx))
 	s.must(s.NM.Restart(s.ctx))
 	s.status("connection home (in doubt: no profile is active Startup=true)")
@@ -244,7 +245,7 @@ func TestAHundredProfiles(t *testing.T) {
 	s.profiles("home")
 	var names []string
 	for i := range 100 {
-		// So long that all of them together are longer than a message to the user manager may be.
+		// The names are so long that together they exceed a message to the user manager.
 		name := fmt.Sprintf("%03d %s", i, strings.Repeat("profile ", 8))
 		names = append(names, name)
 		s.profile(fmt.Sprintf("br%d", i), name)
@@ -263,7 +264,8 @@ func TestAHundredProfiles(t *testing.T) {
 			break
 		}
 	}
-	// Every target has something to be said of, but not on one line, nor once for each.
+	// There is something to report about every target, but neither on one line nor on a line
+	// for each.
 	s.systemctl("import-environment", "PATH")
 	s.write(".config/systemd/user/connection@.target.d/mine.conf", "[Unit]\nRefuseManualStop=yes\n")
 	for _, want := range []string{"changed on disk", "is overridden by connection@.target.d/mine.conf"} {
@@ -278,7 +280,7 @@ func TestAHundredProfiles(t *testing.T) {
 	s.started("home.service", 1)
 }
 
-// isReadable checks that a command of the user prints no line that nobody reads.
+// isReadable checks that a command of the user prints no line that is too long to read.
 func (s *scene) isReadable(command string) {
 	s.Helper()
 	for line := range strings.Lines(s.user(command)) {
@@ -312,8 +314,8 @@ func TestProfilesHeldByHand(t *testing.T) {
 	s.started("away.service", 1)
 }
 
-// What something else starts of the set is put right, be it of a profile that
-// was never active, be it that nobody had loaded it before.
+// The bridge stops a target of the set that something else starts. The profile may never
+// have been active, and the unit may not have been loaded before.
 func TestATargetOfNoActiveProfileIsPutRight(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.write("puller.service", "[Unit]\nBindsTo=connection@office.target\nAfter=connection@office.target\n[Service]\nExecStart=/bin/sleep infinity\n")
@@ -339,7 +341,7 @@ func TestATargetOfNoActiveProfileIsPutRight(t *testing.T) {
 	s.expect("inactive", "connection@moon.target", "connection@sun.target")
 	s.profiles()
 
-	// One that is there before the bridge is what an earlier bridge has left.
+	// A target that is active before the bridge starts was left by an earlier bridge.
 	s.user("nm-session-bridge set connection auto")
 	s.systemctl("stop", bridgeUnit)
 	s.systemctl("start", "connection@mars.target")

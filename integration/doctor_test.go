@@ -14,13 +14,13 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// finding is one of the doctor's, as it is printed.
+// finding is one of the doctor's findings, as printed.
 type finding struct{ what, why, mend string }
 
 var block = regexp.MustCompile(`(?m)^(\S.*)\n  why   (.*)\n  mend  (.*)\n`)
 
-// doctor runs the doctor, with shell commands before it, and returns what it
-// found and its last line.
+// doctor runs shell commands and then the doctor. It returns the doctor's
+// findings and its last line.
 func (s *scene) doctor(before string) (found []finding, summary string) {
 	s.Helper()
 	cmd := s.Command("/bin/sh", "-c", before+" exec "+program+" doctor")
@@ -41,7 +41,8 @@ func (s *scene) doctor(before string) (found []finding, summary string) {
 	return found, lines[len(lines)-1]
 }
 
-// finds checks that the doctor finds one thing and says some words of it.
+// finds checks that the doctor finds one thing and describes it in the given
+// words.
 func (s *scene) finds(before string, words ...string) finding {
 	s.Helper()
 	found, summary := s.doctor(before)
@@ -64,15 +65,15 @@ func (s *scene) clean(before string) {
 	}
 }
 
-// mended checks that the doctor finds one thing, does what it says, word for
-// word, and checks that the doctor is content then.
+// mended checks that the doctor finds one thing, types its command word for
+// word, and checks that the doctor then finds nothing.
 func (s *scene) mended(words ...string) {
 	s.Helper()
 	s.user(s.finds("", words...).mend)
 	s.clean("")
 }
 
-// asRoot does what the doctor says and only root may do.
+// asRoot runs a command of the doctor that only root may run.
 func (s *scene) asRoot(command string) {
 	s.Helper()
 	words, needed := strings.CutPrefix(command, "sudo ")
@@ -99,7 +100,7 @@ func installed(t *testing.T, options sandbox.Options) *scene {
 
 func TestDoctorOnTheService(t *testing.T) {
 	s := begin(t, sandbox.Options{})
-	s.enable("sync.service", syncUnit) // which is right
+	s.enable("sync.service", syncUnit) // this unit is right
 	s.mended(bridgeUnit, "not installed")
 	s.systemctl("disable", bridgeUnit)
 	s.mended(bridgeUnit, "not enabled")
@@ -149,7 +150,7 @@ func TestDoctorOnTheTargets(t *testing.T) {
 	if kept := s.user("cat .config/systemd/user/lid-open.target~"); !strings.Contains(kept, "Description=mine") {
 		t.Errorf("the overriding target was lost: %s", kept)
 	}
-	// The counterpart says all that is needed of both.
+	// The finding about the counterpart covers both.
 	s.write("lid-closed.target", "[Unit]\nDescription=mine\nConflicts=lid-open.target\n")
 	s.systemctl("daemon-reload")
 	s.clean("")
@@ -186,24 +187,24 @@ func TestDoctorOnTheEnvironment(t *testing.T) {
 	f := s.finds(screen, "DISPLAY and WAYLAND_DISPLAY")
 	s.user(screen + f.mend)
 	s.clean(screen)
-	// The screen at the far end of ssh is none for services.
+	// Services cannot use the screen at the far end of ssh.
 	s.systemctl("unset-environment", "DISPLAY", "WAYLAND_DISPLAY")
 	s.clean("export DISPLAY=localhost:10.0 SSH_CONNECTION='192.0.2.1 1 192.0.2.2 22';")
 
 	s.enable("sync.service", syncUnit)
 	s.systemctl("start", "sync.service")
-	s.clean("") // there is nothing but the bridge
+	s.clean("") // there are no units besides the bridge's
 	s.write(".local/bin/tool", "#!/bin/sh\n")
 	f = s.finds("", sandbox.Home+"/.local/bin in PATH")
 	s.user(f.mend)
 	s.clean("")
 }
 
-// misdeed is a unit of the user's with something wrong.
+// misdeed is a unit of the user's with a mistake.
 type misdeed struct {
 	name, content string
 	enabled       bool
-	words         []string // that the doctor says of it
+	words         []string // that the doctor says about it
 }
 
 func misdeeds() []misdeed {
@@ -257,7 +258,8 @@ func misdeeds() []misdeed {
 			"work.service", unit("After=connection@work.target\nPartOf=connection@work.target\n", "", "WantedBy=connection@work.target\n"), false,
 			[]string{"work.service: WantedBy=connection@work.target", "not enabled"},
 		},
-		// Started by something else than our targets, which is how it is found.
+		// Something other than our targets has started it. The doctor finds it by
+		// that.
 		{
 			"each@two.service", unit("After=network-online.target\n", "", "WantedBy=default.target\n"), true,
 			[]string{"each@two.service: network-online.target in After= is a unit of the system manager"},
@@ -281,13 +283,13 @@ func TestDoctorOnTheUsersUnits(t *testing.T) {
 		}
 		s.write(file, m.content)
 		if m.enabled {
-			s.systemctl("enable", m.name) // which reloads
+			s.systemctl("enable", m.name) // this also reloads
 		} else {
 			s.systemctl("daemon-reload")
 		}
 		f := s.finds("", append(m.words, m.name)...)
 		if strings.HasPrefix(f.mend, "systemctl --user edit") {
-			// An editor that does what is behind the command.
+			// The editor makes the changes that the comment after the command describes.
 			for _, line := range []string{"After=internet-online.target", "PartOf=internet-online.target", "Requisite=internet-online.target"} {
 				if !strings.Contains(f.mend, line) {
 					t.Errorf("%q does not say %s", f.mend, line)
@@ -339,13 +341,13 @@ func TestDoctorOnProfiles(t *testing.T) {
 		if got := s.user("cat .config/systemd/user/at.service"); got != strings.TrimSpace(whileUnit(m.meant)) {
 			t.Errorf("%s was mended to\n%s", m.written, got)
 		}
-		s.expect("active", "at.service") // the profile is
+		s.expect("active", "at.service") // the profile is active
 		s.systemctl("disable", "--now", "at.service")
 		s.must(os.Remove(sandbox.Home + "/.config/systemd/user/at.service"))
 		s.systemctl("daemon-reload")
 	}
 
-	// What nobody knows better.
+	// The doctor has no better name for these.
 	s.enable("at.service", whileUnit("connection@moon.target"))
 	f := s.finds("", `at.service: connection@moon.target in After=, PartOf=, Requisite= and WantedBy= of `, `no profile is called "moon"`)
 	if want := "systemctl --user edit --full at.service && systemctl --user reenable at.service  # there are " + home + ", " + work + " and connection@home.target"; f.mend != want {
@@ -365,7 +367,7 @@ func TestDoctorOnProfiles(t *testing.T) {
 	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
 	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/at.service"))
 
-	// Names that stand in no file: of an instance, and of a link.
+	// These names are in no file: one is of an instance, one of a link.
 	s.write("each@.service", whileUnit("connection@%i.target"))
 	s.systemctl("daemon-reload")
 	s.systemctl("enable", `each@Home\x20Wif.service`)
@@ -373,7 +375,7 @@ func TestDoctorOnProfiles(t *testing.T) {
 	if enabled := s.systemctl("is-enabled", `each@Home\x20Wifi.service`); enabled != "enabled" {
 		t.Errorf("the right instance is %s", enabled)
 	}
-	s.expect("active", `each@Home\x20Wifi.service`) // its profile is
+	s.expect("active", `each@Home\x20Wifi.service`) // its profile is active
 	s.enable("linked.service", onceUnit("internet-online.target"))
 	s.systemctl("add-wants", `connection@hme.target`, "linked.service")
 	s.mended(`linked.service: connection@hme.target in WantedBy= of `, `but "home" is`)
@@ -382,7 +384,7 @@ func TestDoctorOnProfiles(t *testing.T) {
 	}
 }
 
-// Two things may be wrong with a unit; what is as it may be is no finding.
+// Two things may be wrong with a unit. What is allowed is not a finding.
 func TestDoctorOnUnitsTogether(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
@@ -418,9 +420,10 @@ func TestDoctorOnAUnitThatWasNeverStarted(t *testing.T) {
 	s.mended("sync.service: internet-online.target is active and wants it, but it was never started")
 	s.expect("active", "sync.service")
 	s.systemctl("stop", "sync.service")
-	s.clean("") // as its user would have it
+	s.clean("") // as its user wants it
 
-	// What cannot be started now, does not want to, or is done when it has started.
+	// These units cannot be started now, do not want to be, or have done their work
+	// once started.
 	s.enable("closed.service", "[Unit]\nRequisite=lid-closed.target\nAfter=lid-closed.target\n"+syncUnit)
 	s.enable("opposed.service", "[Unit]\nConflicts=lid-open.target\n"+syncUnit)
 	s.enable("condition.service", "[Unit]\nConditionPathExists=/nowhere\n"+syncUnit)
@@ -457,7 +460,7 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
 	s.enable("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "no-such-chat --online", 1))
-	s.user("systemctl --user start gone.service || true") // which systemd knows at once, or not
+	s.user("systemctl --user start gone.service || true") // systemd may or may not know that at once
 	s.expect("failed", "gone.service")
 	f := s.finds("", "gone.service, which internet-online.target wants, has failed", "no-such-chat is missing or cannot be run (exit-code, 203/EXEC)")
 	if want := "journalctl --user -u gone.service  # says why; when that is mended: systemctl --user restart gone.service"; f.mend != want {
@@ -470,7 +473,7 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s.expect("failed", "gone.service")
 	s.finds("", "gone.service, which internet-online.target wants, has failed: exit-code, status 1")
 
-	// As the recipe has it: a target of the user's own lies between.
+	// As in the recipe, one of the user's own targets lies in between.
 	s.write("gone.service", strings.ReplaceAll(strings.Replace(syncUnit, "/bin/sleep infinity", "/bin/sh -c 'kill -SEGV $$$$'", 1), "internet-online", "mine"))
 	s.write("mine.target", whileUnit("internet-online.target"))
 	s.systemctl("daemon-reload")
@@ -485,7 +488,8 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s.clean("")
 
 	s.write("mine.target", strings.Replace(whileUnit("internet-online.target"), "[Unit]\n", "[Unit]\nUpholds=kept.service\n", 1))
-	// What is upheld is started again as soon as it has failed, if that is allowed.
+	// systemd starts an upheld unit again as soon as it has failed, if that is
+	// allowed.
 	kept := strings.Replace(whileUnit("mine.target"), "[Unit]\n", "[Unit]\nStartLimitIntervalSec=infinity\nStartLimitBurst=1\n", 1)
 	s.write("kept.service", strings.Replace(kept, "/bin/sleep infinity", "/bin/false", 1))
 	s.systemctl("daemon-reload")
@@ -546,13 +550,13 @@ func TestDoctorOnNetworkManager(t *testing.T) {
 	if f := s.finds("", "connectivity check is off"); !strings.HasPrefix(f.mend, "sudo apt install network-manager-config-connectivity-debian && sudo systemctl reload") {
 		t.Errorf("it is mended by %s", f.mend)
 	}
-	// What the package brings, and what its reload is.
+	// This is what the package installs, and what its reload does.
 	s.must(os.WriteFile(conf, append([]byte(without), "[connectivity]"+check...), 0o600))
 	s.must(s.NM.Signal(syscall.SIGHUP))
 	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
 	s.clean("")
 
-	s.nmcli("general", "reload") // answers once the reload is done
+	s.nmcli("general", "reload") // this returns once the reload is done
 	root, err := s.SystemBus.Connect(s.ctx)
 	s.must(err)
 	defer root.Close()
@@ -575,7 +579,7 @@ func TestDoctorOnLogind(t *testing.T) {
 	if f := s.finds("", "does not signal the lid", "no UPower"); !strings.HasPrefix(f.mend, "sudo apt install upower && ") {
 		t.Errorf("it is mended by %s", f.mend)
 	}
-	// Of the package, what makes the bus know of it.
+	// This is the part of the package that makes the bus know the service.
 	s.must(os.WriteFile("/usr/share/dbus-1/system-services/org.freedesktop.UPower.service",
 		[]byte("[D-BUS Service]\nName=org.freedesktop.UPower\nExec=/bin/false\nUser=root\n"), 0o644))
 	t.Cleanup(func() { _ = os.Remove("/usr/share/dbus-1/system-services/org.freedesktop.UPower.service") })

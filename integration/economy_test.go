@@ -11,7 +11,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// costs are what a bridge has to do with the buses.
+// costs are a bridge's dealings with the buses.
 type costs struct {
 	services []string // that it listens to
 	targets  []string // that it listens for
@@ -43,7 +43,7 @@ func (s *scene) costs(names []string) costs {
 	return c
 }
 
-// rules returns the match rules that the bridge has given a bus.
+// rules returns the bridge's match rules on a bus.
 func (s *scene) rules(conn *dbus.Conn) string {
 	s.Helper()
 	const daemon = "org.freedesktop.DBus"
@@ -53,7 +53,7 @@ func (s *scene) rules(conn *dbus.Conn) string {
 	for name, rules := range all {
 		var pid uint32
 		err := conn.BusObject().CallWithContext(s.ctx, daemon+".GetConnectionUnixProcessID", 0, name).Store(&pid)
-		if err == nil && fmt.Sprint(pid) == bridge && len(rules) > 0 { // else it has gone
+		if err == nil && fmt.Sprint(pid) == bridge && len(rules) > 0 { // otherwise it has gone
 			return strings.Join(rules, "\n")
 		}
 	}
@@ -89,7 +89,7 @@ func TestASwitchThatIsOffCostsNothing(t *testing.T) {
 	} {
 		s.flags("--switches=" + test.name)
 		s.must(s.User.DaemonReload())
-		asked() // what was before
+		asked() // what was asked before
 		s.systemctl("restart", bridgeUnit)
 		s.status(test.name + " " + test.status)
 		if got := asked(); !slices.Equal(got, test.services) {
@@ -102,7 +102,7 @@ func TestASwitchThatIsOffCostsNothing(t *testing.T) {
 }
 
 // overhear listens to all calls on the system bus. The function that it returns
-// tells to or about which of some services they were since it was last called.
+// names the services that were called, or asked about, since its last call.
 func (s *scene) overhear(services []string) (asked func() []string) {
 	s.Helper()
 	monitor, err := s.SystemBus.Connect(s.ctx)

@@ -14,7 +14,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// burst is how many forgeries are sent at once, with and without descriptors.
+// burst is how many forgeries a burst has, with and without descriptors.
 const burst = 100_000
 
 func TestForgeriesOnDbusDaemon(t *testing.T) {
@@ -37,7 +37,7 @@ func TestForgeriesOnTheSessionBus(t *testing.T) {
 	if _, err := b.DialSessionBus(stranger); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("another user gets to the session bus: %v", err)
 	}
-	// The directory is what keeps others out; the bus itself does, too.
+	// The directory's permissions keep others out, and so does the bus itself.
 	b.must(os.Chmod(sandbox.RuntimeDir, 0o711))
 	socket, err := b.DialSessionBus(stranger)
 	b.must(err)
@@ -49,8 +49,8 @@ func TestForgeriesOnTheSessionBus(t *testing.T) {
 	b.beDeceived()
 }
 
-// leaveOutBroker leaves a test out that needs dbus-broker where that is not
-// installed: it would be the machine's own bus then. Every suite has it.
+// leaveOutBroker skips a test if dbus-broker is not installed. An installed one
+// would become the machine's own bus. Every suite has it.
 func leaveOutBroker(t *testing.T, options sandbox.Options) {
 	t.Helper()
 	if options.Bus == sandbox.DbusBroker && *suite == "" && !needs.Broker().Installed() {
@@ -90,7 +90,7 @@ func TestABurstOfForgeriesOnDbusBroker(t *testing.T) {
 
 func testBurst(t *testing.T, options sandbox.Options) {
 	leaveOutBroker(t, options)
-	// Of these alone it is certain what follows from a cable and a lid.
+	// Only for these targets is it certain what follows from a cable and a lid.
 	b := besiege(t, options, "--switches=internet,lid,sleep")
 	goroutines := b.goroutines()
 	b.bySystemBus()
@@ -134,14 +134,14 @@ func testBurst(t *testing.T, options sandbox.Options) {
 	if !slices.Equal(left, goroutines) {
 		t.Errorf("the goroutines were %q and are %q", goroutines, left)
 	}
-	// Far below what the burst would take if any part of it were kept.
+	// This is far less than the burst would take if any part of it were kept.
 	if most := before.resident*3/2 + 8*1024; after.top > most {
 		t.Errorf("the bridge grew to %d KiB, more than %d", after.top, most)
 	}
 }
 
-// The connection that takes the delay lock must accept descriptors. Unique names
-// are given in order, so that a stranger knows it before there is one.
+// The connection that takes the delay lock must accept descriptors. The bus
+// gives unique names in order, so a stranger knows its name before it exists.
 func TestForgeriesOnTheConnectionThatTakesTheLock(t *testing.T) {
 	for _, how := range []string{"many descriptors attached", "keys that are booleans"} {
 		t.Run(how, func(t *testing.T) { testLock(t, how) })

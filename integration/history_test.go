@@ -37,10 +37,11 @@ func (s *scene) history(flags string) past {
 	return p
 }
 
-// bars returns the glyphs of a switch's bar, each run of the same as one.
+// bars returns the glyphs of a switch's bar, with each run of equal glyphs as
+// one.
 func (s *scene) bars(name, flags string) string {
 	s.Helper()
-	// A column is less than what a process takes to start.
+	// A column stands for less time than a process takes to start.
 	out := s.user("COLUMNS=9999 " + program + " history " + flags)
 	for _, line := range strings.Split(out, "\n") {
 		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == name {
@@ -57,7 +58,8 @@ func (s *scene) bars(name, flags string) string {
 	return ""
 }
 
-// ofDay is a whole day of the internet: online, at a portal, offline, online.
+// ofDay makes a whole day of the internet: online, at a portal, offline,
+// online.
 func ofDay(t *testing.T) (s *scene, since string) {
 	s = begin(t, sandbox.Options{})
 	since = fmt.Sprintf("--since=@%d", time.Now().Unix()-1)
@@ -126,7 +128,7 @@ func TestHistoryKnowsWhenTheBridgeDidNotRun(t *testing.T) {
 			s.moved("unknown", "online")
 			s.user(how.line)
 			s.expect(how.state, bridgeUnit)
-			s.log() // has the journal written
+			s.log() // this makes journald write its files
 			if got := s.bars("internet", since); got != "·█·" {
 				t.Errorf("after the end the bar is %s", got)
 			}
@@ -228,14 +230,14 @@ func TestHistoryWithoutAJournal(t *testing.T) {
 	}
 }
 
-// Where the journal is in memory, the user's entries are in that of the system.
+// If the journal is in memory, the user's entries are in the system's journal.
 func TestHistoryInMemoryIsForTheGroupOfTheJournal(t *testing.T) {
 	s := begin(t, sandbox.Options{JournalStorage: "volatile"})
 	s.install()
 	s.online()
 	s.status("internet online, lid open")
 	cmd := s.Command(program, "history")
-	cmd.SysProcAttr.Credential.Groups = []uint32{0} // what the files belong to here, systemd-journal elsewhere
+	cmd.SysProcAttr.Credential.Groups = []uint32{0} // the files' group here; elsewhere it is systemd-journal
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "█ online") {
 		t.Errorf("%v: %s", err, out)

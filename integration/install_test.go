@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// fails runs a command line of the user that is to fail with a status, and
-// returns what it printed.
+// fails runs a command line of the user that must fail with a status, and
+// returns its output.
 func (s *scene) fails(status int, line string) string {
 	s.Helper()
 	cmd := s.Command("/bin/sh", "-c", line)
@@ -35,7 +35,7 @@ func TestInstallTwiceChangesNothing(t *testing.T) {
 	s.started(bridgeUnit, 1)
 }
 
-// files lists the user's files with their times of change.
+// files lists the user's files with their modification times.
 func (s *scene) files() string {
 	s.Helper()
 	return s.user("find . -type f -o -type l | sort | xargs stat -c '%n %z'")
@@ -76,7 +76,7 @@ func TestNothingIsOutdated(t *testing.T) {
 	}
 }
 
-// outdated names the units that the user manager would read anew.
+// outdated names the units that the user manager wants to read again.
 func (s *scene) outdated() string {
 	s.Helper()
 	return s.user("systemctl --user --all list-units --plain --no-legend | awk '{ print $1 }' | xargs systemctl --user show --property=Id,NeedDaemonReload -- | awk -F= '$1 == \"Id\" { unit = $2 } $0 == \"NeedDaemonReload=yes\" { print unit }'")
@@ -130,7 +130,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("sync.service", syncUnit)
 	s.enable("home.service", strings.ReplaceAll(syncUnit, "internet-online", "connection@home"))
-	const upheld = "internet-online.target.upholds/sync.service" // of UpheldBy=, systemd 254
+	const upheld = "internet-online.target.upholds/sync.service" // from UpheldBy=, systemd 254
 	s.user("cd .config/systemd/user && mkdir internet-online.target.upholds && ln -s ../sync.service " + upheld)
 	s.user("mkdir -p programs .local/share/empty && ln -s ../programs .local/bin")
 	const list = "find . | sort"
@@ -173,7 +173,7 @@ func TestInstallWhereTheUserManagerLooksForNoUnits(t *testing.T) {
 	if after := s.user("find . | sort"); after != before {
 		t.Errorf("it left\n%s", after)
 	}
-	// By another name it is the same directory.
+	// This is the same directory by another name.
 	s.user("mkdir -p .local/share && ln -s .local/share d && XDG_DATA_HOME=$HOME/d " + program + " install --now")
 	s.expect("active", bridgeUnit)
 }

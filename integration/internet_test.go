@@ -7,7 +7,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// syncUnit is a unit made after the pattern that the README teaches.
+// syncUnit is a unit that follows the README's pattern.
 const syncUnit = `[Unit]
 After=internet-online.target
 PartOf=internet-online.target
@@ -18,7 +18,7 @@ ExecStart=/bin/sleep infinity
 WantedBy=internet-online.target
 `
 
-// onceUnit is a oneshot that runs at each arrival at a target.
+// onceUnit is a oneshot that runs each time that its target is reached.
 func onceUnit(target string) string {
 	return "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=" + target + "\n"
 }
@@ -91,7 +91,7 @@ func TestPortalAndSignIn(t *testing.T) {
 			s.offline()
 			s.started("sync.service", 1)
 			s.started("browser.service", 2)
-			// The portal is a kind of being offline: only once did it begin anew.
+			// The portal counts as offline, so the service started only once more.
 			s.started("internet-offline.target", 2)
 			s.neverBoth("internet-online.target", "internet-offline.target")
 		})
@@ -144,7 +144,7 @@ func TestAHangingCheckIsADoubt(t *testing.T) {
 	s.enable("sync.service", syncUnit)
 	s.install()
 	s.online()
-	// NetworkManager gives a probe 20 s, and calls the outcome limited.
+	// NetworkManager ends a probe after 20 s, and calls the outcome limited.
 	s.must(s.Check.Set(sandbox.Hang))
 	s.offline()
 	s.check(sandbox.Full)

@@ -30,7 +30,7 @@ func TestLidSignalRepeated(t *testing.T) {
 	s.install()
 	s.lid("open")
 	for range 3 {
-		// A real logind repeats itself at its start, once for each button.
+		// A real logind repeats the signal at its start, once for each button.
 		s.must(s.Login1.SetLid(true))
 	}
 	s.lid("closed")
@@ -58,7 +58,7 @@ func TestLogindRestarts(t *testing.T) {
 	s.lid("closed")
 	s.must(s.Login1.Vanish())
 	s.status("lid closed (in doubt: logind is not running)")
-	// As it starts it signals for a moment that the closed lid is open.
+	// As it starts, it signals for a moment that the closed lid is open.
 	s.must(s.Login1.Appear(s.ctx))
 	<-s.Login1.Looked()
 	s.settle()

@@ -7,7 +7,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// lockerUnit is the screen locker that systemd-lock-handler's users write: it
+// lockerUnit is a screen locker as users of systemd-lock-handler write it: it
 // forks once the screen is locked, and its end unlocks.
 const lockerUnit = `[Unit]
 OnSuccess=unlock.target
@@ -78,8 +78,8 @@ func TestALockerThatIsAUnitLocksAndItsEndUnlocks(t *testing.T) {
 	s.neverBoth("lock.target", "unlock.target")
 }
 
-// A locker that ends without a word leaves lock.target active, and one that ends
-// it leaves neither. Both are to lock again.
+// A locker that ends silently leaves lock.target active. One that stops
+// lock.target leaves neither target active. After both, the next lock must work.
 func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
 	for name, ending := range map[string]string{"without a word": "", "with its target": "PropagatesStopTo=lock.target\n"} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
 				s.lock("locked")
 				s.started("locker.service", i+1)
 				s.started("dim.service", i+1)
-				s.must(s.Login1.SetLockedHint(true)) // as many a locker does; it asks for nothing
+				s.must(s.Login1.SetLockedHint(true)) // as many lockers do; it is not a request
 				s.systemctl("stop", "locker.service")
 			}
 			s.settle()
@@ -127,7 +127,7 @@ func TestALockIsHeededWhileAnotherIsOnItsWay(t *testing.T) {
 	s.expect("active", "lock.target", "locker.service")
 }
 
-// The machine does not sleep unlocked because it was locked before.
+// An earlier lock is no reason for the machine to sleep unlocked.
 func TestALockerThatDoesNotUnlockLocksBeforeEachSleep(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", whileUnit("lock.target"))
@@ -149,7 +149,7 @@ func TestALockThatIsNoLongerHeldFollowsTheFacts(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()
 	s.must(s.Login1.PrepareForSleep(true))
-	s.lock("locked") // because sleep.target wants it, which logind says nothing of
+	s.lock("locked") // because sleep.target wants it; logind says nothing about that
 	s.must(s.Login1.PrepareForSleep(false))
 	s.user("nm-session-bridge set lock unlocked")
 	s.user("nm-session-bridge set lock auto")
@@ -215,8 +215,8 @@ func TestBeforeTheFirstSessionNothingIsSaidOfTheLock(t *testing.T) {
 	s.lock("unlocked")
 }
 
-// Whatever put the lock into its position, and whatever becomes of the bridge and
-// of logind before or after.
+// This holds whatever put the lock into its position, and whatever happens to the
+// bridge and to logind before or after.
 func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 	faults := map[string]func(*scene){
 		"the bridge is killed": func(s *scene) {
@@ -227,7 +227,7 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 		},
 		"logind restarts": func(s *scene) {
 			s.must(s.Login1.Vanish())
-			s.expect("inactive", "lid-open.target") // a grace is over
+			s.expect("inactive", "lid-open.target") // this shows that a grace is over
 			s.must(s.Login1.Appear(s.ctx))
 			s.expect("active", "lid-open.target")
 		},
@@ -257,7 +257,7 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 			for what, happens := range faults {
 				for _, isFirst := range []bool{true, false} {
 					s.Logf("%s, first: %t", what, isFirst)
-					s.systemctl("reset-failed") // makes nothing of how often units were started
+					s.systemctl("reset-failed") // this resets how often units were started
 					s.lock("unlocked")
 					lock.by(s)
 					s.lock(lock.position)
@@ -286,8 +286,8 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 	}
 }
 
-// What a sleep has locked without a session may be a screen that logind does not
-// know of; the session that comes is none.
+// A sleep without a session may have locked a screen that logind does not know.
+// That screen is not the one of the next session.
 func TestASleepWithoutASessionLocksNoneThatIsYetToCome(t *testing.T) {
 	s := begin(t, sandbox.Options{NoSession: true})
 	s.enable("locker.service", whileUnit("lock.target"))
@@ -299,7 +299,7 @@ func TestASleepWithoutASessionLocksNoneThatIsYetToCome(t *testing.T) {
 	s.must(s.Login1.PrepareForSleep(false))
 	s.expect("inactive", "sleep.target")
 	s.must(s.Login1.Vanish())
-	s.expect("inactive", "lid-open.target") // a grace is over
+	s.expect("inactive", "lid-open.target") // this shows that a grace is over
 	s.must(s.Login1.Appear(s.ctx))
 	s.expect("active", "lid-open.target")
 	s.systemctl("restart", bridgeUnit)
@@ -318,7 +318,7 @@ func TestALockedScreenStaysLockedWhileLogindIsAway(t *testing.T) {
 	s.must(s.Login1.AskToLock(true))
 	s.lock("locked")
 	s.must(s.Login1.Vanish())
-	s.expect("inactive", "lid-open.target") // which is no longer known
+	s.expect("inactive", "lid-open.target") // its position is no longer known
 	s.status("lock locked (in doubt: logind is not running)")
 	s.systemctl("kill", "-s", "KILL", bridgeUnit)
 	s.secondBridge()

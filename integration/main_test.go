@@ -1,6 +1,6 @@
-// Package integration proves the bridge on real daemons: each test brings up a
-// sandbox, installs the bridge in it as a user would, and looks at what the
-// user manager made of it.
+// Package integration tests the bridge with real daemons. Each test brings up a
+// sandbox, installs the bridge in it as a user would, and checks what the user
+// manager does.
 package integration
 
 import (
@@ -60,8 +60,8 @@ func play(m *testing.M) int {
 	return m.Run()
 }
 
-// playAgain runs this program once more with a bridge that it builds, for Go may
-// not be there inside, and for each suite where that is wanted.
+// playAgain runs this program again, once for each wanted suite. It builds the
+// bridge first, because Go may be missing inside.
 func playAgain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -85,8 +85,8 @@ func playAgain() int {
 	return failed(bound.Run(cmd))
 }
 
-// playEverySuite plays the suites at the same time, for the tests wait most of
-// theirs, and prints what each has to say when it ends.
+// playEverySuite plays all suites at the same time, because the tests mostly
+// wait. It prints a suite's output when the suite ends.
 func playEverySuite(ctx context.Context) (status int) {
 	type outcome struct {
 		suite   string
@@ -122,8 +122,8 @@ func again(ctx context.Context, suite string) *exec.Cmd {
 	return cmd
 }
 
-// failed returns the exit status of a program that ran another. Its tests have
-// said what they failed for.
+// failed returns the exit status of a run in another process. Its tests have
+// said why they failed.
 func failed(err error) int {
 	if err == nil {
 		return 0

@@ -22,7 +22,7 @@ func TestMeteredFollowsTheProfile(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("updates.service", whileUnit("network-unmetered.target"))
 	s.install()
-	s.metered("unmetered") // as NetworkManager guesses of a cable
+	s.metered("unmetered") // as NetworkManager guesses for a cable
 	for range 2 {
 		s.nmcli("connection", "modify", "home", "connection.metered", "yes")
 		s.nmcli("device", "reapply", sandbox.Interface)

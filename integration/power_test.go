@@ -21,7 +21,7 @@ func TestPowerFromUPower(t *testing.T) {
 	s.enable("backup.service", whileUnit("power-ac.target"))
 	s.enable("dim.service", onceUnit("power-battery.target"))
 	s.must(s.UPower.Start(s.ctx))
-	// logind is wrong, so that it is seen who was asked.
+	// logind is wrong, which shows whether the bridge asked UPower.
 	s.Login1.SetExternalPower(false)
 	s.flags("--switches=power")
 	s.install()
@@ -72,7 +72,7 @@ func TestPowerWhileUPowerComesAndGoes(t *testing.T) {
 	}
 }
 
-// What logind said before UPower was there is not what it says by now.
+// What logind said before UPower came may no longer be true.
 func TestPowerStaysAsItIsWhenUPowerGoes(t *testing.T) {
 	s := begin(t, sandbox.Options{NoNetworkManager: true})
 	s.must(s.UPower.Start(s.ctx))
@@ -89,19 +89,20 @@ func TestPowerStaysAsItIsWhenUPowerGoes(t *testing.T) {
 	s.started("power-battery.target", 1)
 }
 
-// Without UPower logind is asked, which is known only once UPower has been.
+// Without UPower the bridge asks logind, but only once it knows that UPower is
+// missing.
 func TestItIsReadyOnceThePowerIsKnown(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()
 	for range 10 {
-		s.systemctl("reset-failed", bridgeUnit) // and forget how often it was started
+		s.systemctl("reset-failed", bridgeUnit) // this resets how often it was started
 		s.systemctl("stop", bridgeUnit)
 		s.settle()
-		s.systemctl("stop", "power-ac.target") // whose position it would adopt
+		s.systemctl("stop", "power-ac.target") // the bridge would adopt its position
 		s.systemctl("start", bridgeUnit)
 	}
 	observing := 0
-	log, err := s.Journal(s.ctx, "-t", "nm-session-bridge", "-o", "cat") // by unit journald may miss the last of a process
+	log, err := s.Journal(s.ctx, "-t", "nm-session-bridge", "-o", "cat") // selected by unit, journald may miss a process's last entries
 	s.must(err)
 	for line := range strings.Lines(log) {
 		if strings.HasPrefix(line, "observing ") {

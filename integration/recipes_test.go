@@ -14,9 +14,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Stand-ins for what the recipes run, nmcli apart, which is the real one. They
-// keep a record of their calls; those that are to stay do, and those that are to
-// end do not while there is a file "hang".
+// Stand-ins for the programs that the recipes run, except nmcli, which is real.
+// They record their calls. Programs that should stay do so, and those that should
+// end hang while a file "hang" exists.
 const (
 	endingProgram = `#!/bin/sh
 echo "${0##*/} $*" >> /home/gemini/calls
@@ -33,7 +33,7 @@ echo "${0##*/} $*" >> /home/gemini/calls
 `
 )
 
-// stories tell of each recipe what becomes of its units. Each begins and ends
+// stories check, for each recipe, what becomes of its units. Each begins and ends
 // online with the lid open.
 func stories() map[string]func(*scene) {
 	return map[string]func(*scene){
@@ -63,7 +63,7 @@ func TestRecipes(t *testing.T) {
 	})
 	s.letTheUserConnect()
 	s.must(s.NM.Start(s.ctx))
-	// To nmcli a bridge is what a VPN is, and every kernel has it.
+	// nmcli treats a bridge like a VPN, and every kernel has bridges.
 	s.nmcli("connection", "add", "type", "bridge", "con-name", profile, "ifname", "vpn0", "autoconnect", "no",
 		"ipv4.method", "manual", "ipv4.addresses", "10.99.0.1/24", "ipv6.method", "disabled")
 	s.install()
@@ -126,8 +126,8 @@ func TestRecipeAdd(t *testing.T) {
 	}
 }
 
-// cook follows a recipe as a user would: adds it, types what it says and sees
-// what becomes of it. Then it cleans up.
+// cook follows a recipe as a user would: it adds the recipe, types what the
+// program says, and checks what happens. Then it cleans up.
 func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
 	s.Helper()
 	s.online()
@@ -148,7 +148,7 @@ func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
 	s.user("systemctl --user disable --now " + strings.ReplaceAll(units, "PROFILE", profileInUnits))
 }
 
-// verify has systemd read the units, which are to give it nothing to say, and
+// verify makes systemd read the units, about which it must not complain, and
 // compares them with the embedded ones.
 func (s *scene) verify(r systemdctl.Recipe) {
 	s.Helper()
@@ -187,8 +187,8 @@ func (s *scene) standIn(programs map[string]string) {
 	}
 }
 
-// letTheUserConnect has NetworkManager allow what polkit allows to whoever sits
-// at the machine.
+// letTheUserConnect makes NetworkManager allow what polkit allows to a user at
+// the machine.
 func (s *scene) letTheUserConnect() {
 	s.Helper()
 	const dir = "/run/sandbox/networkmanager/conf.d"
@@ -196,14 +196,14 @@ func (s *scene) letTheUserConnect() {
 	s.must(os.WriteFile(dir+"/user.conf", []byte("[main]\nauth-polkit=false\n"), 0o644))
 }
 
-// called waits for the nth call and checks it.
+// called waits for the n-th call and checks it.
 func (s *scene) called(n int, call string) {
 	s.Helper()
 	s.follow(call, "tail", "--follow=name", "--retry", fmt.Sprintf("--lines=+%d", n), sandbox.Home+"/calls")
 }
 
-// fresh makes nothing of how often the switches were moved and units started
-// before: the bridge would hold the next moves back, and systemd the next starts.
+// fresh forgets how often switches moved and units started. Otherwise the bridge
+// would hold back the next moves, and systemd the next starts.
 func (s *scene) fresh() {
 	s.Helper()
 	s.settle()
@@ -244,7 +244,8 @@ func (s *scene) openLid() {
 	s.lid("open")
 }
 
-// refused checks that a unit cannot be started by hand, and pulls nothing up.
+// refused checks that a unit cannot be started by hand, and that the attempt
+// starts nothing else.
 func (s *scene) refused(unit string) {
 	s.Helper()
 	s.settle()
@@ -271,8 +272,8 @@ func (s *scene) idle(units ...string) {
 	}
 }
 
-// comesAndGoes checks that a unit, which was started while online, stops with
-// the internet and starts with it, and what it calls.
+// comesAndGoes checks that a unit that was started while online stops and starts
+// with the internet, and that it makes the right calls.
 func (s *scene) comesAndGoes(unit, call string) {
 	s.Helper()
 	s.called(1, call)
@@ -297,7 +298,7 @@ func storyOfFiles(s *scene) {
 
 const (
 	profile        = "My VPN"
-	profileInUnits = `'My\x20VPN'` // as systemd-escape and a shell have it
+	profileInUnits = `'My\x20VPN'` // as systemd-escape and a shell write it
 )
 
 func storyOfVPN(s *scene) {
@@ -324,7 +325,7 @@ func storyOfVPN(s *scene) {
 		s.plug()
 	}
 	s.expect("active", unit)
-	// Taken down by somebody else, it is none to complain of.
+	// If somebody else takes it down, that is not an error.
 	s.nmcli("connection", "down", profile)
 	s.unplug()
 	s.expect("inactive", unit)
@@ -353,7 +354,7 @@ func storyOfAway(s *scene) {
 	s.expect("active", ends)
 	s.expect("inactive", unit)
 	s.settle()
-	s.systemctl("start", unit) // its condition leaves it out
+	s.systemctl("start", unit) // its condition skips it
 	s.expect("inactive", unit)
 	s.nmcli("connection", "down", profile)
 	s.expect("inactive", ends)
@@ -366,10 +367,10 @@ func storyOfAway(s *scene) {
 	s.expect("active", unit)
 }
 
-// storyOfAlerts is that of oneshots of a template, one for each position.
+// storyOfAlerts is the story of oneshots of a template, one for each position.
 func storyOfAlerts(prefix, call string) func(*scene) {
 	return func(s *scene) {
-		s.wantCalls() // they are for the next arrival
+		s.wantCalls() // they run at the next arrival
 		s.unplug()
 		s.wantCalls(call + "offline")
 		s.must(s.Check.Set(sandbox.PortalRedirect))
@@ -409,7 +410,7 @@ func storyOfPortal(s *scene) {
 	browsers(0)
 }
 
-// storyOfLid is that of a service that is active while the lid is closed.
+// storyOfLid is the story of a service that is active while the lid is closed.
 func storyOfLid(unit, closed, opened string) func(*scene) {
 	return func(s *scene) {
 		s.refused(unit)
@@ -429,8 +430,9 @@ func storyOfLid(unit, closed, opened string) func(*scene) {
 	}
 }
 
-// endsWithTheInternet checks that a oneshot whose third call still runs when the
-// internet goes is ended, and is no failure. It ends offline.
+// endsWithTheInternet checks a oneshot whose third call still runs when the
+// internet goes. It must be stopped without counting as failed. The check ends
+// offline.
 func (s *scene) endsWithTheInternet(unit, call string) {
 	s.Helper()
 	hang := sandbox.Home + "/hang"
@@ -509,7 +511,7 @@ func storyOfBoth(s *scene) {
 		there(times + 1)
 	}
 	s.fresh()
-	// Both at once, for a bridge that finds them so.
+	// Both conditions hold at once, for a bridge that finds them so.
 	s.closeLid()
 	s.unplug()
 	s.systemctl("stop", bridgeUnit)
@@ -523,9 +525,8 @@ func storyOfBoth(s *scene) {
 }
 
 // oneComesWhileTheOtherIsGoing opens the lid while a service still holds up the
-// end of internet-online.target. Whether that is still active is then asked of
-// systemd by a job, which takes the place of the one that was to stop it: the
-// bridge has to ask again.
+// end of internet-online.target. Requisite= makes systemd check that target by a
+// job, which replaces the job that should stop it. The bridge has to ask again.
 func (s *scene) oneComesWhileTheOtherIsGoing(units ...string) {
 	s.Helper()
 	hang := sandbox.Home + "/hang"
@@ -538,7 +539,8 @@ func (s *scene) oneComesWhileTheOtherIsGoing(units ...string) {
 	s.must(s.Uplink.Unplug(s.ctx))
 	s.expect("deactivating", "slow.service")
 	s.openLid()
-	// Not before the bridge has asked again: the target would be found active.
+	// This waits until the bridge has asked again. Otherwise the target would be
+	// found active.
 	s.user("timeout 60 sh -c 'until systemctl --user list-jobs --no-legend internet-online.target | grep -w stop; do sleep 0.1; done'")
 	s.must(os.Remove(hang))
 	s.offline()

@@ -12,9 +12,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// NetworkManager checks its connectivity each second meanwhile. The watchdog
-// ticks each half minute, so of some windows in a row one is still, if nothing
-// else ever wakes the bridge.
+// NetworkManager checks its connectivity every second meanwhile. The watchdog
+// ticks every half minute. So if nothing else ever wakes the bridge, at least
+// one of several windows in a row passes without a wake-up.
 func TestNothingWakesTheBridgeAtRest(t *testing.T) {
 	const window, windows = 10 * time.Second, 5
 	s := begin(t, sandbox.Options{})
@@ -29,7 +29,7 @@ func TestNothingWakesTheBridgeAtRest(t *testing.T) {
 	var woken []int
 	for range windows {
 		before := s.wakeUps(process)
-		time.Sleep(window) // it is stillness that is measured
+		time.Sleep(window) // the test measures stillness
 		woken = append(woken, s.wakeUps(process)-before)
 		if woken[len(woken)-1] == 0 {
 			return
@@ -56,7 +56,7 @@ func (s *scene) wakeUps(process string) int {
 	return all
 }
 
-// largestProgram is what the stripped program may have, in bytes.
+// largestProgram is how large the stripped program may be, in bytes.
 const largestProgram = 6_000_000
 
 func TestTheProgramIsSmall(t *testing.T) {

@@ -13,11 +13,11 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// sceneTimeout bounds one test. It is no measure of speed: the machine may be
+// sceneTimeout bounds one test. It does not measure speed: the machine may be
 // shared and slow.
 const sceneTimeout = 3 * time.Minute
 
-// scene is a sandbox with what a test asks of it and says about it.
+// scene is a sandbox with the questions and checks of a test.
 type scene struct {
 	*testing.T
 	*sandbox.Sandbox
@@ -49,7 +49,7 @@ func begin(t *testing.T, options sandbox.Options) *scene {
 	return s
 }
 
-// record starts the timeline anew: what was before no longer counts.
+// record starts a new timeline, so earlier events no longer count.
 func (s *scene) record() {
 	s.Helper()
 	if s.timeline != nil {
@@ -60,7 +60,7 @@ func (s *scene) record() {
 	s.timeline = timeline
 }
 
-// tell prints what happened, for a test that failed.
+// tell prints what happened in a failed test.
 func (s *scene) tell() {
 	for _, event := range s.timeline.Events() {
 		s.Log(event)
@@ -76,7 +76,7 @@ func (s *scene) must(err error) {
 	}
 }
 
-// user runs a command line of the user and returns what it printed.
+// user runs a command line of the user and returns its output.
 func (s *scene) user(line string) string {
 	s.Helper()
 	out, err := s.Command("/bin/sh", "-c", line).CombinedOutput()
@@ -94,7 +94,7 @@ func (s *scene) install() string {
 	return out
 }
 
-// write writes one of the user's files, a unit where the name has no slash.
+// write writes one of the user's files; a name without a slash is a unit's.
 func (s *scene) write(name, content string) {
 	s.Helper()
 	mode := os.FileMode(0o644)
@@ -107,7 +107,7 @@ func (s *scene) write(name, content string) {
 	s.must(s.WriteFile(name, []byte(content), mode))
 }
 
-// enable writes a unit, makes the user manager know it and enables it.
+// enable writes a unit, makes the user manager load it and enables it.
 func (s *scene) enable(name, content string) {
 	s.Helper()
 	s.write(name, content)
@@ -130,7 +130,7 @@ func (s *scene) expect(state string, units ...string) {
 	}
 }
 
-// settle waits until nothing is left to do for the user manager.
+// settle waits until the user manager has nothing left to do.
 func (s *scene) settle() {
 	s.Helper()
 	s.must(s.timeline.Settle(s.ctx))
@@ -172,8 +172,8 @@ func (s *scene) flags(flags string) {
 		"[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run "+flags+"\n")
 }
 
-// check changes the answers of the connectivity check and has NetworkManager
-// ask at once.
+// check changes the answers of the connectivity check and makes NetworkManager ask
+// at once.
 func (s *scene) check(mode sandbox.CheckMode) {
 	s.Helper()
 	s.must(s.Check.Set(mode))
@@ -187,8 +187,8 @@ func (s *scene) nmcli(args ...string) {
 	s.must(err)
 }
 
-// status waits until the service's status text contains some words. A user
-// manager that executes itself again is asked again.
+// status waits until the service's status text contains some words. It asks again
+// if the user manager executes itself again.
 func (s *scene) status(words string) {
 	s.Helper()
 	conn, err := s.ConnectSessionBus(s.ctx)

@@ -41,7 +41,7 @@ WantedBy=internet-online.target
 `
 )
 
-// The post does not show its scripts: these do what it says of them.
+// The post does not show its scripts. These do what it says about them.
 const (
 	routetest = `#!/usr/bin/python3
 import subprocess, time
@@ -66,7 +66,7 @@ echo "${0##*/} $*" >> /home/gemini/calls
 `
 )
 
-// once is a oneshot that runs a command line whenever a target is reached.
+// once returns a oneshot that runs a command line whenever a target is reached.
 func once(target, commandLine string) string {
 	return "[Service]\nType=oneshot\nExecStart=" + commandLine + "\n[Install]\nWantedBy=" + target + "\n"
 }
@@ -88,7 +88,7 @@ func beginSeed(t *testing.T, options sandbox.Options) *scene {
 	return s
 }
 
-// calls are what the recorders were called with, in order.
+// calls returns the recorded calls, in order.
 func (s *scene) calls() string {
 	s.Helper()
 	content, err := os.ReadFile(sandbox.Home + "/calls")
@@ -180,7 +180,7 @@ func TestABoundServiceCannotFakeTheInternet(t *testing.T) {
 	s.install()
 	s.offline()
 	// BindsTo= pulls the target up while there is no internet.
-	_, _ = s.Systemctl("start", "watch-mailbox.service") // which of the two wins the race is not the point
+	_, _ = s.Systemctl("start", "watch-mailbox.service") // either may win the race
 	s.settle()
 	s.offline()
 	s.expect("inactive", "watch-mailbox.service")

@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// beginAwake brings up a sandbox with units for the lid and for sleep, each of
-// which leaves a file of its name behind when it has finished.
+// beginAwake brings up a sandbox with units for the lid and for sleep. Each
+// leaves a file with its name when it has finished.
 func beginAwake(t *testing.T, options sandbox.Options) *scene {
 	t.Helper()
 	s := begin(t, options)
@@ -34,8 +34,8 @@ func (s *scene) wake() {
 	s.locks(1)
 }
 
-// locks waits until the bridge holds so many delay locks. NetworkManager has one
-// of its own.
+// locks waits until the bridge holds a number of delay locks. NetworkManager
+// holds its own.
 func (s *scene) locks(count int) {
 	s.Helper()
 	for {
@@ -79,7 +79,7 @@ func TestUnitsFinishBeforeTheMachineSleeps(t *testing.T) {
 		t.Run(string(generation), func(t *testing.T) {
 			s := beginAwake(t, sandbox.Options{Login1: generation})
 			for round := 1; round <= 3; round++ {
-				// logind acts on the lid before it tells of it.
+				// logind acts on the lid before it signals it.
 				s.Login1.MoveLidUnseen(true)
 				s.must(s.Login1.PrepareForSleep(true))
 				s.locks(0)
@@ -90,7 +90,7 @@ func TestUnitsFinishBeforeTheMachineSleeps(t *testing.T) {
 				s.locks(1)
 				s.lid("open")
 				s.expect("inactive", "sleep.target")
-				s.online() // NetworkManager slept, too
+				s.online() // NetworkManager also slept
 				for _, unit := range []string{"screen-off.service", "nap.service", "late.service", "sleep.target", "lid-closed.target"} {
 					s.started(unit, round)
 				}
@@ -135,7 +135,7 @@ func TestPrepareForSleepInOddOrders(t *testing.T) {
 	s.must(s.Login1.PrepareForSleep(true)) // twice
 	s.locks(0)
 	s.finished("nap.service", "late.service")
-	s.must(s.Login1.Vanish()) // and never a word of waking up
+	s.must(s.Login1.Vanish()) // and nothing signals the waking up
 	s.Login1.MoveLidUnseen(false)
 	s.Login1.Wake()
 	s.must(s.Login1.Appear(s.ctx))

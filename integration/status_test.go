@@ -11,7 +11,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// report is what status --json prints, as far as the tests look at it.
+// report is the part of status --json's output that the tests look at.
 type report struct {
 	Running  bool
 	Switches []struct {

@@ -7,8 +7,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// limitedUnit is a service that systemd starts once in a time and not again. The
-// time is long enough for slow machines to move its target within it.
+// limitedUnit is a service that systemd starts only once in an interval. The
+// interval is long enough for slow machines to move its target within it.
 func limitedUnit(more string) string {
 	return `[Unit]
 After=internet-online.target
@@ -22,9 +22,9 @@ WantedBy=internet-online.target
 `
 }
 
-// remember keeps the user manager from forgetting how often units were started,
-// as it does with those that nothing loaded refers to: between the stop of one
-// target and the start of another that may be all of them.
+// remember keeps the user manager from forgetting how often units were started.
+// It forgets units to which no loaded unit refers. Between the stop of one
+// target and the start of another, that may be all of them.
 func (s *scene) remember(units ...string) {
 	s.Helper()
 	s.write(".config/systemd/user/remember.target", "[Unit]\nAfter="+strings.Join(units, " ")+"\n")
@@ -50,9 +50,9 @@ func TestServicesThatTheStartLimitHitAreStartedOnceMore(t *testing.T) {
 	s.settle()
 	failing := 1
 	if s.systemctl("show", "--value", "--property=Result", "failing.service") == "start-limit-hit" {
-		failing = 2 // systemd 262 tells the last reason, up to 257 it is the first
+		failing = 2 // systemd 262 reports the last reason, systemd up to 257 the first
 	}
-	s.systemctl("reset-failed", "stopped.service") // which is how a user makes it stopped
+	s.systemctl("reset-failed", "stopped.service") // a user makes it count as stopped this way
 
 	s.says("starting limited.service again")
 	s.expect("active", "limited.service")
@@ -80,7 +80,7 @@ func TestServicesThatTheStartLimitHitStayStoppedWithTheirTarget(t *testing.T) {
 	s.portal()
 	s.check(sandbox.Full)
 	s.online()
-	// The second activation alone has it started again, once.
+	// Only the second activation starts it again, once.
 	s.says("starting limited.service again")
 	s.expect("active", "limited.service")
 	s.started("limited.service", 2)

@@ -13,7 +13,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// every is the suite that stands for all of them.
+// every stands for all suites.
 const every = "every"
 
 // The parts of the tests.
@@ -27,11 +27,11 @@ var (
 	part  = flag.String("part", "", "play only one `part`: suites, what is to be played on every suite, or rest")
 )
 
-// onEverySuite names the files of tests, without _test.go, whose outcome depends
-// on the versions of the daemons most.
+// onEverySuite names the test files, without _test.go, whose outcome depends
+// most on the versions of the daemons.
 var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "forgery", "suites"}
 
-// choosePart has the tests skipped that are not of the part wanted.
+// choosePart skips the tests that do not belong to the wanted part.
 func choosePart() error {
 	if *part == "" {
 		return nil
@@ -45,7 +45,7 @@ func choosePart() error {
 	}
 	for _, name := range onEverySuite {
 		if !slices.Contains(files, name+"_test.go") {
-			return fmt.Errorf("%s_test.go is to be played on every suite, and is not in %q", name, files)
+			return fmt.Errorf("%s_test.go is to be played on every suite, but is not in %q", name, files)
 		}
 	}
 	var skipped []string
@@ -65,7 +65,8 @@ func choosePart() error {
 	return flag.Set("test.skip", "^("+strings.Join(skipped, "|")+")$")
 }
 
-// TestTheSuiteIsTheOneAskedFor keeps the tests from proving what was not asked.
+// TestTheSuiteIsTheOneAskedFor makes sure that the tests run on the wanted
+// suite.
 func TestTheSuiteIsTheOneAskedFor(t *testing.T) {
 	if *suite == "" {
 		return

@@ -24,7 +24,8 @@ func TestTargetMasked(t *testing.T) {
 	s := beginOnline(t)
 	s.systemctl("mask", "internet-offline.target")
 	s.must(s.Uplink.Unplug(s.ctx))
-	// What is not true is not kept up, though its counterpart cannot be had.
+	// A target that is not true is stopped even if its counterpart cannot be
+	// started.
 	s.expect("inactive", "internet-online.target", "sync.service")
 	s.says("cannot start internet-offline.target")
 	s.says("next=\"systemctl --user unmask internet-offline.target\"")
@@ -56,7 +57,7 @@ func TestTargetOfTheOtherPositionStartedByHand(t *testing.T) {
 	s.expect("active", "sync.service")
 }
 
-// By then it is known that the start of the one stops the other.
+// By then the bridge knows that the start of one stops the other.
 func TestTargetOfTheOtherPositionStartedByHandAfterAChange(t *testing.T) {
 	s := beginOnline(t)
 	s.must(s.Uplink.Unplug(s.ctx))
@@ -102,7 +103,7 @@ func TestTargetStoppedByHand(t *testing.T) {
 
 func TestTargetStoppedByHandWithNobodyElseListening(t *testing.T) {
 	s := beginOnline(t)
-	// The user manager tells of its units only where a client has asked for it.
+	// The user manager signals its units' states only if a client has subscribed.
 	s.must(s.timeline.Close())
 	s.systemctl("stop", "internet-online.target")
 	s.waitLog("something else has stopped internet-online.target; putting it right")
@@ -146,7 +147,7 @@ func TestTargetThatNeedsAFailingUnit(t *testing.T) {
 	s.must(s.Uplink.Unplug(s.ctx))
 	s.expect("inactive", "internet-online.target", "sync.service")
 	s.says("the start job of internet-offline.target ended with result dependency")
-	// Mended, and the bridge is told.
+	// The unit is mended, and the reload makes the bridge try again.
 	s.write("broken.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
 	s.must(s.User.DaemonReload())
 	s.offline()
@@ -170,8 +171,7 @@ func TestFlipBackCancelsASlowOneshot(t *testing.T) {
 	s.must(s.Uplink.Unplug(s.ctx))
 	s.expect("activating", "slow.service")
 	s.expect("inactive", "internet-online.target")
-	// The bridge does not ask again for a target that is held back, also when
-	// it is a new bridge.
+	// Neither this bridge nor a new one starts a target again that is held back.
 	s.systemctl("restart", bridgeUnit)
 	s.status("internet offline")
 	s.must(s.Uplink.Plug(s.ctx))

@@ -13,8 +13,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// beginWithVPNs brings up a sandbox whose NetworkManager has VPNs of a plugin,
-// and one profile of them, "Office".
+// beginWithVPNs brings up a sandbox whose NetworkManager has a VPN plugin and one
+// VPN profile, "Office".
 func beginWithVPNs(t *testing.T) (*scene, *fakes.VPN) {
 	t.Helper()
 	s := begin(t, sandbox.Options{})
@@ -41,7 +41,8 @@ func (s *scene) vpn(position string) {
 	s.expect("inactive", "vpn-"+other+".target")
 }
 
-// dial brings the profile up until its plugin is to connect, and the bridge knows.
+// dial brings the profile up until its plugin is told to connect and the bridge
+// knows of it.
 func (s *scene) dial(vpn *fakes.VPN) {
 	s.Helper()
 	s.nmcli("--wait", "0", "connection", "up", "id", "Office")
@@ -53,7 +54,7 @@ func (s *scene) dial(vpn *fakes.VPN) {
 	s.knows("Activating", true)
 }
 
-// knows waits until some value is, or is not, among the facts of the bridge.
+// knows waits until a value is, or is not, among the facts of the bridge.
 func (s *scene) knows(value string, want bool) {
 	s.Helper()
 	for {

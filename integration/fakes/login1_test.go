@@ -7,7 +7,8 @@ import (
 	"github.com/godbus/dbus/v5/introspect"
 )
 
-// TestRecordingsAgree holds the recorded introspection and properties of each generation against each other.
+// TestRecordingsAgree compares the recorded introspection of each generation with its recorded
+// properties.
 func TestRecordingsAgree(t *testing.T) {
 	for generation, signalsLid := range map[Generation]bool{Logind252: false, Logind257: true, Logind262: true} {
 		l, err := NewLogin1("", generation)

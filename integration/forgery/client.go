@@ -27,7 +27,8 @@ type Client struct {
 	// Name is the unique name that the bus gave.
 	Name string
 
-	// Refusals counts the errors in answer to frames that had no serial number.
+	// Refusals counts the errors in answer to frames that were given no serial
+	// number.
 	Refusals atomic.Int64
 
 	conn     *net.UnixConn

@@ -17,22 +17,22 @@ import (
 )
 
 const (
-	// programsVariable names a directory with programs that were built
-	// beforehand, as the script build does it.
+	// programsVariable names a directory with programs that the script build made
+	// beforehand.
 	programsVariable = "LAPTOP_PROGRAMS"
-	// scenesVariable is a regular expression that chooses among the scenes, for
-	// those who work on one.
+	// scenesVariable holds a regular expression that chooses scenes, for people
+	// who work on one.
 	scenesVariable = "LAPTOP_SCENES"
-	// allVariable has the laptops of all releases play all scenes. By default
-	// the first plays them, and the others those whose outcome depends on the
-	// versions of services (scenes/release_test.go).
+	// allVariable makes the laptops of all releases play all scenes. By default
+	// only the first plays them all. The others play those whose outcome depends
+	// on the versions of services (scenes/release_test.go).
 	allVariable = "LAPTOP_ALL"
-	// margin is what is left of a deadline to clean up.
+	// margin is the part of a deadline that is left for cleaning up.
 	margin = 10 * time.Second
 )
 
-// TestLaptop plays the scenes in a laptop of each release. What they print goes
-// to the standard output as it comes.
+// TestLaptop plays the scenes in a laptop of each release. Their output goes to
+// the standard output as it comes.
 func TestLaptop(t *testing.T) {
 	if os.Geteuid() != 0 {
 		sandbox.TellLeftOut("what a whole laptop does, in integration/laptop/")
@@ -73,8 +73,8 @@ func play(ctx context.Context, t *testing.T, release string, programs laptop.Pro
 	}
 }
 
-// bounded returns a context that ends in time to clean up, and when a person
-// wants the test to.
+// bounded returns a context that ends early enough to clean up, and on an
+// interrupt.
 func bounded(t *testing.T) context.Context {
 	t.Helper()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

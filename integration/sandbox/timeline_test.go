@@ -8,7 +8,8 @@ import (
 
 const unitDir = ".config/systemd/user/"
 
-// timeline returns a recording that is closed at the end of the test, and shown if it fails.
+// timeline returns a recording that the end of the test closes, and prints if the test
+// failed.
 func timeline(t *testing.T, sb *sandbox.Sandbox) *sandbox.Timeline {
 	t.Helper()
 	recording, err := sb.Timeline(deadline(t))
@@ -68,7 +69,7 @@ func TestTimeline(t *testing.T) {
 		t.Errorf("interrupted at %v", gaps)
 	}
 
-	journal, err := sb.Journal(deadline(t), "-t", "echo", "-o", "cat") // by unit journald may miss it: the process is short
+	journal, err := sb.Journal(deadline(t), "-t", "echo", "-o", "cat") // selected by unit, journald may miss such a short process
 	must(t, err)
 	if journal != "once only\nonce only" {
 		t.Errorf("journal of once.service: %s", journal)

@@ -2,7 +2,8 @@ package scenes
 
 import "testing"
 
-// The name of this file has its scene played before any other moves the lid.
+// The name of this file makes its scene the first, before any other moves the
+// lid.
 
 func TestBootWithTheLidClosed(t *testing.T) {
 	s := begin(t)

@@ -7,7 +7,7 @@ func lidUnits() map[string]string {
 	return map[string]string{"closed.service": once(lidClosed), "opened.service": once(lidOpen)}
 }
 
-// closeAndOpen does so twice and checks what started, from a lid that is open.
+// closeAndOpen closes and opens an open lid twice, and checks what started.
 func (s *scene) closeAndOpen() {
 	s.Helper()
 	s.record()

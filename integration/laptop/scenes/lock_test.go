@@ -11,9 +11,9 @@ const (
 	locked   = "lock.target"
 	unlocked = "unlock.target"
 
-	// lockerUnit is a screen locker as users of systemd-lock-handler write it:
-	// it forks once the screen is locked, and its end unlocks. It writes down
-	// how often the laptop has slept when it has locked.
+	// lockerUnit is a screen locker as users of systemd-lock-handler write it: it forks
+	// once the screen is locked, and its end unlocks. Once it has locked, it records how
+	// often the laptop has slept.
 	lockerUnit = `[Unit]
 OnSuccess=unlock.target
 PartOf=lock.target
@@ -29,14 +29,14 @@ WantedBy=lock.target
 `
 )
 
-// lock waits until of the lock's targets exactly the given ones are active.
+// lock waits until exactly the given ones of the lock's targets are active.
 func (s *scene) lock(targets ...string) {
 	s.Helper()
 	s.only([]string{locked, unlocked}, targets)
 }
 
-// enter logs the user in, through PAM, and returns the session's number. It ends
-// with the unit of the name.
+// enter logs the user in, through PAM, and returns the session's number. The session
+// ends with the unit of that name.
 func (s *scene) enter(name string, properties ...string) string {
 	s.Helper()
 	before := s.root("loginctl list-sessions --no-legend")
@@ -84,7 +84,7 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 	s.lock(locked)
 	s.root("loginctl unlock-session " + session)
 	s.lock(unlocked)
-	for _, hint := range []string{"true", "false"} { // as a desktop does that locks by itself
+	for _, hint := range []string{"true", "false"} { // like a desktop that locks by itself
 		s.root("busctl call org.freedesktop.login1 /org/freedesktop/login1/session/_3" + session + " org.freedesktop.login1.Session SetLockedHint b " + hint)
 		s.lock(map[string]string{"true": locked, "false": unlocked}[hint])
 	}
@@ -102,7 +102,8 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 		t.Errorf("the locker wrote %q (%v), but locking before the sleep is to write %d", written, err, slept)
 	}
 
-	// Another session knows nothing of it; and one over SSH counts where there is no other.
+	// Another session does not inherit the lock. A session over SSH counts if there is no
+	// other.
 	s.enter("ssh", "--setenv=XDG_SESSION_CLASS=user", "--setenv=XDG_SESSION_TYPE=tty")
 	s.lock(locked)
 	s.root("systemctl stop seat")

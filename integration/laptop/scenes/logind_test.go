@@ -23,7 +23,7 @@ func TestLogindRestarts(t *testing.T) {
 	s.oneLock()
 }
 
-// restartLogind returns when the bridge trusts the new one.
+// restartLogind restarts logind and returns when the bridge trusts the new one.
 func (s *scene) restartLogind(status string) {
 	s.Helper()
 	s.root("systemctl restart systemd-logind")

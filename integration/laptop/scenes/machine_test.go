@@ -16,7 +16,8 @@ const (
 	logindConfig  = "/run/systemd/logind.conf.d/scene.conf"
 )
 
-// signalsLid tells whether this logind signals the lid: systemd 256 and newer do.
+// signalsLid reports whether this logind signals the lid, as systemd 256 and
+// newer do.
 func (s *scene) signalsLid() bool {
 	s.Helper()
 	fields := strings.Fields(s.root("systemctl --version")) // systemd 257 (…)
@@ -25,8 +26,8 @@ func (s *scene) signalsLid() bool {
 	return version >= 256
 }
 
-// move moves the lid, to "open" or "closed". It returns when logind knows; that
-// it may take a moment to act on it is what some scenes are about.
+// move moves the lid, to "open" or "closed". It returns when logind knows.
+// logind may act a moment later, which some scenes are about.
 func (s *scene) move(position string) {
 	s.Helper()
 	s.touch(position)
@@ -46,8 +47,8 @@ func (s *scene) lidIsClosed() bool {
 	return strings.HasSuffix(s.root("busctl get-property "+logindName+" "+string(logindPath)+" "+logindManager+" LidClosed"), "true")
 }
 
-// suspendWithLid has logind send the laptop to sleep when the lid closes, for
-// the time of the scene, with more lines of its configuration.
+// suspendWithLid makes logind suspend the laptop when the lid closes, until the
+// end of the scene. more has further lines of logind's configuration.
 func (s *scene) suspendWithLid(more string) {
 	s.Helper()
 	s.must(os.MkdirAll(filepath.Dir(logindConfig), 0o755))
@@ -67,7 +68,7 @@ func (s *scene) slept() int {
 }
 
 // oneLock waits until the bridge holds a lock that delays sleep, and checks that
-// it is the only one of its.
+// the bridge holds no other.
 func (s *scene) oneLock() {
 	s.Helper()
 	conn, err := dbus.ConnectSystemBus()

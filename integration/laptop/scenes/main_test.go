@@ -1,5 +1,6 @@
-// Package scenes is played as root in the laptop of integration/laptop: a
-// bridge that was installed as a user would, on a whole and real system.
+// Package scenes runs as root in the laptop of integration/laptop. It tests a
+// bridge that was installed as a user would install it, on a whole and real
+// system.
 //
 // The laptop starts with its lid closed, which is the first scene.
 package scenes
@@ -10,7 +11,7 @@ import (
 	"testing"
 )
 
-// bridgeProgram is the bridge as a user has it before it is installed.
+// bridgeProgram is the bridge's program before a user installs it.
 const bridgeProgram = "/usr/local/lib/laptop/nm-session-bridge"
 
 func TestMain(m *testing.M) {

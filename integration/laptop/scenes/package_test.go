@@ -14,7 +14,7 @@ const (
 	whole = "--path-include='/usr/share/*'"
 )
 
-// apt minds dependencies; dpkg, which does the work, is quicker.
+// apt resolves dependencies. dpkg, which does the work, is quicker.
 func (s *scene) apt(line string) {
 	s.Helper()
 	s.root("DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes -o Dpkg::Options::=" + whole + " " + line + " 2>&1")
@@ -105,7 +105,8 @@ func TestPackageLeavesTheUsersOwnCopyAlone(t *testing.T) {
 	}
 }
 
-// packageIsComplete checks what a user would look for.
+// packageIsComplete checks that the package has everything that a user would
+// look for.
 func (s *scene) packageIsComplete() {
 	s.Helper()
 	files := strings.Fields(s.root("dpkg --listfiles nm-session-bridge"))
@@ -131,7 +132,7 @@ func (s *scene) packageIsComplete() {
 	s.user("systemd-analyze verify --user --man=no /usr/lib/systemd/user/nm-session-bridge.service")
 }
 
-// systemFiles lists files that are not the user's, without those that package
+// systemFiles lists files outside the user's home, without those that package
 // managers and other services keep for themselves.
 func (s *scene) systemFiles() []string {
 	s.Helper()

@@ -16,13 +16,14 @@ const (
 	battery     = "/sys/class/power_supply/BAT0"
 )
 
-// power waits until of the power's targets exactly the given one is active.
+// power waits until exactly the given one of the power's targets is active.
 func (s *scene) power(target string) {
 	s.Helper()
 	s.only([]string{onAC, onBattery}, []string{target})
 }
 
-// pull pulls the charger out, or plugs it back, and tells the kernel's users.
+// pull pulls the charger out or plugs it back in, and makes the kernel announce
+// it.
 func (s *scene) pull(out bool) {
 	s.Helper()
 	online, status := "1", "Charging"
@@ -30,7 +31,7 @@ func (s *scene) pull(out bool) {
 		online, status = "0", "Discharging"
 	}
 	s.must(turnCharger(out))
-	s.until("the kernel knows of the charger", func() bool { // it asks the battery once a second at most
+	s.until("the kernel knows of the charger", func() bool { // it asks the battery at most once a second
 		return s.root("cat "+charger+"/online "+battery+"/status") == online+"\n"+status
 	})
 	for _, device := range []string{charger, battery} { // as the kernel does when the firmware notifies it
@@ -38,8 +39,8 @@ func (s *scene) pull(out bool) {
 	}
 }
 
-// turnCharger has the firmware say from now on that the charger is pulled out,
-// or that it is not.
+// turnCharger makes the firmware report from now on that the charger is pulled
+// out, or plugged in.
 func turnCharger(out bool) error {
 	ports, err := os.OpenFile("/dev/port", os.O_WRONLY, 0)
 	if err != nil {

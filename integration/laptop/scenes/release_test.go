@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// sameOnEveryRelease is what a scene begins with whose outcome does not depend
-// on the versions of the services around it: one laptop plays it, those of other
-// releases when all is to be played.
+// A scene calls sameOnEveryRelease first if its outcome does not depend on the
+// versions of the services around it. One laptop plays it. Those of other
+// releases play it only when all scenes are wanted.
 func sameOnEveryRelease(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -17,8 +17,8 @@ func sameOnEveryRelease(t *testing.T) {
 	}
 }
 
-// TestTheServicesOfThisRelease tells their versions, and checks that both buses
-// are the one that the laptop of this release is to have.
+// TestTheServicesOfThisRelease prints their versions, and checks that both
+// buses are the implementation that the laptop of this release should have.
 func TestTheServicesOfThisRelease(t *testing.T) {
 	s := begin(t)
 	release := s.root(`. /etc/os-release && echo "$VERSION_CODENAME"`)

@@ -11,8 +11,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// sceneTimeout bounds one scene. It is no measure of speed: this laptop is
-// slow, and its host may be busy.
+// sceneTimeout bounds one scene. It does not measure speed: this laptop is slow,
+// and its host may be busy.
 const sceneTimeout = 15 * time.Minute
 
 const (
@@ -25,7 +25,7 @@ const (
 	sleep      = "sleep.target"
 )
 
-// scene is the laptop with what a test asks of it and says about it.
+// scene is the laptop with the questions and checks of a test.
 type scene struct {
 	*testing.T
 	ctx      context.Context
@@ -33,7 +33,7 @@ type scene struct {
 	cursor   string // of the journal's last entry before the scene
 }
 
-// begin gives a scene a user without a past, the lid as it is.
+// begin gives a scene a user without a past, and leaves the lid as it is.
 func begin(t *testing.T) *scene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), sceneTimeout)
@@ -49,7 +49,7 @@ func begin(t *testing.T) *scene {
 	return s
 }
 
-// beginOpen is begin with the lid open.
+// beginOpen is like begin, with the lid open.
 func beginOpen(t *testing.T) *scene {
 	t.Helper()
 	s := begin(t)
@@ -57,7 +57,7 @@ func beginOpen(t *testing.T) *scene {
 	return s
 }
 
-// record starts the timeline anew: what was before no longer counts.
+// record starts a new timeline, so earlier events no longer count.
 func (s *scene) record() {
 	s.Helper()
 	timeline, err := sandbox.Record(s.ctx, uid, sessionBus)
@@ -72,7 +72,7 @@ func (s *scene) follow(timeline *sandbox.Timeline) {
 	s.timeline = timeline
 }
 
-// tell prints what happened, for a scene that failed.
+// tell prints what happened in a failed scene.
 func (s *scene) tell() {
 	if s.timeline != nil {
 		for _, event := range s.timeline.Events() {
@@ -91,7 +91,7 @@ func (s *scene) must(err error) {
 	}
 }
 
-// until waits for what nobody signals.
+// until waits for a condition that nobody signals.
 func (s *scene) until(what string, condition func() bool) {
 	s.Helper()
 	for !condition() {
@@ -125,13 +125,13 @@ func (s *scene) starts(want map[string]int) {
 	}
 }
 
-// internet waits until of the internet's targets exactly the given ones are active.
+// internet waits until exactly the given ones of the internet's targets are active.
 func (s *scene) internet(targets ...string) {
 	s.Helper()
 	s.only([]string{online, offline, portal}, targets)
 }
 
-// lid waits until of the lid's targets exactly the given one is active.
+// lid waits until exactly the given one of the lid's targets is active.
 func (s *scene) lid(target string) {
 	s.Helper()
 	s.only([]string{lidOpen, lidClosed}, []string{target})
@@ -186,13 +186,13 @@ func containsAll(text string, words []string) bool {
 	return true
 }
 
-// once is a oneshot that runs at each arrival at a target.
+// once returns a oneshot that runs each time that a target is reached.
 func once(target string) string {
 	return "[Service]\nType=oneshot\nExecStart=/bin/true\n[Install]\nWantedBy=" + target + "\n"
 }
 
-// while is a service that runs while a target is active, after the pattern that
-// the README teaches.
+// while returns a service that runs while a target is active. It follows the
+// README's pattern.
 func while(target string) string {
 	return "[Unit]\nAfter=" + target + "\nPartOf=" + target + "\nRequisite=" + target +
 		"\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=" + target + "\n"

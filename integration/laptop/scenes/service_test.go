@@ -34,21 +34,21 @@ func TestServiceIsSandboxed(t *testing.T) {
 	}
 	s.systemctl("reload", bridgeUnit)
 	s.oneLock() // a descriptor can still be received
-	// What the user manager thinks of the units as it reads them.
+	// This is what the user manager says about the units as it reads them.
 	const warning = "4"
 	if said := s.root("journalctl --quiet --output=cat --priority=" + warning + " --after-cursor='" + s.cursor + "' _UID=1000"); said != "" {
 		t.Errorf("there are warnings: %s", said)
 	}
 }
 
-// finding is what systemd-analyze says of one thing that a service could be
+// finding is what systemd-analyze says about one thing that a service could be
 // denied.
 type finding struct {
 	Name string
 	Set  bool
 }
 
-// TestTheSandboxIsRecognised has systemd tell what it makes of the directives.
+// TestTheSandboxIsRecognised asks systemd how it understands the directives.
 func TestTheSandboxIsRecognised(t *testing.T) {
 	sameOnEveryRelease(t)
 	s := beginOpen(t)
@@ -77,11 +77,11 @@ func TestTheSandboxIsRecognised(t *testing.T) {
 }
 
 // TestWhatTheSandboxForbidsFails runs a probe with the directives of the running
-// service, and for comparison without any.
+// service and, for comparison, without them.
 func TestWhatTheSandboxForbidsFails(t *testing.T) {
 	sameOnEveryRelease(t)
 	s := beginOpen(t)
-	// Without it no user may do what RestrictRealtime= forbids.
+	// Without this, no user may do what RestrictRealtime= forbids anyway.
 	s.root("prlimit --rtprio=1 --pid=$(systemctl show --value --property=MainPID " + manager + ")")
 	s.install()
 
@@ -120,7 +120,7 @@ func TestWhatTheSandboxForbidsFails(t *testing.T) {
 		"locked memory":       refused,
 		"file for others":     "its mode is -rw-------",
 	}
-	if s.signalsLid() { // systemd 257 has the kernel deny it, not a filter
+	if s.signalsLid() { // in systemd 257 the kernel denies it, not a filter
 		want["writable code"], want["written code"] = "permission denied", "permission denied"
 	}
 	if len(free) != len(want) || len(sandboxed) != len(want) {
@@ -136,8 +136,8 @@ func TestWhatTheSandboxForbidsFails(t *testing.T) {
 
 const labProgram = "/usr/local/bin/lab"
 
-// runs matches the lines of the service that say what it runs and when, which
-// is what a probe does not share.
+// runs matches the lines of the service that say what it runs and when. A probe
+// does not take these over.
 var runs = regexp.MustCompile(`^(Type|Exec\w+|Restart\w*|WatchdogSec)=`)
 
 // probe runs lab's probe in a service and returns how each attempt went.

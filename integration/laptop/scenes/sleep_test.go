@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// beforeSleep is a oneshot that takes two seconds and then writes down how often
-// the laptop has slept by then.
+// beforeSleep is a oneshot that takes two seconds and then records how often the
+// laptop has slept.
 func beforeSleep(target, more string) string {
 	return "[Unit]\n" + more + `
 [Service]
@@ -19,8 +19,8 @@ ExecStart=/bin/sh -c 'cat /sys/power/suspend_stats/success >>%h/%N'
 WantedBy=` + target + "\n"
 }
 
-// closeToSleep closes the lid and returns when the laptop has slept once more
-// and is awake, its lid open.
+// closeToSleep closes the lid. It returns when the laptop has slept once more
+// and is awake again with its lid open.
 func (s *scene) closeToSleep() {
 	s.Helper()
 	before := s.slept()
@@ -30,7 +30,7 @@ func (s *scene) closeToSleep() {
 
 func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 	s := beginOpen(t)
-	// They take four seconds on any machine, and this one is slow besides.
+	// They take four seconds on any machine, and this one is slow.
 	s.suspendWithLid("InhibitDelayMaxSec=30\n")
 	s.enable(map[string]string{
 		"screen-off.service": beforeSleep(lidClosed, ""),
@@ -47,7 +47,7 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 	if testing.Short() {
 		cycles = 3
 	}
-	var finished strings.Builder // what each oneshot is to have written
+	var finished strings.Builder // what each oneshot should have written
 	for cycle := 1; cycle <= cycles; cycle++ {
 		fmt.Fprintln(&finished, s.slept())
 		s.closeToSleep()

@@ -11,7 +11,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// The user of the laptop. It lingers: its manager runs from the boot on.
+// The user of the laptop. Its manager lingers: it runs since the boot.
 const (
 	user       = "user"
 	uid        = 1000 // also the group's
@@ -21,7 +21,8 @@ const (
 	manager    = "user@1000.service"
 )
 
-// login ends the user's manager and all that runs under it, and starts it anew.
+// login ends the user's manager and everything that runs under it, and starts it
+// again.
 func (s *scene) login() {
 	s.Helper()
 	s.logout()
@@ -40,7 +41,7 @@ func (s *scene) logout() {
 	s.root("systemctl stop " + manager)
 }
 
-// newUser leaves nothing of what an earlier scene put into the user's home.
+// newUser removes everything that an earlier scene put into the user's home.
 func (s *scene) newUser() {
 	s.Helper()
 	s.logout()
@@ -65,7 +66,7 @@ func (s *scene) afterwards(line string) {
 	})
 }
 
-// user runs a command line as the user, as in a session of its.
+// user runs a command line as the user, as in a login session.
 func (s *scene) user(line string) string {
 	s.Helper()
 	cmd := exec.CommandContext(s.ctx, "/bin/sh", "-c", line)
@@ -103,7 +104,7 @@ func (s *scene) install() {
 	s.Log(s.user(bridgeProgram + " install --now"))
 }
 
-// write writes a unit of the user's, or a drop-in of one.
+// write writes a unit of the user's, or a drop-in for one.
 func (s *scene) write(name, content string) {
 	s.Helper()
 	path := filepath.Join(home, ".config/systemd/user", name)
@@ -112,10 +113,10 @@ func (s *scene) write(name, content string) {
 	s.must(os.Chown(path, uid, uid))
 }
 
-// enable writes units and has them start with their targets.
+// enable writes units and enables them.
 func (s *scene) enable(units map[string]string) {
 	s.Helper()
-	args := []string{"enable"} // which makes the manager read what is new
+	args := []string{"enable"} // this makes the manager read the new files
 	for name, content := range units {
 		s.write(name, content)
 		args = append(args, name)

@@ -3,7 +3,7 @@ package scenes
 import "testing"
 
 // beginOnline installs the bridge in a laptop that is online, with a service and
-// two oneshots that have to do with it.
+// two oneshots that follow the internet.
 func beginOnline(t *testing.T) *scene {
 	t.Helper()
 	s := beginOpen(t)
@@ -18,7 +18,7 @@ func beginOnline(t *testing.T) *scene {
 	return s
 }
 
-// back waits for the second time that the laptop is online, and checks that
+// back waits until the laptop is online for the second time, and checks that
 // everything was started once more.
 func (s *scene) back() {
 	s.Helper()

@@ -16,7 +16,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// playVariable makes the test binary be the program.
+// playVariable makes the test binary act as the program.
 const playVariable = "SANDBOX_TEST_PLAY"
 
 func TestMain(m *testing.M) {
@@ -79,12 +79,12 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	for name, end := range map[string]func(*exec.Cmd) error{
 		"SIGKILL": func(cmd *exec.Cmd) error { return cmd.Process.Kill() },
 		"SIGTERM": func(cmd *exec.Cmd) error { return cmd.Process.Signal(syscall.SIGTERM) },
-		// To the whole group, as Ctrl-C on a terminal.
+		// The signal goes to the whole group, as with Ctrl-C on a terminal.
 		"SIGINT": func(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := observe(t)
-			// The argument tells this sandbox's processes from others of the machine.
+			// The argument distinguishes this sandbox's processes from others on the machine.
 			marker := fmt.Sprintf("%d.%s", os.Getpid(), name)
 			cmd := program("--", "sh", "-c", "echo ready; sleep 1d; : "+marker)
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -107,7 +107,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 			if err := end(cmd); err != nil {
 				t.Error(err)
 			}
-			// Returns when no process of the sandbox has our pipes any more, its janitor included.
+			// This returns when no process of the sandbox, not even its janitor, has our pipes any
+			// more.
 			if err := cmd.Wait(); err == nil {
 				t.Error("a killed sandbox reports success")
 			}
@@ -121,7 +122,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-// cgroups lists the cgroups of a sandbox. All its processes but the outer one are in there.
+// cgroups lists the cgroups of a sandbox. They hold all its processes except the outer one.
 func cgroups(t *testing.T, cmd *exec.Cmd) []string {
 	t.Helper()
 	var found []string
@@ -144,7 +145,7 @@ func processes(t *testing.T, marker string) []string {
 	}
 	var found []string
 	for _, file := range files {
-		// Others of the machine's processes come and go meanwhile.
+		// Other processes on the machine come and go meanwhile.
 		if arguments, err := os.ReadFile(file); err == nil && bytes.Contains(arguments, []byte(marker)) {
 			found = append(found, file)
 		}
