@@ -1,13 +1,14 @@
-# What demo and test begin with; to be sourced in the repository's root.
+# demo and test begin with this. Source it in the repository's root.
 
 root=
 [ "$(id -u)" = 0 ] || root="sudo -E"
-# What is built here is for the sandbox's user, too.
+# The sandbox's user must be able to read what is built here.
 umask 022
 
 as_root() { $root "$@"; }
 
-# prepare PURPOSE: makes sure of Go and of the packages for demo or test.
+# prepare PURPOSE: makes sure that Go and the packages for demo or test are
+# there.
 prepare() {
 	if ! command -v go >/dev/null; then
 		echo "Go is missing: install Go 1.24 or newer (https://go.dev/doc/install, or your distribution's package)" >&2

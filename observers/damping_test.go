@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// step is one moment of a damped switch: a reading that arrives, or none, and the
-// position that counts once everything that is due has been taken.
+// step is one moment of a damped switch: a reading that arrives, if any, and the
+// position that counts once everything due has been taken.
 type step struct {
 	at      time.Duration
 	reading *Reading

@@ -16,15 +16,15 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
-// Others decide what the services send. The seeds in testdata were found by the
-// fuzzer or recorded from real services.
+// Others decide what services send, so these targets try anything. The fuzzer found
+// the seeds in testdata, or they were recorded from real services.
 
 func anySource(which byte) Source {
 	sources := []Source{NetworkManager(), Logind(), UPower()}
 	return sources[int(which)%len(sources)]
 }
 
-// truth returns what a service might truly say. Two turns that follow each other
+// truth returns properties that a service might really have. Two successive turns
 // differ in every property.
 func truth(source Source, turn int) map[string]any {
 	values := map[string]any{}
@@ -41,7 +41,7 @@ func truth(source Source, turn int) map[string]any {
 	return values
 }
 
-// unlike returns a truth that differs in every property from what was heard.
+// unlike returns a truth that differs from the heard values in every property.
 func unlike(source Source, heard map[string]any) map[string]any {
 	values := truth(source, 2)
 	for name, value := range heard {
@@ -65,8 +65,8 @@ func variants(values map[string]any) map[string]dbus.Variant {
 	return all
 }
 
-// appear makes the service appear and returns the call for all properties that
-// follows.
+// appear makes the service appear and returns the following call for all
+// properties.
 func (w *watch) appear() *dbus.Call {
 	w.Helper()
 	w.owner(":1.1")
@@ -114,7 +114,7 @@ func (w *watch) settle() []Facts {
 	}
 }
 
-// tell answers a call and returns the facts that are sent then.
+// tell answers a call and returns the facts that are then sent.
 func (w *watch) tell(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) []Facts {
 	answer(call, sequence, err, body...)
 	for len(call.Done) > 0 {
@@ -136,7 +136,7 @@ func (w *watch) readsAgain() bool {
 	}
 }
 
-// recovers checks that the truth, once it is read, replaces whatever was heard.
+// recovers checks that the truth replaces whatever was heard, once it is read.
 func (w *watch) recovers(heard map[string]any) {
 	w.Helper()
 	if !w.readsAgain() {
@@ -149,8 +149,8 @@ func (w *watch) recovers(heard map[string]any) {
 	}
 }
 
-// said returns what a map says of the properties of interest, and whether it makes
-// sense: each must have the right type.
+// said returns a map's values of the properties of interest, and reports whether it
+// makes sense: each must have the right type.
 func said(source Source, all map[string]dbus.Variant) (values map[string]any, sense bool) {
 	values = map[string]any{}
 	for name, signature := range source.Root.Properties {
@@ -177,7 +177,7 @@ func said(source Source, all map[string]dbus.Variant) (values map[string]any, se
 	return values, true
 }
 
-// saidChanged does the same with the body of a PropertiesChanged signal.
+// saidChanged does the same for the body of a PropertiesChanged signal.
 func saidChanged(source Source, body []any) (values map[string]any, sense bool) {
 	if len(body) != 3 {
 		return nil, false
@@ -199,7 +199,7 @@ func saidChanged(source Source, body []any) (values map[string]any, sense bool) 
 	return said(source, changed)
 }
 
-// isQuitting reports whether a device goes down because NetworkManager does.
+// isQuitting reports whether a device goes down because NetworkManager quits.
 func isQuitting(body []any) bool {
 	return len(body) == 3 && body[0] == uint32(110) && body[2] == uint32(3)
 }
@@ -482,7 +482,7 @@ func FuzzIntrospection(target *testing.F) {
 		if xml.Unmarshal([]byte(data), &node) != nil {
 			return
 		}
-		// Written again, it contains only what we know.
+		// It is written again, with only the parts that we know.
 		node.XMLName = xml.Name{Local: "node"}
 		clean, err := xml.Marshal(node)
 		if err != nil {

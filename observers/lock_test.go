@@ -65,8 +65,8 @@ func TestTheFirstSessionDoesNotInheritTheLock(t *testing.T) {
 	}
 }
 
-// Everything that can be read of the lock, in every order, with restarts of the
-// bridge and a year between.
+// The test reads everything that can be read about the lock, in every order,
+// with restarts of the bridge and a year in between.
 func TestOnlyASignalOrAnotherSessionUnlocks(t *testing.T) {
 	type values = map[string]any
 	const restart = "the bridge is restarted"

@@ -13,7 +13,7 @@ import (
 )
 
 // many makes a NetworkManager name many active connections, and returns the calls
-// for the first of them.
+// to the first of them.
 func (w *watch) many(count int) []*dbus.Call {
 	w.Helper()
 	w.owner(":1.1")
@@ -162,7 +162,7 @@ func (w *watch) device(sequence dbus.Sequence, value uint32) {
 	answer(w.called("GetAll"), sequence, nil, connectivity(value))
 }
 
-// tree makes the service of a deep source tell of connection 1 with device 1.
+// tree makes the service of a deep source name connection 1 with device 1.
 func (w *watch) tree() Facts {
 	w.Helper()
 	w.owner(":1.1")
@@ -302,7 +302,7 @@ func TestEveryTypeOfLinkNamesObjects(t *testing.T) {
 	}
 }
 
-// A rule that names less wakes us for nothing.
+// A rule that names less would wake us needlessly.
 func TestMatchRulesNameSenderPathAndInterfaceOfEveryKind(t *testing.T) {
 	rules := deep().Matches()
 	text := fmt.Sprint(rules)

@@ -12,7 +12,7 @@ import (
 )
 
 // fakeService is a service whose answers and signals come from the test, in orders
-// that are rare with a real one.
+// that are rare with a real service.
 type fakeService struct {
 	signals chan *dbus.Signal
 	calls   chan *dbus.Call
@@ -165,7 +165,7 @@ func TestSignalsAfterAFarewellAreNotBelieved(t *testing.T) {
 			Body: []any{dbus.ObjectPath(networkManagerPath + "/Devices/" + device)},
 		}
 	}
-	// As NetworkManager 1.58 was seen to signal it of a Wi-Fi.
+	// NetworkManager 1.58 was seen to signal this about a Wi-Fi device.
 	deactivating := func(reason uint32) *dbus.Signal {
 		return &dbus.Signal{
 			Path: networkManagerPath + "/Devices/3", Name: networkManagerInterface + ".Device.StateChanged",
@@ -247,7 +247,7 @@ func TestAServiceThatIsNotRunningIsNotRead(t *testing.T) {
 	w.owner("")
 	w.hearsProblem("NetworkManager is not running")
 	w.observer.Reread()
-	w.signal(&dbus.Signal{Path: "/another"}) // once two more are taken, the loop has come round
+	w.signal(&dbus.Signal{Path: "/another"}) // once two more are taken, the loop has handled this one
 	w.signal(&dbus.Signal{Path: "/another"})
 	select {
 	case call := <-w.service.calls:

@@ -49,7 +49,7 @@ func TestASilentPropertyIsPolled(t *testing.T) {
 func TestPowerIsPolledLessOftenThanTheLid(t *testing.T) {
 	for _, test := range []struct {
 		need Need
-		want string // what is read in each of ten turns: the lid, the power
+		want string // the properties read in each of ten turns: lid, power
 	}{
 		{PolledOften, "l l l l lp l l l l lp"},
 		{Polled, "p p p p p p p p p p"},

@@ -7,8 +7,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// conflicts brings the reconciler to the point where offline is active and it
-// knows what the start of online stops.
+// conflicts brings the reconciler into a state in which offline is active and
+// it knows which units the start of online stops.
 func (m *fakeManager) conflicts(answer ...any) {
 	m.t.Helper()
 	m.begin(map[string]string{online: "inactive", offline: "active"})
@@ -64,7 +64,7 @@ func TestAReloadMayChangeWhatConflicts(t *testing.T) {
 	m.conflicts(conflicting)
 	m.signal(managerPath, managerInterface+".Reloading", false)
 	list := m.wants("ListUnitsByNames")[0]
-	m.is(online, "inactive", "") // said after the list, heard before it
+	m.is(online, "inactive", "") // sent after the list, received before it
 	m.r.unit(online).sequence += 2
 	m.list(list, map[string]string{online: "inactive", offline: "active"})
 	m.r.Want(wantOnline)
@@ -117,7 +117,7 @@ func TestATargetThatAStartStopsIsLoggedAndCounted(t *testing.T) {
 	}
 	m.is(online, "inactive", "")
 	m.is(offline, "active", "")
-	m.wants("") // neither is fought for any longer
+	m.wants("") // the bridge fights for neither any longer
 	if got := strings.Count(m.log.String(), "something else has started "+offline); got != fightCorrections {
 		t.Errorf("the log names what was started %d times", got)
 	}
@@ -156,7 +156,7 @@ func TestAThirdFlipIsNotTakenForInterference(t *testing.T) {
 	m.removed(online, "/job/7", "done")
 	m.r.Want(wantOnline)
 	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/9"))
-	m.r.Want(wantOffline) // before the manager has told what the start canceled
+	m.r.Want(wantOffline) // before the manager has said what the start canceled
 	m.wants("StopUnit " + online)
 	m.is(offline, "inactive", "")
 	m.removed(offline, "/job/8", "canceled")

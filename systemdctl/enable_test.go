@@ -11,8 +11,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// unitFiles is a manager that counts what is outdated as systemd 257 does: a
-// call that changed unit files, until the next reload.
+// unitFiles is a manager that counts units as outdated as systemd 257 does:
+// from a call that changes unit files until the next reload.
 type unitFiles struct {
 	calls    []string
 	outdated bool

@@ -36,14 +36,14 @@ type fakeManager struct {
 	sequence  dbus.Sequence
 	r         *Reconciler
 	replies   chan func() Moved
-	moved     Moved // as the reconciler told last
+	moved     Moved // as the reconciler last returned it
 	laptop    *laptop
 
 	listening int
 	log       strings.Builder
 }
 
-// targets are those that the reconciler of a test manages.
+// targets are the targets that a test's reconciler manages.
 type targets struct{ names, patterns, yielding []string }
 
 func (t targets) Targets() []string { return t.names }
@@ -59,7 +59,7 @@ func newManager(t *testing.T) *fakeManager {
 	m := &fakeManager{t: t, signals: make(chan *dbus.Signal), replies: make(chan func() Moved), laptop: newLaptop()}
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
 	m.r = New(ctx, m, targets{names: []string{online, offline}}, m.post(ctx), time.Now, m.laptop.clocks(), log)
-	m.listening = 0 // to the targets it listens for good
+	m.listening = 0 // it never stops listening to the targets
 	return m
 }
 
@@ -107,7 +107,7 @@ func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string,
 	return call
 }
 
-// asked returns the calls that were made since it was last called, also as words.
+// asked returns the calls since its last call, and the same as words.
 func (m *fakeManager) asked() (calls []*dbus.Call, words string) {
 	calls, m.calls = m.calls, nil
 	said := make([]string, 0, len(calls))
@@ -121,7 +121,7 @@ func (m *fakeManager) asked() (calls []*dbus.Call, words string) {
 	return calls, strings.Join(said, ", ")
 }
 
-// wants checks what was asked for, and returns the calls.
+// wants checks which calls were made, and returns them.
 func (m *fakeManager) wants(words string) []*dbus.Call {
 	m.t.Helper()
 	calls, got := m.asked()
@@ -189,7 +189,7 @@ func (m *fakeManager) list(call *dbus.Call, states map[string]string) {
 	m.answer(call, nil, units)
 }
 
-// begin brings the reconciler to the point where it knows the states.
+// begin brings the reconciler into a state in which it knows the units' states.
 func (m *fakeManager) begin(states map[string]string) {
 	m.t.Helper()
 	m.owner(":1.1")
@@ -198,8 +198,8 @@ func (m *fakeManager) begin(states map[string]string) {
 	m.list(calls[1], states)
 }
 
-// move signals that one target is active and the other is not, with their jobs
-// done.
+// move signals that one target is active and the other is not, and that their
+// jobs are done.
 func (m *fakeManager) move(active, inactive string) {
 	m.t.Helper()
 	for _, name := range []string{inactive, active} {

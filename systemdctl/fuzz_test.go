@@ -22,7 +22,7 @@ import (
 type moment struct {
 	active  string // the target that is active, or ""
 	wanted  string // the target that is wanted
-	jobs    int    // how far its jobs are: 0 asked for, 1 answered, 2 ended
+	jobs    int    // progress of its jobs: 0 requested, 1 answered, 2 ended
 	waiting bool   // whether jobs are awaited
 }
 
@@ -37,8 +37,8 @@ func anyMoment(which byte) moment {
 
 const moments = 36
 
-// longRetry is the pause after a failed reading. The test is over before it ends,
-// however slow the machine is.
+// longRetry is the pause after a failed reading. It outlasts the test on any
+// machine.
 const longRetry = time.Hour
 
 // honest is a manager that does what it is asked and tells the truth about it.
@@ -94,7 +94,7 @@ func jobPath(call *dbus.Call) dbus.ObjectPath {
 	return managerPath + "/job/" + dbus.ObjectPath(map[any]string{online: "41", offline: "42"}[call.Args[0]])
 }
 
-// take takes what was asked for and checks it: nothing may start an unwanted
+// take takes the calls that were made and checks them. None may start an unwanted
 // target, stop a wanted one, or concern units that are not managed.
 func (h *honest) take() {
 	h.t.Helper()
@@ -128,7 +128,7 @@ func (h *honest) reads() bool {
 	return slices.ContainsFunc(h.pending, func(call *dbus.Call) bool { return call.Method == "ListUnitsByNames" })
 }
 
-// serve answers and does what is asked for, until nothing is left.
+// serve answers and carries out calls until none is left.
 func (h *honest) serve() {
 	h.t.Helper()
 	const many = 50
@@ -164,10 +164,10 @@ func (h *honest) become(unit string, active bool) {
 	h.is(unit, h.states()[unit], "")
 }
 
-// recovers checks that all is as wanted once the truth has been read.
+// recovers checks that every target is as wanted once the truth has been read.
 func (h *honest) recovers() {
 	h.t.Helper()
-	h.serve() // what was made up may end a job that is answered only now
+	h.serve() // an invented signal may end a job that is answered only now
 	h.r.Reread()
 	h.serve()
 	for unit, wanted := range h.wanted {
@@ -184,8 +184,8 @@ func (h *honest) recovers() {
 	}
 }
 
-// saysState returns the state that a PropertiesChanged gives a unit, if it does,
-// and reports whether the signal makes sense.
+// saysState returns the state that a PropertiesChanged signal gives a unit, if
+// any, and reports whether the signal makes sense.
 func saysState(body []any) (state string, told, sense bool) {
 	if len(body) != 3 {
 		return "", false, false

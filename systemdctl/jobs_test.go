@@ -140,7 +140,7 @@ func TestSomebodyElsesJobForASettledTargetIsWaitedFor(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
-	m.is(offline, "inactive", "/job/9") // a stop by hand of what is stopped
+	m.is(offline, "inactive", "/job/9") // somebody stops the stopped target
 	m.wants("")
 	m.is(offline, "inactive", "")
 	m.wants("")

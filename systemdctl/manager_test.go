@@ -14,7 +14,7 @@ func TestANewManagerIsReadAnew(t *testing.T) {
 	m.begin(isOnline)
 	m.r.Want(wantOffline)
 	calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
-	m.owner(":1.2") // daemon-reexec; the calls in flight get no answer but this
+	m.owner(":1.2") // daemon-reexec; the calls in flight get no other answer
 	fresh := m.wants("Subscribe, ListUnitsByNames")
 	for _, call := range calls {
 		m.answer(call, dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"})

@@ -83,13 +83,13 @@ func TestStartAgainStartsActiveTargets(t *testing.T) {
 	m.r.Want(wantOnline)
 	m.wants("")
 	m.r.StartAgain([]string{online})
-	m.r.StartAgain([]string{online}) // on the way, which may take long
+	m.r.StartAgain([]string{online}) // this may take long
 	calls := m.wants("StartUnit " + online + ", StartUnit " + online)
 	m.answer(calls[0], nil, dbus.ObjectPath("/job/1"))
 	m.answer(calls[1], nil, dbus.ObjectPath("/job/1"))
 	m.removed(online, "/job/1", "done")
 	m.wants("")
-	m.is(online, "inactive", "") // which it may be, for it yields
+	m.is(online, "inactive", "") // it may be, because it yields
 	m.wants("")
 	m.r.StartAgain([]string{online})
 	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/2"))

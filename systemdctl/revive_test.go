@@ -9,7 +9,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// laptop has a kernel's two clocks, which the test moves.
+// laptop has a kernel's two clocks. The test moves them.
 type laptop struct {
 	monotonic, boottime fakeClock
 }
@@ -75,7 +75,7 @@ func (c *fakeClock) pending() (timers int) {
 
 const limitedName = "mail-sync.service"
 
-// failedAt are the properties of a service that the start limit hit.
+// failedAt returns the properties of a service that the start limit hit.
 func failedAt(at time.Duration, interval uint64) map[string]dbus.Variant {
 	return map[string]dbus.Variant{
 		"Id":                            dbus.MakeVariant(limitedName),
@@ -112,8 +112,8 @@ func TestTheStartLimitIsWaitedOutInTheClockOfTheManager(t *testing.T) {
 		name     string
 		version  string
 		interval time.Duration
-		meantime step   // until the service is looked at, which is reviveAfter awake
-		early    []step // when its time is not over
+		meantime step   // until the service is first checked, after reviveAfter awake
+		early    []step // steps after which the limit is not over yet
 		over     step
 	}{
 		{"the default, at the first look", before, 10 * time.Second, step{}, nil, step{}},

@@ -39,8 +39,8 @@ func TestInstancesBecomeManaged(t *testing.T) {
 	m.wants("StartUnit " + lab + ", StartUnit " + work)
 }
 
-// A target is a stray once it is active and nobody has said whether it is wanted.
-// After that it is put right like all others.
+// A target is a stray once it is active and nobody has said whether it is wanted. After
+// that it is corrected like all others.
 func TestAnInstanceThatSomethingElseStartedIsAStray(t *testing.T) {
 	const home, moon = "connection@home.target", "connection@moon.target"
 	m := newManagerOf(t, targets{patterns: []string{"connection@*.target"}})

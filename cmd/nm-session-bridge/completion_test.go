@@ -12,7 +12,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// What the scripts make of it in real shells is tested in integration/.
+// The tests in integration/ run the scripts in real shells.
 func TestCompletionNamesWhatMayComeNext(t *testing.T) {
 	for words, want := range map[string]string{
 		"ins":                         "install",
@@ -55,8 +55,8 @@ func TestCompletionNamesWhatMayComeNext(t *testing.T) {
 	}
 }
 
-// candidates are the lines that a shell's completion gets for words, of which
-// the last one is being typed.
+// candidates returns the lines that a shell's completion gets for words. The
+// last word is still being typed.
 func candidates(t *testing.T, words ...string) []string {
 	t.Helper()
 	var out bytes.Buffer

@@ -165,7 +165,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// What the help of the program and of each command says.
+// The golden file has the help of the program and of each command.
 func TestHelpTexts(t *testing.T) {
 	golden.Check(t, "help", helpOf(t, "--help"))
 	commands := newRoot().Commands()
@@ -247,7 +247,7 @@ func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 	}
 }
 
-// What the doctor says about the command line of the service.
+// The doctor uses this for the command line of the service.
 func TestArgumentsAreCheckedWithoutRunningThem(t *testing.T) {
 	for line, want := range map[string]string{
 		"run --switches=lid":  "",

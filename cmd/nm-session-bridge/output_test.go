@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// io.WriteString and io.Copy take shorter ways where a writer has them.
+// io.WriteString and io.Copy use a writer's shortcuts if it has any.
 func TestNoWriteErrorIsMissed(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# enter.sh ROOT COMMAND...: runs a command in ROOT, from where nothing of the
-# machine outside can be reached but its network. To be run as the first process of new namespaces.
+# enter.sh ROOT COMMAND...: runs a command in ROOT, from where only the network of the machine
+# outside can be reached. Run it as the first process of new namespaces.
 set -eu
 root=$1
 shift

@@ -15,20 +15,20 @@ import (
 type EventKind string
 
 const (
-	// UnitChanged says that a unit has another ActiveState or SubState, or was started anew.
+	// UnitChanged says that a unit has another ActiveState or SubState, or was started again.
 	UnitChanged EventKind = "unit"
 	// JobQueued says that the user manager took a job for a unit.
 	JobQueued EventKind = "job-queued"
 	// JobRemoved says that a job ended, with a Result such as "done", "failed" or "canceled".
 	JobRemoved EventKind = "job-removed"
-	// Interrupted says that the user manager got another name on the bus, as by daemon-reexec. What it sent
-	// meanwhile is lost; what the units came to be follows as events.
+	// Interrupted says that the user manager got another name on the bus, as by daemon-reexec. Its
+	// signals in between are lost. Changed states of units follow as events.
 	Interrupted EventKind = "interrupted"
 )
 
-// Event is one thing that the user manager told.
+// Event is one thing that the user manager signalled.
 type Event struct {
-	Time time.Time // of its arrival
+	Time time.Time // when it arrived
 	Kind EventKind
 	Unit string
 	// Active and Sub are the unit's ActiveState and SubState, of UnitChanged.
@@ -40,7 +40,7 @@ type Event struct {
 	Result string
 }
 
-// String is one line for logs and failed tests.
+// String returns one line for logs and failed tests.
 func (e Event) String() string {
 	at := e.Time.Format("15:04:05.000")
 	switch e.Kind {
@@ -56,11 +56,11 @@ func (e Event) String() string {
 	return fmt.Sprintf("%s %s", at, e.Kind)
 }
 
-// Timeline records what the user manager tells about its units, from the moment it was made. It is safe for
-// concurrent use.
+// Timeline records the user manager's signals about its units, beginning when it is made. It is
+// safe for concurrent use.
 //
-// A start is told by a new InvocationID, so a oneshot that runs again, an automatic restart and a start that
-// fails at once all count.
+// A new InvocationID marks a start, so a oneshot that runs again, an automatic restart and a start
+// that fails at once all count.
 type Timeline struct {
 	conn *dbus.Conn
 
@@ -71,7 +71,7 @@ type Timeline struct {
 	known   map[string]bool // every InvocationID seen
 	change  chan struct{}   // closed at the next event and at the end
 	err     error           // why no more events come
-	reading bool            // the units are being read; signals wait in backlog
+	reading bool            // whether the units are being read; signals then wait in backlog
 	backlog []*dbus.Signal
 }
 
@@ -85,8 +85,9 @@ func (sb *Sandbox) Timeline(ctx context.Context) (*Timeline, error) {
 	return Record(ctx, UID, SessionBus)
 }
 
-// Record starts recording the user manager on the session bus at a path, as the user that it belongs to. It
-// ends with the session bus or at Close; a user manager that executes itself again is followed.
+// Record starts recording the user manager on the session bus at a path, as the user that it
+// belongs to. It ends with the session bus or at Close. It goes on when the user manager executes
+// itself again.
 func Record(ctx context.Context, uid int, sessionBus string) (*Timeline, error) {
 	t := &Timeline{
 		units:   map[string]unitState{},
@@ -113,7 +114,7 @@ func Record(ctx context.Context, uid int, sessionBus string) (*Timeline, error) 
 	return t, nil
 }
 
-// Close ends the recording. What was recorded can still be asked for.
+// Close ends the recording. The recorded events stay available.
 func (t *Timeline) Close() error { return t.conn.Close() }
 
 // Err returns nil while the recording goes on, and then the reason why it ended.

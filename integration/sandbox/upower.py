@@ -1,6 +1,6 @@
-# upower.py DAEMON...: runs UPower, where it sees a machine with a battery that
-# is charging, until the input ends. Lines of the input, "ac" and "battery", say
-# where the machine has its power from. To be run by umockdev-wrapper.
+# upower.py DAEMON...: runs UPower on an imitated machine with a charging
+# battery, until the input ends. The input's lines, "ac" and "battery", set the
+# machine's source of power. Run it with umockdev-wrapper.
 import subprocess
 import sys
 

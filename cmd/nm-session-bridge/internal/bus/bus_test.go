@@ -57,7 +57,7 @@ func dial(t *testing.T, address string) *Conn {
 	return conn
 }
 
-// provide makes a connection that owns the name.
+// provide returns a connection that owns the name.
 func provide(t *testing.T, address string) *Conn {
 	t.Helper()
 	conn := dial(t, address)
@@ -75,7 +75,7 @@ func emit(t *testing.T, conn *Conn, member string) {
 	}
 }
 
-// emitTo sends a signal to one connection alone, past all match rules.
+// emitTo sends a signal directly to one connection, past all match rules.
 func emitTo(t *testing.T, from, to *Conn, member string) {
 	t.Helper()
 	message := &dbus.Message{
@@ -157,7 +157,7 @@ func TestForgedSignalsDoNotGetIn(t *testing.T) {
 	owner, forger, conn := provide(t, address), dial(t, address), dial(t, address)
 	service := follow(t, conn)
 	wantOwner(t, next(t, service), owner.Names()[0])
-	emitTo(t, owner, conn, "Direct") // so can a forger reach this connection
+	emitTo(t, owner, conn, "Direct") // a forger can reach this connection the same way
 	wantMember(t, next(t, service), "Direct")
 	emit(t, forger, "Forged")
 	emitTo(t, forger, conn, "Forged")
@@ -175,8 +175,8 @@ func TestForgedSignalsDoNotGetIn(t *testing.T) {
 	if call := forger.Send(forged, nil); call.Err != nil {
 		t.Fatal(call.Err)
 	}
-	// The bus keeps the order of one sender only. A round trip makes sure that the
-	// forger's signals were sent.
+	// The bus keeps the order only within one sender. A round trip makes sure that
+	// the forger's signals were sent.
 	if err := forger.BusObject().CallWithContext(patient(t), daemonName+".GetId", 0).Err; err != nil {
 		t.Fatal(err)
 	}

@@ -50,12 +50,12 @@ func encode(t testing.TB, kind dbus.Type, sender string, order binary.ByteOrder,
 	if err := m.EncodeTo(&raw, order); err != nil {
 		t.Fatal(err)
 	}
-	raw.Bytes()[8] = 1 // a serial, which godbus only gives to what it sends
+	raw.Bytes()[8] = 1 // a serial, which godbus gives only to messages that it sends
 	return raw.Bytes()
 }
 
-// through returns what frames lets through, and the believed senders whose signals
-// it dropped.
+// through returns the bytes that frames lets through, and the believed senders
+// whose signals it dropped.
 func through(messages ...[]byte) (passed []byte, dropped []string, err error) {
 	f := &frames{
 		in:       bufio.NewReader(bytes.NewReader(slices.Concat(messages...))),
@@ -176,7 +176,7 @@ func TestGarbageEndsTheConnection(t *testing.T) {
 	}
 }
 
-// This signal is an empty dictionary in 63 variants: a bus delivers it, and godbus
+// The signal is an empty dictionary in 63 variants. A bus delivers it, and godbus
 // closes the connection over it.
 func TestAStrangersUndecodableSignalIsHarmless(t *testing.T) {
 	address := startBus(t)
@@ -204,8 +204,8 @@ func TestAStrangersUndecodableSignalIsHarmless(t *testing.T) {
 	wantMember(t, next(t, service), "After")
 }
 
-// sendRaw sends bytes to a bus as a stranger, and waits until the bus has dealt
-// with them.
+// sendRaw sends bytes to a bus as a stranger, and waits until the bus has handled
+// them.
 func sendRaw(t *testing.T, address string, message []byte) {
 	t.Helper()
 	names, err := sockets(address)
@@ -290,7 +290,7 @@ func TestACallWithAHugeReplyRunsIntoItsDeadline(t *testing.T) {
 
 type huge struct{}
 
-// Huge answers with more than is accepted.
+// Huge answers with more bytes than are accepted.
 func (huge) Huge() (string, *dbus.Error) {
 	return strings.Repeat("x", largestReply), nil
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What a command needs must not make the daemon heavier: it shares with the
-// commands no more than this list.
+// The needs of a command must not make the daemon heavier. The daemon shares
+// only this list with the commands.
 func TestTheDaemonImportsNoCommand(t *testing.T) {
 	const rooms = "github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/"
 	imported, err := exec.Command("go", "list", "-deps", ".").Output()

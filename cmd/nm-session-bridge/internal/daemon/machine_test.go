@@ -29,9 +29,9 @@ const (
 	marked = uint32(0xfeedbeef)
 )
 
-// machine is both buses of a machine in memory, and what the bridge asks of
-// them. What happens at a transition is encoded beforehand, so that what is
-// allocated then is the bridge's.
+// machine is both buses of a machine, in memory, with the answers that the
+// bridge needs. The messages of a transition are encoded beforehand, so every
+// allocation during a transition is the bridge's.
 type machine struct {
 	testing.TB
 	system net.Conn // the bridge's connection
@@ -41,12 +41,12 @@ type machine struct {
 
 	signals map[bool][]byte // of the lid, by closed
 
-	mu     sync.Mutex // so that no answer is older than a signal before it
+	mu     sync.Mutex // keeps an answer from being older than the signal before it
 	isShut bool
 }
 
-// newMachine runs the bridge until it is ready. Its lid switch takes every
-// change as it comes: logind prepares for sleep.
+// newMachine runs the bridge until it is ready. logind prepares for sleep, so
+// the lid switch follows every change at once.
 func newMachine(tb testing.TB) *machine {
 	tb.Helper()
 	m := &machine{TB: tb, ended: make(chan error, 1), signals: map[bool][]byte{}}
@@ -88,7 +88,7 @@ func (m *machine) end() {
 	}
 }
 
-// await reads the log up to a line that has some words.
+// await reads the log up to a line that contains some words.
 func (m *machine) await(words string) {
 	m.Helper()
 	for {
@@ -102,7 +102,7 @@ func (m *machine) await(words string) {
 	}
 }
 
-// turn moves the lid and waits until the bridge has done all about it.
+// turn moves the lid and waits until the bridge has finished its transition.
 func (m *machine) turn() {
 	m.Helper()
 	m.mu.Lock()
@@ -115,7 +115,7 @@ func (m *machine) turn() {
 	m.await(`msg="lid is`)
 }
 
-// listen begins a bus, and passes the first connection to it on.
+// listen opens a bus, and passes on the first connection to it.
 func (m *machine) listen(name string, first chan<- net.Conn) (address string) {
 	m.Helper()
 	path := filepath.Join(m.TempDir(), name)
@@ -210,8 +210,8 @@ func (c *busClient) authenticate() bool {
 	}
 }
 
-// jobs are the user manager's answers to having the lid's targets moved: a stop
-// is only answered, and what a start brings about is told of both.
+// jobs are the user manager's answers to jobs for the lid's targets. A stop only
+// gets an answer. A start also gets the signals of what it does to both targets.
 type jobs struct {
 	stopped []byte
 	started map[string][]byte // by target
@@ -230,7 +230,7 @@ func newJobs() jobs {
 	return j
 }
 
-// take answers a call for a job, without allocating anything.
+// take answers a call that requests a job, and allocates nothing.
 func (j *jobs) take(call []byte) []byte {
 	prepared := j.stopped
 	switch isStart := bytes.Contains(call, []byte("StartUnit")); {
@@ -250,7 +250,8 @@ func unitPathOf(target string) dbus.ObjectPath {
 	return dbus.ObjectPath("/org/freedesktop/systemd1/unit/" + string(bytes.ReplaceAll([]byte(target), []byte("-"), []byte("_2d"))) + "_2etarget")
 }
 
-// unitChanged says of a target what a user manager (252) does at each change.
+// unitChanged returns the signals that a user manager (252) sends about a target
+// at each change.
 func unitChanged(target, active string, job uint32) []byte {
 	at := uint64(time.Now().UnixMicro())
 	path := dbus.ObjectPath("/")
@@ -280,7 +281,7 @@ func jobRemoved(target string, job uint32) []byte {
 
 func jobPath(job uint32) dbus.ObjectPath { return dbus.ObjectPath(fmt.Sprintf("/job/%d", job)) }
 
-// answerTo answers what the bridge asks when it starts.
+// answerTo answers the calls that the bridge makes when it starts.
 func (m *machine) answerTo(call []byte) []byte {
 	if dbus.Type(call[1]) != dbus.TypeMethodCall || dbus.Flags(call[2])&dbus.FlagNoReplyExpected != 0 {
 		return nil
@@ -307,7 +308,7 @@ func (m *machine) answerTo(call []byte) []byte {
 	case "GetAll":
 		iface, _ := asked.Body[0].(string)
 		answer = reply(m.propertiesOf(iface))
-	case "Get": // what a target conflicts with
+	case "Get": // the units that a target conflicts with
 		answer = reply(dbus.MakeVariant([]string{"lid-open.target", "lid-closed.target"}))
 	case "ListUnitsByPatterns":
 		answer = reply(list(nil))
@@ -348,7 +349,7 @@ type listed struct {
 	JobPath                                         dbus.ObjectPath
 }
 
-// list lists units, of which those are active that belong to how the machine is.
+// list lists units. Those that belong to the machine's present state are active.
 func list(names any) []listed {
 	units := []listed{}
 	asked, _ := names.([]string)
@@ -385,8 +386,8 @@ func refuse() []byte {
 	}, []any{"not on this machine"})
 }
 
-// encoded returns a message in the wire format, from everybody where the headers
-// do not say otherwise.
+// encoded returns a message in the wire format, from everybody unless the
+// headers say otherwise.
 func encoded(kind dbus.Type, headers map[dbus.HeaderField]any, body []any) []byte {
 	m := &dbus.Message{Type: kind, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{dbus.FieldSender: dbus.MakeVariant(everybody)}}
 	for field, value := range headers {
@@ -397,7 +398,7 @@ func encoded(kind dbus.Type, headers map[dbus.HeaderField]any, body []any) []byt
 	}
 	var raw bytes.Buffer
 	if err := m.EncodeTo(&raw, binary.LittleEndian); err != nil {
-		panic(err) // a mistake of the test's own
+		panic(err) // a mistake in the test
 	}
 	binary.LittleEndian.PutUint32(raw.Bytes()[8:], 1) // a serial
 	return raw.Bytes()

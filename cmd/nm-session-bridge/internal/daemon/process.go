@@ -11,7 +11,7 @@ import (
 	sd "github.com/coreos/go-systemd/v22/daemon"
 )
 
-// hangups turns SIGHUP into requests to read everything anew.
+// hangups turns SIGHUP into requests to read everything again.
 func hangups(ctx context.Context) <-chan struct{} {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)

@@ -29,8 +29,8 @@ type system struct {
 	targets []string // of all switches
 	// isSystemUnit reports whether the system manager has a unit of a name.
 	isSystemUnit func(name string) bool
-	// lasted returns how long the last start of one of the user's units took,
-	// where that is known.
+	// lasted returns how long the last start of one of the user's units took, if
+	// that is known.
 	lasted func(unit string) (took seconds, known bool)
 }
 

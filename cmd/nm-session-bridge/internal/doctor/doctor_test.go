@@ -46,7 +46,7 @@ func TestWhatNamesMean(t *testing.T) {
 	}
 }
 
-// Every name that people try must lead to a target that there is.
+// Every name that people try must lead to an existing target.
 func TestCounterpartsAreTargetsOfOurs(t *testing.T) {
 	sys := someone()
 	for name, target := range counterparts() {
@@ -80,8 +80,8 @@ WantedBy=two.target %i.target
 	}
 }
 
-// A name of a file and of what is in it that a shell and sed take for more than
-// letters.
+// The names of the file and of the units in it have characters that are special
+// to a shell or to sed.
 func TestEditsAreWhatSedMakesOfThem(t *testing.T) {
 	const before = "[Unit]\nAfter=a.target o'clock*[1]/\\x2d$.service\nAfter=axtarget\nWants=a.target\n[Service]\nExecStart=/bin/true\n"
 	const after = "[Unit]\nPartOf=b.target\nRequisite=b&c.target\nAfter=b.target o'clock*[1]/\\x2d$.service\nAfter=axtarget\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=b.target\n"
@@ -185,7 +185,7 @@ func TestPackagesHaveTheNamesOfTheDistribution(t *testing.T) {
 	}
 }
 
-// What a laptop has that no sandbox has: nothing installed, and no session.
+// No sandbox can be like this: nothing installed, and no session.
 func TestWithNothingThere(t *testing.T) {
 	sys := someone()
 	sys.machine = machine{problem: "no system bus", cause: os.ErrNotExist, address: "unix:path=/nowhere"}
@@ -214,7 +214,7 @@ func TestPropertiesOfAnotherTypeAreNone(t *testing.T) {
 	}
 }
 
-// starting is a service whose objects are not there when it is first asked.
+// starting is a service whose objects do not exist yet when it is first asked.
 type starting struct{ asked bool }
 
 func (s *starting) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
@@ -242,8 +242,8 @@ func TestAServiceThatStartsIsAskedAgain(t *testing.T) {
 	}
 }
 
-// connected starts a bus and returns two connections to it, the second of which
-// can provide a service.
+// connected starts a bus and returns two connections to it. The second can
+// provide a service.
 func connected(ctx context.Context, t *testing.T) (conn *dbus.Conn, provider *dbus.Conn) {
 	t.Helper()
 	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")

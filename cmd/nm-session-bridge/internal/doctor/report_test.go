@@ -35,7 +35,7 @@ func healthy(t *testing.T) *system {
 	return sys
 }
 
-// bag makes properties of names and values in turn.
+// bag makes properties from alternating names and values.
 func bag(pairs ...any) properties {
 	all := properties{}
 	for pair := range slices.Chunk(pairs, 2) {
@@ -45,7 +45,7 @@ func bag(pairs ...any) properties {
 	return all
 }
 
-// put adds a unit, or properties to one.
+// put adds a unit, or adds properties to one.
 func (sys *system) put(name string, pairs ...any) {
 	one := sys.user.unit(name)
 	if one.properties == nil {
@@ -78,7 +78,7 @@ func (sys *system) own(t *testing.T, name, content string, pairs ...any) {
 	}
 }
 
-// report is what the doctor says, with the directory of the user's units left out.
+// report returns the doctor's report, without the directory of the user's units.
 func (sys *system) report() string {
 	var written strings.Builder
 	sys.examine().Write(&written)
@@ -107,7 +107,7 @@ func TestMuchIsWrong(t *testing.T) {
 	golden.Check(t, "much-is-wrong", sys.report())
 }
 
-// A drop-in may be of a version that took one dash.
+// A drop-in may come from a version whose flags took one dash.
 func TestWrongFlagsInADropIn(t *testing.T) {
 	sys := healthy(t)
 	path := filepath.Join(t.TempDir(), "flags.conf")

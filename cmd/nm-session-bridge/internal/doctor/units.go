@@ -142,7 +142,7 @@ func (c unitCheck) unknownNames() []Finding {
 	return []Finding{f}
 }
 
-// place says where the unit names another one.
+// place returns words for the place at which the unit names another one.
 func (c unitCheck) place(name string) string {
 	return name + " in " + settings(c.naming(name))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
-// at is a time of Monday, 2 November 2026.
+// at returns a time on Monday, 2 November 2026.
 func at(clock string) time.Time {
 	t, err := time.Parse(time.DateTime, "2026-11-02 "+clock)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
-// logbook is what journalctl finds, for what a test cannot make a real one
-// have: power failures and sleep.
+// logbook stands in for journalctl, for entries that a test cannot make for real: power
+// failures and sleep.
 type logbook struct {
 	started string // of the last start before the window
 	entries string
@@ -38,8 +38,8 @@ func (l *logbook) journal() Journal {
 	return Journal{UID: 1000, Unit: "bridge.service", Identifier: "bridge", Run: l.run}
 }
 
-// logged is an entry in the export format. The monotonic clock says how long the boot was
-// awake.
+// logged returns an entry in the export format. The monotonic clock says how long the
+// boot was awake.
 func logged(clock, boot string, awake time.Duration, fields ...string) string {
 	return fmt.Sprintf("__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%s\n%s\n\n",
 		at(clock).UnixMicro(), awake.Microseconds(), boot, strings.Join(fields, "\n"))

@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/golden"
 )
 
-// day is one with everything: a portal, a nap, a restart and an evening without
-// the bridge.
+// day returns a day with everything: a portal, a nap, a restart and an evening
+// without the bridge.
 func day() []Event {
 	return []Event{
 		observing("07:10:00", "offline", "closed", "awake"),

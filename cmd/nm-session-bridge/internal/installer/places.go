@@ -20,8 +20,8 @@ const (
 	packagedUnits   = "/usr/lib/systemd/user"
 )
 
-// places are the directories of the program's files and of the user's: below the home, data
-// and configuration directories, or where a package has installed them.
+// places are the directories of the program's files and of the user's. They are below the
+// home, data and configuration directories, or are those of a package.
 type places struct {
 	home, data, config string
 	packaged           bool

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reader is what journald has at its ends of socket and stream.
+// reader is journald's end of the socket and of the stream.
 type reader struct {
 	*testing.T
 	socket *net.UnixConn
@@ -51,7 +51,7 @@ func (r reader) entry() string {
 	return string(entry[:n])
 }
 
-// lines reads what is in the stream.
+// lines reads everything in the stream.
 func (r reader) lines() string {
 	r.Helper()
 	lines := make([]byte, 4096)
@@ -193,7 +193,7 @@ func TestABusyJournalGetsFieldsAllTheSame(t *testing.T) {
 	}
 }
 
-// Without room and without a reader nothing may wait, and nothing may end the
+// Without room or without a reader, nothing may wait and nothing may end the
 // process.
 func TestAJournalThatDoesNotReadHoldsNothingUp(t *testing.T) {
 	r := listen(t)

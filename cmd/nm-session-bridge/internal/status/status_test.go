@@ -13,10 +13,10 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// noon is the present of the tests, in any time zone.
+// noon is the tests' present time, in any time zone.
 func noon() time.Time { return time.Date(2026, time.November, 24, 12, 0, 0, 0, time.Local) }
 
-// targets are all fixed ones and a profile's: of some the given ones are active.
+// targets returns all fixed targets and a profile's. The given ones are active.
 func targets(load string, active ...string) []systemdctl.TargetState {
 	var all []systemdctl.TargetState
 	for _, name := range append(observers.Table().Targets(), "connection@home.target") {
@@ -31,7 +31,8 @@ func targets(load string, active ...string) []systemdctl.TargetState {
 	return all
 }
 
-// busy is a bridge's state with something of everything, and the targets of it.
+// busy returns a bridge's state with something of everything, and the targets
+// that belong to it.
 func busy() (client.State, []systemdctl.TargetState) {
 	state := client.State{
 		Positions: map[string]string{
@@ -111,8 +112,8 @@ func TestABridgeThatIsNotInstalled(t *testing.T) {
 	golden.Check(t, "not-installed", printed(Make(observers.Table(), nil, nil, targets("not-found"))))
 }
 
-// The position is what the active targets say where no bridge does: of a switch
-// none of whose positions has just these, it is not known.
+// Without a bridge the active targets determine the position. It is unknown if
+// no position of the switch has exactly these targets.
 func TestPositionsByTargets(t *testing.T) {
 	for active, want := range map[string]string{
 		"internet-online":                  "online",
