@@ -146,7 +146,7 @@ func provideProgram() error {
 func build(to string) error {
 	cmd := exec.Command("../cmd/nm-session-bridge/dist/build", to)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the bridge: %w: %s", err, out)
+		return fmt.Errorf("cannot build the bridge: %w: %s", err, out)
 	}
 	return nil
 }

@@ -378,7 +378,7 @@ func FuzzAnswer(target *testing.F) {
 		if call.Method == "StartUnit" || call.Method == "StopUnit" {
 			_, isPath := only(answer.Body).(dbus.ObjectPath)
 			if pending := h.r.unit(fmt.Sprint(call.Args[0])).job != nil; pending && !isPath {
-				t.Errorf("%v was taken for a job", answer.Body)
+				t.Errorf("%v was accepted as a job", answer.Body)
 			}
 		}
 		h.recovers()
@@ -484,7 +484,7 @@ func FuzzRecord(target *testing.F) {
 			}
 			for _, sum := range sums {
 				if !strings.Contains(content, sum+"  "+path) {
-					t.Errorf("%q is said to have the sum %q", path, sum)
+					t.Errorf("%q was read with the sum %q", path, sum)
 				}
 				lines++
 			}

@@ -156,6 +156,6 @@ func TestABrokenRecordIsNamed(t *testing.T) {
 	h := house{t, t.TempDir()}
 	h.write("record", "nonsense\n")
 	if _, err := OpenInstallation(h.path("record")); err == nil {
-		t.Error("nonsense was taken for a record")
+		t.Error("nonsense was accepted as a record")
 	}
 }

@@ -49,7 +49,7 @@ func TestAFlipBackCancelsTheJob(t *testing.T) {
 	m.removed(online, "/job/1", "canceled")
 	m.wants("")
 	if strings.Contains(m.log.String(), "WARN") {
-		t.Error("a cancelled job of ours is no problem")
+		t.Error("a cancelled job of ours counts as a problem")
 	}
 }
 
@@ -132,7 +132,7 @@ func TestACanceledJobCountsAsACorrection(t *testing.T) {
 	}
 	m.wants("")
 	if !strings.Contains(m.log.String(), "result=canceled") || !strings.Contains(m.log.String(), "something else keeps moving") {
-		t.Error("the log does not tell")
+		t.Error("the log does not say so")
 	}
 }
 

@@ -75,7 +75,7 @@ func TestAnExitingManagerIsLeftAlone(t *testing.T) {
 	m.r.Want(wantOffline)
 	m.wants("")
 	if strings.Contains(m.log.String(), "WARN") {
-		t.Error("a logout is no problem")
+		t.Error("a logout counts as a problem")
 	}
 }
 

@@ -41,7 +41,7 @@ func TestAFightEndsAndResumesWithTheNextFact(t *testing.T) {
 	}
 	m.wants("")
 	if said := strings.Count(m.log.String(), "something else keeps moving"); said != 1 {
-		t.Errorf("giving up was told %d times", said)
+		t.Errorf("giving up was logged %d times", said)
 	}
 	m.r.Want(wantOffline)
 	m.wants("StartUnit " + offline)
@@ -60,13 +60,13 @@ func TestAYieldingTargetStaysWhereItIsMoved(t *testing.T) {
 	for target, active := range map[string]string{online: "inactive", offline: "active"} {
 		m.is(target, active, "")
 		if !m.moved.Yielding {
-			t.Errorf("nothing is told of %s", target)
+			t.Errorf("nothing is reported about %s", target)
 		}
 	}
 	m.wants("")
 	m.is(offline, "active", "")
 	if m.moved.Yielding {
-		t.Error("it is to be told once")
+		t.Error("it was reported twice")
 	}
 	if active := m.r.Active(); !slices.Equal(active, []string{offline}) {
 		t.Errorf("%v are active", active)

@@ -88,7 +88,7 @@ func (s *stage) startContenders(ctx context.Context) error {
 func (s *stage) run(cmd *exec.Cmd) error {
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", cmd.Path, err)
+		return fmt.Errorf("cannot start %s: %w", cmd.Path, err)
 	}
 	s.started = append(s.started, cmd)
 	return nil
@@ -215,7 +215,7 @@ func (r ready) launch(cmd *exec.Cmd) (time.Duration, error) {
 		n, err := r.Read(message)
 		ended := now()
 		if err != nil {
-			return 0, errors.Join(fmt.Errorf("%s does not get ready: %w", cmd.Path, err), cmd.Process.Kill(), cmd.Wait())
+			return 0, errors.Join(fmt.Errorf("%s does not become ready: %w", cmd.Path, err), cmd.Process.Kill(), cmd.Wait())
 		}
 		if strings.HasPrefix(string(message[:n]), "READY=1") {
 			return time.Duration(ended - began), nil

@@ -123,7 +123,7 @@ func (s *stage) haveDevicesTell(ctx context.Context, interval uint32) error {
 		err := s.system.Object(nmName, device).CallWithContext(ctx, properties+".Set", 0,
 			nmName+".Device.Statistics", "RefreshRateMs", dbus.MakeVariant(interval)).Err
 		if err != nil {
-			return fmt.Errorf("have %s tell its statistics: %w", device, err)
+			return fmt.Errorf("cannot make %s signal its statistics: %w", device, err)
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func prepare() error {
 	packages := exec.Command("go", "run", "./integration/packages", "bench")
 	packages.Stdout, packages.Stderr = os.Stderr, os.Stderr
 	if err := packages.Run(); err != nil {
-		return fmt.Errorf("install what is missing: %w", err)
+		return fmt.Errorf("cannot install what is missing: %w", err)
 	}
 	// Inside there is no network to fetch modules from; this fills the caches.
 	scratch, err := os.MkdirTemp("", "bench")

@@ -77,7 +77,7 @@ func (s *stage) furnish(ctx context.Context) error {
 		return err
 	}
 	if out, err := s.Command(s.programs.path("nm-session-bridge"), "install", "--now").CombinedOutput(); err != nil {
-		return fmt.Errorf("install the bridge: %w: %s", err, out)
+		return fmt.Errorf("cannot install the bridge: %w: %s", err, out)
 	}
 	if err := s.startDispatcher(); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (s *stage) startDispatcher() error {
 			return nil
 		}
 	}
-	return errors.New("NetworkManager's nm-dispatcher is not there")
+	return errors.New("NetworkManager's nm-dispatcher is not installed")
 }
 
 func (s *stage) close() error {

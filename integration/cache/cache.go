@@ -48,7 +48,7 @@ func (e Entry) Open(ctx context.Context) (dir string, release func(), err error)
 	}
 	defer making.Close()
 	if err := unix.Flock(int(making.Fd()), unix.LOCK_EX); err != nil {
-		return "", nil, fmt.Errorf("lock %s: %w", making.Name(), err)
+		return "", nil, fmt.Errorf("cannot lock %s: %w", making.Name(), err)
 	}
 	hash := sha256.Sum256(e.Recipe)
 	dir = filepath.Join(e.Parent, fmt.Sprintf("%s-%x", e.Name, hash[:8]))
@@ -109,7 +109,7 @@ func use(dir string, how int) (*os.File, error) {
 	}
 	if err := unix.Flock(int(file.Fd()), how); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("lock %s: %w", dir, err)
+		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
 	}
 	return file, nil
 }

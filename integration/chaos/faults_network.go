@@ -134,7 +134,7 @@ func (w *World) flap(arg, what string, do func(ctx context.Context, forth bool) 
 	var times int
 	var rest string
 	if _, err := fmt.Sscanf(arg, "%dx%s", &times, &rest); err != nil {
-		return fmt.Errorf("%q is no flapping, such as 8x50ms: %w", arg, err)
+		return fmt.Errorf("cannot read the flapping %q, which should be like 8x50ms: %w", arg, err)
 	}
 	period, err := time.ParseDuration(rest)
 	if err != nil {

@@ -79,7 +79,7 @@ func profileDelete(ctx context.Context, w *World, which string) error {
 func profileRename(ctx context.Context, w *World, arg string) error {
 	which, instance, found := strings.Cut(arg, "=")
 	if !found {
-		return fmt.Errorf("%q is not such as a=Home", arg)
+		return fmt.Errorf("cannot read the renaming %q, which should be like a=Home", arg)
 	}
 	// If a name existed only while the profile came up, the bridge and the model may differ on
 	// whether they saw it.

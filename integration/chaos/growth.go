@@ -56,7 +56,7 @@ func useOf(pid int) (use, error) {
 func (g *growth) look(pid int) error {
 	now, err := useOf(pid)
 	if err != nil {
-		return fmt.Errorf("look at the bridge: %w", err)
+		return fmt.Errorf("cannot look at the bridge: %w", err)
 	}
 	g.most = use{max(g.most.files, now.files), max(g.most.threads, now.threads), max(g.most.memory, now.memory)}
 	if now.memory > mostMemory || now.files > mostFiles {

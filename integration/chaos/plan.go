@@ -69,7 +69,7 @@ func Parse(text string) (Plan, error) {
 		for _, words := range strings.Split(round, ",") {
 			after, fault, found := strings.Cut(words, ":")
 			if !found {
-				return nil, fmt.Errorf("%q is no fault: it is written delay:name or delay:name=argument", words)
+				return nil, fmt.Errorf("%q is not a fault: write delay:name or delay:name=argument", words)
 			}
 			var step Step
 			var err error

@@ -72,7 +72,7 @@ func own(ctx context.Context, conn *dbus.Conn, name string) error {
 		err = fmt.Errorf("the name is taken (%d)", reply)
 	}
 	if err != nil {
-		return fmt.Errorf("own %s: %w", name, err)
+		return fmt.Errorf("cannot own %s: %w", name, err)
 	}
 	return nil
 }

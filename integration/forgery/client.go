@@ -47,7 +47,7 @@ type Client struct {
 func NewClient(socket net.Conn, uid int, fds bool, received ...func(frame []byte)) (*Client, error) {
 	conn, ok := socket.(*net.UnixConn)
 	if !ok {
-		return nil, fmt.Errorf("%T is no Unix socket", socket)
+		return nil, fmt.Errorf("%T is not a Unix socket", socket)
 	}
 	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -83,18 +83,18 @@ func (c *Client) authenticate(in *bufio.Reader, uid int, fds bool) error {
 	}
 	for _, step := range steps {
 		if _, err := io.WriteString(c.conn, step.say+"\r\n"); err != nil {
-			return fmt.Errorf("authenticate: %w", err)
+			return fmt.Errorf("cannot authenticate: %w", err)
 		}
 		line, err := in.ReadString('\n')
 		if err != nil {
-			return fmt.Errorf("authenticate: %w", err)
+			return fmt.Errorf("cannot authenticate: %w", err)
 		}
 		if len(line) < len(step.hear) || line[:len(step.hear)] != step.hear {
 			return fmt.Errorf("authenticate: the bus says %q", line)
 		}
 	}
 	if _, err := io.WriteString(c.conn, "BEGIN\r\n"); err != nil {
-		return fmt.Errorf("authenticate: %w", err)
+		return fmt.Errorf("cannot authenticate: %w", err)
 	}
 	return c.conn.SetReadDeadline(time.Time{})
 }

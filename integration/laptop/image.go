@@ -56,7 +56,7 @@ func OpenImage(ctx context.Context, release string, progress io.Writer) (Image, 
 	}
 	dir, letGo, err := image.Open(ctx)
 	if err != nil {
-		return Image{}, fmt.Errorf("make the image of %s: %w", release, err)
+		return Image{}, fmt.Errorf("cannot make the image of %s: %w", release, err)
 	}
 	return Image{dir, letGo}, nil
 }

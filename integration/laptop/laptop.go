@@ -60,7 +60,7 @@ func Run(ctx context.Context, image Image, programs Programs, arguments []string
 	defer os.RemoveAll(dir)
 	start, err := initrd(image, programs, arguments)
 	if err != nil {
-		return Result{}, fmt.Errorf("prepare the laptop: %w", err)
+		return Result{}, fmt.Errorf("cannot prepare the laptop: %w", err)
 	}
 	initrdPath, console := filepath.Join(dir, "initrd"), filepath.Join(dir, "console")
 	if err := os.WriteFile(initrdPath, start, 0o600); err != nil {
@@ -121,7 +121,7 @@ func runMachine(qemu *exec.Cmd, out io.Writer) (Result, error) {
 	case err == nil:
 		err = errors.New("it ended before the scenes did")
 	}
-	return result, fmt.Errorf("run the laptop: %w: %s", err, errorOutput.Bytes())
+	return result, fmt.Errorf("cannot run the laptop: %w: %s", err, errorOutput.Bytes())
 }
 
 // timestamp passes lines on, each after the time since the start. It returns the

@@ -20,14 +20,14 @@ const nap = time.Second
 func monitorPipe() (net.Conn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, nil, fmt.Errorf("connect the monitor: %w", err)
+		return nil, nil, fmt.Errorf("cannot connect the monitor: %w", err)
 	}
 	ours, theirs := os.NewFile(uintptr(fds[0]), "monitor"), os.NewFile(uintptr(fds[1]), "monitor")
 	defer ours.Close()
 	conn, err := net.FileConn(ours)
 	if err != nil {
 		theirs.Close()
-		return nil, nil, fmt.Errorf("connect the monitor: %w", err)
+		return nil, nil, fmt.Errorf("cannot connect the monitor: %w", err)
 	}
 	return conn, theirs, nil
 }
@@ -45,7 +45,7 @@ func wake(monitor net.Conn) error {
 		return commands.Encode(map[string]string{"execute": command})
 	}
 	if err := execute("qmp_capabilities"); err != nil {
-		return fmt.Errorf("greet QEMU: %w", err)
+		return fmt.Errorf("cannot greet QEMU: %w", err)
 	}
 	for {
 		var message struct {
@@ -57,7 +57,7 @@ func wake(monitor net.Conn) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("listen to QEMU: %w", err)
+			return fmt.Errorf("cannot listen to QEMU: %w", err)
 		}
 		if message.Error != nil {
 			return fmt.Errorf("QEMU refused: %s", message.Error.Desc)
@@ -65,7 +65,7 @@ func wake(monitor net.Conn) error {
 		if message.Event == "SUSPEND" {
 			time.Sleep(nap)
 			if err := execute("system_wakeup"); err != nil {
-				return fmt.Errorf("wake the laptop: %w", err)
+				return fmt.Errorf("cannot wake the laptop: %w", err)
 			}
 		}
 	}

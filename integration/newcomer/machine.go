@@ -48,7 +48,7 @@ func openMachine(ctx context.Context, suite string) (*machine, error) {
 	}
 	hierarchy, err := exec.CommandContext(ctx, "findmnt", "--noheadings", "--first-only", "--output=TARGET", "--types=cgroup2").Output()
 	if err != nil {
-		return nil, fmt.Errorf("find the control groups of version 2: %w", err)
+		return nil, fmt.Errorf("cannot find the control groups of version 2: %w", err)
 	}
 	m := &machine{
 		root:  filepath.Join(machines, suite),
@@ -193,7 +193,7 @@ func (m *machine) clear() error {
 	}
 	for _, group := range slices.Backward(groups) {
 		if err := unix.Rmdir(group); err != nil {
-			return fmt.Errorf("remove the control group %s: %w", group, err)
+			return fmt.Errorf("cannot remove the control group %s: %w", group, err)
 		}
 	}
 	return os.RemoveAll(m.root)

@@ -81,7 +81,7 @@ func (b *SystemBus) Kill(ctx context.Context) error { return b.daemon.stop(ctx, 
 func (b *SystemBus) Connect(ctx context.Context) (*dbus.Conn, error) {
 	socket, err := (&net.Dialer{}).DialContext(ctx, "unix", systemBusPath)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the system bus: %w", err)
+		return nil, fmt.Errorf("cannot connect to the system bus: %w", err)
 	}
 	return greet(ctx, socket, os.Geteuid(), dbus.NewSequentialSignalHandler())
 }
@@ -119,7 +119,7 @@ func (sb *Sandbox) ConnectSessionBusWith(ctx context.Context, signals dbus.Signa
 func connectAs(ctx context.Context, uid int, path string, signals dbus.SignalHandler) (*dbus.Conn, error) {
 	socket, err := dialAs(uid, path)
 	if err != nil {
-		return nil, fmt.Errorf("connect as user %d: %w", uid, err)
+		return nil, fmt.Errorf("cannot connect as user %d: %w", uid, err)
 	}
 	return greet(ctx, socket, uid, signals)
 }
@@ -137,7 +137,7 @@ func greet(ctx context.Context, socket net.Conn, uid int, signals dbus.SignalHan
 		err = conn.Hello()
 	}
 	if err != nil {
-		return nil, join(fmt.Errorf("greet the bus: %w", err), ctx.Err(), conn.Close())
+		return nil, join(fmt.Errorf("cannot greet the bus: %w", err), ctx.Err(), conn.Close())
 	}
 	return conn, nil
 }

@@ -34,7 +34,7 @@ func waitForOwner(ctx context.Context, conn *dbus.Conn, name string) error {
 		var owned bool
 		err := conn.BusObject().CallWithContext(ctx, dbusName+".NameHasOwner", 0, name).Store(&owned)
 		if err != nil {
-			return fmt.Errorf("look for %s: %w", name, err)
+			return fmt.Errorf("cannot look for %s: %w", name, err)
 		}
 		if owned {
 			return nil
@@ -55,7 +55,7 @@ func get(ctx context.Context, conn *dbus.Conn, name string, path dbus.ObjectPath
 	var value dbus.Variant
 	call := conn.Object(name, path).CallWithContext(ctx, propertiesIfc+".Get", dbus.FlagNoAutoStart, ifc, property)
 	if err := call.Store(&value); err != nil {
-		return dbus.Variant{}, fmt.Errorf("read %s: %w", property, err)
+		return dbus.Variant{}, fmt.Errorf("cannot read %s: %w", property, err)
 	}
 	return value, nil
 }

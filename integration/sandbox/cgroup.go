@@ -27,7 +27,7 @@ func newOuterCgroup() (cgroup, error) {
 	}
 	group := cgroup(filepath.Join(root, "nm-session-bridge-sandbox-"+strconv.Itoa(os.Getpid())))
 	if err := os.Mkdir(string(group), 0o755); err != nil {
-		return "", fmt.Errorf("make a cgroup: %w", err)
+		return "", fmt.Errorf("cannot make a cgroup: %w", err)
 	}
 	return group, nil
 }
@@ -53,7 +53,7 @@ func outerCgroupRoot() (string, error) {
 func makeCgroup(name string) (cgroup, error) {
 	group := cgroup(filepath.Join(cgroupRoot, name))
 	if err := os.MkdirAll(string(group), 0o755); err != nil {
-		return "", fmt.Errorf("make cgroup %s: %w", name, err)
+		return "", fmt.Errorf("cannot make cgroup %s: %w", name, err)
 	}
 	return group, nil
 }
@@ -67,7 +67,7 @@ func (g cgroup) open() (*os.File, error) {
 func (g cgroup) delegate(uid, gid int) error {
 	for _, name := range []string{".", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"} {
 		if err := os.Chown(filepath.Join(string(g), name), uid, gid); err != nil {
-			return fmt.Errorf("delegate a cgroup: %w", err)
+			return fmt.Errorf("cannot delegate a cgroup: %w", err)
 		}
 	}
 	return nil
@@ -80,7 +80,7 @@ func (g cgroup) kill() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("kill a cgroup: %w", err)
+		return fmt.Errorf("cannot kill a cgroup: %w", err)
 	}
 	return g.waitEmpty()
 }
@@ -97,7 +97,7 @@ func (g cgroup) waitEmpty() error {
 	for {
 		n, err := events.ReadAt(content, 0)
 		if n == 0 {
-			return fmt.Errorf("read %s: %w", events.Name(), err)
+			return fmt.Errorf("cannot read %s: %w", events.Name(), err)
 		}
 		if strings.Contains(string(content[:n]), "populated 0") {
 			return nil
@@ -131,7 +131,7 @@ func (g cgroup) remove() error {
 		}
 	}
 	if err := unix.Rmdir(string(g)); err != nil {
-		return fmt.Errorf("remove cgroup %s: %w", g, err)
+		return fmt.Errorf("cannot remove cgroup %s: %w", g, err)
 	}
 	return nil
 }

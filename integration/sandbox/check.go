@@ -71,7 +71,7 @@ func (c *Check) listen() error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("serve the connectivity check: %w", err)
+		return fmt.Errorf("cannot serve the connectivity check: %w", err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(c.answer), ErrorLog: log.New(io.Discard, "", 0)}
 	server.SetKeepAlivesEnabled(false)

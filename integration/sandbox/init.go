@@ -29,10 +29,10 @@ func runInit(tree string) (int, error) {
 	// This comes only now because the namespace's root is the cgroup in which this process was
 	// born.
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
-		return 0, fmt.Errorf("make a cgroup namespace: %w", err)
+		return 0, fmt.Errorf("cannot make a cgroup namespace: %w", err)
 	}
 	if err := unix.Sethostname([]byte(hostname)); err != nil {
-		return 0, fmt.Errorf("set the host name: %w", err)
+		return 0, fmt.Errorf("cannot set the host name: %w", err)
 	}
 	if err := furnish(tree); err != nil {
 		return 0, err
@@ -50,7 +50,7 @@ func runInit(tree string) (int, error) {
 		Files: []uintptr{0, 1, 2},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("run %s inside: %w", os.Args[0], err)
+		return 0, fmt.Errorf("cannot run %s inside: %w", os.Args[0], err)
 	}
 	passSignals(func(s syscall.Signal) { _ = syscall.Kill(program, s) })
 	return reapUntil(program)

@@ -73,7 +73,7 @@ func (sb *Sandbox) saveJournal() error {
 	cmd := exec.CommandContext(ctx, "journalctl", "--no-pager", "--output=short-precise")
 	cmd.Stdout, cmd.Stderr = file, file
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("save the journal: %w", err)
+		return fmt.Errorf("cannot save the journal: %w", err)
 	}
 	return nil
 }

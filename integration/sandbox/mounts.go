@@ -17,11 +17,11 @@ import (
 // Programs and settings come from a suite's tree, if there is one.
 func furnish(tree string) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
+		return fmt.Errorf("cannot make mounts private: %w", err)
 	}
 	if tree != "" {
 		if err := enterTree(tree); err != nil {
-			return fmt.Errorf("enter the tree of a suite: %w", err)
+			return fmt.Errorf("cannot enter the tree of a suite: %w", err)
 		}
 	}
 	const safe = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
@@ -36,7 +36,7 @@ func furnish(tree string) error {
 	}
 	for _, m := range kernel {
 		if err := unix.Mount(m.kind, m.target, m.kind, m.flags, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", m.target, err)
+			return fmt.Errorf("cannot mount %s: %w", m.target, err)
 		}
 	}
 	if err := mountTmpfs("/run", "mode=755"); err != nil {
@@ -63,7 +63,7 @@ func furnish(tree string) error {
 
 func mountTmpfs(target, options string) error {
 	if err := unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return fmt.Errorf("mount a tmpfs on %s: %w", target, err)
+		return fmt.Errorf("cannot mount a tmpfs on %s: %w", target, err)
 	}
 	return nil
 }
@@ -91,14 +91,14 @@ func furnishHome() error {
 			return err
 		}
 		if err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-			return fmt.Errorf("bind %s: %w", from, err)
+			return fmt.Errorf("cannot bind %s: %w", from, err)
 		}
 	}
 	if err := os.Mkdir(filepath.Join(stage, User), 0o700); err != nil {
 		return err
 	}
 	if err := unix.Mount(stage, "/home", "", unix.MS_MOVE, ""); err != nil {
-		return fmt.Errorf("mount /home: %w", err)
+		return fmt.Errorf("cannot mount /home: %w", err)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func furnishEtc() error {
 	}
 	layers := "lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work"
 	if err := unix.Mount("overlay", "/etc", "overlay", 0, layers); err != nil {
-		return fmt.Errorf("lay a writable layer over /etc: %w", err)
+		return fmt.Errorf("cannot lay a writable layer over /etc: %w", err)
 	}
 	if err := addUser(); err != nil {
 		return err
@@ -184,7 +184,7 @@ func unmountState() error {
 		// never made gives EINVAL.
 		err := unix.Unmount(m.target, unix.MNT_DETACH)
 		if err != nil && !errors.Is(err, unix.EINVAL) {
-			failed = append(failed, fmt.Errorf("unmount %s: %w", m.target, err))
+			failed = append(failed, fmt.Errorf("cannot unmount %s: %w", m.target, err))
 		}
 	}
 	return join(failed...)

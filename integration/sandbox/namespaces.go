@@ -55,7 +55,7 @@ func Enter(suite string) error {
 	}
 	status, err := runOutside(suite)
 	if err != nil {
-		return fmt.Errorf("enter the sandbox: %w", err)
+		return fmt.Errorf("cannot enter the sandbox: %w", err)
 	}
 	os.Exit(status)
 	return nil
@@ -115,7 +115,7 @@ func runOutside(suite string) (status int, err error) {
 		CgroupFD:    int(groupDir.Fd()),
 	}
 	if err := inner.Start(); err != nil {
-		return 0, fmt.Errorf("make namespaces: %w", err)
+		return 0, fmt.Errorf("cannot make namespaces: %w", err)
 	}
 	forward := passSignals(func(s syscall.Signal) { _ = inner.Process.Signal(s) })
 	defer forward.stop()
@@ -142,7 +142,7 @@ func startJanitor(group cgroup) (*exec.Cmd, io.Closer, error) {
 		return nil, nil, err
 	}
 	if err := janitor.Start(); err != nil {
-		return nil, nil, fmt.Errorf("start the janitor: %w", err)
+		return nil, nil, fmt.Errorf("cannot start the janitor: %w", err)
 	}
 	return janitor, leave, nil
 }

@@ -77,7 +77,7 @@ func (n *NetworkManager) Start(ctx context.Context) error {
 		return nil
 	}
 	if err := n.configure(); err != nil {
-		return fmt.Errorf("configure NetworkManager: %w", err)
+		return fmt.Errorf("cannot configure NetworkManager: %w", err)
 	}
 	conn, err := n.sb.SystemBus.Connect(ctx)
 	if err != nil {
@@ -172,7 +172,7 @@ func (n *NetworkManager) CheckNow(ctx context.Context) (uint32, error) {
 	var connectivity uint32
 	call := conn.Object(nmName, nmPath).CallWithContext(ctx, nmName+".CheckConnectivity", dbus.FlagNoAutoStart)
 	if err := call.Store(&connectivity); err != nil {
-		return 0, fmt.Errorf("check connectivity: %w", err)
+		return 0, fmt.Errorf("cannot check connectivity: %w", err)
 	}
 	return connectivity, nil
 }

@@ -59,7 +59,7 @@ func (sb *Sandbox) start(name, group string, cmd *exec.Cmd) (*daemon, error) {
 		cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, join(fmt.Errorf("start %s: %w", name, err), out.Close())
+		return nil, join(fmt.Errorf("cannot start %s: %w", name, err), out.Close())
 	}
 	d := &daemon{name: name, cmd: cmd, log: log, done: make(chan struct{})}
 	go func() {
@@ -96,7 +96,7 @@ func (d *daemon) stop(ctx context.Context, s syscall.Signal) error {
 		return nil
 	}
 	if err := d.signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("send %v to %s: %w", s, d.name, err)
+		return fmt.Errorf("cannot send %v to %s: %w", s, d.name, err)
 	}
 	select {
 	case <-d.done:

@@ -72,20 +72,20 @@ var ErrBusy = errors.New("another sandbox is up in this process's namespaces")
 // is down again.
 func Up(ctx context.Context, options Options) (*Sandbox, error) {
 	if os.Getenv(stageVariable) != stageInside {
-		return nil, errors.New("bring up a sandbox: not inside, call Enter first")
+		return nil, errors.New("cannot bring up a sandbox: not inside, call Enter first")
 	}
 	if err := needs.Check(needs.Sandbox()); err != nil {
-		return nil, fmt.Errorf("bring up a sandbox: %w", err)
+		return nil, fmt.Errorf("cannot bring up a sandbox: %w", err)
 	}
 	if _, err := os.Stat(stateDir); err == nil {
-		return nil, fmt.Errorf("bring up a sandbox: %w", ErrBusy)
+		return nil, fmt.Errorf("cannot bring up a sandbox: %w", ErrBusy)
 	}
 	if err := mountState(); err != nil {
-		return nil, fmt.Errorf("bring up a sandbox: %w", err)
+		return nil, fmt.Errorf("cannot bring up a sandbox: %w", err)
 	}
 	sb := &Sandbox{}
 	if err := sb.up(ctx, options); err != nil {
-		return nil, fmt.Errorf("bring up a sandbox: %w", join(err, sb.Down()))
+		return nil, fmt.Errorf("cannot bring up a sandbox: %w", join(err, sb.Down()))
 	}
 	return sb, nil
 }
@@ -204,7 +204,7 @@ func (sb *Sandbox) Down() error {
 	}
 	failed = append(failed, unmountState())
 	if err := join(failed...); err != nil {
-		return fmt.Errorf("take the sandbox down: %w", err)
+		return fmt.Errorf("cannot take the sandbox down: %w", err)
 	}
 	return nil
 }

@@ -131,7 +131,7 @@ func (t *Timeline) snapshot(ctx context.Context) ([]unitReport, error) {
 	var units [][]any
 	err = manager.CallWithContext(ctx, systemdManager+".ListUnits", dbus.FlagNoAutoStart).Store(&units)
 	if err != nil {
-		return nil, fmt.Errorf("list the user manager's units: %w", err)
+		return nil, fmt.Errorf("cannot list the user manager's units: %w", err)
 	}
 	var reports []unitReport
 	for _, unit := range units {
@@ -142,7 +142,7 @@ func (t *Timeline) snapshot(ctx context.Context) ([]unitReport, error) {
 		var properties map[string]dbus.Variant
 		call := t.conn.Object(systemdName, path).CallWithContext(ctx, propertiesIfc+".GetAll", dbus.FlagNoAutoStart, systemdUnit)
 		if err := call.Store(&properties); err != nil {
-			return nil, fmt.Errorf("read %v: %w", unit[0], err)
+			return nil, fmt.Errorf("cannot read %v: %w", unit[0], err)
 		}
 		reports = append(reports, newUnitReport(path, properties))
 	}

@@ -98,7 +98,7 @@ func Record(ctx context.Context, uid int, sessionBus string) (*Timeline, error) 
 	}
 	conn, err := connectAs(ctx, uid, sessionBus, t)
 	if err != nil {
-		return nil, fmt.Errorf("record a timeline: %w", err)
+		return nil, fmt.Errorf("cannot record a timeline: %w", err)
 	}
 	t.conn = conn
 	err = join(
@@ -109,7 +109,7 @@ func Record(ctx context.Context, uid int, sessionBus string) (*Timeline, error) 
 		err = t.read(ctx)
 	}
 	if err != nil {
-		return nil, join(fmt.Errorf("record a timeline: %w", err), conn.Close())
+		return nil, join(fmt.Errorf("cannot record a timeline: %w", err), conn.Close())
 	}
 	return t, nil
 }

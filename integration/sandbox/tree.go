@@ -49,7 +49,7 @@ func openTree(ctx context.Context, suite string, told io.Writer) (dir string, re
 	}
 	dir, release, err = tree.Open(ctx)
 	if err != nil {
-		return "", nil, fmt.Errorf("unpack Debian's packages of %s: %w", suite, err)
+		return "", nil, fmt.Errorf("cannot unpack Debian's packages of %s: %w", suite, err)
 	}
 	return dir, release, nil
 }
@@ -107,7 +107,7 @@ func unpack(ctx context.Context, suite string, recipe []string, told io.Writer) 
 func enterTree(tree string) error {
 	root := filepath.Join(tree, "mnt") // an empty directory; only this process sees what is mounted there
 	if err := unix.Mount("tmpfs", root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
-		return fmt.Errorf("mount a tmpfs on %s: %w", root, err)
+		return fmt.Errorf("cannot mount a tmpfs on %s: %w", root, err)
 	}
 	// Otherwise the machine's directory that contains it would appear inside it.
 	if err := unix.Mount("", root, "", unix.MS_UNBINDABLE, ""); err != nil {
@@ -120,17 +120,17 @@ func enterTree(tree string) error {
 		return err
 	}
 	if err := unix.Mount("/var/tmp", filepath.Join(root, "var/tmp"), "", unix.MS_BIND, ""); err != nil {
-		return fmt.Errorf("bind /var/tmp: %w", err)
+		return fmt.Errorf("cannot bind /var/tmp: %w", err)
 	}
 	if err := os.Chdir(root); err != nil {
 		return err
 	}
 	// pivot_root(2): with both arguments the same, the old root lies on the new one until it is unmounted.
 	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("make %s the root: %w", root, err)
+		return fmt.Errorf("cannot make %s the root: %w", root, err)
 	}
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmount the machine's root: %w", err)
+		return fmt.Errorf("cannot unmount the machine's root: %w", err)
 	}
 	return os.Chdir("/")
 }
@@ -173,7 +173,7 @@ func bind(from, to string, flags uintptr) error {
 		return err
 	}
 	if err := unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("bind %s: %w", from, err)
+		return fmt.Errorf("cannot bind %s: %w", from, err)
 	}
 	if flags == 0 {
 		return nil

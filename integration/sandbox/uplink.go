@@ -41,7 +41,7 @@ type Uplink struct {
 func newUplink(ctx context.Context, sb *Sandbox) (*Uplink, error) {
 	namespace, err := newNetworkNamespace()
 	if err != nil {
-		return nil, fmt.Errorf("make the uplink's network namespace: %w", err)
+		return nil, fmt.Errorf("cannot make the uplink's network namespace: %w", err)
 	}
 	u := &Uplink{sb: sb, namespace: namespace}
 	err = join(
@@ -113,7 +113,7 @@ func (u *Uplink) StopDHCP(ctx context.Context) error {
 func (u *Uplink) do(f func() error) error {
 	return onOwnThread(func() error {
 		if err := unix.Setns(int(u.namespace.Fd()), unix.CLONE_NEWNET); err != nil {
-			return fmt.Errorf("join the uplink's network namespace: %w", err)
+			return fmt.Errorf("cannot join the uplink's network namespace: %w", err)
 		}
 		return f()
 	})
@@ -155,7 +155,7 @@ func onOwnThread(f func() error) error {
 		err := f()
 		if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
 			// The thread stays locked, so it ends with this goroutine.
-			done <- join(err, fmt.Errorf("leave a network namespace: %w", back))
+			done <- join(err, fmt.Errorf("cannot leave a network namespace: %w", back))
 			return
 		}
 		runtime.UnlockOSThread()

@@ -26,7 +26,7 @@ func (m *UserManager) Start(ctx context.Context) error {
 		return nil
 	}
 	if err := makeOwnRuntimeDir(); err != nil {
-		return fmt.Errorf("make %s: %w", RuntimeDir, err)
+		return fmt.Errorf("cannot make %s: %w", RuntimeDir, err)
 	}
 	group, err := makeCgroup(userUnit)
 	if err != nil {

@@ -25,7 +25,7 @@ func boot() error {
 		return err
 	}
 	if err := unix.Mount("dev", "/dev", "devtmpfs", 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("mount /dev: %w", err)
+		return fmt.Errorf("cannot mount /dev: %w", err)
 	}
 	if err := mountDisk("/root"); err != nil {
 		return err
@@ -36,7 +36,7 @@ func boot() error {
 	if err := switchRoot("/root"); err != nil {
 		return err
 	}
-	return fmt.Errorf("start systemd: %w", unix.Exec("/lib/systemd/systemd", []string{"/sbin/init"}, os.Environ()))
+	return fmt.Errorf("cannot start systemd: %w", unix.Exec("/lib/systemd/systemd", []string{"/sbin/init"}, os.Environ()))
 }
 
 // loadModules loads the kernel modules of a directory in the order of their names.
@@ -53,7 +53,7 @@ func loadModules(dir string) error {
 		err = unix.FinitModule(int(file.Fd()), "", 0)
 		file.Close()
 		if err != nil && !errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("load %s: %w", module.Name(), err)
+			return fmt.Errorf("cannot load %s: %w", module.Name(), err)
 		}
 	}
 	return nil
@@ -66,7 +66,7 @@ func mountDisk(where string) error {
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("mount %s: %w", disk, err)
+			return fmt.Errorf("cannot mount %s: %w", disk, err)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func move(from, to string) error {
 		return copyEntry(path, target, entry)
 	})
 	if err != nil {
-		return fmt.Errorf("put the files of this laptop on its disk: %w", err)
+		return fmt.Errorf("cannot put the files of this laptop on its disk: %w", err)
 	}
 	return os.RemoveAll(from) // it takes up memory
 }

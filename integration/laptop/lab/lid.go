@@ -35,7 +35,7 @@ func lid(fifo, position string) error {
 		return err
 	}
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
-		return fmt.Errorf("make %s: %w", fifo, err)
+		return fmt.Errorf("cannot make %s: %w", fifo, err)
 	}
 	// It is open for reading and writing, so it never ends.
 	commands, err := os.OpenFile(fifo, os.O_RDWR, 0)
@@ -72,7 +72,7 @@ func createLid() (*os.File, error) {
 	}
 	if err != nil {
 		device.Close()
-		return nil, fmt.Errorf("create a lid: %w", err)
+		return nil, fmt.Errorf("cannot create a lid: %w", err)
 	}
 	return device, nil
 }
@@ -94,7 +94,7 @@ func moveLid(device *os.File, position string) error {
 		message = binary.LittleEndian.AppendUint16(message, event.code)
 		message = binary.LittleEndian.AppendUint32(message, event.value)
 		if _, err := device.Write(message); err != nil {
-			return fmt.Errorf("move the lid: %w", err)
+			return fmt.Errorf("cannot move the lid: %w", err)
 		}
 	}
 	return nil

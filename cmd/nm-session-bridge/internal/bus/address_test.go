@@ -61,7 +61,7 @@ func FuzzAddress(target *testing.F) {
 		}
 		for _, name := range names {
 			if name == "" || name == "@" || strings.Contains(name, "\x00") {
-				t.Errorf("%q is no socket", name)
+				t.Errorf("%q is not a socket", name)
 			}
 			canonical := "unix:path=" + dbus.EscapeBusAddressValue(name)
 			if abstract, ok := strings.CutPrefix(name, "@"); ok {

@@ -79,7 +79,7 @@ func TestAnAnswerWithoutAFileIsAnErrorAndLeaksNothing(t *testing.T) {
 		t.Errorf("got %#v", err)
 	}
 	if _, err := CallForFile(patient(t), address, name, path, iface, "Talk"); err == nil {
-		t.Error("a number was taken for a file")
+		t.Error("a number was accepted as a file")
 	}
 	if _, err := CallForFile(patient(t), address, "org.example.Nobody", path, iface, "Lend", "pipe"); !errors.As(err, &refusal) ||
 		refusal.Name != "org.freedesktop.DBus.Error.NameHasNoOwner" {

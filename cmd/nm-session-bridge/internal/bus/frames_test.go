@@ -102,7 +102,7 @@ func TestOnlyBelievedMessagesOfBoundedSizeAreDecoded(t *testing.T) {
 			t.Errorf("%s: %d bytes came through of %d, %v", what, len(passed), len(want), err)
 		}
 		if !slices.Equal(dropped, test.dropped) {
-			t.Errorf("%s: told of signals lost of %v", what, dropped)
+			t.Errorf("%s: signals were reported as lost from %v", what, dropped)
 		}
 	}
 }
@@ -172,7 +172,7 @@ func TestCallsThatNothingServesAndLargeFieldsAreDropped(t *testing.T) {
 
 func TestGarbageEndsTheConnection(t *testing.T) {
 	if _, _, err := through([]byte("HTTP/1.1 400 Bad Request\r\n")); err == nil {
-		t.Error("it was taken for messages")
+		t.Error("garbage was accepted as messages")
 	}
 }
 

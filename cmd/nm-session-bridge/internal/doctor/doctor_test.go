@@ -210,7 +210,7 @@ func TestNetworkManagerThatIsNotInstalled(t *testing.T) {
 func TestPropertiesOfAnotherTypeAreNone(t *testing.T) {
 	p := properties{"A": dbus.MakeVariant(uint32(7))}
 	if p.text("A") != "" || p.texts("A") != nil || p.is("B") {
-		t.Error("a number was taken for something else")
+		t.Error("a number was accepted as another type")
 	}
 }
 

@@ -26,7 +26,7 @@ func TestEntriesOfTheJournal(t *testing.T) {
 		"A=b\n\n", "__REALTIME_TIMESTAMP=1\n\n", "__REALTIME_TIMESTAMP=x\n__MONOTONIC_TIMESTAMP=1\n\n",
 	} {
 		if entries, err := ParseExport([]byte(text)); err == nil {
-			t.Errorf("%q is taken for %v", text, entries)
+			t.Errorf("%q was read as %v", text, entries)
 		}
 	}
 }
