@@ -41,7 +41,7 @@ const moments = 36
 // machine.
 const longRetry = time.Hour
 
-// honest is a manager that does what it is asked and tells the truth about it.
+// honest is a manager that does what it is asked and reports it truthfully.
 type honest struct {
 	*fakeManager
 	active   map[string]bool
@@ -452,8 +452,8 @@ func lists(content []any, units ...string) bool {
 	return true
 }
 
-// FuzzRecord reads a record of any content. Writing what was read and reading it
-// again gives the same.
+// FuzzRecord reads a record of any content. The record that was read must survive
+// being written and read again.
 func FuzzRecord(target *testing.F) {
 	f := variations.Of(target)
 	const file = "/home/gemini/.local/share/systemd/user/lid-open.target"

@@ -164,7 +164,7 @@ func TestAServiceThatFailedAgainIsWaitedForAnew(t *testing.T) {
 	m.tells(failedAt(m.laptop.monotonic.now, interval))
 	m.laptop.runs(time.Minute)
 	m.takeReply()
-	m.tells(failedAt(m.laptop.monotonic.now-time.Second, interval)) // started by hand, and again refused
+	m.tells(failedAt(m.laptop.monotonic.now-time.Second, interval)) // somebody started it, and it was refused again
 	m.wants("")
 	m.laptop.runs(59 * time.Second)
 	m.takeReply()

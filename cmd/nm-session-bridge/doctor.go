@@ -14,8 +14,8 @@ func newDoctor() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Find out what keeps units from following the targets",
-		Long: `Look at NetworkManager, logind, the user manager, the targets and your own units,
-change nothing, and report for each finding what is wrong, why it matters and the
+		Long: `Check NetworkManager, logind, the user manager, the targets and your own units. It
+changes nothing, and reports for each finding what is wrong, why it matters and the
 command that mends it. Exit status: 0 everything is in order, 1 findings.`,
 		Example: `  # look at this machine and at your units
   nm-session-bridge doctor

@@ -62,9 +62,10 @@ func newRecipeAdd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "add NAME",
 		Short: "Write the units of a recipe, and say what to type next",
-		Long: `Write the units of a recipe into ~/.config/systemd/user, where they are yours to change,
-and never over a file that differs. It does not enable them, so that you can read them
-and put in your own program or account first; it prints the command that does.`,
+		Long: `Write the units of a recipe into ~/.config/systemd/user, where they are yours to change.
+It never replaces a file that differs. It does not enable the units, so that you can
+read them and put in your own program or account first; it prints the command that
+enables them.`,
 		ValidArgsFunction: completeRecipe,
 		Args:              oneRecipe,
 		RunE: func(cmd *cobra.Command, args []string) error {

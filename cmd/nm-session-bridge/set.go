@@ -15,10 +15,10 @@ func newSet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "set SWITCH POSITION|auto",
 		Short: "Hold a switch in a position by hand, or let it follow the facts again",
-		Long: `Hold a switch in a position by hand, or let it follow the facts again. What is held
-stays so over restarts of nm-session-bridge, until "auto" or the end of the login;
-"status" shows it. The position of connection is the profiles that are to count as
-active, as systemd-escape writes them, with blanks between, or none.`,
+		Long: `Hold a switch in a position by hand, or let it follow the facts again. A held
+switch keeps its position over restarts of nm-session-bridge, until "auto" or the end
+of the login; "status" shows it. The position of connection lists the profiles to count
+as active, as systemd-escape writes them and separated by blanks, or is none.`,
 		Example: `  # pretend to be offline, on an expensive hotspot for instance
   nm-session-bridge set internet offline
   # try the units of the lid without touching it

@@ -22,8 +22,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// An export of the source has no tag. It has the number of the changelog's newest
-// section.
+// An export of the source has no tag. Its number is that of the changelog's
+// newest section.
 func TestTheNumberOfTheVersionIsTheChangelogs(t *testing.T) {
 	changelog, err := os.ReadFile("../../CHANGELOG.md")
 	if err != nil {

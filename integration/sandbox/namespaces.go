@@ -83,7 +83,7 @@ func runOutside(suite string) (status int, err error) {
 	}
 	// The parent-death signal of init is tied to this thread, not to the process.
 	runtime.LockOSThread()
-	unix.Umask(0o022) // what is made for the sandbox is for its user, too
+	unix.Umask(0o022) // the sandbox's user must be able to read what is made for it
 
 	group, err := newOuterCgroup()
 	if err != nil {

@@ -1,5 +1,5 @@
-/* Starts the units that it reads the names of, one a line, and waits for the end of each job. For each it writes
- * the time of its call, in nanoseconds of the monotonic clock: nobody can have a unit started in less. */
+/* Reads names of units, one a line, starts each and waits for the end of its job. For each it writes the time of its
+ * call, in nanoseconds of the monotonic clock. Nobody can start a unit in less time. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Starts a user target for each position of a lid, as plainly as sd-bus lets one.
+/* Starts a user target for each position of a lid, in the simplest way that sd-bus allows.
  * usage: listen PATH OPEN CLOSED */
 #include <string.h>
 #include <systemd/sd-bus.h>

@@ -1,6 +1,6 @@
-/* Stands between a client and both of its buses, and writes when a lid's signal goes in to the client and when a
- * call to start or stop a unit comes out of it: "in" or "out" and nanoseconds of the monotonic clock. Between the
- * two there is nothing but the client, and the kernel that wakes it up and then this.
+/* Stands between a client and both of its buses. It writes when a lid's signal goes in to the client and when a call
+ * to start or stop a unit comes out of it: "in" or "out" and nanoseconds of the monotonic clock. Between the two there
+ * is only the client, and the kernel, which wakes up the client and then this program.
  * usage: relay LISTEN BUS LISTEN BUS, names of sockets; those that it listens on are abstract */
 #define _GNU_SOURCE
 #include <poll.h>

@@ -4,7 +4,7 @@
 //	/init                    the first process: brings the disk up, starts systemd
 //	lab lid FIFO POSITION    a lid, closed or open, that follows the words written to FIFO
 //	lab check ADDRESS FILE   the server of NetworkManager's connectivity check; FILE says how it answers
-//	lab probe DIRECTORY      tries what a sandbox forbids and tells how it went; makes files in DIRECTORY
+//	lab probe DIRECTORY      tries what a sandbox forbids and prints the outcomes; makes files in DIRECTORY
 //	lab whoami               prints the number of the user whose rights it has
 //	lab end STATUS           ends the machine, with a status for those who started it
 package main

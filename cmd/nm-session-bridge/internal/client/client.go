@@ -122,7 +122,7 @@ func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 	}
 }
 
-// until passes changes on until the bridge's name has another owner, or none.
+// until passes changes on until the owner of the bridge's name changes.
 func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state State, news func(State, error)) error {
 	for {
 		select {

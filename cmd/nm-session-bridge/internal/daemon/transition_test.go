@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A transition's whole way: the signal's bytes, the switch, the job, what the user
-// manager tells of it and the log. What the bridge itself tells of transitions
-// that follow each other this fast it tells once for many.
+// BenchmarkTransition covers a transition's whole way: the signal's bytes, the
+// switch, the job, the user manager's signals and the log. Transitions that follow
+// each other this fast share the bridge's own signals.
 func BenchmarkTransition(b *testing.B) {
-	procs := runtime.GOMAXPROCS(1) // as run has it
+	procs := runtime.GOMAXPROCS(1) // as run sets it
 	defer runtime.GOMAXPROCS(procs)
 	m := newMachine(b)
 	b.ReportAllocs()
@@ -21,7 +21,8 @@ func BenchmarkTransition(b *testing.B) {
 	}
 }
 
-// A flood that strangers send costs reading it.
+// BenchmarkForeignSignal shows that a flood of strangers' signals costs no more
+// than reading them.
 func BenchmarkForeignSignal(b *testing.B) {
 	procs := runtime.GOMAXPROCS(1)
 	defer runtime.GOMAXPROCS(procs)
@@ -36,8 +37,8 @@ func BenchmarkForeignSignal(b *testing.B) {
 	m.turn() // all have been read
 }
 
-// The budget is what it was when this was written, 2112, and a fifth. Four
-// fifths of it are godbus decoding ten messages.
+// The budget is 2112, which was measured when this was written, plus a fifth.
+// godbus spends four fifths of it on decoding ten messages.
 const transitionAllocations = 2550
 
 func TestATransitionAllocatesNoMoreThanItDid(t *testing.T) {
@@ -54,7 +55,7 @@ func TestTransitionsLeaveNothingBehind(t *testing.T) {
 	for range 1000 {
 		m.turn()
 	}
-	// Some still wait for answers that are on their way.
+	// Some goroutines still wait for answers.
 	for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > goroutines+1; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d goroutines became %d", goroutines, runtime.NumGoroutine())

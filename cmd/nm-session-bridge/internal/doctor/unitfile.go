@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// file is a unit file. It is read only for what the user manager does not know: [Install],
-// and the lines to change.
+// file is a unit file. The doctor reads it only for things that the user manager does not
+// know: [Install], and the lines to change.
 type file struct {
 	path     string
 	headers  map[string]string // section → the text of its first header

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// pulling returns the settings that start what they name.
+// pulling returns the settings that start the units that they name.
 func pulling() []string { return []string{"BindsTo", "Requires", "Wants", "Upholds"} }
 
-// following returns the settings that stop a unit together with what they name.
+// following returns the settings that stop a unit together with the units that they name.
 func following() []string {
 	return []string{"PartOf", "Requisite", "StopPropagatedFrom", "BindsTo", "Requires"}
 }

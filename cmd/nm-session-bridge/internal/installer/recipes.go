@@ -71,8 +71,8 @@ func ShowRecipe(w io.Writer, name string) error {
 	return nil
 }
 
-// AddRecipe writes a recipe's units and says what is left to do. It never replaces
-// a file that differs.
+// AddRecipe writes a recipe's units and prints what is left to do. It never replaces a file
+// that differs.
 func AddRecipe(ctx context.Context, w io.Writer, name string) error {
 	r, files, err := recipeFiles(name)
 	if err != nil {

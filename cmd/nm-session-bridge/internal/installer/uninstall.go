@@ -65,8 +65,8 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	return reportLeftovers(p, append(units, ours.Patterns()...), stdout)
 }
 
-// takeDown disables the service and stops the active ones of some units, and of those that
-// patterns match.
+// takeDown disables the service and stops all active units among those given and those
+// that the patterns match.
 func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []string, stdout io.Writer) error {
 	if err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName); err != nil {
 		return err
