@@ -18,7 +18,7 @@ const emitsChangedAnnotation = "org.freedesktop.DBus.Property.EmitsChangedSignal
 func EmitsChangedSignal(data, iface string) (map[string]string, error) {
 	var node introspect.Node
 	if err := xml.Unmarshal([]byte(data), &node); err != nil {
-		return nil, fmt.Errorf("introspection data: %w", err)
+		return nil, fmt.Errorf("cannot read introspection data: %w", err)
 	}
 	emits := map[string]string{}
 	for _, one := range node.Interfaces {

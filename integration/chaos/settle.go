@@ -180,7 +180,8 @@ func (w *World) wrongServices(units map[string]unit) string {
 	return ""
 }
 
-// usedUp reports whether the user has recently started targets of a service's switch.
+// usedUp reports whether the user has recently moved the targets of a service's switch, or may have
+// made the service start.
 func (w *World) usedUp(s service) bool {
 	a, _ := aspectOf(s.target)
 	return w.lately(a.name) > 0 || w.round.moved[s.target]+w.round.pulled[s.name] > 0

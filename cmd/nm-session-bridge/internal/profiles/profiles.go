@@ -52,8 +52,8 @@ func Names(ctx context.Context, system *dbus.Conn) ([]string, error) {
 }
 
 // Meant returns the instance of connection@.target that a given one was meant to be: the
-// same instance if it is a profile's, and "" if no profile is similar. The words say
-// what is wrong with the given instance; the caller writes meant, if any, after them.
+// same instance if it is a profile's, and "" if that is unclear. The words say what is
+// wrong with the given instance; the caller writes meant, if any, after them.
 func Meant(instance string, profiles []string) (words, meant string) {
 	if slices.ContainsFunc(profiles, func(name string) bool { return observers.Escape(name) == instance }) {
 		return "", instance
