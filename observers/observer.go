@@ -27,6 +27,9 @@ const (
 	// farewellTime is how long a service that has said farewell is given to stop.
 	// NetworkManager is gone well within it.
 	farewellTime = 5 * time.Second
+
+	// notAsked is what is told of a service while nobody needs to know.
+	notAsked = "is not asked"
 )
 
 // Service is the D-Bus service that an [Observer] reads.
@@ -236,7 +239,7 @@ func (o *Observer) ownerChanged(ctx context.Context, owner string) {
 	o.owner, o.served, o.isWarned = owner, Dormant, false
 	switch {
 	case o.need == Dormant:
-		o.awaits("is not asked")
+		o.awaits(notAsked)
 	case owner == "":
 		o.fails("is not running")
 	case o.sent.Source == "":
@@ -256,9 +259,11 @@ func (o *Observer) demand(ctx context.Context, need Need) {
 	case need == Dormant:
 		o.calls.abandon()
 		o.root.disown()
-		o.awaits("is not asked")
-	case before == Dormant && o.owner == "":
+		o.awaits(notAsked)
+	case before == Dormant && o.owner == "" && o.source.Startable:
 		o.start(ctx)
+	case before == Dormant && o.owner == "":
+		o.fails("is not running")
 	case before == Dormant, need > Watched: // what is not signalled may have changed
 		o.read(ctx)
 	}

@@ -65,7 +65,7 @@ type Bridge struct {
 type switchState struct {
 	observers.Switch
 	reader observers.Reader
-	damper observers.Damper
+	damper observers.Damping
 	reason string // of the latest reading
 	origin observers.Origin
 	needs  map[string]observers.Need
@@ -88,7 +88,7 @@ func New(switches observers.Switches, policy observers.Policy, targets Targets, 
 		snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{},
 	}
 	for _, s := range switches {
-		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy), damper: observers.NewDamper(now)})
+		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy), damper: s.Damping(now)})
 		for _, source := range s.Sources {
 			b.demanded[source.ID] = source.Initially()
 		}
