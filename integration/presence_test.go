@@ -131,3 +131,27 @@ func TestAPortalInDoubtIsThePortal(t *testing.T) {
 	s.started("browser.service", 1)
 	s.started("internet-portal.target", 1)
 }
+
+// At a login at home the tunnel of the recipe "away" never starts.
+func TestTheTunnelOfTheRecipeAwayDoesNotStartAtHome(t *testing.T) {
+	s := beginStarting(t)
+	s.standIn(map[string]string{"sshuttle": stayingProgram})
+	s.user(program + " recipe add away")
+	s.systemctl("enable", "away-tunnel@home.service", "away-ends@home.service")
+	s.flags("--gone-grace=1h")
+	s.install()
+	s.online()
+	s.profiles("home")
+	s.expect("active", "away-ends@home.service")
+	for range 5 {
+		s.systemctl("stop", bridgeUnit)
+		s.systemctl("stop", "internet-online.target", "connection@home.target")
+		s.systemctl("start", bridgeUnit)
+		s.online()
+		s.profiles("home")
+		s.expect("active", "away-ends@home.service")
+	}
+	s.settle()
+	s.wantCalls()
+	s.stillStarting()
+}
