@@ -107,6 +107,9 @@ func TestTheSecondLinkKeepsTheInternetThere(t *testing.T) {
 			s.check(sandbox.LimitedRefuse)
 			s.reads("internet", "Connectivity=Limited")
 			s.reads("internet", "eth1.Ip4Connectivity=Full")
+			if out := s.user("nm-session-bridge status"); !strings.Contains(out, "eth1.Ip4Connectivity=Full") {
+				t.Errorf("the status does not name the device:\n%s", out)
+			}
 			s.check(sandbox.Full)
 			s.reads("internet", "Connectivity=Full State")
 			s.must(s.Uplink.Unplug(s.ctx))

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -112,6 +114,30 @@ func TestLimitedIsNotEnoughWithoutADefaultRoute(t *testing.T) {
 	s.install()
 	s.offline()
 	s.reads("internet", "State=ConnectedLocal")
+	s.started("internet-online.target", 0)
+}
+
+func TestLimitedIsNotEnoughWithABridgeOfContainersAlone(t *testing.T) {
+	s := begin(t, sandbox.Options{Unplugged: true})
+	for _, words := range []string{
+		"link add docker0 type bridge", "address add 172.17.0.1/16 dev docker0", "link set docker0 up",
+		"link add container type veth peer name inside", "link set container master docker0", "link set container up", "link set inside up",
+	} {
+		out, err := exec.Command("ip", strings.Fields(words)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("ip %s: %v: %s", words, err, out)
+		}
+	}
+	t.Cleanup(func() {
+		for _, device := range []string{"container", "docker0"} {
+			_ = exec.Command("ip", "link", "delete", device).Run() // as well as it goes
+		}
+	})
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityLimited))
+	s.flags("--online-when=limited")
+	s.install()
+	s.profiles("container", "docker0")
+	s.offline()
 	s.started("internet-online.target", 0)
 }
 

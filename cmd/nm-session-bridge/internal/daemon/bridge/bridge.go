@@ -162,6 +162,7 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 		}
 		reading, from := b.read(s), s.position
 		change.add(b.move(s))
+		s.confirm(reading)
 		b.handleRequest(s, reading, from)
 	}
 	b.tellDemands()
@@ -178,6 +179,14 @@ func (b *Bridge) read(s *switchState) observers.Reading {
 	}
 	s.damper.Offer(reading)
 	return reading
+}
+
+// confirm takes the reason of a reading that says no more than where the switch is:
+// another link may be what keeps it there now.
+func (s *switchState) confirm(reading observers.Reading) {
+	if s.known && s.heldIn == nil && reading.Position == s.position && s.damper.Pending() == nil {
+		s.cause = reading.Reason
+	}
 }
 
 // handleRequest starts a switch's targets again where a new request asks for the
