@@ -13,7 +13,7 @@ const (
 	// to go within 200 ms.
 	leavingGrace = time.Second
 	// lookingGrace is how long to wait until it is known what the devices reach.
-	// That takes some milliseconds, and a second on a machine that has none to spare.
+	// That takes milliseconds, or up to a second on a machine that is busy.
 	lookingGrace = 2 * time.Second
 )
 

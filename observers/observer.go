@@ -1,7 +1,7 @@
 // Package observers reads system services and says in which position each switch
 // of the machine is, and why. An [Observer] keeps the [Facts] that the objects of
 // one [Source] tell; the [Reader] of a [Switch] makes a [Reading] of a [Snapshot]
-// of facts; a [Damper] decides when a reading counts.
+// of facts; the [Damping] of a switch decides when a reading counts.
 //
 // # Goroutines
 //
