@@ -13,16 +13,22 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// beginWithVPNs brings up a sandbox whose NetworkManager has a VPN plugin and one
-// VPN profile, "Office".
+// beginWithVPNs brings up a sandbox whose NetworkManager has VPNs of a plugin.
 func beginWithVPNs(t *testing.T) (*scene, *fakes.VPN) {
 	t.Helper()
 	s := begin(t, sandbox.Options{})
+	return s, s.vpns()
+}
+
+// vpns adds VPNs of a plugin to the sandbox's NetworkManager, and one profile of
+// them, "Office".
+func (s *scene) vpns() *fakes.VPN {
+	s.Helper()
 	conn, err := s.SystemBus.Connect(s.ctx)
 	s.must(err)
 	vpn, err := fakes.NewVPN(s.ctx, conn)
 	s.must(err)
-	t.Cleanup(func() { _ = vpn.Crash() })
+	s.Cleanup(func() { _ = vpn.Crash() })
 	const settings = "org.freedesktop.NetworkManager.Settings"
 	s.must(conn.Object("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager/Settings").CallWithContext(s.ctx,
 		settings+".AddConnection", 0, map[string]map[string]dbus.Variant{
@@ -30,7 +36,7 @@ func beginWithVPNs(t *testing.T) (*scene, *fakes.VPN) {
 			"vpn":        {"service-type": dbus.MakeVariant(fakes.VPNService)},
 			"ipv6":       {"method": dbus.MakeVariant("disabled")},
 		}).Err)
-	return s, vpn
+	return vpn
 }
 
 // vpn waits for a position of the vpn switch: "up" or "down".

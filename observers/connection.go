@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -10,9 +11,21 @@ const None = "none"
 
 func byConnection() Template { return Template{Prefix: "connection@", Suffix: ".target"} }
 
-// connection reads which profiles of NetworkManager are active.
-func connection(policy Policy, snapshot Snapshot) Reading {
-	return readActive(policy, snapshot, readConnection)
+// connection returns a reader of which profiles of NetworkManager are active.
+func connection(policy Policy) Reader {
+	past := activeMemory{}
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[connections]
+		past.note(facts)
+		if facts.Problem != "" {
+			return Reading{Reason: facts.Problem, Grace: policy.GoneGrace, Gone: past.endedWords()}
+		}
+		reading := readConnection(activated(facts))
+		past.memory.note(facts, words(reading.Position)...)
+		reading.Grace, reading.Gone = past.grace(policy, facts, ""), slices.Sorted(maps.Keys(past.had))
+		reading.Reason = whileStarting(facts, reading.Reason)
+		return reading
+	}
 }
 
 func readConnection(up []Facts) Reading {
@@ -35,17 +48,42 @@ func readConnection(up []Facts) Reading {
 	return Reading{Position: strings.Join(words, " "), Reason: "active: " + strings.Join(names, ", ")}
 }
 
-// readActive reads a switch from the connections that are up.
-func readActive(policy Policy, snapshot Snapshot, read func(up []Facts) Reading) Reading {
-	facts := snapshot[connections]
-	if facts.Problem != "" {
-		return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
+// activeMemory also remembers which connections were up last.
+type activeMemory struct {
+	memory
+	up []Facts
+}
+
+func (m *activeMemory) note(facts Facts) {
+	if facts.Problem == "" {
+		m.memory.note(facts)
+		m.up = activated(facts)
 	}
-	reading := read(activated(facts))
-	if startup, _ := facts.Bool("Startup"); startup {
-		// A restarted NetworkManager activates again what was never down.
-		reading.Reason += " Startup=true"
-		reading.Grace = policy.GoneGrace
+}
+
+// endedWords returns the words of the connections that have ended with their
+// NetworkManager.
+func (m *activeMemory) endedWords() []string {
+	var ended []string
+	for _, connection := range m.up {
+		if name, kind, isVPN := readProfile(connection); isVPN && kind != wireguard {
+			ended = append(ended, Word(Escape(name)))
+		}
 	}
-	return reading
+	return ended
+}
+
+// endedVPN returns the name of a VPN that has ended with its NetworkManager, because
+// a plugin had it up, and whether there is one that is kept up all the same.
+func (m *activeMemory) endedVPN() (ended string, isKept bool) {
+	for _, connection := range m.up {
+		name, kind, isVPN := readProfile(connection)
+		switch {
+		case kind == wireguard:
+			isKept = true
+		case isVPN:
+			ended = name
+		}
+	}
+	return ended, isKept
 }

@@ -1,8 +1,10 @@
 package observers
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	nm "github.com/Wifx/gonetworkmanager/v2"
 )
@@ -39,7 +41,7 @@ func TestConnectionsAndVPN(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			snapshot := Snapshot{connections: test.facts}
-			c, v := connection(policy(), snapshot), vpn(policy(), snapshot)
+			c, v := connection(policy())(snapshot), vpn(policy())(snapshot)
 			if c.Position != test.connection || v.Position != test.vpn {
 				t.Errorf("connection %q, vpn %q, want %q and %q", c.Position, v.Position, test.connection, test.vpn)
 			}
@@ -60,5 +62,36 @@ func TestReasonsAreSafeForATerminal(t *testing.T) {
 	facts := Facts{children: []Facts{{Path: "/org/freedesktop/NetworkManager/ActiveConnection/1", values: up[0].values}}}
 	if got := Connections().Describe(facts)["NetworkManager.ActiveConnection.1.Id"]; got != `"Café\n\x1b[2J"` {
 		t.Errorf("a fact is %q", got)
+	}
+}
+
+func TestAVPNOfAPluginEndsWithNetworkManager(t *testing.T) {
+	const activated = nm.NmActiveConnectionStateActivated
+	office, tunnel := active("Office", "vpn", true, activated), active("wg", "wireguard", false, activated)
+	grace := policy().GoneGrace
+	for _, test := range []struct {
+		name     string
+		up       []Facts
+		position string
+		grace    time.Duration
+		gone     []string
+	}{
+		{"a plugin's", []Facts{office}, "down", 0, []string{"Office"}},
+		{"WireGuard", []Facts{tunnel}, Unknown, grace, nil},
+		{"both", []Facts{office, tunnel}, Unknown, grace, []string{"Office"}},
+		{"none", nil, Unknown, grace, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, v := connection(policy()), vpn(policy())
+			up, away := Snapshot{connections: {children: test.up}}, Snapshot{connections: {Problem: "NetworkManager is stopping"}}
+			c(up)
+			v(up)
+			if got := v(away); got.Position != test.position || got.Grace != test.grace {
+				t.Errorf("vpn: %+v", got)
+			}
+			if got := c(away); got.Position != Unknown || got.Grace != grace || !slices.Equal(got.Gone, test.gone) {
+				t.Errorf("connection: %+v", got)
+			}
+		})
 	}
 }

@@ -21,8 +21,8 @@ const (
 	stormLongest = 10 * time.Second
 )
 
-// Damper decides when the readings of one switch become its position. [NewDamper]
-// returns one for a switch of which nothing has been read yet.
+// Damper decides when readings become a position. [NewDamper] returns one for what
+// has not been read yet. The damper of a switch is a [Damping].
 type Damper struct {
 	now func() time.Time
 
@@ -127,7 +127,10 @@ func (d *Damper) note(now time.Time, position string) {
 // Decide makes a reading due that only waits because it puts the present position
 // in doubt. The caller knows that the switch has left this position already.
 func (d *Damper) Decide() {
-	if d.pending != nil && d.pending.GraceOnlyFrom != "" && d.pending.GraceOnlyFrom == d.present {
+	if d.pending == nil || d.pending.Position == Unknown || d.pending.GraceOnlyFrom == "" {
+		return
+	}
+	if d.protects(*d.pending) {
 		d.due = earlier(d.due, d.now())
 	}
 }

@@ -184,3 +184,24 @@ func TestAnAdoptedPositionIsNotInDoubt(t *testing.T) {
 		t.Error("what is so already waits to be")
 	}
 }
+
+func TestADoubtIsDecidedOnceThePositionHasBeenLeftAnyway(t *testing.T) {
+	for _, test := range []struct {
+		position, doubts string
+		isDue            bool
+	}{
+		{"offline", "online", true},
+		{"offline", "portal", true}, // which is not the present one, so it did not wait
+		{"offline", AnyPosition, true},
+		{Unknown, AnyPosition, false}, // silence decides nothing
+		{"offline", "", false},        // the service is away
+	} {
+		d := NewDamper(time.Now)
+		d.Adopt("online")
+		d.Offer(Reading{Position: test.position, Grace: time.Hour, GraceOnlyFrom: test.doubts})
+		d.Decide()
+		if _, isTaken := d.Take(); isTaken != test.isDue {
+			t.Errorf("%+v: taken %t", test, isTaken)
+		}
+	}
+}

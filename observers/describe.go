@@ -9,10 +9,11 @@ import (
 
 // Describe puts the source's facts into words, under names that people know:
 // NetworkManager.Connectivity, or logind.session._31.LockedHint. If there are no
-// facts, it says why under the label of the source.
+// facts, it says why under the label of the source; that a service which runs all
+// the same is not asked is no news.
 func (s Source) Describe(facts Facts) map[string]string {
 	words := map[string]string{}
-	if facts.Problem != "" {
+	if facts.Problem != "" && (s.Startable || facts.Problem != s.Label+" "+notAsked) {
 		words[s.Label] = strings.TrimPrefix(facts.Problem, s.Label+" ")
 	}
 	facts.describe(s.Label, s.Label, words)

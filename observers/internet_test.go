@@ -13,6 +13,19 @@ func network(c nm.NmConnectivity, s nm.NmState, startup bool) Facts {
 	}}
 }
 
+// links returns the facts of devices, each with a default route of its own.
+func links(devices ...Facts) Facts {
+	facts := Facts{Source: uplinks}
+	for _, device := range devices {
+		facts.children = append(facts.children, Facts{children: []Facts{device}})
+	}
+	return facts
+}
+
+func device(name string, v4, v6 nm.NmConnectivity) Facts {
+	return Facts{values: map[string]any{"Interface": name, "Ip4Connectivity": uint32(v4), "Ip6Connectivity": uint32(v6)}}
+}
+
 func TestInternet(t *testing.T) {
 	const (
 		unknown = nm.NmConnectivityUnknown
@@ -46,6 +59,7 @@ func TestInternet(t *testing.T) {
 		{"portal", policy(), network(portal, site, false), "portal", 0},
 		{"limited", policy(), network(limited, site, false), "offline", grace},
 		{"limited is enough", lenient, network(limited, site, false), "online", 0},
+		{"limited is not enough without a router", lenient, network(limited, nm.NmStateConnectedLocal, false), "offline", grace},
 		{"limited is enough, but not without an address", lenient, network(limited, connecting, false), "offline", grace},
 		{"limited is enough, none is not", lenient, network(none, disconnected, false), "offline", 0},
 		{"check disabled in an old NetworkManager", policy(), network(unknown, global, false), "online", 0},
@@ -62,7 +76,7 @@ func TestInternet(t *testing.T) {
 		{"says nothing", policy(), Facts{Source: networkManager}, "offline", gone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := internet(test.policy)(Snapshot{networkManager: test.facts})
+			got := internet(test.policy)(Snapshot{networkManager: test.facts, uplinks: links()})
 			if got.Position != test.position || got.Grace != test.after {
 				t.Errorf("got %q after %v (%s), want %q after %v", got.Position, got.Grace, got.Reason, test.position, test.after)
 			}
@@ -73,8 +87,8 @@ func TestInternet(t *testing.T) {
 func TestAPulledCableCountsAtOnceAfterTheFirstCheck(t *testing.T) {
 	read := internet(policy())
 	pulled := network(nm.NmConnectivityNone, nm.NmStateConnectedGlobal, false)
-	read(Snapshot{networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
-	if got := read(Snapshot{networkManager: pulled}); got.Grace != 0 || got.Position != "offline" {
+	read(Snapshot{uplinks: links(), networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
+	if got := read(Snapshot{networkManager: pulled, uplinks: links()}); got.Grace != 0 || got.Position != "offline" {
 		t.Errorf("after a check: %+v", got)
 	}
 	pulled.Owner = ":1.2" // a NetworkManager that has just been started
@@ -94,5 +108,88 @@ func TestInternetReasonsUseNetworkManagersNames(t *testing.T) {
 	got := internet(policy())(Snapshot{networkManager: network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, true)})
 	if want := "Connectivity=Limited State=ConnectedSite Startup=true"; got.Reason != want {
 		t.Errorf("reason %q, want %q", got.Reason, want)
+	}
+}
+
+// What 1.42 and 1.58 were seen to say of two links, the first of which has the
+// better metric. 1.58 has the global value of the best one.
+func TestTheLinkThatReachesMostDecides(t *testing.T) {
+	const (
+		unknown = nm.NmConnectivityUnknown
+		none    = nm.NmConnectivityNone
+		portal  = nm.NmConnectivityPortal
+		limited = nm.NmConnectivityLimited
+		full    = nm.NmConnectivityFull
+
+		local  = nm.NmStateConnectedLocal
+		site   = nm.NmStateConnectedSite
+		global = nm.NmStateConnectedGlobal
+	)
+	lenient := policy()
+	lenient.OnlineWhen = Limited
+	eth0 := func(c nm.NmConnectivity) Facts { return device("eth0", c, unknown) }
+	eth1 := func(c nm.NmConnectivity) Facts { return device("eth1", c, unknown) }
+	for _, test := range []struct {
+		name             string
+		policy           Policy
+		network, links   Facts
+		position, reason string
+	}{
+		{"1.42, the first refused", policy(), network(limited, site, false), links(eth0(limited), eth1(full)), "online", "Connectivity=Limited State=ConnectedSite eth1.Ip4Connectivity=Full"},
+		{"1.42, the first behind a portal", policy(), network(portal, site, false), links(eth0(portal), eth1(full)), "online", "Connectivity=Portal State=ConnectedSite eth1.Ip4Connectivity=Full"},
+		{"1.42, the first pulled", policy(), network(none, site, false), links(eth1(full)), "online", "Connectivity=None State=ConnectedSite eth1.Ip4Connectivity=Full"},
+		{"1.42, the second behind a portal", policy(), network(none, site, false), links(eth0(none), eth1(portal)), "portal", "Connectivity=None State=ConnectedSite eth1.Ip4Connectivity=Portal"},
+		{"1.42, IPv6 alone", policy(), network(limited, site, false), links(device("wwan0", none, full)), "online", "Connectivity=Limited State=ConnectedSite wwan0.Ip6Connectivity=Full"},
+		{"1.42, starting", policy(), network(none, nm.NmStateConnecting, true), links(eth1(full)), "online", "Connectivity=None State=Connecting Startup=true eth1.Ip4Connectivity=Full"},
+		{"1.58, the first refused", policy(), network(full, global, false), Facts{Source: uplinks, Problem: "NetworkManager is not asked", Awaited: true}, "online", "Connectivity=Full State=ConnectedGlobal"},
+		{"1.58, both refused", policy(), network(limited, site, false), links(eth0(limited), eth1(limited)), "offline", "Connectivity=Limited State=ConnectedSite"},
+		{"networking is off", policy(), network(limited, nm.NmStateAsleep, false), links(eth1(full)), "offline", "Connectivity=Limited State=Asleep"},
+		{"limited is enough", lenient, network(none, local, false), links(eth0(none), eth1(limited)), "online", "Connectivity=None State=ConnectedLocal eth1.Ip4Connectivity=Limited"},
+		{"limited is not enough behind a portal", lenient, network(limited, site, false), links(eth0(portal), eth1(limited)), "portal", "Connectivity=Limited State=ConnectedSite eth0.Ip4Connectivity=Portal"},
+		{"no link has a default route", lenient, network(limited, local, false), links(), "offline", "Connectivity=Limited State=ConnectedLocal"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := internet(test.policy)(Snapshot{networkManager: test.network, uplinks: test.links})
+			if got.Position != test.position || got.Reason != test.reason {
+				t.Errorf("got %q because %s, want %q because %s", got.Position, got.Reason, test.position, test.reason)
+			}
+			c, _ := test.network.Uint32("Connectivity")
+			s, _ := test.network.Uint32("State")
+			isAsked := nm.NmConnectivity(c) != full && nm.NmState(s) != nm.NmStateAsleep
+			if (got.Needs[uplinks] == Watched) != isAsked {
+				t.Errorf("it needs %v", got.Needs)
+			}
+		})
+	}
+}
+
+func TestNothingIsDecidedBeforeTheDevicesAreKnown(t *testing.T) {
+	pulled := network(nm.NmConnectivityNone, nm.NmStateConnectedGlobal, false)
+	pulled.Owner = ":1.2"
+	for name, facts := range map[string]Facts{
+		"not heard":                 {},
+		"not asked yet":             {Source: uplinks, Problem: "NetworkManager is not asked", Awaited: true},
+		"of another NetworkManager": {Source: uplinks, Owner: ":1.1"},
+	} {
+		read := internet(policy())
+		online := network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)
+		online.Owner = ":1.2"
+		read(Snapshot{networkManager: online})
+		if got := read(Snapshot{networkManager: pulled, uplinks: facts}); got.Grace != lookingGrace || got.GraceOnlyFrom != "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+		silent := Facts{Source: uplinks, Owner: ":1.2", Problem: "NetworkManager does not answer"}
+		if got := read(Snapshot{networkManager: pulled, uplinks: silent}); got.Grace != 0 {
+			t.Errorf("no answer: %+v", got)
+		}
+	}
+}
+
+func TestADoubtIsNoneOfThePositionsThatAreThere(t *testing.T) {
+	for _, c := range []nm.NmConnectivity{nm.NmConnectivityLimited, nm.NmConnectivityUnknown} {
+		got := internet(policy())(Snapshot{networkManager: network(c, nm.NmStateConnectedSite, false), uplinks: links()})
+		if got.Position != "offline" || got.GraceOnlyFrom != AnyPosition || got.Grace == 0 {
+			t.Errorf("%v: %+v", c, got)
+		}
 	}
 }

@@ -2,9 +2,24 @@ package observers
 
 import nm "github.com/Wifx/gonetworkmanager/v2"
 
-// metered reads whether data costs money. Without a network nothing can be said.
-func metered(policy Policy, snapshot Snapshot) Reading {
-	facts := snapshot[networkManager]
+// metered returns a reader of whether data costs money. Without a network nothing
+// can be said.
+func metered(policy Policy) Reader {
+	var past memory
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[networkManager]
+		if facts.Problem == "" {
+			past.note(facts)
+		}
+		reading := readMetered(policy, facts, &past)
+		if reading.Position != Unknown {
+			past.note(facts, "metered")
+		}
+		return reading
+	}
+}
+
+func readMetered(policy Policy, facts Facts, past *memory) Reading {
 	if facts.Problem != "" {
 		return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
 	}
@@ -14,19 +29,15 @@ func metered(policy Policy, snapshot Snapshot) Reading {
 		return Reading{Reason: "NetworkManager does not report Metered and State", Grace: policy.GoneGrace}
 	}
 	value, state := nm.NmMetered(m), nm.NmState(s)
-	reading := Reading{Reason: "Metered=" + meteredWord(value)}
+	reason := "Metered=" + meteredWord(value)
 	switch {
 	case state < nm.NmStateConnectedLocal:
-		reading.Reason += " State=" + stateWord(state)
+		reason += " State=" + stateWord(state)
 	case value == nm.NmMeteredYes || value == nm.NmMeteredGuessYes:
-		reading.Position = "metered"
+		return Reading{Position: "metered", Reason: whileStarting(facts, reason)}
 	case value == nm.NmMeteredNo || value == nm.NmMeteredGuessNo:
-		reading.Position = "unmetered"
+		return Reading{Position: "unmetered", Reason: whileStarting(facts, reason)}
 	}
-	if startup, _ := facts.Bool("Startup"); startup {
-		// A restarted NetworkManager finds its networks one by one.
-		reading.Reason += " Startup=true"
-		reading.Grace = policy.GoneGrace
-	}
-	return reading
+	// A restarted NetworkManager finds its networks one by one.
+	return Reading{Reason: whileStarting(facts, reason), Grace: past.grace(policy, facts, "metered"), GraceOnlyFrom: AnyPosition}
 }

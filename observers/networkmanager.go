@@ -12,9 +12,13 @@ const (
 	networkManagerPath      = "/org/freedesktop/NetworkManager"
 	networkManagerInterface = networkManagerName
 
-	// networkManager and connections are the IDs of the sources.
+	activeConnectionPath      = networkManagerPath + "/ActiveConnection"
+	activeConnectionInterface = networkManagerName + ".Connection.Active"
+
+	// networkManager, connections and uplinks are the IDs of the sources.
 	networkManager = "NetworkManager"
 	connections    = "connections"
+	uplinks        = "uplinks"
 )
 
 // NetworkManager is the source of what NetworkManager says of the network. Any
@@ -66,10 +70,49 @@ func Connections() Source {
 	}
 }
 
+// Uplinks is the source of what each device with a default route reaches. It is
+// needed only where NetworkManager as a whole does not reach the internet.
+func Uplinks() Source {
+	return Source{
+		ID:       uplinks,
+		Name:     networkManagerName,
+		Label:    "NetworkManager",
+		OnDemand: true,
+		Root: Kind{
+			Path:      networkManagerPath,
+			Interface: networkManagerInterface,
+			Links: []Link{{Property: "ActiveConnections", Kind: Kind{
+				Path:      activeConnectionPath,
+				Interface: activeConnectionInterface,
+				Properties: map[string]string{
+					"Default":  "b", // whether it has the IPv4 default route
+					"Default6": "b", // the same for IPv6
+				},
+				Links: []Link{{Property: "Devices", While: []string{"Default", "Default6"}, Kind: uplinkDevice()}},
+			}}},
+		},
+		Farewells: farewells(),
+	}
+}
+
+func uplinkDevice() Kind {
+	word := func(n uint32) string { return connectivityWord(nm.NmConnectivity(n)) }
+	return Kind{
+		Path:      networkManagerPath + "/Devices",
+		Interface: networkManagerInterface + ".Device",
+		Properties: map[string]string{
+			"Interface":       "s", // its name
+			"Ip4Connectivity": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMConnectivityState
+			"Ip6Connectivity": "u",
+		},
+		Words: map[string]func(uint32) string{"Ip4Connectivity": word, "Ip6Connectivity": word},
+	}
+}
+
 func activeConnection() Kind {
 	return Kind{
-		Path:      networkManagerPath + "/ActiveConnection",
-		Interface: networkManagerName + ".Connection.Active",
+		Path:      activeConnectionPath,
+		Interface: activeConnectionInterface,
 		Properties: map[string]string{
 			"Id":    "s", // the profile's name
 			"Type":  "s", // such as "wireguard", https://networkmanager.dev/docs/api/latest/settings-connection.html

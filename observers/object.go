@@ -66,17 +66,26 @@ func (o *object) visit(yield func(*object) bool) bool {
 	return true
 }
 
-// named returns the objects that this one names and that are not gone.
+// named returns the objects that this one names, that are to be followed and that
+// are not gone.
 func (o *object) named() []*object {
 	var objects []*object
 	for i := range o.kind.Links {
-		for _, further := range o.links[o.kind.Links[i].Property].objects {
-			if !further.isGone {
+		link := &o.kind.Links[i]
+		for _, further := range o.links[link.Property].objects {
+			if !further.isGone && o.follows(link) {
 				objects = append(objects, further)
 			}
 		}
 	}
 	return objects
+}
+
+// follows reports whether the objects of a link are to be followed.
+func (o *object) follows(link *Link) bool {
+	return len(link.While) == 0 || slices.ContainsFunc(link.While, func(property string) bool {
+		return o.values[property].content == true
+	})
 }
 
 // areKnown reports whether every object of the tree is.
@@ -170,8 +179,21 @@ func (o *object) take(news news, sequence dbus.Sequence, isSignal bool) (mustRea
 		default:
 			o.name(link, paths, sequence)
 		}
+		if !o.follows(link) {
+			o.forgetObjects(link.Property)
+		}
 	}
 	return mustRead
+}
+
+// forgetObjects forgets what was told of objects, because their signals are not
+// listened to from now on.
+func (o *object) forgetObjects(property string) {
+	objects := slices.Clone(o.links[property].objects)
+	for i, one := range objects {
+		objects[i] = newObject(one.kind, one.path)
+	}
+	o.links[property] = list{objects, o.links[property].sequence}
 }
 
 // set sets a property, unless something newer has been told.

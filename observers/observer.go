@@ -1,7 +1,7 @@
 // Package observers reads system services and says in which position each switch
 // of the machine is, and why. An [Observer] keeps the [Facts] about the objects
 // of one [Source]. The [Reader] of a [Switch] turns a [Snapshot] of facts into a
-// [Reading]. A [Damper] decides when a reading counts.
+// [Reading]. The [Damping] of a switch decides when a reading counts.
 //
 // # Goroutines
 //
@@ -27,6 +27,9 @@ const (
 	// farewellTime is how long a service may take to stop after its farewell.
 	// NetworkManager takes much less.
 	farewellTime = 5 * time.Second
+
+	// notAsked is what is told of a service while nobody needs to know.
+	notAsked = "is not asked"
 )
 
 // Service is the D-Bus service that an [Observer] reads.
@@ -239,7 +242,7 @@ func (o *Observer) ownerChanged(ctx context.Context, owner string) {
 	o.owner, o.served, o.isWarned = owner, Dormant, false
 	switch {
 	case o.need == Dormant:
-		o.awaits("is not asked")
+		o.awaits(notAsked)
 	case owner == "":
 		o.fails("is not running")
 	case o.sent.Source == "":
@@ -259,9 +262,11 @@ func (o *Observer) demand(ctx context.Context, need Need) {
 	case need == Dormant:
 		o.calls.abandon()
 		o.root.disown()
-		o.awaits("is not asked")
-	case before == Dormant && o.owner == "":
+		o.awaits(notAsked)
+	case before == Dormant && o.owner == "" && o.source.Startable:
 		o.start(ctx)
+	case before == Dormant && o.owner == "":
+		o.fails("is not running")
 	case before == Dormant, need > Watched: // what is not signalled may have changed
 		o.read(ctx)
 	}

@@ -20,8 +20,8 @@ type fakeService struct {
 
 func (s *fakeService) Signals() <-chan *dbus.Signal { return s.signals }
 
-func (s *fakeService) Go(_ context.Context, _ dbus.ObjectPath, method string, args ...any) *dbus.Call {
-	call := &dbus.Call{Method: method[strings.LastIndex(method, ".")+1:], Args: args, Done: make(chan *dbus.Call, 1)}
+func (s *fakeService) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	call := &dbus.Call{Path: path, Method: method[strings.LastIndex(method, ".")+1:], Args: args, Done: make(chan *dbus.Call, 1)}
 	s.calls <- call
 	return call
 }

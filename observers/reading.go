@@ -29,6 +29,9 @@ type Reading struct {
 	// GraceOnlyFrom, if set, names the only position that the grace protects, or is
 	// [AnyPosition]. A switch in no protected position takes the reading at once.
 	GraceOnlyFrom string
+	// Gone, of a set, are words that the grace does not protect if the position has
+	// them no longer.
+	Gone []string
 	// Urgent makes the reading count at once even if the switch is flapping.
 	Urgent bool
 	// Request is set if something asks for the position instead of reporting it. It

@@ -20,9 +20,10 @@ type Source struct {
 	Root Kind
 	// Transient says that the root may be missing, which is no problem.
 	Transient bool
-	// OnDemand makes the observer wait until it is asked to read, and then start
-	// the service if it does not run.
+	// OnDemand makes the observer wait until it is asked to read.
 	OnDemand bool
+	// Startable makes the observer start the service then, if it does not run.
+	Startable bool
 	// Settling is how long the source is left alone after its service has
 	// started, because until then it tells what is not true.
 	Settling time.Duration
@@ -61,6 +62,9 @@ type Link struct {
 	// Premature says that the property is signalled before it has its new value,
 	// so that the signal is only a reason to read it.
 	Premature bool
+	// While, if set, names properties of type b. The objects are only followed while
+	// one of them is true.
+	While []string
 	// Kind is that of the objects.
 	Kind Kind
 }

@@ -91,7 +91,7 @@ func Table() Switches {
 				{"offline", []string{"internet-offline.target"}},
 				{"portal", []string{"internet-offline.target", "internet-portal.target"}},
 			},
-			Sources: []Source{NetworkManager()},
+			Sources: []Source{NetworkManager(), Uplinks()},
 			Reader:  internet,
 		},
 		{
@@ -143,7 +143,7 @@ func Table() Switches {
 				{"metered", []string{"network-metered.target"}},
 			},
 			Sources: []Source{NetworkManager()},
-			Reader:  pure(metered),
+			Reader:  metered,
 		},
 		{
 			Name: "vpn",
@@ -152,13 +152,13 @@ func Table() Switches {
 				{"down", []string{"vpn-down.target"}},
 			},
 			Sources: []Source{Connections()},
-			Reader:  pure(vpn),
+			Reader:  vpn,
 		},
 		{
 			Name:     "connection",
 			Template: byConnection(),
 			Sources:  []Source{Connections()},
-			Reader:   pure(connection),
+			Reader:   connection,
 		},
 	}
 }

@@ -19,6 +19,7 @@ func UPower() Source {
 			Interface:  upowerName,
 			Properties: map[string]string{"LidIsClosed": "b", "LidIsPresent": "b", "OnBattery": "b"},
 		},
-		OnDemand: true,
+		OnDemand:  true,
+		Startable: true,
 	}
 }

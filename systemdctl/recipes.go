@@ -85,7 +85,7 @@ func Recipes() []Recipe {
 		{
 			"away", "a tunnel while online, but not at home, with sshuttle",
 			[]string{"away-tunnel@PROFILE.service", "away-ends@PROFILE.service"},
-			[]Program{{"sshuttle", "sshuttle"}},
+			[]Program{{"sshuttle", "sshuttle"}, {"nmcli", "network-manager"}},
 		},
 		{
 			"both", "two conditions at once: a chat program while online with the lid open",

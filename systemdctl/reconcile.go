@@ -5,6 +5,7 @@ package systemdctl
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -13,10 +14,13 @@ import (
 
 // Something else may start or stop a target fightCorrections times within
 // fightWindow, and is put right each time; after that the target is left alone
-// until the facts change.
+// for firstPause, and if the fight goes on, for twice as long each time, up to
+// longestPause, or until the facts change.
 const (
 	fightCorrections = 5
 	fightWindow      = 10 * time.Second
+	firstPause       = 5 * time.Second
+	longestPause     = time.Minute
 )
 
 // Reconciler keeps the managed targets equal to the wanted ones. It has no
@@ -237,8 +241,8 @@ func (r *Reconciler) correct(u *unit) bool {
 	}
 	u.corrections = slices.DeleteFunc(u.corrections, func(t time.Time) bool { return now.Sub(t) > fightWindow })
 	if len(u.corrections) >= fightCorrections {
-		u.gaveUp = true
-		r.log.Warn("something else keeps moving "+u.name+"; leaving it alone until the next change of fact",
+		r.pauseFight(u)
+		r.log.Warn(fmt.Sprintf("something else keeps moving %s; trying again in %v", u.name, u.pause),
 			"target", u.name, "corrections", len(u.corrections), "next", "systemctl --user list-dependencies --reverse "+u.name)
 		r.reconcile() // the start of this one would have stopped others
 		return false
@@ -247,4 +251,24 @@ func (r *Reconciler) correct(u *unit) bool {
 	u.settled = false
 	r.log.Info("something else has "+moved+" "+u.name+"; putting it right", "target", u.name)
 	return true
+}
+
+// pauseFight leaves a target alone for a while, longer if the last pause has ended
+// lately.
+func (r *Reconciler) pauseFight(u *unit) {
+	if u.pause == 0 || r.now().Sub(u.pauseEnd) > longestPause {
+		u.pause = firstPause
+	} else {
+		u.pause = min(2*u.pause, longestPause)
+	}
+	u.gaveUp, u.pauseEnd = true, r.now().Add(u.pause)
+	end := u.pauseEnd
+	u.stopPause = r.clocks.Monotonic.AfterFunc(u.pause, func() {
+		r.post(func() {
+			if u.gaveUp && u.pauseEnd.Equal(end) {
+				u.gaveUp, u.corrections = false, nil
+				r.reconcile()
+			}
+		})
+	})
 }

@@ -24,7 +24,12 @@ type unit struct {
 	job         *job        // our job, until its end is known
 	refused     string      // why no start or stop is tried again
 	corrections []time.Time // when it was moved back after something else had moved it
-	gaveUp      bool        // whether it was moved back too often
+	gaveUp      bool        // whether it was moved back too often, so that it is left alone
+
+	// pause is how long it was left alone last, until pauseEnd; stopPause ends that.
+	pause     time.Duration
+	pauseEnd  time.Time
+	stopPause func()
 
 	activation int      // counts how often it has settled as active
 	reviving   []func() // end the waits for services that may start again later
@@ -69,6 +74,14 @@ func (u *unit) mayBecomeActive() bool {
 
 func (u *unit) giveAnotherChance() {
 	u.refused, u.gaveUp, u.corrections = "", false, nil
+	u.endPause()
+}
+
+func (u *unit) endPause() {
+	if u.stopPause != nil {
+		u.stopPause()
+		u.stopPause = nil
+	}
 }
 
 // manage begins to manage one more target.
@@ -84,6 +97,7 @@ func (r *Reconciler) manage(name string) *unit {
 // forget stops managing a target.
 func (r *Reconciler) forget(u *unit) {
 	u.stopReviving()
+	u.endPause()
 	for _, unsubscribe := range u.unsubscribe {
 		unsubscribe()
 	}

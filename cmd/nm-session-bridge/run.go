@@ -37,7 +37,7 @@ func (o *runOptions) declare(flags *pflag.FlagSet) {
 	}
 	flags.Func("switches", "keep only the switches in the `LIST`, separated by commas; all are "+strings.Join(observers.Table().Names(), ","), o.chooseSwitches)
 	flags.Func("online-when", "what connectivity counts as online: `full|limited` (default full); limited is for networks that block the check", o.setBar)
-	flags.Func("limited-grace", "go offline once connectivity has been limited for a `DURATION` (default 5s)", grace(&o.policy.LimitedGrace))
+	flags.Func("limited-grace", "leave online or portal once connectivity has been limited for a `DURATION` (default 5s)", grace(&o.policy.LimitedGrace))
 	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", grace(&o.policy.GoneGrace))
 }
 

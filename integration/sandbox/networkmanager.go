@@ -64,6 +64,18 @@ method=auto
 [ipv6]
 method=disabled
 `
+	nmSecondProfile = `[connection]
+id=second
+type=ethernet
+interface-name=` + SecondInterface + `
+
+[ipv4]
+method=auto
+route-metric=600
+
+[ipv6]
+method=disabled
+`
 )
 
 // NetworkManager is the real NetworkManager. It manages Interface with one profile, "home".
@@ -111,10 +123,14 @@ func (n *NetworkManager) configure() error {
 			return err
 		}
 	}
-	for name, content := range map[string]string{
+	files := map[string]string{
 		"NetworkManager.conf":           nmConf,
 		"connections/home.nmconnection": nmProfile,
-	} {
+	}
+	if n.sb.Second != nil {
+		files["connections/second.nmconnection"] = nmSecondProfile
+	}
+	for name, content := range files {
 		path := filepath.Join(nmDir, name)
 		if _, err := os.Stat(path); err == nil {
 			continue

@@ -26,6 +26,9 @@ type Options struct {
 	Unplugged bool
 	// NoDHCP leaves the DHCP server to Uplink.StartDHCP.
 	NoDHCP bool
+	// SecondLink adds SecondInterface with a cable, a network and a profile, "second", of its own. Its routes come
+	// after those of Interface.
+	SecondLink bool
 	// Check is how the connectivity check's server answers; empty means Full.
 	Check CheckMode
 	// Login1 is the logind to imitate; empty means fakes.Logind257.
@@ -51,6 +54,7 @@ type Sandbox struct {
 	NM        *NetworkManager
 	Uplink    *Uplink
 	Check     *Check
+	Second    *Link // or nil
 	Login1    *fakes.Login1
 	UPower    *UPower
 	User      *UserManager
@@ -160,9 +164,14 @@ func (sb *Sandbox) startLogin1(ctx context.Context, options Options) error {
 
 func (sb *Sandbox) startUplink(ctx context.Context, options Options) error {
 	var err error
-	sb.Uplink, err = newUplink(ctx, sb)
+	sb.Uplink, err = newUplink(ctx, sb, firstCable())
 	if err != nil {
 		return err
+	}
+	if options.SecondLink {
+		if err := sb.startSecond(ctx); err != nil {
+			return err
+		}
 	}
 	mode := options.Check
 	if mode == "" {
@@ -201,6 +210,9 @@ func (sb *Sandbox) Down() error {
 	}
 	if sb.Uplink != nil {
 		failed = append(failed, sb.Uplink.close())
+	}
+	if sb.Second != nil {
+		failed = append(failed, sb.Second.close())
 	}
 	failed = append(failed, unmountState())
 	if err := join(failed...); err != nil {

@@ -12,17 +12,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Interface is the network interface that NetworkManager manages.
-const Interface = "eth0"
-
-// The other end of the cable: one host that is router, DHCP and DNS server and the whole internet. The
-// addresses are TEST-NET-1 of RFC 5737.
+// Interface is the network interface that NetworkManager manages, SecondInterface the one of the second link.
 const (
-	uplinkAddress   = "192.0.2.1"
-	uplinkPrefix    = uplinkAddress + "/24"
-	uplinkInterface = "uplink"
-	uplinkLeases    = "192.0.2.100,192.0.2.199,1h"
+	Interface       = "eth0"
+	SecondInterface = "eth1"
 )
+
+// uplinkAddress is the address of the server of the connectivity check, whatever cable leads to it.
+const uplinkAddress = "192.0.2.1"
+
+// cable is a cable and the network at its other end: one host that is router, DHCP and DNS server and the whole
+// internet.
+type cable struct {
+	near, far string // interfaces
+	address   string // of the router
+	leases    string // as dnsmasq has them
+}
+
+// The addresses are TEST-NET-1 and TEST-NET-2 of RFC 5737.
+func firstCable() cable {
+	return cable{Interface, "uplink", uplinkAddress, "192.0.2.100,192.0.2.199,1h"}
+}
+
+func secondCable() cable {
+	return cable{SecondInterface, "uplink2", "198.51.100.1", "198.51.100.100,198.51.100.199,1h"}
+}
 
 // The sandbox's own network namespace is named by init's process, because our threads come and go.
 const (
@@ -30,30 +44,32 @@ const (
 	homeNamespace = "/proc/" + homeProcess + "/ns/net"
 )
 
-// Uplink is the network that Interface is plugged into. It lives in a separate network namespace.
+// Uplink is the network that an interface is plugged into. It lives in a separate network namespace.
 type Uplink struct {
 	sb        *Sandbox
+	cable     cable
 	namespace *os.File
 	dnsmasq   *daemon
 }
 
 // newUplink makes the namespace and the cable, with the far end unplugged.
-func newUplink(ctx context.Context, sb *Sandbox) (*Uplink, error) {
+func newUplink(ctx context.Context, sb *Sandbox, cable cable) (*Uplink, error) {
 	namespace, err := newNetworkNamespace()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the uplink's network namespace: %w", err)
 	}
-	u := &Uplink{sb: sb, namespace: namespace}
+	u := &Uplink{sb: sb, cable: cable, namespace: namespace}
 	err = join(
 		ip(ctx, "link set lo up"),
 		u.ip(ctx, "link set lo up"),
-		u.ip(ctx, "link add "+uplinkInterface+" type veth peer name "+Interface+" netns "+homeProcess),
-		u.ip(ctx, "address add "+uplinkPrefix+" dev "+uplinkInterface),
+		u.ip(ctx, "link add "+cable.far+" type veth peer name "+cable.near+" netns "+homeProcess),
+		u.ip(ctx, "address add "+cable.address+"/24 dev "+cable.far),
+		u.ip(ctx, "address replace "+uplinkAddress+"/32 dev lo"),
 		// The interface is up before NetworkManager starts, because the kernel may drop the first DHCP
 		// offer to an interface that just came up. It has no address, because NetworkManager would
 		// otherwise leave it to whoever set one.
-		ip(ctx, "link set "+Interface+" addrgenmode none"),
-		ip(ctx, "link set "+Interface+" up"),
+		ip(ctx, "link set "+cable.near+" addrgenmode none"),
+		ip(ctx, "link set "+cable.near+" up"),
 	)
 	if err != nil {
 		return nil, join(err, u.close())
@@ -65,17 +81,17 @@ func newUplink(ctx context.Context, sb *Sandbox) (*Uplink, error) {
 func (u *Uplink) close() error {
 	// The kernel would remove it some time after the namespace, but the next sandbox needs the name
 	// now.
-	return join(u.ip(context.Background(), "link delete "+uplinkInterface), u.namespace.Close())
+	return join(u.ip(context.Background(), "link delete "+u.cable.far), u.namespace.Close())
 }
 
-// Plug gives Interface a carrier.
+// Plug gives the interface a carrier.
 func (u *Uplink) Plug(ctx context.Context) error {
-	return u.ip(ctx, "link set "+uplinkInterface+" up")
+	return u.ip(ctx, "link set "+u.cable.far+" up")
 }
 
-// Unplug takes the carrier of Interface away.
+// Unplug takes the carrier of the interface away.
 func (u *Uplink) Unplug(ctx context.Context) error {
-	return u.ip(ctx, "link set "+uplinkInterface+" down")
+	return u.ip(ctx, "link set "+u.cable.far+" down")
 }
 
 // StartDHCP starts the DHCP and DNS server. A client that asked before gets its answer when it asks again.
@@ -87,15 +103,15 @@ func (u *Uplink) StartDHCP(ctx context.Context) error {
 	cmd := exec.Command("dnsmasq",
 		"--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
 		"--log-facility=-", "--log-dhcp",
-		"--interface="+uplinkInterface, "--bind-dynamic",
+		"--interface="+u.cable.far, "--bind-dynamic",
 		"--no-resolv", "--no-hosts", "--address=/#/"+uplinkAddress,
-		"--dhcp-range="+uplinkLeases, "--dhcp-leasefile=/run/sandbox/leases", "--dhcp-authoritative",
+		"--dhcp-range="+u.cable.leases, "--dhcp-leasefile=/run/sandbox/leases."+u.cable.near, "--dhcp-authoritative",
 		"--no-ping", // otherwise it pings the offered address for three seconds
 	)
 	cmd.Stderr = listening
 	err := u.do(func() error {
 		var err error
-		u.dnsmasq, err = u.sb.start("dnsmasq", "system.slice/uplink.service", cmd)
+		u.dnsmasq, err = u.sb.start("dnsmasq-"+u.cable.near, "system.slice/"+u.cable.far+".service", cmd)
 		return err
 	})
 	if err != nil {

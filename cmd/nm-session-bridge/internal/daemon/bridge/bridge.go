@@ -65,7 +65,7 @@ type Bridge struct {
 type switchState struct {
 	observers.Switch
 	reader observers.Reader
-	damper observers.Damper
+	damper observers.Damping
 	reason string // of the latest reading
 	origin observers.Origin
 	needs  map[string]observers.Need
@@ -88,7 +88,7 @@ func New(switches observers.Switches, policy observers.Policy, targets Targets, 
 		snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{},
 	}
 	for _, s := range switches {
-		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy), damper: observers.NewDamper(now)})
+		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy), damper: s.Damping(now)})
 		for _, source := range s.Sources {
 			b.demanded[source.ID] = source.Initially()
 		}
@@ -162,6 +162,7 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 		}
 		reading, from := b.read(s), s.position
 		change.add(b.move(s))
+		s.confirm(reading)
 		b.handleRequest(s, reading, from)
 	}
 	b.tellDemands()
@@ -178,6 +179,14 @@ func (b *Bridge) read(s *switchState) observers.Reading {
 	}
 	s.damper.Offer(reading)
 	return reading
+}
+
+// confirm takes the reason of a reading that says no more than where the switch is:
+// another link may be what keeps it there now.
+func (s *switchState) confirm(reading observers.Reading) {
+	if s.known && s.heldIn == nil && reading.Position == s.position && s.damper.Pending() == nil {
+		s.cause = reading.Reason
+	}
 }
 
 // handleRequest starts a switch's targets again where a new request asks for the

@@ -42,7 +42,7 @@ func (b *Bridge) HoldAll(held map[string]string) (change Change) {
 			b.log.Warn("cannot hold what was held before: " + err.Error())
 			continue
 		}
-		s.damper = observers.NewDamper(b.now) // the active targets tell of the hand, not of the facts
+		s.damper = s.Damping(b.now) // the active targets tell of the hand, not of the facts
 	}
 	return change
 }

@@ -24,7 +24,7 @@ func TestAnUnknownPositionHasAReason(t *testing.T) {
 	}
 }
 
-func TestAnAdoptedPositionTakesItsReasonFromTheReading(t *testing.T) {
+func TestAPositionTakesItsReasonFromTheLatestReadingOfIt(t *testing.T) {
 	b, targets, reading, _, _ := begin()
 	targets.active = []string{"shut.target"}
 	b.Adopt()
@@ -33,9 +33,9 @@ func TestAnAdoptedPositionTakesItsReasonFromTheReading(t *testing.T) {
 		want    string
 	}{
 		{observers.Reading{Position: "shut", Reason: "Latch=true"}, "Latch=true"},
-		{observers.Reading{Position: "open", Reason: "Latch=?", Grace: time.Second, GraceOnlyFrom: "shut"}, ""},
+		{observers.Reading{Position: "open", Reason: "Latch=?", Grace: time.Second, GraceOnlyFrom: "shut"}, "Latch=true"},
 		{observers.Reading{Position: "open", Reason: "Latch=false"}, "Latch=false"},
-		{observers.Reading{Position: "open", Reason: "Latch=0"}, "Latch=false"},
+		{observers.Reading{Position: "open", Reason: "Latch=0"}, "Latch=0"},
 	} {
 		*reading = step.reading
 		b.Observe(facts)

@@ -1,0 +1,43 @@
+package observers
+
+import (
+	"fmt"
+
+	nm "github.com/Wifx/gonetworkmanager/v2"
+)
+
+// uplink is a device with a default route, and what it reaches.
+type uplink struct {
+	connectivity nm.NmConnectivity
+	reason       string
+}
+
+// bestUplink returns the device that reaches most, and whether one has a default
+// route. Up to 1.56, NetworkManager's own Connectivity is that of the connection
+// with the best configured metric, even where packets leave by another.
+func bestUplink(facts Facts) (best uplink, found bool) {
+	for _, connection := range facts.Children() {
+		for _, device := range connection.Children() {
+			for _, property := range []string{"Ip4Connectivity", "Ip6Connectivity"} {
+				c, _ := device.Uint32(property)
+				connectivity := nm.NmConnectivity(c)
+				if found && !isBetter(connectivity, best.connectivity) {
+					continue
+				}
+				name, _ := device.Text("Interface")
+				reason := fmt.Sprintf("%s.%s=%s", legible(name), property, connectivityWord(connectivity))
+				best, found = uplink{connectivity, reason}, true
+			}
+		}
+	}
+	return best, found
+}
+
+// isBetter compares two connectivities. Behind a portal a sign-in helps; limited
+// connectivity may be less.
+func isBetter(one, other nm.NmConnectivity) bool {
+	rank := map[nm.NmConnectivity]int{
+		nm.NmConnectivityNone: 1, nm.NmConnectivityLimited: 2, nm.NmConnectivityPortal: 3, nm.NmConnectivityFull: 4,
+	}
+	return rank[one] > rank[other]
+}

@@ -1,0 +1,83 @@
+package observers
+
+import (
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const uplinkDevicePath = networkManagerPath + "/Devices/"
+
+func (w *watch) isDefault(sequence dbus.Sequence, path string, value bool) {
+	w.Helper()
+	w.objectChanged(sequence, path, activeConnectionInterface, map[string]dbus.Variant{"Default": dbus.MakeVariant(value)})
+}
+
+// uplink is what NetworkManager says of a connection or of a device with some
+// number.
+func uplinkConnection(isDefault bool, number int) map[string]dbus.Variant {
+	return map[string]dbus.Variant{
+		"Default": dbus.MakeVariant(isDefault), "Default6": dbus.MakeVariant(false), "Devices": paths(uplinkDevicePath, number),
+	}
+}
+
+func uplinkOf(value uint32) map[string]dbus.Variant {
+	return map[string]dbus.Variant{
+		"Interface": dbus.MakeVariant("eth0"), "Ip4Connectivity": dbus.MakeVariant(value), "Ip6Connectivity": dbus.MakeVariant(uint32(0)),
+	}
+}
+
+func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
+	w := observe(t, Uplinks())
+	w.owner(":1.1")
+	w.hearsProblem("NetworkManager is not asked")
+	w.observer.Demand(Watched)
+	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(activeConnectionPath+"/", 1, 2)})
+	answer(w.called("GetAll"), 2, nil, uplinkConnection(true, 1))
+	answer(w.called("GetAll"), 3, nil, uplinkConnection(false, 2))
+	device := w.called("GetAll")
+	if device.Path != uplinkDevicePath+"1" {
+		t.Errorf("asked for %s", device.Path)
+	}
+	answer(device, 4, nil, uplinkOf(3))
+	best := func() string {
+		t.Helper()
+		found, _ := bestUplink(w.hears())
+		return found.reason
+	}
+	if got := best(); got != "eth0.Ip4Connectivity=Limited" {
+		t.Errorf("at first: %s", got)
+	}
+
+	// A route moves to the other connection, and back.
+	w.isDefault(5, activeConnectionPath+"/2", true)
+	answer(w.called("GetAll"), 6, nil, uplinkOf(4))
+	if got := best(); got != "eth0.Ip4Connectivity=Full" {
+		t.Errorf("with a second route: %s", got)
+	}
+	w.isDefault(7, activeConnectionPath+"/2", false)
+	if got := best(); got != "eth0.Ip4Connectivity=Limited" {
+		t.Errorf("without the second route: %s", got)
+	}
+	w.objectChanged(8, uplinkDevicePath+"2", networkManagerInterface+".Device", uplinkOf(1)) // not listened to
+	w.isDefault(9, activeConnectionPath+"/2", true)
+	answer(w.called("GetAll"), 10, nil, uplinkOf(2)) // so it is read again
+	if got := best(); got != "eth0.Ip4Connectivity=Portal" {
+		t.Errorf("with the second route again: %s", got)
+	}
+
+	w.observer.Demand(Dormant)
+	w.hearsProblem("NetworkManager is not asked")
+	w.isDefault(11, activeConnectionPath+"/1", false)
+	if len(w.service.calls) > 0 {
+		t.Error("it is read without a need")
+	}
+}
+
+func TestAServiceThatIsNotRunningIsNotStartedForUplinks(t *testing.T) {
+	w := observe(t, Uplinks())
+	w.owner("")
+	w.hearsProblem("NetworkManager is not asked")
+	w.observer.Demand(Watched)
+	w.hearsProblem("NetworkManager is not running")
+}
