@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// A grace that is followed by others lasts at most this many times as long as
-	// the first was to. A service that is away gets only one.
+	// Successive graces together last at most this many times as long as the first. A
+	// service that is away gets only one.
 	mostGraces = 3
 
 	// systemd's start limit leaves a service failed at its sixth start in ten
@@ -40,7 +40,7 @@ type Damper struct {
 	due     time.Time
 }
 
-// NewDamper returns a damper that has the time from a clock.
+// NewDamper returns a damper that reads the time from a clock.
 func NewDamper(now func() time.Time) Damper { return Damper{now: now} }
 
 // Adopt starts from the position in which the machine was found.
@@ -48,11 +48,11 @@ func (d *Damper) Adopt(position string) {
 	d.present, d.known = position, true
 	d.latest, d.heard = position, true
 	if d.pending != nil && d.pending.Position == position {
-		d.pending = nil // it is so already
+		d.pending = nil // the switch is already in it
 	}
 }
 
-// Present returns the position that counts, and whether there is one yet.
+// Present returns the position that counts, and reports whether there is one yet.
 func (d *Damper) Present() (position string, known bool) {
 	return d.present, d.known
 }
@@ -62,7 +62,7 @@ func (d *Damper) Pending() *Reading {
 	return d.pending
 }
 
-// Offer brings a new reading. It counts once [Damper.Take] returns it.
+// Offer offers a new reading. It counts once [Damper.Take] returns it.
 func (d *Damper) Offer(r Reading) {
 	now, wait := d.now(), r.Grace
 	if r.GraceOnlyFrom != "" && !d.protects(r) {
@@ -110,7 +110,7 @@ func (d *Damper) note(now time.Time, position string) {
 	d.changes = slices.DeleteFunc(d.changes, func(t time.Time) bool { return now.Sub(t) > stormWindow })
 	if d.heard && position != d.latest {
 		d.changes = append(d.changes, now)
-		// Changes beyond the number that matters need not be remembered.
+		// Only the changes that matter are remembered.
 		if extra := len(d.changes) - (stormChanges + 1); extra > 0 {
 			d.changes = slices.Delete(d.changes, 0, extra)
 		}
@@ -124,7 +124,7 @@ func (d *Damper) note(now time.Time, position string) {
 	}
 }
 
-// Decide makes a reading due that only waits because it puts the present position
+// Decide makes a reading due that waits only because it puts the present position
 // in doubt. The caller knows that the switch has left this position already.
 func (d *Damper) Decide() {
 	if d.pending == nil || d.pending.Position == Unknown || d.pending.GraceOnlyFrom == "" {
@@ -135,7 +135,7 @@ func (d *Damper) Decide() {
 	}
 }
 
-// Due returns when the pending reading is to be taken, and whether there is one.
+// Due returns when the pending reading is due, and reports whether there is one.
 func (d *Damper) Due() (due time.Time, waiting bool) {
 	return d.due, d.pending != nil
 }

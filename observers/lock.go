@@ -29,7 +29,7 @@ func lock(Policy) Reader {
 	}
 }
 
-// untold is the reading of a lock about which nothing is said. The switch keeps
+// untold is the reading of a lock about which logind says nothing. The switch keeps
 // its position, however long that lasts: silence unlocks nothing, and stopping
 // lock.target would end the locker.
 func untold(why string) Reading {

@@ -20,7 +20,7 @@ const (
 	saidLast = "Locked"
 )
 
-// Logind is the source of what systemd-logind says of the machine.
+// Logind is the source for what systemd-logind says about the machine.
 //
 // LidClosed is signalled by systemd 256 and newer, and by 255 since 255.3
 // (https://github.com/systemd/systemd/pull/30706). Whether this logind does so is
@@ -50,8 +50,8 @@ func Logind() Source {
 	}
 }
 
-// Session is the source of what logind says of the user's display session. The
-// bridge itself runs in no session. logind elects the one that is to be
+// Session is the source for what logind says about the user's display session.
+// The bridge itself runs in no session. logind elects the one that is to be
 // controlled, never one of the user manager
 // (https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.login1.html,
 // User Objects, Display).

@@ -21,8 +21,8 @@ const (
 	uplinks        = "uplinks"
 )
 
-// NetworkManager is the source of what NetworkManager says of the network. Any
-// user may read it and gets its signals, with or without a session.
+// NetworkManager is the source for what NetworkManager says about the network.
+// Any user may read it and gets its signals, with or without a session.
 func NetworkManager() Source {
 	return Source{
 		ID:    networkManager,
@@ -36,8 +36,8 @@ func NetworkManager() Source {
 				"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
 				"Metered":      "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMMetered
 				"Startup":      "b", // devices known at its start are still being activated
-				// Nothing is decided by it; people want to know, because without the
-				// check Connectivity is a guess.
+				// No switch depends on it. People want to know it because without the check
+				// Connectivity is a guess.
 				"ConnectivityCheckEnabled": "b",
 			},
 			Words: map[string]func(uint32) string{
@@ -50,9 +50,9 @@ func NetworkManager() Source {
 	}
 }
 
-// Connections is the source of which NetworkManager profiles are active. It is
-// separate from [NetworkManager] so that what is said there does not wait until
-// each of many connections has been read.
+// Connections is the source for the active NetworkManager profiles. It is
+// separate from [NetworkManager] so that the facts there need not wait until
+// many connections have been read.
 func Connections() Source {
 	return Source{
 		ID:    connections,
@@ -127,8 +127,9 @@ func activeConnection() Kind {
 	}
 }
 
-// farewells are how NetworkManager says that it is about to stop. They come
-// before it calls a network disconnected that it takes down for its restart.
+// farewells are the signals by which NetworkManager announces that it is about
+// to stop. They come before it reports networks as disconnected that it takes
+// down for its restart.
 func farewells() []Farewell {
 	return []Farewell{
 		// The first device is loopback, which goes only when NetworkManager itself

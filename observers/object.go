@@ -14,8 +14,8 @@ const (
 	propertiesChanged   = propertiesInterface + ".PropertiesChanged"
 )
 
-// object is one object of a service, as the service was last heard to describe
-// it, and the root of the tree of objects that it names.
+// object is one object of a service, as the service last described it. It is the
+// root of the tree of objects that it names.
 type object struct {
 	kind *Kind
 	path dbus.ObjectPath
@@ -32,8 +32,8 @@ type object struct {
 	request dbus.Sequence   // of the latest signal that is a request
 }
 
-// value is a property and the place in the stream of messages where it was
-// told: an answer may be handled after a signal that is newer.
+// value is a property and the sequence number of its message, because an answer
+// may be handled after a newer signal.
 type value struct {
 	content  any
 	sequence dbus.Sequence
@@ -118,9 +118,9 @@ func (o *object) setDue() {
 	}
 }
 
-// disown makes every object unknown, because its service has another owner or
-// is no longer listened to. The values of a root end with the owner. Objects
-// that it names may outlive it, as sessions do; what was last said of them counts.
+// disown makes every object unknown, because its service has another owner or is
+// no longer listened to. The values of a root end with the owner. Objects that it
+// names may outlive it, as sessions do; what was last said about them counts.
 func (o *object) disown() {
 	clear(o.values)
 	for one := range o.all() {
@@ -131,15 +131,15 @@ func (o *object) disown() {
 	}
 }
 
-// vanish makes the root one that is known to be missing.
+// vanish marks the root as known to be missing.
 func (o *object) vanish() {
 	clear(o.values)
 	clear(o.links)
 	o.isKnown = true
 }
 
-// hear takes a signal of the object. It reports whether the object must be read
-// because of it; the error says why the signal makes no sense.
+// hear handles a signal of the object. It reports whether the object must
+// therefore be read. The error says why the signal makes no sense.
 func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 	if signal.Name == propertiesChanged {
 		news, err := o.kind.changed(signal.Body)
@@ -163,7 +163,7 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 	return member == o.kind.RereadOn, nil
 }
 
-// take takes the news of a signal or of an answer. It reports whether the object
+// take stores the news of a signal or of an answer. It reports whether the object
 // must be read because a signal names others too early.
 func (o *object) take(news news, sequence dbus.Sequence, isSignal bool) (mustRead bool) {
 	for name, content := range news.values {
@@ -196,7 +196,7 @@ func (o *object) forgetObjects(property string) {
 	o.links[property] = list{objects, o.links[property].sequence}
 }
 
-// set sets a property, unless something newer has been told.
+// set sets a property, unless a newer value is known.
 func (o *object) set(name string, content any, sequence dbus.Sequence) {
 	before, wasSet := o.values[name]
 	if wasSet && before.sequence > sequence {
@@ -209,8 +209,8 @@ func (o *object) set(name string, content any, sequence dbus.Sequence) {
 	}
 }
 
-// name sets the objects that a property names, unless something newer has been
-// told. Those that were named before stay as they are; new ones are due.
+// name sets the objects that a property names, unless a newer list is known.
+// Those that were named before stay as they are; new ones are due.
 func (o *object) name(link *Link, paths []dbus.ObjectPath, sequence dbus.Sequence) {
 	before := o.links[link.Property]
 	if before.sequence > sequence {
@@ -228,7 +228,7 @@ func (o *object) name(link *Link, paths []dbus.ObjectPath, sequence dbus.Sequenc
 	o.links[link.Property] = list{objects, sequence}
 }
 
-// forgetLatest forgets what signals have said last.
+// forgetLatest forgets what signals said last.
 func (o *object) forgetLatest() {
 	for one := range o.all() {
 		if one.kind.Latest != nil {
@@ -259,7 +259,7 @@ func (o *object) facts(need Need) Facts {
 	return facts
 }
 
-// news is what a message says of an object.
+// news is what a message says about an object.
 type news struct {
 	values map[string]any
 	paths  map[string][]dbus.ObjectPath // by the property that names them
@@ -299,8 +299,8 @@ func (k *Kind) wants(property string) bool {
 	return isValue || slices.ContainsFunc(k.Links, func(link Link) bool { return link.Property == property })
 }
 
-// pick returns the properties of interest. It is an error if one has another
-// type than it should.
+// pick returns the properties of interest. A property of the wrong type is an
+// error.
 func (k *Kind) pick(all map[string]dbus.Variant) (news, error) {
 	picked := news{map[string]any{}, map[string][]dbus.ObjectPath{}}
 	for name, signature := range k.Properties {

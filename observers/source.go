@@ -18,14 +18,14 @@ type Source struct {
 	Name, Label string
 	// Root is the object that is read first. It names the others.
 	Root Kind
-	// Transient says that the root may be missing, which is no problem.
+	// Transient says that the root may be missing without that being a problem.
 	Transient bool
 	// OnDemand makes the observer wait until it is asked to read.
 	OnDemand bool
 	// Startable makes the observer start the service then, if it does not run.
 	Startable bool
-	// Settling is how long the source is left alone after its service has
-	// started, because until then it tells what is not true.
+	// Settling is how long the source is left alone after its service has started,
+	// because until then it reports wrong values.
 	Settling time.Duration
 	// Farewells, if the service has some, announce that it is about to stop.
 	Farewells []Farewell

@@ -5,7 +5,7 @@ import "slices"
 // Switches are some of the switches, in the order in which people see them.
 type Switches []Switch
 
-// Named returns the switch that has a name, and whether there is one.
+// Named returns the switch with a name, and reports whether there is one.
 func (s Switches) Named(name string) (found Switch, exists bool) {
 	i := slices.IndexFunc(s, func(one Switch) bool { return one.Name == name })
 	if i < 0 {
@@ -81,7 +81,7 @@ func (s Switches) Sources() []Source {
 	return sources
 }
 
-// Table returns every switch that there is.
+// Table returns all switches.
 func Table() Switches {
 	return Switches{
 		{

@@ -18,8 +18,8 @@ const (
 	// (org.freedesktop.systemd1(5), StartUnit).
 	jobMode = "replace"
 
-	// exitPause is how long a user manager that shuts down is left alone. It
-	// needs less time to exit.
+	// exitPause is how long the bridge leaves a user manager alone that shuts down.
+	// It needs less time to exit.
 	exitPause = 5 * time.Second
 )
 
@@ -27,9 +27,9 @@ const (
 type job struct {
 	verb string
 	path dbus.ObjectPath // "" until the manager has answered
-	// answered is the place of the answer in the stream of messages.
+	// answered is the sequence number of the answer.
 	answered dbus.Sequence
-	// ended holds the jobs that ended before the answer told which one is ours.
+	// ended holds the jobs that ended before the answer said which one is ours.
 	ended map[dbus.ObjectPath]ending
 }
 
@@ -38,7 +38,7 @@ type ending struct {
 	result, active string
 }
 
-// ask asks the manager for a job, whose end arrives as a signal.
+// ask requests a job from the manager. A signal announces its end.
 func (r *Reconciler) ask(u *unit, verb string) {
 	method := managerInterface + ".StartUnit"
 	if verb == stop {
@@ -70,7 +70,7 @@ func (r *Reconciler) askConflicts(u *unit) {
 	}, unitInterface, "Conflicts")
 }
 
-// takeJob takes the answer to a job that was asked for.
+// takeJob handles the answer to the request for a job.
 func (r *Reconciler) takeJob(u *unit, call *dbus.Call) {
 	path, err := jobPathOf(call)
 	if err != nil {
@@ -93,10 +93,10 @@ func jobPathOf(call *dbus.Call) (dbus.ObjectPath, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("its answer is no job: %v", call.Body)
+	return "", fmt.Errorf("its answer is not a job: %v", call.Body)
 }
 
-// refuse takes an error that the manager answered in place of a job.
+// refuse handles an error that the manager answered in place of a job.
 func (r *Reconciler) refuse(u *unit, err error) {
 	verb := u.job.verb
 	u.job = nil
@@ -127,8 +127,8 @@ func (r *Reconciler) refuse(u *unit, err error) {
 	r.reconcile() // the start of this one would have stopped others
 }
 
-// jobRemoved takes the end of any job of a managed target
-// (JobRemoved(u id, o job, s unit, s result), org.freedesktop.systemd1(5)).
+// jobRemoved handles the end of any job of a managed target (JobRemoved(u id, o
+// job, s unit, s result), org.freedesktop.systemd1(5)).
 func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 	path, name, result, err := endedJob(signal.Body)
 	if err != nil {
@@ -169,7 +169,7 @@ func endedJob(body []any) (path dbus.ObjectPath, unit, result string, err error)
 	return path, unit, result, err
 }
 
-// ended takes the end of our job for a target.
+// ended handles the end of our job for a target.
 func (r *Reconciler) ended(u *unit, end ending) {
 	verb := u.job.verb
 	u.job = nil

@@ -1,5 +1,5 @@
-// Package systemdctl makes the user manager's targets equal the wanted ones,
-// and installs the units that this takes. It uses go-systemd's types but not its
+// Package systemdctl makes the user manager's targets equal the wanted ones, and
+// installs the necessary units. It uses go-systemd's types but not its
 // connections, which dial the bus twice and accept file descriptors.
 package systemdctl
 
@@ -24,8 +24,8 @@ const (
 )
 
 // Reconciler keeps the managed targets equal to the wanted ones. It has no
-// goroutine of its own: its owner passes it the manager's signals and replies,
-// and no method blocks.
+// goroutine: its owner passes it the manager's signals and replies, and no method
+// blocks.
 type Reconciler struct {
 	manager  Manager
 	patterns []string // of targets that become managed when they appear
@@ -50,23 +50,23 @@ type Reconciler struct {
 	nonsenseLogged bool // of this owner
 }
 
-// Managed says which targets are to be managed.
+// Managed says which targets to manage.
 type Managed interface {
 	// Targets are names.
 	Targets() []string
-	// Patterns match the names of further targets, as glob(7) has it. These
-	// become managed once the manager has loaded them or they are wanted.
+	// Patterns match the names of further targets, as in glob(7). These become
+	// managed once the manager has loaded them or they are wanted.
 	Patterns() []string
-	// Yielding are those of Targets that stay where something else moves them.
+	// Yielding are the Targets that stay where something else moves them.
 	Yielding() []string
 }
 
 // Moved is what something else has done to the managed targets.
 type Moved struct {
-	// Yielding says that a target has moved that yields.
+	// Yielding reports whether a yielding target has moved.
 	Yielding bool
-	// Strays are targets that are active though [Reconciler.Want] has not said
-	// whether they are to be: something else may have started them.
+	// Strays are active targets about which [Reconciler.Want] has not decided.
+	// Something else may have started them.
 	Strays []string
 }
 
@@ -85,7 +85,7 @@ func New(ctx context.Context, manager Manager, managed Managed, post func(take f
 	return r
 }
 
-// Listed reports whether the states of the targets are known, or cannot be
+// Listed reports whether the states of the targets are known, or cannot be known
 // because there is no user manager.
 func (r *Reconciler) Listed() bool {
 	return r.listed || r.absenceLogged
@@ -127,8 +127,8 @@ func (r *Reconciler) Want(wanted map[string]bool) {
 	r.reconcile()
 }
 
-// StartAgain starts managed targets even if they are active or about to be, so
-// that the manager starts those units they want that are not active.
+// StartAgain starts managed targets even if they are active or about to be. The
+// manager then starts the inactive units that they want.
 func (r *Reconciler) StartAgain(targets []string) {
 	for _, name := range targets {
 		u := r.unit(name)
@@ -167,8 +167,7 @@ func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem st
 	return pending, problem
 }
 
-// Reread reads the states of all targets anew, and tries again what was given
-// up.
+// Reread reads the states of all targets again, and retries what was given up.
 func (r *Reconciler) Reread() {
 	for _, u := range r.units {
 		u.giveAnotherChance()
@@ -178,9 +177,9 @@ func (r *Reconciler) Reread() {
 	}
 }
 
-// reconcile asks for the jobs that are missing. Targets that must not be active
-// are stopped first, in case two of them lack the Conflicts= that they should
-// have. Where they are known to conflict, starting one stops the other.
+// reconcile requests the missing jobs. It stops targets that must not be active
+// first, in case two of them lack the Conflicts= that they should have. If they
+// are known to conflict, the start of one stops the other.
 func (r *Reconciler) reconcile() {
 	if !r.listed || r.exiting {
 		return

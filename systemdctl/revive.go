@@ -20,7 +20,7 @@ const reviveAfter = 10 * time.Second
 // (org.freedesktop.systemd1(5), systemd.unit(5), StartLimitIntervalSec=).
 const startLimitHit = "start-limit-hit"
 
-// limited is what is asked of a failed service.
+// limited holds the properties that are asked of a failed service.
 type limited struct {
 	Result               string
 	WantedBy, RequiredBy []string
@@ -35,7 +35,7 @@ type revival struct {
 	activation int
 	service    systemd.UnitStatus
 	clock      Clock // in which the manager counts
-	// changed is when the service failed, as the manager has it, and failed the
+	// changed is when the service failed, according to the manager. failed is the
 	// same moment in clock; 0 before the manager was asked.
 	changed uint64
 	failed  time.Duration
@@ -120,7 +120,7 @@ func (r *Reconciler) revive(v revival) {
 }
 
 // date finds out when the service failed, in the clock in which the manager
-// counts. The manager itself tells that in CLOCK_MONOTONIC only. Sleep between the
+// counts. The manager reports it only in CLOCK_MONOTONIC. Sleep between the
 // failure and this first look at it does not count: the service may start later
 // than it could, but not too early.
 func (v *revival) date(service limited, monotonic Clock) {
@@ -131,7 +131,8 @@ func (v *revival) date(service limited, monotonic Clock) {
 	v.failed = v.clock.Now() - max(0, monotonic.Now()-span(v.changed))
 }
 
-// rest is how much is left of the start limit's time since the service failed.
+// rest returns how much of the start limit's time is left since the service
+// failed.
 func (v *revival) rest(service limited) time.Duration {
 	return span(service.StartLimitIntervalUSec) - (v.clock.Now() - v.failed)
 }
@@ -142,7 +143,7 @@ func span(micros uint64) time.Duration {
 	return time.Duration(min(micros, longest)) * time.Microsecond
 }
 
-// limitedService takes the properties of a service.
+// limitedService reads the properties of a service.
 func limitedService(call *dbus.Call) (service limited, err error) {
 	all, err := allProperties(call)
 	if err != nil {

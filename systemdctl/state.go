@@ -33,8 +33,9 @@ func (r *Reconciler) list() {
 	}, []string{}, r.patterns)
 }
 
-// takeFound begins to manage the targets that were found. It forgets those that
-// are neither loaded nor wanted: asking for their states would load them.
+// takeFound begins to manage the targets that were found. It forgets targets
+// that are neither loaded nor wanted, because asking for their states would
+// load them.
 func (r *Reconciler) takeFound(call *dbus.Call) {
 	var found []systemd.UnitStatus
 	if err := call.Store(&found); err != nil {
@@ -69,13 +70,13 @@ func (r *Reconciler) listNames(listing int) {
 	}, names)
 }
 
-// listLater reads the states anew after a pause that grows with each failure.
+// listLater reads the states again after a pause that grows with each failure.
 func (r *Reconciler) listLater() {
 	r.later(r.backoff, r.list)
 	r.backoff = min(2*r.backoff, lastRetry)
 }
 
-// later does something on the owner's goroutine after a pause, unless the
+// later calls a function on the owner's goroutine after a pause, unless the
 // states are read or the manager changes first.
 func (r *Reconciler) later(pause time.Duration, do func()) {
 	r.listing++
@@ -123,8 +124,8 @@ func (r *Reconciler) checkComplete(listed []systemd.UnitStatus) error {
 	return nil
 }
 
-// takeStatus takes what a list says about a target, unless a signal that was
-// sent after the list has been taken already.
+// takeStatus stores what a list says about a target, unless a signal that was
+// sent after the list was handled already.
 func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 	if status.LoadState != u.load {
 		// What was refused is worth another try.
@@ -144,8 +145,8 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 	}
 }
 
-// propertiesChanged takes a target's new state. Targets also signal changes
-// that are of no interest.
+// propertiesChanged stores a target's new state. Targets also signal changes of
+// no interest.
 func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	u := r.unitAt(signal.Path)
 	if u == nil {
@@ -191,8 +192,8 @@ func (u *unit) take(changed properties) error {
 	return nil
 }
 
-// noteStray notes a target that is active though nobody has said whether it is
-// wanted.
+// noteStray notes a target that is active although nobody has decided whether
+// it is wanted.
 func (r *Reconciler) noteStray(u *unit) {
 	if u.isStray() && !slices.Contains(r.moved.Strays, u.name) {
 		r.moved.Strays = append(r.moved.Strays, u.name)

@@ -33,7 +33,7 @@ type waiting struct {
 	stop       func() // ends the match rule
 	asking     bool   // whether the manager has been asked for its jobs
 	askAgain   bool   // whether it is to be asked once more
-	since      uint32 // the first job that is waited for; 0 while there is none
+	since      uint32 // the first job to wait for; 0 if there is none
 	unfinished []string
 }
 
@@ -89,8 +89,8 @@ func (r *Reconciler) remember(path dbus.ObjectPath) {
 	}
 }
 
-// checkWaiting finds out whether the wait is over. It cannot be before the
-// manager has told which jobs are ours.
+// checkWaiting finds out whether the wait is over. The wait goes on until the
+// manager has said which jobs are ours.
 func (r *Reconciler) checkWaiting() {
 	w := r.waiting
 	if w == nil || slices.ContainsFunc(r.units, func(u *unit) bool { return u.job != nil && u.job.path == "" }) {
@@ -129,7 +129,7 @@ func (r *Reconciler) takeJobs(call *dbus.Call) {
 	if len(w.unfinished) > 0 {
 		return
 	}
-	// An error ends the wait, too: there is nothing to go by.
+	// An error also ends the wait, because nothing is known then.
 	r.StopWaiting()
 	w.done()
 }

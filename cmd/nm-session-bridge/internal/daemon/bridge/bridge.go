@@ -5,12 +5,12 @@
 // # Goroutines
 //
 // The goroutine that calls [Run] owns every switch, every delay and the state of
-// the [systemdctl.Reconciler]; none of their methods blocks or locks. Each
-// observer has a goroutine of its own, which owns what it has read and sends
-// [observers.Facts]. The goroutine that reads a bus only queues signals. Whatever
-// else concerns the loop is posted to its [Inbox]: answers of the user manager,
-// locks of logind and calls on the session bus. What a pass of the loop has
-// brought about is one [Change], which is acted on at the end of the pass.
+// the [systemdctl.Reconciler]; none of their methods blocks or locks. Each observer
+// has its own goroutine, which owns what it has read and sends [observers.Facts].
+// The goroutine that reads a bus only queues signals. Everything else that concerns
+// the loop is posted to its [Inbox]: answers of the user manager, locks of logind
+// and calls on the session bus. A pass of the loop produces one [Change], and the
+// end of the pass acts on it.
 package bridge
 
 import (
@@ -27,24 +27,25 @@ import (
 type Targets interface {
 	// Want says which targets are to be active and which are not.
 	Want(wanted map[string]bool)
-	// StartAgain starts targets even if they are active, and so what they want.
+	// StartAgain starts targets even if they are active, and with them the units that
+	// they want.
 	StartAgain(targets []string)
 }
 
-// TargetStates tells how the targets are.
+// TargetStates reports the states of the targets.
 type TargetStates interface {
 	// Active returns the managed targets that are active now.
 	Active() []string
-	// Progress reports whether jobs for the targets are on the way, and
-	// otherwise why one of the targets could not be moved.
+	// Progress reports whether jobs for the targets are unfinished. If not, it returns
+	// why one of the targets could not be moved.
 	Progress(targets map[string]bool) (pending bool, problem string)
 }
 
-// Sources is the side that observes.
+// Sources are the observers of the system bus.
 type Sources interface {
 	// Demand says how much of a source must be observed from now on.
 	Demand(source string, need observers.Need)
-	// Forget makes a source forget what signals have said last.
+	// Forget makes a source forget what signals said last.
 	Forget(source string)
 }
 
@@ -96,8 +97,8 @@ func New(switches observers.Switches, policy observers.Policy, targets Targets, 
 	return b
 }
 
-// Adopt starts from the positions whose targets are active already, so that a
-// restarted bridge knows which position a doubtful reading puts in doubt.
+// Adopt starts from the positions whose targets are already active, so that a
+// restarted bridge knows the position that a doubtful reading puts in doubt.
 func (b *Bridge) Adopt() Change {
 	for _, s := range b.switches {
 		if position, found := s.PositionOf(b.states.Active()); found {
@@ -109,7 +110,7 @@ func (b *Bridge) Adopt() Change {
 	return Change{View: true}
 }
 
-// Moved takes what something else has done to the targets.
+// Moved handles what something else has done to the targets.
 func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
 	if moved.Yielding {
 		change = b.followTargets()
@@ -118,8 +119,8 @@ func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
 	return change
 }
 
-// followTargets moves the switches that follow their targets to where something
-// else has moved these.
+// followTargets moves the switches that follow their targets, when something else
+// has moved those targets.
 func (b *Bridge) followTargets() (change Change) {
 	for _, s := range b.switches {
 		position, found := s.PositionOf(b.states.Active())
@@ -138,8 +139,8 @@ func (b *Bridge) followTargets() (change Change) {
 	return change
 }
 
-// stopStrays stops targets of sets that something else has started, where it is
-// known which are to be active.
+// stopStrays stops targets of sets that something else has started, once it is
+// known which targets are to be active.
 func (b *Bridge) stopStrays(strays []string) {
 	for _, target := range strays {
 		for _, s := range b.switches {
@@ -152,7 +153,7 @@ func (b *Bridge) stopStrays(strays []string) {
 	}
 }
 
-// Observe takes new facts and moves the switches that are read from them.
+// Observe handles new facts and moves the switches that are read from them.
 func (b *Bridge) Observe(facts observers.Facts) Change {
 	change := Change{View: true}
 	b.snapshot[facts.Source] = facts
@@ -189,9 +190,9 @@ func (s *switchState) confirm(reading observers.Reading) {
 	}
 }
 
-// handleRequest starts a switch's targets again where a new request asks for the
-// position that the switch has had since before. A locker that has ended without a
-// word leaves its target active, and has to start the next time all the same.
+// handleRequest starts a switch's targets again if a new request asks for the
+// position that the switch already has. A locker that has ended silently leaves its
+// target active, but must start at the next request.
 func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from string) {
 	if reading.Request <= s.request {
 		return
@@ -220,9 +221,9 @@ func (b *Bridge) tellDemands() {
 	}
 }
 
-// Underway reports whether an operation that a switch delays is on its way, and
-// returns the facts of the logind that says so. There is none without such a
-// switch.
+// Underway reports whether an operation that a switch delays has begun, and returns
+// the facts of the logind that says so. Without such a switch there is no
+// operation.
 func (b *Bridge) Underway(what string) (logind observers.Facts, underway bool) {
 	for _, s := range b.switches {
 		if s.Delays == what {
@@ -241,7 +242,7 @@ func (b *Bridge) Tick() (change Change) {
 	return change
 }
 
-// Due returns when [Bridge.Tick] is next to be called, if it is.
+// Due returns when to call [Bridge.Tick] next, if at all.
 func (b *Bridge) Due() (due time.Time, waiting bool) {
 	sooner := func(t time.Time) {
 		if !waiting || t.Before(due) {
@@ -259,8 +260,7 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 	return due, waiting
 }
 
-// Heard reports whether every service that a switch is read from has been heard,
-// as far as it is needed.
+// Heard reports whether every service that a switch needs has been heard.
 func (b *Bridge) Heard() bool {
 	for _, s := range b.switches {
 		for _, source := range s.Sources {

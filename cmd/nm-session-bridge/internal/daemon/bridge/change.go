@@ -7,23 +7,23 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Change is what has happened in a pass of the loop, or in a part of it. What
-// does something returns one, and the end of the pass acts on it.
+// Change is what has happened in a pass of the loop, or in a part of it. Methods
+// that do something return one, and the end of the pass acts on it.
 type Change struct {
 	// Moved is what something else has done to the targets.
 	Moved systemdctl.Moved
-	// Stale says that everything is to be read anew, because an operation is
-	// over that may have changed everything.
+	// Stale reports whether everything must be read again, because an operation that
+	// may have changed everything is over.
 	Stale bool
-	// View says that [Bridge.View] is another.
+	// View reports whether [Bridge.View] has changed.
 	View bool
 	// Entered are the transitions that have begun, in order.
 	Entered []Transition
-	// Urgent says that somebody waits for the news.
+	// Urgent reports whether somebody waits for the news.
 	Urgent bool
 }
 
-// add adds what has happened next.
+// add adds the change that happened next.
 func (c *Change) add(next Change) {
 	c.Moved.Yielding = c.Moved.Yielding || next.Moved.Yielding
 	c.Moved.Strays = append(c.Moved.Strays, next.Moved.Strays...)
@@ -33,11 +33,11 @@ func (c *Change) add(next Change) {
 	c.Urgent = c.Urgent || next.Urgent
 }
 
-// Inbox is where other goroutines leave what is to be done on the loop's.
+// Inbox is where other goroutines leave work for the loop's goroutine.
 type Inbox chan func() Change
 
-// Post leaves something to be done. It waits until the loop takes it, and reports
-// whether that was before the context ended.
+// Post leaves work. It waits until the loop takes it, and reports whether that
+// was before the context ended.
 func (i Inbox) Post(ctx context.Context, do func() Change) bool {
 	select {
 	case i <- do:
@@ -47,7 +47,7 @@ func (i Inbox) Post(ctx context.Context, do func() Change) bool {
 	}
 }
 
-// PostMoved leaves a reply of the user manager, which tells what has moved.
+// PostMoved leaves a reply of the user manager, which says what has moved.
 func (i Inbox) PostMoved(ctx context.Context) func(take func() systemdctl.Moved) {
 	return func(take func() systemdctl.Moved) {
 		i.Post(ctx, func() Change { return Change{Moved: take()} })

@@ -17,8 +17,8 @@ import (
 const (
 	// takeTimeout bounds one attempt at taking a lock.
 	takeTimeout = 10 * time.Second
-	// A lock that could not be had is tried again after firstTry, then after
-	// twice as long each time, up to lastTry.
+	// A failed attempt is repeated after firstTry, then after twice as long each
+	// time, up to lastTry.
 	firstTry = 500 * time.Millisecond
 	lastTry  = 30 * time.Second
 	// defaultDelay is logind's own InhibitDelayMaxSec= (logind.conf(5)).
@@ -31,7 +31,8 @@ type TakeLock func(ctx context.Context, what string) (io.Closer, error)
 
 // Jobs is how a delay waits for the units of a target.
 type Jobs interface {
-	// AwaitJobs calls done once what our latest jobs brought about has finished.
+	// AwaitJobs calls done once everything that our latest jobs started has
+	// finished.
 	AwaitJobs(done func())
 	// StopWaiting ends that wait.
 	StopWaiting()
@@ -39,9 +40,9 @@ type Jobs interface {
 	Unfinished() []string
 }
 
-// Delay holds a delay lock, and gives it back once the units that are to run
-// before the operation have finished, or the time for that is nearly up. It never
-// holds two locks. It belongs to the goroutine of [Run].
+// Delay holds a delay lock. It releases the lock once the units that must run
+// before the operation have finished, or once the time for that is nearly up. It
+// never holds two locks. It belongs to the goroutine of [Run].
 type Delay struct {
 	what string
 	take TakeLock
@@ -50,7 +51,7 @@ type Delay struct {
 	log  *slog.Logger
 
 	inbox    Inbox
-	owner    string // the logind that the lock is of
+	owner    string // the logind that gave the lock
 	lock     io.Closer
 	taking   bool
 	refused  bool // for good, by this logind
@@ -81,9 +82,9 @@ func (d *Delay) State() string {
 	return "not held"
 }
 
-// Follow keeps the lock as it must be: taken from the present logind while the
-// operation is not on its way, and given back in time once it is. limit is how
-// long logind waits for locks.
+// Follow keeps the lock as it must be: taken from the present logind until the
+// operation begins, and released in time after that. limit is how long logind
+// waits for locks.
 func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit time.Duration) {
 	if owner != d.owner {
 		// A lock of a logind that has gone still delays the next one.
@@ -105,7 +106,7 @@ func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit t
 	}
 }
 
-// Due returns when [Delay.Tick] is next to be called, if it is.
+// Due returns when to call [Delay.Tick] next, if at all.
 func (d *Delay) Due() (due time.Time, waiting bool) {
 	switch {
 	case d.waiting:
@@ -116,7 +117,7 @@ func (d *Delay) Due() (due time.Time, waiting bool) {
 	return time.Time{}, false
 }
 
-// Tick gives the lock back when the time is nearly up.
+// Tick releases the lock when the time is nearly up.
 func (d *Delay) Tick() {
 	if !d.waiting || d.now().Before(d.deadline) {
 		return
@@ -127,7 +128,7 @@ func (d *Delay) Tick() {
 	d.release()
 }
 
-// taken takes the lock of a logind, or the reason why there is none.
+// taken handles a logind's lock, or the reason why there is none.
 func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	d.taking = false
 	if err == nil {
@@ -153,7 +154,7 @@ func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	}
 }
 
-// Close gives the lock back.
+// Close releases the lock.
 func (d *Delay) Close() {
 	d.stopWaiting()
 	d.release()

@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Hold keeps a switch in a position, whatever is read, until [Bridge.Release].
-// The error names what is accepted.
+// Hold keeps a switch in a position until [Bridge.Release], whatever the facts
+// say. The error names the accepted positions.
 func (b *Bridge) Hold(name, position string) (Change, error) {
 	s, err := b.find(name)
 	if err != nil {
@@ -28,8 +28,8 @@ func (b *Bridge) Hold(name, position string) (Change, error) {
 	return change, nil
 }
 
-// HoldAll holds switches as an earlier bridge did. It leaves out what this one
-// does not know, and logs that.
+// HoldAll holds switches as an earlier bridge did. It leaves out, and logs, the
+// switches and positions that this one does not know.
 func (b *Bridge) HoldAll(held map[string]string) (change Change) {
 	for name, position := range held {
 		s, err := b.find(name)
@@ -42,13 +42,13 @@ func (b *Bridge) HoldAll(held map[string]string) (change Change) {
 			b.log.Warn("cannot hold what was held before: " + err.Error())
 			continue
 		}
-		s.damper = s.Damping(b.now) // the active targets tell of the hand, not of the facts
+		s.damper = s.Damping(b.now) // the active targets reflect the hold, not the facts
 	}
 	return change
 }
 
-// Release lets a switch follow what is read again. It is no error if the switch
-// was not held.
+// Release lets a switch follow the facts again. Releasing a switch that is not
+// held is not an error.
 func (b *Bridge) Release(name string) (Change, error) {
 	s, err := b.find(name)
 	if err != nil {
@@ -61,7 +61,7 @@ func (b *Bridge) Release(name string) (Change, error) {
 	change := Change{View: true}
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if present, known := s.damper.Present(); known && present != s.position {
-		b.read(s) // the hand may have moved the targets since the last reading
+		b.read(s) // the hold may have moved the targets since the last reading
 		s.damper.Decide()
 		s.damper.Take()
 	}

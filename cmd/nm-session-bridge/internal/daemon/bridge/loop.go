@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// restAfter is how long nothing has happened when the bridge comes to rest. What
-// happens in a row, as when a laptop wakes up, is over by then.
+// restAfter is how long nothing must have happened before the bridge comes to
+// rest. A series of events, such as a laptop's wake-up, is over by then.
 const restAfter = 5 * time.Second
 
 // Config is what [Run] connects.
@@ -20,11 +20,11 @@ type Config struct {
 	Observers []*observers.Observer
 	// Delays are the operations that are held up until their units have run.
 	Delays []*Delay
-	// Inbox is where other goroutines leave what is to be done on this one.
+	// Inbox is where other goroutines leave work for this one.
 	Inbox Inbox
 	// SystemLost and SessionLost are closed when that bus is gone.
 	SystemLost, SessionLost <-chan struct{}
-	// Hangup asks for everything to be read anew.
+	// Hangup asks for everything to be read again.
 	Hangup <-chan struct{}
 	// Watchdog is when the service manager wants a sign of life; it may be nil.
 	Watchdog <-chan time.Time

@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// newsPause is how long news of the bridge wait to be told, so that the jobs of
-// a transition go first and what changes with it is told together. Most
-// transitions are over by then, and nobody notices the pause.
+// newsPause is how long news waits, so that a transition's jobs go first and
+// its changes are published together. Most transitions are over by then, and
+// nobody notices the pause.
 const newsPause = 10 * time.Millisecond
 
-// news is what the service manager and the session bus have been told, and what
-// they are still to be told.
+// news is what has been published to the service manager and the session bus,
+// and what still waits to be.
 type news struct {
 	untold Change
-	due    time.Time // when that is to be told; zero where nothing waits
+	due    time.Time // when to publish; zero if nothing waits
 	status string    // as told last
 	locks  string    // as told last
 }
 
-// tellNews tells the news when it is time to. The delays are brought up to date
-// in between: they begin when the bridge is ready, and what becomes of their
-// locks is news.
+// tellNews publishes the news when it is due. It updates the delays in between,
+// because they begin when the bridge is ready, and the state of their locks is
+// news.
 func (l *loop) tellNews(ctx context.Context, change Change) {
 	l.news.untold.add(change)
 	isDue := l.isNewsDue(change.Urgent)
@@ -34,8 +34,9 @@ func (l *loop) tellNews(ctx context.Context, change Change) {
 	}
 }
 
-// isNewsDue reports whether it is time to tell the news. Whoever has asked for
-// something, and whoever waits for the bridge to be ready, is told at once.
+// isNewsDue reports whether it is time to publish the news. A caller who has
+// asked for something, or who waits for the bridge to be ready, gets the news
+// at once.
 func (l *loop) isNewsDue(urgent bool) bool {
 	switch {
 	case !l.ready, urgent:

@@ -17,7 +17,7 @@ func (b *Bridge) Announce() {
 	b.log.Info("observing", positions...)
 }
 
-// longestStatus is how many bytes the status spends on each switch at most. The
+// longestStatus is the most bytes that the status spends on each switch. The
 // service manager ignores messages of more than 4096 bytes (NOTIFY_BUFFER_MAX in
 // systemd's src/core/manager.c).
 const longestStatus = 300
@@ -71,8 +71,8 @@ func (s *switchState) doubt() string {
 	return s.reason
 }
 
-// why returns what put the switch into its position. For a position that it had
-// from the beginning, or that nothing has given it yet, that is what is read now.
+// why returns the reason for the switch's position. If the switch has had its
+// position from the beginning, or has none yet, that is the present reading.
 func (s *switchState) why() string {
 	if s.cause == "" && s.heldIn == nil && s.doubt() == "" {
 		return s.reason
