@@ -433,7 +433,7 @@ func FuzzLinks(target *testing.F) {
 			t.Errorf("picked %v of %v (%v)", picked, value, err)
 		}
 		root := newObject(&source.Root, source.Root.Path)
-		root.take(picked, 1, false)
+		root.take(picked, 1)
 		if due := len(root.named()); due != len(slices.Compact(slices.Sorted(slices.Values(paths)))) {
 			t.Errorf("%d objects are named by %v", due, paths)
 		}

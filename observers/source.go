@@ -35,8 +35,8 @@ type Kind struct {
 	// Path is the path of a root. The paths of all other kinds are below it.
 	Path      dbus.ObjectPath
 	Interface string
-	// Properties maps each property of interest to its D-Bus signature: u, t, b
-	// or s.
+	// Properties maps each property of interest to its D-Bus signature: u, t, b, s
+	// or (so), a name and a path, of which the name is kept.
 	Properties map[string]string
 	// Words turn the values of properties of type u into words.
 	Words map[string]func(uint32) string
@@ -58,9 +58,9 @@ type Kind struct {
 // path ((so), a(so)). The path / stands for none.
 type Link struct {
 	Property string
-	// Premature says that the property is signalled before it has its new value,
-	// so that the signal is only a reason to read it.
-	Premature bool
+	// SignalledBy, if set, names a property whose signals are a reason to read this
+	// one, which has none of its own.
+	SignalledBy string
 	// Kind is that of the objects.
 	Kind Kind
 }

@@ -40,6 +40,8 @@ type Switch struct {
 	Sources []Source
 	// Reader returns a new reader of the switch for a policy.
 	Reader func(Policy) Reader
+	// Follower returns a new reader of a switch that yields, in place of Reader.
+	Follower func() Follower
 	// Delays, if set, names the logind operation that is held up in the position
 	// During until what its targets have started has finished.
 	Delays, During string
@@ -54,6 +56,15 @@ type Switch struct {
 type Position struct {
 	Name    string
 	Targets []string
+}
+
+// NewReader returns a new reader of the switch for a policy.
+func (s Switch) NewReader(policy Policy) Follower {
+	if s.Follower != nil {
+		return s.Follower()
+	}
+	read := s.Reader(policy)
+	return func(snapshot Snapshot, _ string) Reading { return read(snapshot) }
 }
 
 // HasTemplate reports whether the switch is a set. The positions of a set are not

@@ -122,8 +122,8 @@ func Table() Switches {
 				{"unlocked", []string{"unlock.target"}},
 				{"locked", []string{"lock.target"}},
 			},
-			Sources: []Source{Session()},
-			Reader:  lock,
+			Sources:  []Source{Session()},
+			Follower: lock,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,
 		},

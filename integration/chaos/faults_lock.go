@@ -147,18 +147,16 @@ func sessionChanges(_ context.Context, w *World, _ string) error {
 	return w.sb.Login1.SetSession(sandbox.UID, true)
 }
 
-// begins notes that there is another session. A bridge that does not know that it is another one does not
-// unlock.
+// begins notes that there is another session. It unlocks nothing, but where nothing was known of the lock, it
+// is not locked.
 func (w *World) begins() {
-	if !w.session.read {
-		w.round.vague["lock"] = true
-	}
 	w.session = session{exists: true, read: w.session.read}
-	w.locks("unlocked", true)
+	if w.lock == unknown {
+		w.locks("unlocked", true)
+	}
 }
 
-// lockerEnds has the locker end, as when the user has given the password: a hint that says otherwise still
-// counts.
+// lockerEnds has the locker end, as when the user has given the password. A hint that says otherwise is old.
 func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if w.lock != "locked" || w.round.shaky || w.round.vague["lock"] || w.free["lock"] || w.masked["unlock.target"] {
 		return skipped("it may not run")
@@ -167,7 +165,6 @@ func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if err != nil || units[locker].active != "active" {
 		return skipped("it does not run")
 	}
-	w.round.vague["lock"] = w.session.hint
 	w.unsure[locker] = true
 	w.round.moved["lock.target"]++
 	w.round.moved["unlock.target"]++

@@ -70,7 +70,7 @@ type Login1 struct {
 	conn       *dbus.Conn
 	inhibitors map[*os.File]Inhibitor
 	changed    chan struct{}
-	displays   displays
+	sessions   sessions
 
 	hanging bool
 	held    []func()        // what is done when it goes on
@@ -479,7 +479,7 @@ func (l *Login1) getAllOf(conn *dbus.Conn, msg *dbus.Message, path dbus.ObjectPa
 		return
 	}
 	l.mu.Lock()
-	all, found := l.displays.properties(path, ifc)
+	all, found := l.sessions.properties(path, ifc)
 	l.mu.Unlock()
 	if !found {
 		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object '"+string(path)+"'.")

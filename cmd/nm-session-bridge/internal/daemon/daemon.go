@@ -116,9 +116,6 @@ type observersByID map[string]*observers.Observer
 // Demand implements [bridge.Sources].
 func (o observersByID) Demand(source string, need observers.Need) { o[source].Demand(need) }
 
-// Forget implements [bridge.Sources].
-func (o observersByID) Forget(source string) { o[source].Forget() }
-
 // delays returns a delay for each operation of logind that a switch wants to
 // hold up.
 func delays(switches observers.Switches, units *systemdctl.Reconciler, inbox bridge.Inbox, now func() time.Time, log *slog.Logger) []*bridge.Delay {

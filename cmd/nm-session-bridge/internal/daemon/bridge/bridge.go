@@ -44,8 +44,6 @@ type TargetStates interface {
 type Sources interface {
 	// Demand says how much of a source must be observed from now on.
 	Demand(source string, need observers.Need)
-	// Forget makes a source forget what signals have said last.
-	Forget(source string)
 }
 
 // Bridge owns the position of every switch. Its methods are called from one
@@ -64,7 +62,7 @@ type Bridge struct {
 // switchState is a row of the switch table with its present state.
 type switchState struct {
 	observers.Switch
-	reader observers.Reader
+	reader observers.Follower
 	damper observers.Damper
 	reason string // of the latest reading
 	origin observers.Origin
@@ -88,7 +86,7 @@ func New(switches observers.Switches, policy observers.Policy, targets Targets, 
 		snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{},
 	}
 	for _, s := range switches {
-		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy), damper: observers.NewDamper(now)})
+		b.switches = append(b.switches, &switchState{Switch: s, reader: s.NewReader(policy), damper: observers.NewDamper(now)})
 		for _, source := range s.Sources {
 			b.demanded[source.ID] = source.Initially()
 		}
@@ -129,9 +127,6 @@ func (b *Bridge) followTargets() (change Change) {
 			b.targets.Want(s.Targets(s.position))
 		case found && position != s.position:
 			s.damper.Adopt(position)
-			for _, source := range s.Sources {
-				b.sources.Forget(source.ID)
-			}
 			change.add(b.enter(s, position, "something else has moved its targets"))
 		}
 	}
@@ -160,7 +155,8 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 		if !s.readsFrom(facts.Source) {
 			continue
 		}
-		reading, from := b.read(s), s.position
+		present, _ := s.damper.Present()
+		reading, from := b.read(s, present), s.position
 		change.add(b.move(s))
 		b.handleRequest(s, reading, from)
 	}
@@ -168,9 +164,9 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 	return change
 }
 
-// read offers a switch what the facts say about it.
-func (b *Bridge) read(s *switchState) observers.Reading {
-	reading := s.reader(b.snapshot)
+// read offers a switch what the facts say about it where it is in a position.
+func (b *Bridge) read(s *switchState, present string) observers.Reading {
+	reading := s.reader(b.snapshot, present)
 	s.reason, s.needs = reading.Reason, reading.Needs
 	if reading.Origin != s.origin && reading.Origin.Source != "" {
 		s.origin = reading.Origin
