@@ -2,6 +2,7 @@ package integration
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -438,5 +439,37 @@ func TestAHintThatFallsLateStartsNoLocker(t *testing.T) {
 		s.knows("Locked=false LockedHint=false", true)
 		s.lock("unlocked")
 		s.started("locker.service", i+1)
+	}
+}
+
+// The stop of unlock.target waits for a unit, and is still queued when the lock
+// that brought it is taken back.
+func TestALockThatIsTakenBackAtOnceLeavesTheScreenUnlocked(t *testing.T) {
+	asked := func(s *scene, locked bool) error { return s.Login1.AskToLock(locked) }
+	hinted := func(s *scene, locked bool) error { return s.Login1.SetLockedHint(locked) }
+	for name, tell := range map[string]func(*scene, bool) error{"by signals": asked, "by the hint": hinted} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.enable("music.service", "[Unit]\nPartOf=unlock.target\nAfter=unlock.target\n[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 0.1\n[Install]\nWantedBy=unlock.target\n")
+			s.install()
+			s.lock("unlocked")
+			s.must(tell(s, true)) // the bridge learns what conflicts
+			s.lock("locked")
+			for pause := range 12 {
+				s.must(tell(s, false))
+				s.lock("unlocked")
+				s.expect("active", "music.service")
+				s.systemctl("reset-failed") // makes nothing of how often units were started
+				s.must(tell(s, true))
+				time.Sleep(time.Duration(2*pause) * time.Millisecond) // what is tested, not a wait
+				s.must(tell(s, false))
+				s.settle()
+				s.lock("unlocked")
+				s.expect("active", "music.service")
+				s.must(tell(s, true))
+				s.lock("locked")
+			}
+			s.neverBoth("lock.target", "unlock.target")
+		})
 	}
 }

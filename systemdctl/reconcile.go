@@ -219,6 +219,7 @@ func (r *Reconciler) putRight(u *unit, verb string) {
 	}
 	if verb == stop && r.isStoppedByAStart(u) {
 		u.job = nil // a start job of ours, if there is one, is canceled
+		u.displaced = true
 		return
 	}
 	r.ask(u, verb)

@@ -136,6 +136,7 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 	}
 	u.sequence = sequence
 	u.active, u.queued = status.ActiveState, ""
+	u.displaced = u.displaced && u.isActive()
 	if status.JobId != 0 {
 		u.queued = status.JobPath
 	}
@@ -173,6 +174,7 @@ func (u *unit) take(changed properties) error {
 	}
 	if told {
 		u.active = active
+		u.displaced = u.displaced && u.isActive()
 	}
 	job, told, err := property[[]any](changed, "Job") // as godbus decodes a structure
 	if err != nil {

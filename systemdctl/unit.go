@@ -22,6 +22,7 @@ type unit struct {
 	wanted      bool
 	settled     bool        // whether it has been as wanted since that was last decided
 	job         *job        // ours, until its end is known
+	displaced   bool        // whether a start of ours is stopping it, also where the manager has not told yet
 	refused     string      // why starting or stopping it is not tried again
 	corrections []time.Time // when it was put right after something else moved it
 	gaveUp      bool        // whether that happened too often
@@ -48,7 +49,7 @@ func (u *unit) isStray() bool { return !u.decided && u.isActive() }
 
 // needsStart reports whether a start job is missing.
 func (u *unit) needsStart() bool {
-	return u.isDecided() && u.wanted && !u.mayBecomeActive() && !u.gaveUp && u.refused == ""
+	return u.isDecided() && u.wanted && (u.displaced || !u.mayBecomeActive()) && !u.gaveUp && u.refused == ""
 }
 
 // isStarting reports whether a start job of ours is on the way.
