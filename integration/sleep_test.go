@@ -166,3 +166,21 @@ func TestASwitchThatIsOffTakesNoLock(t *testing.T) {
 	s.settle()
 	s.locks(0)
 }
+
+func TestASleepAfterAWakingWithoutAWordIsANewOne(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	s.enable("locker.service", whileUnit("lock.target"))
+	for round := range 3 {
+		s.must(s.Login1.PrepareForSleep(true))
+		for _, unit := range []string{"nap.service", "late.service"} {
+			s.started(unit, round+1)
+			s.finished(unit)
+		}
+		s.started("locker.service", round+1)
+		s.Login1.Wake()
+		s.systemctl("stop", "locker.service")
+	}
+	s.must(s.Login1.PrepareForSleep(false))
+	s.locks(1)
+	s.expect("inactive", "sleep.target")
+}

@@ -152,7 +152,13 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 			o.request = signal.Sequence
 		}
 	}
-	return member == o.kind.RereadOn, nil
+	if member != o.kind.RereadOn {
+		return false, nil
+	}
+	if len(signal.Body) == 1 && signal.Body[0] == true {
+		o.request = signal.Sequence
+	}
+	return true, nil
 }
 
 // take takes the news of a signal or of an answer.

@@ -45,7 +45,7 @@ type Kind struct {
 	// polled for those who need at least this much.
 	PollIfSilent map[string]Need
 	// RereadOn names a signal of the interface after which everything is read
-	// again.
+	// again. If it has one argument and that is true, it is a request.
 	RereadOn string
 	// Latest, if set, is a value that signals of the object give.
 	Latest *Latest

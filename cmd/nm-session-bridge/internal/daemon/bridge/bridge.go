@@ -15,6 +15,7 @@ package bridge
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -189,6 +190,18 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 	}
 	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)
 	b.targets.StartAgain(s.TargetsIn(s.position))
+	b.startOthersAgain(s)
+}
+
+// startOthersAgain starts the targets of other switches that are to be started
+// again where a switch is in its position During.
+func (b *Bridge) startOthersAgain(s *switchState) {
+	if s.position == observers.Unknown || s.position != s.During {
+		return
+	}
+	b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
+		return !slices.Contains(b.states.Active(), target)
+	}))
 }
 
 // tellDemands passes on what the switches now need of each source.

@@ -97,6 +97,9 @@ func Run(ctx context.Context, config Config) error {
 			change = l.tick()
 		case <-l.Hangup:
 			l.reread()
+			for _, d := range l.Delays {
+				d.TryAgain()
+			}
 		case <-l.Watchdog:
 			l.Notify("WATCHDOG=1")
 			continue
@@ -145,7 +148,7 @@ func (l *loop) followOperations(ctx context.Context) {
 	}
 	for _, d := range l.Delays {
 		logind, underway := l.Bridge.Underway(d.What())
-		d.Follow(ctx, logind.Owner, underway, limitOf(logind))
+		d.Follow(ctx, logind.Owner, underway, limitOf(logind.Uint64("InhibitDelayMaxUSec")))
 	}
 }
 
