@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -183,4 +184,17 @@ func TestASleepAfterAWakingWithoutAWordIsANewOne(t *testing.T) {
 	s.must(s.Login1.PrepareForSleep(false))
 	s.locks(1)
 	s.expect("inactive", "sleep.target")
+}
+
+func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	s.Login1.SetInhibitDelayMax(30 * time.Second)
+	s.enable("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 10\nExecStart=/usr/bin/touch "+sandbox.Home+"/slow.service\n[Install]\nWantedBy=lid-closed.target\n")
+	s.systemctl("reload", bridgeUnit) // which reads InhibitDelayMaxSec= again
+	s.must(s.Login1.SetLid(true))
+	s.expect("activating", "slow.service")
+	time.Sleep(4 * time.Second) // longer than what a sleep itself has started may be old
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	s.finished("slow.service", "nap.service", "late.service", "screen-off.service")
 }

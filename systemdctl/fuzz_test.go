@@ -59,7 +59,7 @@ func honestAt(t *testing.T, now moment) *honest {
 	h.wanted = map[string]bool{online: now.wanted == online, offline: now.wanted == offline}
 	h.r.Want(h.wanted)
 	if now.waiting {
-		h.r.AwaitJobs(func() { h.finished++ })
+		h.r.AwaitJobs(nil, func() { h.finished++ })
 	}
 	switch now.jobs {
 	case 0:

@@ -125,7 +125,7 @@ func delays(switches observers.Switches, units *systemdctl.Reconciler, inbox bri
 	}
 	for _, s := range switches {
 		if s.Delays != "" {
-			all = append(all, bridge.NewDelay(s.Delays, take, units, inbox, now, log))
+			all = append(all, bridge.NewDelay(s.Delays, switches.Before(s.Delays), take, units, inbox, now, log))
 		}
 	}
 	return all

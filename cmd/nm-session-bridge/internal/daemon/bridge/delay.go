@@ -37,8 +37,9 @@ type TakeLock func(ctx context.Context, what string) (io.Closer, error)
 
 // Jobs is how a delay waits for the units of a target.
 type Jobs interface {
-	// AwaitJobs calls done once what our latest jobs brought about has finished.
-	AwaitJobs(done func())
+	// AwaitJobs calls done once what our latest jobs brought about has finished, and
+	// every job of a unit that hangs on the targets.
+	AwaitJobs(targets []string, done func())
 	// StopWaiting ends that wait.
 	StopWaiting()
 	// Unfinished returns the units that the wait is for.
@@ -50,10 +51,12 @@ type Jobs interface {
 // holds two locks. It belongs to the goroutine of [Run].
 type Delay struct {
 	what string
-	take TakeLock
-	jobs Jobs
-	now  func() time.Time
-	log  *slog.Logger
+	// targets are those whose units are waited for.
+	targets []string
+	take    TakeLock
+	jobs    Jobs
+	now     func() time.Time
+	log     *slog.Logger
 
 	inbox    Inbox
 	owner    string // the logind that the lock is of
@@ -69,10 +72,11 @@ type Delay struct {
 	deadline time.Time
 }
 
-// NewDelay returns a delay of an operation such as "sleep". Locks arrive in the
-// inbox of the goroutine that it belongs to.
-func NewDelay(what string, take TakeLock, jobs Jobs, inbox Inbox, now func() time.Time, log *slog.Logger) *Delay {
-	return &Delay{what: what, take: take, jobs: jobs, inbox: inbox, now: now, log: log}
+// NewDelay returns a delay of an operation such as "sleep" until the units of
+// targets have finished. Locks arrive in the inbox of the goroutine that it
+// belongs to.
+func NewDelay(what string, targets []string, take TakeLock, jobs Jobs, inbox Inbox, now func() time.Time, log *slog.Logger) *Delay {
+	return &Delay{what: what, targets: targets, take: take, jobs: jobs, inbox: inbox, now: now, log: log}
 }
 
 // What returns the operation.
@@ -108,7 +112,7 @@ func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit t
 		d.waiting = true
 		d.limit = time.Duration(float64(limit) * client.DelayShare)
 		d.deadline = d.now().Add(d.limit)
-		d.jobs.AwaitJobs(func() {
+		d.jobs.AwaitJobs(d.targets, func() {
 			d.waiting = false
 			d.release()
 		})

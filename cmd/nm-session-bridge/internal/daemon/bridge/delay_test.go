@@ -34,9 +34,9 @@ func (l lock) Close() error {
 	return nil
 }
 
-func (s *lockSmith) AwaitJobs(done func()) { s.done = done }
-func (s *lockSmith) StopWaiting()          { s.done = nil }
-func (s *lockSmith) Unfinished() []string  { return []string{"slow.service"} }
+func (s *lockSmith) AwaitJobs(_ []string, done func()) { s.done = done }
+func (s *lockSmith) StopWaiting()                      { s.done = nil }
+func (s *lockSmith) Unfinished() []string              { return []string{"slow.service"} }
 
 func newSmith(t *testing.T) *lockSmith {
 	t.Helper()
@@ -50,7 +50,7 @@ func newSmith(t *testing.T) *lockSmith {
 		}
 		return lock{s}, nil
 	}
-	s.delay = NewDelay("sleep", take, s, s.inbox, s.clock.now, slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.delay = NewDelay("sleep", nil, take, s, s.inbox, s.clock.now, slog.New(slog.NewTextHandler(&s.log, nil)))
 	return s
 }
 
