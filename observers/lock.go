@@ -41,6 +41,18 @@ func lock() Follower {
 	}
 }
 
+// lockDone returns the position of the lock once the locker has ended well without
+// a word, or none has run: unlocked, unless a session says that it is locked. That
+// one will say when it no longer is.
+func lockDone(snapshot Snapshot) (position string, follows bool) {
+	for _, one := range snapshot[session].Children() {
+		if hint, _ := one.Bool("LockedHint"); hint && isScreen(one) {
+			return locked, false
+		}
+	}
+	return unlocked, true
+}
+
 // untold is the reading of a lock about which nothing is said. The switch keeps
 // its position, however long that lasts: silence unlocks nothing, and stopping
 // lock.target would end the locker.

@@ -42,6 +42,9 @@ type Switch struct {
 	Reader func(Policy) Reader
 	// Follower returns a new reader of a switch that yields, in place of Reader.
 	Follower func() Follower
+	// Done, if set, returns the position that follows once the services that the
+	// present targets want have done their work, and whether the facts allow it.
+	Done func(Snapshot) (position string, follows bool)
 	// Delays, if set, names the logind operation that is held up in the position
 	// During until what its targets have started has finished.
 	Delays, During string

@@ -131,6 +131,7 @@ func Table() Switches {
 			},
 			Sources:  []Source{Session()},
 			Follower: lock,
+			Done:     lockDone,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,
 		},

@@ -149,6 +149,11 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 // that are of no interest.
 func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	u := r.unitAt(signal.Path)
+	if f := r.followers[signal.Path]; f != nil {
+		if changed, err := changedProperties(signal.Body); err == nil {
+			r.followerChanged(signal.Path, f, changed)
+		}
+	}
 	if u == nil {
 		return
 	}

@@ -30,6 +30,9 @@ type Targets interface {
 	Want(wanted map[string]bool)
 	// StartAgain starts targets even if they are active, and so what they want.
 	StartAgain(targets []string)
+	// FindUnused finds targets that are active though nothing that they want has
+	// run, which is told as [systemdctl.Moved].
+	FindUnused(targets []string)
 }
 
 // TargetStates tells how the targets are.
@@ -113,7 +116,23 @@ func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
 	if moved.Yielding {
 		change = b.followTargets()
 	}
+	change.add(b.leaveDone(moved.Done))
 	b.stopStrays(moved.Strays)
+	return change
+}
+
+// leaveDone moves switches away from targets whose services have done their work,
+// as far as the facts do not say otherwise.
+func (b *Bridge) leaveDone(targets []string) (change Change) {
+	for _, s := range b.switches {
+		if s.Done == nil || s.heldIn != nil || !slices.ContainsFunc(s.TargetsIn(s.position), func(target string) bool { return slices.Contains(targets, target) }) {
+			continue
+		}
+		if position, follows := s.Done(b.snapshot); follows && position != s.position {
+			s.damper.Adopt(position)
+			change.add(b.enter(s, position, "what its targets want has ended"))
+		}
+	}
 	return change
 }
 

@@ -32,6 +32,8 @@ func (t *targets) StartAgain(targets []string) {
 
 func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
 
+func (t *targets) FindUnused([]string) {}
+
 func (t *targets) Active() []string { return t.active }
 
 func (t *targets) Progress(map[string]bool) (bool, string) { return t.pending, t.problem }
