@@ -255,6 +255,14 @@ func (l *Login1) SetExternalPower(plugged bool) {
 	l.properties["OnExternalPower"] = dbus.MakeVariant(plugged)
 }
 
+// SetDocked puts the machine into a dock, or beside a second screen. No logind
+// signals that.
+func (l *Login1) SetDocked(docked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.properties["Docked"] = dbus.MakeVariant(docked)
+}
+
 // Wake ends the sleep and signals nothing, as a logind that is not there.
 func (l *Login1) Wake() {
 	l.mu.Lock()

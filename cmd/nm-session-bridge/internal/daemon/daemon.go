@@ -73,8 +73,9 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	}
 
 	clock := time.Now // for everything that keeps time
+	clocks := systemdctl.KernelClocks()
 	inbox := make(bridge.Inbox)
-	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, systemdctl.KernelClocks(), log)
+	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, clocks, log)
 	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
@@ -95,6 +96,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		SessionLost: session.Lost(),
 		Hangup:      hangup,
 		Watchdog:    watchdog(ctx),
+		Slept:       func() time.Duration { return clocks.Boottime.Now() - clocks.Monotonic.Now() },
 		Notify:      notify,
 		Publish:     served.Publish,
 		Rest:        debug.FreeOSMemory,
