@@ -104,7 +104,7 @@ func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string,
 	switch {
 	case len(args) == 2 && args[1] == "Conflicts":
 		m.questions = append(m.questions, call)
-	case m.r.waiting == nil && method == propertiesInterface+".GetAll" && args[0] == unitInterface:
+	case m.r.waiting == nil && method == propertiesInterface+".GetAll" && args[0] == unitInterface && m.r.unitAt(path) != nil:
 		m.wanting = append(m.wanting, call)
 	default:
 		m.calls = append(m.calls, call)
