@@ -2,6 +2,7 @@ package integration
 
 import (
 	"testing"
+	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -209,7 +210,7 @@ func TestTheScreenIsLockedBeforeTheMachineSleeps(t *testing.T) {
 func TestBeforeTheFirstSessionNothingIsSaidOfTheLock(t *testing.T) {
 	s := begin(t, sandbox.Options{NoSession: true})
 	s.install()
-	s.status("lock unknown (the user has no display session)")
+	s.status("lock unknown (the user has no graphical session)")
 	s.expect("inactive", "lock.target", "unlock.target")
 	s.must(s.Login1.SetSession(sandbox.UID, true))
 	s.lock("unlocked")
@@ -266,7 +267,7 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 						happens(s)
 					}
 					s.must(s.Login1.SetSession(sandbox.UID, false))
-					s.knows("the user has no display session", true)
+					s.knows("the user has no graphical session", true)
 					if !isFirst {
 						happens(s)
 					}
@@ -280,6 +281,8 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 					}
 					s.must(s.Login1.SetSession(sandbox.UID, true))
 					s.user("nm-session-bridge set lock auto")
+					s.knows("LockedHint=false", true) // of the new session
+					s.must(s.Login1.AskToLock(false))
 				}
 			}
 		})
@@ -287,13 +290,13 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 }
 
 // A sleep without a session may have locked a screen that logind does not know.
-// That screen is not the one of the next session.
-func TestASleepWithoutASessionLocksNoneThatIsYetToCome(t *testing.T) {
+// The session that begins says nothing about that screen.
+func TestASessionThatBeginsUnlocksNothing(t *testing.T) {
 	s := begin(t, sandbox.Options{NoSession: true})
 	s.enable("locker.service", whileUnit("lock.target"))
 	s.flags("--gone-grace=100ms")
 	s.install()
-	s.waitLog("lock is unknown: the user has no display session")
+	s.waitLog("lock is unknown: the user has no graphical session")
 	s.must(s.Login1.PrepareForSleep(true))
 	s.expect("active", "sleep.target", "lock.target")
 	s.must(s.Login1.PrepareForSleep(false))
@@ -305,8 +308,12 @@ func TestASleepWithoutASessionLocksNoneThatIsYetToCome(t *testing.T) {
 	s.systemctl("restart", bridgeUnit)
 	s.secondBridge()
 	s.expect("active", "lock.target", "locker.service")
-	s.started("locker.service", 1)
 	s.must(s.Login1.SetSession(sandbox.UID, true))
+	s.knows("LockedHint=false", true)
+	s.settle()
+	s.lock("locked")
+	s.started("locker.service", 1)
+	s.must(s.Login1.AskToLock(false))
 	s.lock("unlocked")
 }
 
@@ -330,7 +337,7 @@ func TestALockedScreenStaysLockedWhileLogindIsAway(t *testing.T) {
 	s.started("locker.service", 1)
 }
 
-func TestANewSessionIsNotLocked(t *testing.T) {
+func TestANewSessionDoesNotUnlockTheOneBefore(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)
 	s.install()
@@ -338,10 +345,131 @@ func TestANewSessionIsNotLocked(t *testing.T) {
 	s.lock("locked")
 	s.expect("active", "locker.service")
 	s.must(s.Login1.SetSession(sandbox.UID, false))
+	s.knows("the user has no graphical session", true)
 	s.must(s.Login1.SetSession(sandbox.UID, true))
+	s.knows("LockedHint=false", true)
+	s.settle()
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.started("locker.service", 1)
+	s.must(s.Login1.AskToLock(false))
 	s.lock("unlocked")
 	s.expect("inactive", "locker.service")
-	s.must(s.Login1.AskToLock(true))
+}
+
+// A login by SSH comes first, so that logind chooses it as Display; the text
+// session at the seat becomes a graphical one.
+func TestAnotherSessionThanDisplayIsLocked(t *testing.T) {
+	s := begin(t, sandbox.Options{NoSession: true})
+	s.enable("locker.service", whileUnit("lock.target"))
+	ssh, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "tty"})
+	s.must(err)
+	s.install()
+	s.status("lock unknown (the user has no graphical session)")
+	tty, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "tty", Seat: "seat0"})
+	s.must(err)
+	s.lock("unlocked")
+	s.must(s.Login1.BecomeGraphical(tty))
+	s.must(s.Login1.AskSessionToLock(ssh, true)) // which has no screen
+	s.must(s.Login1.AskSessionToLock(tty, true))
 	s.lock("locked")
-	s.started("locker.service", 2)
+	s.expect("active", "locker.service")
+	s.must(s.Login1.EndSession(ssh))
+	_, err = s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "tty"})
+	s.must(err)
+	s.settle()
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.started("locker.service", 1)
+	s.must(s.Login1.AskSessionToLock(tty, false))
+	s.lock("unlocked")
+}
+
+// The sessions of two consoles, and one from elsewhere with a screen.
+func TestALockedScreenStaysLockedUntilEveryOneIsUnlocked(t *testing.T) {
+	s := begin(t, sandbox.Options{NoSession: true})
+	s.enable("locker.service", whileUnit("lock.target"))
+	s.install()
+	var all []int
+	for _, kind := range []fakes.SessionKind{{Type: "tty", Seat: "seat0"}, {Type: "tty", Seat: "seat0"}, {Type: "x11"}} {
+		one, err := s.Login1.BeginSession(sandbox.UID, kind)
+		s.must(err)
+		all = append(all, one)
+	}
+	s.lock("unlocked")
+	for i, one := range all {
+		s.must(s.Login1.AskSessionToLock(one, true))
+		s.lock("locked")
+		s.must(s.Login1.AskSessionToLock(one, false))
+		s.lock("unlocked")
+		s.started("locker.service", i+1)
+	}
+	s.must(s.Login1.AskSessionToLock(all[0], true))
+	s.lock("locked")
+	s.must(s.Login1.AskSessionToLock(all[1], true))
+	s.must(s.Login1.AskSessionToLock(all[0], false))
+	s.must(s.Login1.EndSession(all[2]))
+	s.knows("session 1: Locked=false LockedHint=false, session 2: Locked=true LockedHint=false", true)
+	s.settle()
+	s.lock("locked")
+	s.must(s.Login1.AskSessionToLock(all[1], false))
+	s.lock("unlocked")
+}
+
+// The compositor takes its hint back when the locker has long ended.
+func TestAHintThatFallsLateStartsNoLocker(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.install()
+	for i := range 2 {
+		s.must(s.Login1.AskToLock(true))
+		s.lock("locked")
+		s.must(s.Login1.SetLockedHint(true))
+		s.knows("Locked=true LockedHint=true", true)
+		s.write(sandbox.Home+"/unlocked", "")
+		s.expect("inactive", "locker.service")
+		s.lock("unlocked")
+		s.settle()
+		s.systemctl("reload", bridgeUnit)
+		s.systemctl("restart", bridgeUnit)
+		s.secondBridge()
+		s.settle()
+		s.lock("unlocked")
+		s.must(s.Login1.SetLockedHint(false))
+		s.knows("Locked=false LockedHint=false", true)
+		s.lock("unlocked")
+		s.started("locker.service", i+1)
+	}
+}
+
+// The stop of unlock.target waits for a unit, and is still queued when the lock
+// that brought it is taken back.
+func TestALockThatIsTakenBackAtOnceLeavesTheScreenUnlocked(t *testing.T) {
+	asked := func(s *scene, locked bool) error { return s.Login1.AskToLock(locked) }
+	hinted := func(s *scene, locked bool) error { return s.Login1.SetLockedHint(locked) }
+	for name, tell := range map[string]func(*scene, bool) error{"by signals": asked, "by the hint": hinted} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.enable("music.service", "[Unit]\nPartOf=unlock.target\nAfter=unlock.target\n[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 0.1\n[Install]\nWantedBy=unlock.target\n")
+			s.install()
+			s.lock("unlocked")
+			s.must(tell(s, true)) // the bridge learns what conflicts
+			s.lock("locked")
+			for pause := range 12 {
+				s.must(tell(s, false))
+				s.lock("unlocked")
+				s.expect("active", "music.service")
+				s.systemctl("reset-failed") // makes nothing of how often units were started
+				s.must(tell(s, true))
+				time.Sleep(time.Duration(2*pause) * time.Millisecond) // what is tested, not a wait
+				s.must(tell(s, false))
+				s.settle()
+				s.lock("unlocked")
+				s.expect("active", "music.service")
+				s.must(tell(s, true))
+				s.lock("locked")
+			}
+			s.neverBoth("lock.target", "unlock.target")
+		})
+	}
 }

@@ -427,6 +427,15 @@ func storyOfLid(unit, closed, opened string) func(*scene) {
 			s.wantCalls(calls...)
 			s.started(unit, round)
 		}
+		s.Login1.SetDocked(true)
+		s.closeLid()
+		s.settle()
+		s.expect("inactive", unit)
+		s.wantCalls(calls...)
+		s.openLid()
+		s.settle()
+		s.wantCalls(calls...)
+		s.Login1.SetDocked(false)
 	}
 }
 

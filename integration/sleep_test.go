@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -165,4 +166,35 @@ func TestASwitchThatIsOffTakesNoLock(t *testing.T) {
 	s.lid("open")
 	s.settle()
 	s.locks(0)
+}
+
+func TestASleepAfterAWakingWithoutAWordIsANewOne(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	s.enable("locker.service", whileUnit("lock.target"))
+	for round := range 3 {
+		s.must(s.Login1.PrepareForSleep(true))
+		for _, unit := range []string{"nap.service", "late.service"} {
+			s.started(unit, round+1)
+			s.finished(unit)
+		}
+		s.started("locker.service", round+1)
+		s.Login1.Wake()
+		s.systemctl("stop", "locker.service")
+	}
+	s.must(s.Login1.PrepareForSleep(false))
+	s.locks(1)
+	s.expect("inactive", "sleep.target")
+}
+
+func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	s.Login1.SetInhibitDelayMax(30 * time.Second)
+	s.enable("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 10\nExecStart=/usr/bin/touch "+sandbox.Home+"/slow.service\n[Install]\nWantedBy=lid-closed.target\n")
+	s.systemctl("reload", bridgeUnit) // which reads InhibitDelayMaxSec= again
+	s.must(s.Login1.SetLid(true))
+	s.expect("activating", "slow.service")
+	time.Sleep(4 * time.Second) // longer than what a sleep itself has started may be old
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	s.finished("slow.service", "nap.service", "late.service", "screen-off.service")
 }

@@ -103,7 +103,7 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 	if isRoot {
 		o.problem = ""
 	}
-	one.take(picked, answer.ResponseSequence, false)
+	one.take(picked, answer.ResponseSequence)
 	one.isKnown, one.isDue = true, false
 	o.goOn(ctx)
 }

@@ -28,6 +28,7 @@ type Facts struct {
 	polled   []string // those of them that are polled
 	served   Need     // the need for which they were read
 	request  dbus.Sequence
+	latest   dbus.Sequence
 }
 
 // Snapshot holds the latest facts by the ID of their source.
@@ -65,6 +66,10 @@ func (f Facts) Bool(property string) (value, known bool) {
 // 0 if there was none.
 func (f Facts) Request() dbus.Sequence { return f.request }
 
+// Latest returns the place in the stream of messages of what decided the object's
+// [Latest], or 0 if nothing has.
+func (f Facts) Latest() dbus.Sequence { return f.latest }
+
 // Signalled reports whether signals keep a property up to date. One that is not
 // signalled was true when the facts were read.
 func (f Facts) Signalled(property string) bool {
@@ -93,7 +98,7 @@ func (f Facts) Satisfies(need Need) bool {
 func (f Facts) equal(g Facts) bool {
 	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner &&
 		f.Problem == g.Problem && f.Awaited == g.Awaited &&
-		f.served == g.served && f.request == g.request &&
+		f.served == g.served && f.request == g.request && f.latest == g.latest &&
 		maps.Equal(f.values, g.values) &&
 		slices.Equal(f.silent, g.silent) && slices.Equal(f.polled, g.polled) &&
 		slices.EqualFunc(f.children, g.children, Facts.equal)

@@ -283,6 +283,10 @@ func FuzzSignal(target *testing.F) {
 			if len(heard) != 1 || heard[0].Problem != wantsProblem || len(heard[0].values) > 0 {
 				t.Errorf("heard %+v", heard)
 			}
+		case kind%4 == turns && len(signal.Body) == 1 && signal.Body[0] == true: // a request
+			if len(heard) != 1 || heard[0].Request() != signal.Sequence || !maps.Equal(heard[0].values, known) {
+				t.Errorf("heard %+v of a request", heard)
+			}
 		case maps.Equal(want, known):
 			if len(heard) > 0 {
 				t.Errorf("heard %+v, though nothing has changed", heard)
@@ -433,7 +437,7 @@ func FuzzLinks(target *testing.F) {
 			t.Errorf("picked %v of %v (%v)", picked, value, err)
 		}
 		root := newObject(&source.Root, source.Root.Path)
-		root.take(picked, 1, false)
+		root.take(picked, 1)
 		if due := len(root.named()); due != len(slices.Compact(slices.Sorted(slices.Values(paths)))) {
 			t.Errorf("%d objects are named by %v", due, paths)
 		}

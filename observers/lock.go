@@ -1,7 +1,10 @@
 package observers
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -11,22 +14,43 @@ import (
 // locked or unlocked: longer than any program runs.
 const unproven = 10 * 365 * 24 * time.Hour
 
-// lock returns a reader of the lock switch, which remembers the session that it
-// has read last.
-func lock(Policy) Reader {
-	var last lastSession
-	return func(snapshot Snapshot) Reading {
+// The positions of the lock switch.
+const (
+	locked   = "locked"
+	unlocked = "unlocked"
+)
+
+// lock returns a reader of the lock switch, which remembers what it has heard.
+func lock() Follower {
+	memory := lockMemory{}
+	return func(snapshot Snapshot, present string) Reading {
 		facts := snapshot[session]
-		switch {
-		case facts.Problem != "":
+		if facts.Problem != "" {
 			return untold(facts.Problem)
-		case len(facts.Children()) == 0:
-			last.ends()
-			return untold("the user has no display session")
 		}
-		display := facts.Children()[0]
-		return readSession(display, last.isFollowedBy(display.Path))
+		sessions := facts.Children()
+		memory = memory.hear(sessions, present)
+		screens := slices.DeleteFunc(slices.Clone(sessions), func(one Facts) bool { return !isScreen(one) })
+		switch {
+		case len(screens) == 0:
+			return untold("the user has no graphical session")
+		case memory.position == Unknown:
+			return untold("logind does not report LockedHint")
+		}
+		return Reading{Position: memory.position, Reason: lockReason(screens), Urgent: true, Request: lastRequest(screens)}
 	}
+}
+
+// lockDone returns the position of the lock once the locker has ended well without
+// a word, or none has run: unlocked, unless a session says that it is locked. That
+// one will say when it no longer is.
+func lockDone(snapshot Snapshot) (position string, follows bool) {
+	for _, one := range snapshot[session].Children() {
+		if hint, _ := one.Bool("LockedHint"); hint && isScreen(one) {
+			return locked, false
+		}
+	}
+	return unlocked, true
 }
 
 // untold is the reading of a lock about which logind says nothing. The switch keeps
@@ -36,49 +60,115 @@ func untold(why string) Reading {
 	return Reading{Reason: why, GraceOnlyFrom: AnyPosition, Grace: unproven}
 }
 
-// readSession reads the lock from a session; isAnother says that the one before
-// was not the same. A Lock is only a request, but lockers that are units begin
-// with it, and many never set LockedHint.
-func readSession(display Facts, isAnother bool) Reading {
-	hint, known := display.Bool("LockedHint")
-	said, hasSaid := display.Bool(saidLast)
+// isScreen reports whether a session has a screen that can be locked: a graphical
+// one with a seat or without, or a text session at a seat, but none of SSH
+// (Type, Class, State and Seat in org.freedesktop.login1(5)).
+func isScreen(one Facts) bool {
+	class, _ := one.Text("Class")
+	state, _ := one.Text("State")
+	kind, _ := one.Text("Type")
+	seat, _ := one.Text("Seat")
 	switch {
-	case hasSaid:
-		reading := lockReading(said, fmt.Sprintf("Locked=%t LockedHint=%t", said, hint))
-		reading.Request = display.Request()
-		return reading
-	case !known:
-		return untold("logind does not report LockedHint")
+	case !strings.HasPrefix(class, "user"), state == "closing":
+		return false
+	case kind == "tty":
+		return seat != ""
 	}
-	reading := lockReading(hint, fmt.Sprintf("LockedHint=%t", hint))
-	if !hint && !isAnother {
-		// Stopping lock.target would end a locker that does not set it.
-		reading.GraceOnlyFrom, reading.Grace = "locked", unproven
+	return kind == "x11" || kind == "wayland" || kind == "mir"
+}
+
+// lockMemory is what the reader of the lock remembers. The zero value has heard
+// nothing.
+type lockMemory struct {
+	position string
+	// isLocked holds the sessions that have said something since the position was
+	// taken, and what.
+	isLocked map[dbus.ObjectPath]bool
+	// heard is the place in the stream of messages up to which each session has
+	// been heard; nil before the first reading.
+	heard map[dbus.ObjectPath]dbus.Sequence
+}
+
+// hear returns the memory once the sessions have been heard. present is the
+// position that the targets have; if it is not the one that is remembered,
+// something else has moved them, and of what was said before nothing counts.
+func (m lockMemory) hear(sessions []Facts, present string) lockMemory {
+	next := lockMemory{position: present, heard: map[dbus.ObjectPath]dbus.Sequence{}, isLocked: map[dbus.ObjectPath]bool{}}
+	isFirst := m.heard == nil
+	for _, one := range inOrder(sessions) {
+		next.heard[one.Path] = one.Latest()
+		if before, known := m.isLocked[one.Path]; known && isScreen(one) && present == m.position {
+			next.isLocked[one.Path] = before
+		}
 	}
-	return reading
-}
-
-func lockReading(locked bool, reason string) Reading {
-	if locked {
-		return Reading{Position: "locked", Reason: reason, Urgent: true}
+	for _, one := range inOrder(sessions) {
+		before, wasHeard := m.heard[one.Path]
+		hint, isTold := one.Bool("LockedHint")
+		said, hasSaid := one.Bool(saidLast)
+		switch {
+		case !isScreen(one):
+		case hasSaid && (present == Unknown || one.Latest() > before):
+			next = next.with(one.Path, said)
+		case isTold && present == Unknown, hint && !wasHeard && !isFirst:
+			next = next.with(one.Path, hint)
+		case hint && !wasHeard && present == locked:
+			next.isLocked[one.Path] = true
+		}
 	}
-	return Reading{Position: "unlocked", Reason: reason, Urgent: true}
+	return next.settled()
 }
 
-// lastSession remembers the session that was read last.
-type lastSession struct {
-	path dbus.ObjectPath // of the last one that there was; empty if there was none
-	// isNone says that it was already read that there was none.
-	isNone bool
+// with returns the memory once a session has said that it is locked or is not.
+func (m lockMemory) with(path dbus.ObjectPath, isLocked bool) lockMemory {
+	if isLocked && m.position != locked {
+		m.position, m.isLocked = locked, map[dbus.ObjectPath]bool{}
+	}
+	m.isLocked[path] = isLocked
+	return m
 }
 
-// isFollowedBy notes a session and reports whether it is another one than the last,
-// or the first after none.
-func (l *lastSession) isFollowedBy(path dbus.ObjectPath) bool {
-	isAnother := l.path != path && (l.path != "" || l.isNone)
-	*l = lastSession{path: path}
-	return isAnother
+// settled returns the memory with the position that follows: unlocked once no
+// session is locked and one has said so. That a session has ended says nothing.
+func (m lockMemory) settled() lockMemory {
+	isOneLocked, isOneUnlocked := false, false
+	for _, isLocked := range m.isLocked {
+		isOneLocked = isOneLocked || isLocked
+		isOneUnlocked = isOneUnlocked || !isLocked
+	}
+	if isOneUnlocked && !isOneLocked {
+		m.position = unlocked
+	}
+	return m
 }
 
-// ends notes that there is no session.
-func (l *lastSession) ends() { l.isNone = l.path == "" }
+// inOrder returns sessions in the order in which they have last said something.
+func inOrder(sessions []Facts) []Facts {
+	sessions = slices.Clone(sessions)
+	slices.SortStableFunc(sessions, func(a, b Facts) int { return cmp.Compare(a.Latest(), b.Latest()) })
+	return sessions
+}
+
+// lastRequest returns the latest Lock. It is only a request, but lockers that are
+// units begin with it, and many never set LockedHint.
+func lastRequest(screens []Facts) (last dbus.Sequence) {
+	for _, one := range screens {
+		last = max(last, one.Request())
+	}
+	return last
+}
+
+func lockReason(screens []Facts) string {
+	reasons := make([]string, 0, len(screens))
+	for _, one := range screens {
+		hint, _ := one.Bool("LockedHint")
+		reason := fmt.Sprintf("LockedHint=%t", hint)
+		if said, hasSaid := one.Bool(saidLast); hasSaid {
+			reason = fmt.Sprintf("Locked=%t %s", said, reason)
+		}
+		if id, _ := one.Text("Id"); len(screens) > 1 {
+			reason = "session " + legible(id) + ": " + reason
+		}
+		reasons = append(reasons, reason)
+	}
+	return strings.Join(reasons, ", ")
+}

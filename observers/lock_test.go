@@ -1,137 +1,246 @@
 package observers
 
 import (
-	"slices"
+	"fmt"
+	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 )
 
-func sessionFacts(path dbus.ObjectPath, values map[string]any) Snapshot {
-	return Snapshot{session: {Source: session, children: []Facts{{Path: path, values: values}}}}
+// screen is a session as a test has it.
+type screen struct {
+	hint bool
+	said string // Lock, Unlock, a hint that has changed, or nothing
+	at   dbus.Sequence
+	as   map[string]any // what differs from a graphical session
+}
+
+func (s screen) facts(path dbus.ObjectPath) Facts {
+	values := map[string]any{"Id": string(path), "Type": "wayland", "Class": "user", "State": "active", "Seat": "seat0", "LockedHint": s.hint}
+	facts := Facts{Path: path, values: values, latest: s.at}
+	switch s.said {
+	case "Lock":
+		values[saidLast], facts.request = true, s.at
+	case "Unlock":
+		values[saidLast] = false
+	case "hint":
+		values[saidLast] = s.hint
+	}
+	for name, value := range s.as {
+		values[name] = value
+		if value == nil {
+			delete(values, name)
+		}
+	}
+	return facts
+}
+
+// desk is a desk with up to three sessions, 1 to 3, where something happens one
+// thing after the other.
+type desk map[dbus.ObjectPath]screen
+
+func (d desk) snapshot() Snapshot {
+	facts := Facts{Source: session}
+	for _, path := range []dbus.ObjectPath{"1", "2", "3"} {
+		if one, exists := d[path]; exists {
+			facts.children = append(facts.children, one.facts(path))
+		}
+	}
+	return Snapshot{session: facts}
+}
+
+const unlockedByTheLocker, lockedByASleep, restart = "unlock.target", "lock.target", "a new bridge"
+
+// happens makes one thing happen: "1 begins", "1 locked" (begins with the hint),
+// "1 ends", "1 Lock", "1 Unlock", "1 hint true", "1 hint false".
+func (d desk) happens(what string, at dbus.Sequence) {
+	path, word := dbus.ObjectPath(what[:1]), what[2:]
+	one := d[path]
+	switch word {
+	case "begins":
+		d[path] = screen{}
+	case "locked":
+		d[path] = screen{hint: true}
+	case "ends":
+		delete(d, path)
+	case "closes":
+		one.as = map[string]any{"State": "closing"}
+		d[path] = one
+	case "SSH":
+		d[path] = screen{as: map[string]any{"Type": "tty", "Seat": ""}}
+	case "becomes graphical":
+		one.as = nil
+		d[path] = one
+	case "Lock", "Unlock":
+		one.said, one.at = word, at
+		d[path] = one
+	case "hint true", "hint false":
+		if hint := word == "hint true"; hint != one.hint {
+			d[path] = screen{hint, "hint", at, one.as}
+		}
+	}
+}
+
+// play lets things happen one after the other, and returns the last reading and
+// the position.
+func play(things ...string) (last Reading, position string) {
+	read, d := lock(), desk{}
+	for i, what := range things {
+		switch what {
+		case restart:
+			read = lock()
+			for path, one := range d { // of what was said before a new bridge knows nothing
+				d[path] = screen{hint: one.hint, as: one.as}
+			}
+		case unlockedByTheLocker:
+			position = unlocked
+			continue
+		case lockedByASleep:
+			position = locked
+			continue
+		default:
+			d.happens(what, dbus.Sequence(i+1))
+		}
+		last = read(d.snapshot(), position)
+		if last.Grace == 0 {
+			position = last.Position
+		}
+	}
+	return last, position
 }
 
 func TestLock(t *testing.T) {
-	type values = map[string]any
-	for _, test := range []struct {
-		name     string
-		snapshot Snapshot
-		position string
-		after    time.Duration
+	for name, test := range map[string]struct {
+		things []string
+		want   string
 	}{
-		{"the hint", sessionFacts("/1", values{"LockedHint": true}), "locked", 0},
-		{"a false hint proves nothing", sessionFacts("/1", values{"LockedHint": false}), "unlocked", unproven},
-		{"asked to lock", sessionFacts("/1", values{"LockedHint": false, saidLast: true}), "locked", 0},
-		{"asked to unlock", sessionFacts("/1", values{"LockedHint": true, saidLast: false}), "unlocked", 0},
-		{"no session yet", Snapshot{session: {Source: session}}, Unknown, unproven},
-		{"no hint", sessionFacts("/1", nil), Unknown, unproven},
-		{"away", Snapshot{session: {Problem: "logind is not running"}}, Unknown, unproven},
+		"no session yet":                       {[]string{"1 ends"}, Unknown},
+		"a session":                            {[]string{"1 begins"}, unlocked},
+		"one that is locked":                   {[]string{"1 locked"}, locked},
+		"Lock":                                 {[]string{"1 begins", "1 Lock"}, locked},
+		"Unlock":                               {[]string{"1 begins", "1 Lock", "1 Unlock"}, unlocked},
+		"the hint":                             {[]string{"1 begins", "1 hint true"}, locked},
+		"it falls":                             {[]string{"1 begins", "1 hint true", "1 hint false"}, unlocked},
+		"Unlock in spite of the hint":          {[]string{"1 begins", "1 hint true", "1 Unlock"}, unlocked},
+		"SSH is not locked":                    {[]string{"1 SSH", "1 Lock"}, Unknown},
+		"SSH does not matter":                  {[]string{"1 SSH", "2 begins", "2 Lock", "1 Unlock", "1 ends"}, locked},
+		"another session locks":                {[]string{"1 begins", "2 begins", "2 Lock"}, locked},
+		"one that becomes graphical locks":     {[]string{"1 begins", "2 SSH", "2 becomes graphical", "2 Lock"}, locked},
+		"another ends":                         {[]string{"1 begins", "2 begins", "2 Lock", "1 ends"}, locked},
+		"another closes":                       {[]string{"1 begins", "2 begins", "2 Lock", "1 closes"}, locked},
+		"the locked one ends":                  {[]string{"1 begins", "2 begins", "2 Lock", "2 ends"}, locked},
+		"it ends, and the other is unlocked":   {[]string{"1 begins", "2 begins", "2 Lock", "2 ends", "1 Unlock"}, unlocked},
+		"one of two is unlocked":               {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "2 Unlock"}, locked},
+		"both are":                             {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "2 Unlock", "1 Unlock"}, unlocked},
+		"one is, and the other ends":           {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "2 Unlock", "1 ends"}, unlocked},
+		"both end, a third stays":              {[]string{"1 begins", "2 begins", "3 begins", "1 Lock", "2 Lock", "2 Unlock", "2 ends", "1 ends"}, locked},
+		"locked again before the other ends":   {[]string{"1 begins", "2 begins", "3 begins", "1 Lock", "2 Lock", "2 Unlock", "2 Lock", "2 ends", "1 ends"}, locked},
+		"unlocked long before":                 {[]string{"1 begins", "2 begins", "2 Unlock", "1 Lock", "1 ends"}, locked},
+		"the last ends":                        {[]string{"1 begins", "1 Lock", "1 ends"}, locked},
+		"the last ends, another begins":        {[]string{"1 begins", "1 Lock", "1 ends", "2 begins"}, locked},
+		"a session begins locked":              {[]string{"1 begins", "2 locked"}, locked},
+		"a locker that ends unlocks":           {[]string{"1 begins", "1 Lock", unlockedByTheLocker, "2 SSH"}, unlocked},
+		"in spite of the hint":                 {[]string{"1 begins", "1 hint true", unlockedByTheLocker, "2 SSH"}, unlocked},
+		"the hint falls later":                 {[]string{"1 begins", "1 Lock", "1 hint true", unlockedByTheLocker, "2 SSH", "1 hint false"}, unlocked},
+		"the hint of one of two falls":         {[]string{"1 locked", "2 locked", unlockedByTheLocker, "1 hint false"}, unlocked},
+		"then the hint is set":                 {[]string{"1 begins", "1 hint true", unlockedByTheLocker, "1 hint false", "1 hint true"}, locked},
+		"then Lock":                            {[]string{"1 begins", "1 Lock", unlockedByTheLocker, "1 Lock"}, locked},
+		"a sleep locks":                        {[]string{"1 begins", lockedByASleep, "2 begins"}, locked},
+		"then Unlock":                          {[]string{"1 begins", lockedByASleep, "1 Unlock"}, unlocked},
+		"a new bridge believes the target":     {[]string{"1 begins", "1 Lock", restart}, locked},
+		"of an unlocked screen, too":           {[]string{"1 begins", "1 hint true", unlockedByTheLocker, restart}, unlocked},
+		"until the hint changes":               {[]string{"1 begins", "1 hint true", unlockedByTheLocker, restart, "1 hint false", "1 hint true"}, locked},
+		"a new bridge, one of two is unlocked": {[]string{"1 locked", "2 locked", restart, "1 Unlock"}, locked},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			got := lock(policy())(test.snapshot)
-			if got.Position != test.position || got.Grace != test.after {
-				t.Errorf("got %+v", got)
+		t.Run(name, func(t *testing.T) {
+			if _, got := play(test.things...); got != test.want {
+				t.Errorf("it is %q, not %q", got, test.want)
 			}
 		})
 	}
 }
 
-func TestAnotherSessionDoesNotInheritTheLock(t *testing.T) {
-	read := lock(policy())
-	read(sessionFacts("/1", map[string]any{"LockedHint": true}))
-	if got := read(Snapshot{session: {Source: session}}); got.Position != Unknown || got.Grace != unproven || got.GraceOnlyFrom != AnyPosition {
-		t.Errorf("of the session that has ended, got %+v", got)
-	}
-	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.Position != "unlocked" || got.Grace != 0 {
-		t.Errorf("got %+v", got)
-	}
-	// Sessions outlive a restart of logind.
-	if got := read(sessionFacts("/2", map[string]any{"LockedHint": false})); got.GraceOnlyFrom != "locked" || got.Grace != unproven {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func TestTheFirstSessionDoesNotInheritTheLock(t *testing.T) {
-	read := lock(policy())
-	none, first := Snapshot{session: {Source: session}}, sessionFacts("/1", map[string]any{"LockedHint": false})
-	read(none)
-	if got := read(first); got.Position != "unlocked" || got.Grace != 0 {
-		t.Errorf("got %+v", got)
-	}
-	read(none)
-	if got := read(first); got.GraceOnlyFrom != "locked" {
-		t.Errorf("of the same session, which has come back, got %+v", got)
-	}
-}
-
-// The test reads everything that can be read about the lock, in every order,
-// with restarts of the bridge and a year in between.
-func TestOnlyASignalOrAnotherSessionUnlocks(t *testing.T) {
-	type values = map[string]any
-	const restart = "the bridge is restarted"
-	snapshots := map[string]Snapshot{
-		restart:                  nil,
-		"logind is away":         {session: {Source: session, Problem: "logind is not running"}},
-		"no session":             {session: {Source: session}},
-		"the hint is not told":   sessionFacts("/1", nil),
-		"no hint":                sessionFacts("/1", values{"LockedHint": false}),
-		"a hint":                 sessionFacts("/1", values{"LockedHint": true}),
-		"Lock":                   sessionFacts("/1", values{"LockedHint": false, saidLast: true}),
-		"Unlock":                 sessionFacts("/1", values{"LockedHint": true, saidLast: false}),
-		"no hint of another":     sessionFacts("/2", values{"LockedHint": false}),
-		"the hint of another":    sessionFacts("/2", values{"LockedHint": true}),
-		"another without a hint": sessionFacts("/2", nil),
-	}
-	const steps = 4
-	orders := [][]string{nil}
-	for range steps {
-		var longer [][]string
-		for _, order := range orders {
-			for name := range snapshots {
-				longer = append(longer, append(slices.Clone(order), name))
-			}
+func TestWhoHasAScreen(t *testing.T) {
+	for _, test := range []struct {
+		as   map[string]any
+		want bool
+	}{
+		{nil, true},
+		{map[string]any{"Seat": ""}, true}, // xrdp
+		{map[string]any{"Type": "x11", "Class": "user-early"}, true},
+		{map[string]any{"Type": "tty"}, true},
+		{map[string]any{"Type": "tty", "Seat": ""}, false}, // SSH
+		{map[string]any{"Type": "unspecified"}, false},
+		{map[string]any{"Type": nil}, false},
+		{map[string]any{"Class": "greeter"}, false},
+		{map[string]any{"Class": "manager"}, false},
+		{map[string]any{"Class": "background", "Type": "unspecified"}, false},
+		{map[string]any{"State": "closing"}, false},
+	} {
+		if got := isScreen(screen{as: test.as}.facts("1")); got != test.want {
+			t.Errorf("%v: %t", test.as, got)
 		}
-		orders = longer
 	}
-	for _, order := range orders {
-		now := time.Now()
-		clock := func() time.Time { return now }
-		read, damper := lock(Policy{}), NewDamper(clock)
-		want, last := Unknown, dbus.ObjectPath("")
-		for _, name := range order {
-			snapshot := snapshots[name]
-			if name == restart {
-				read, damper, last = lock(Policy{}), NewDamper(clock), ""
-				if want != Unknown {
-					damper.Adopt(want)
-				}
+}
+
+func TestNothingIsSaidOfTheLock(t *testing.T) {
+	away := Snapshot{session: {Source: session, Problem: "logind is not running"}}
+	untoldHint := desk{"1": {as: map[string]any{"LockedHint": nil}}}.snapshot()
+	for name, snapshot := range map[string]Snapshot{"away": away, "no session": desk{}.snapshot(), "no hint": untoldHint} {
+		if got := lock()(snapshot, Unknown); got.Position != Unknown || got.Grace != unproven || got.GraceOnlyFrom != AnyPosition {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+	if got := lock()(untoldHint, locked); got.Position != locked {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// Whatever happens in whatever order, a screen is unlocked by Unlock, by a hint
+// that falls, or by unlock.target.
+func TestOnlyASignalUnlocks(t *testing.T) {
+	words := []string{"begins", "locked", "ends", "closes", "SSH", "becomes graphical", "Lock", "Unlock", "hint true", "hint false"}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		read, d, position, things := lock(), desk{}, Unknown, []string{}
+		for at := range 12 {
+			what := fmt.Sprintf("%d %s", 1+random.IntN(3), words[random.IntN(len(words))])
+			_, exists := d[dbus.ObjectPath(what[:1])]
+			begins := what[2:] == "begins" || what[2:] == "locked" || what[2:] == "SSH"
+			if exists == begins {
 				continue
 			}
-			damper.Offer(read(snapshot))
-			now = now.AddDate(1, 0, 0)
-			damper.Take()
-
-			facts := snapshot[session]
-			if facts.Problem == "" && len(facts.Children()) == 0 && last == "" {
-				last = "/"
+			if random.IntN(8) == 0 {
+				what = lockedByASleep
+				position = locked
+			} else {
+				d.happens(what, dbus.Sequence(at+1))
 			}
-			if len(facts.Children()) > 0 {
-				display := facts.Children()[0]
-				isAnother := last != "" && last != display.Path
-				last = display.Path
-				hint, told := display.Bool("LockedHint")
-				said, hasSaid := display.Bool(saidLast)
-				switch {
-				case hasSaid && said, !hasSaid && hint:
-					want = "locked"
-				case hasSaid, told && (isAnother || want == Unknown):
-					want = "unlocked"
-				}
+			things = append(things, what)
+			before, was := position, d[dbus.ObjectPath(what[:1])]
+			got := read(d.snapshot(), position)
+			if got.Grace == 0 {
+				position = got.Position
 			}
-			if got, _ := damper.Present(); got != want {
-				t.Fatalf("%q: after %s it is %q, not %q", order, name, got, want)
+			isSignal := was.said == "Unlock" || was.said == "hint" && !was.hint
+			// What one has said before may count once the other ends.
+			isEnd := what[2:] == "ends" || what[2:] == "closes"
+			if before == locked && position == unlocked && !isSignal && !isEnd {
+				t.Fatalf("%q unlock", things)
+			}
+			if isEnd && before == locked && position == unlocked && !d.hasUnlocked() {
+				t.Fatalf("%q unlock though none of the others was", things)
 			}
 		}
 	}
+}
+
+func (d desk) hasUnlocked() bool {
+	for _, one := range d {
+		if one.said == "Unlock" || one.said == "hint" && !one.hint {
+			return true
+		}
+	}
+	return false
 }

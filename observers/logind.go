@@ -50,11 +50,12 @@ func Logind() Source {
 	}
 }
 
-// Session is the source for what logind says about the user's display session.
-// The bridge itself runs in no session. logind elects the one that is to be
-// controlled, never one of the user manager
-// (https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.login1.html,
-// User Objects, Display).
+// Session is the source for what logind says about the user's sessions. The bridge
+// itself runs in none.
+//
+// Display, which is logind's choice among them, does not tell which ones have a
+// screen: it may be a login by SSH, and it does not move when a text session becomes
+// a graphical one, seen with 257.
 func Session() Source {
 	return Source{
 		ID:    session,
@@ -64,14 +65,19 @@ func Session() Source {
 			Path:      dbus.ObjectPath(logindPath + "/user/_" + strconv.Itoa(os.Getuid())),
 			Interface: logindName + ".User",
 			Links: []Link{{
-				Property: "Display",
-				// 252 and 257 signal the session that has just ended once more.
-				Premature: true,
+				Property: "Sessions",
+				// logind signals Display whenever a session begins or has ended, whether it
+				// has changed or not, and Sessions never (session_start and
+				// session_finalize in systemd's src/login/logind-session.c).
+				SignalledBy: "Display",
 				Kind: Kind{
-					Path:       logindPath + "/session",
-					Interface:  logindName + ".Session",
-					Properties: map[string]string{"LockedHint": "b"},
-					Latest:     &Latest{Name: saidLast, Signals: map[string]bool{"Lock": true, "Unlock": false}, Property: "LockedHint", Request: "Lock"},
+					Path:      logindPath + "/session",
+					Interface: logindName + ".Session",
+					Properties: map[string]string{
+						"Id": "s", "Type": "s", "Class": "s", "State": "s", "Seat": "(so)",
+						"LockedHint": "b",
+					},
+					Latest: &Latest{Name: saidLast, Signals: map[string]bool{"Lock": true, "Unlock": false}, Property: "LockedHint", Request: "Lock"},
 				},
 			}},
 		},

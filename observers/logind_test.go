@@ -6,29 +6,59 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// display returns a user's properties with a Display, which is / if there is no
-// session.
-func display(path dbus.ObjectPath) map[string]dbus.Variant {
+// sessions returns a user's properties with their sessions.
+func sessions(ids ...string) map[string]dbus.Variant {
 	type pair struct {
 		ID   string
 		Path dbus.ObjectPath
 	}
-	// Over the bus a structure arrives as a list.
-	return map[string]dbus.Variant{"Display": dbus.MakeVariantWithSignature([]any{"3", path}, dbus.SignatureOf(pair{}))}
+	list := [][]any{} // over the bus a structure arrives as a list
+	for _, id := range ids {
+		list = append(list, []any{id, dbus.ObjectPath(logindPath + "/session/_3" + id)})
+	}
+	return map[string]dbus.Variant{"Sessions": dbus.MakeVariantWithSignature(list, dbus.SignatureOf([]pair{}))}
 }
 
-func TestADisplayThatIsSignalledIsRead(t *testing.T) {
+// display is what logind signals of a user when a session begins or has ended.
+func display(id string) map[string]dbus.Variant {
+	pair := []any{id, dbus.ObjectPath(logindPath + "/session/_3" + id)}
+	return map[string]dbus.Variant{"Display": dbus.MakeVariantWithSignature(pair, dbus.ParseSignatureMust("(so)"))}
+}
+
+// aSession returns a session's properties.
+func aSession(kind, seat string, hint bool) map[string]dbus.Variant {
+	return map[string]dbus.Variant{
+		"Id": dbus.MakeVariant("3"), "Type": dbus.MakeVariant(kind), "Class": dbus.MakeVariant("user"), "State": dbus.MakeVariant("active"),
+		"Seat":       dbus.MakeVariantWithSignature([]any{seat, dbus.ObjectPath("/")}, dbus.ParseSignatureMust("(so)")),
+		"LockedHint": dbus.MakeVariant(hint),
+	}
+}
+
+// logind signals Display even if that is another session than the one that has
+// begun or ended.
+func TestEverySessionOfTheUserIsRead(t *testing.T) {
 	w := observe(t, Session())
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, display("/session/_33"))
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(true)})
-	if facts := w.hears(); len(facts.Children()) != 1 {
+	answer(w.called("GetAll"), 1, nil, sessions("1", "2"))
+	answer(w.called("GetAll"), 2, nil, aSession("tty", "", false)) // SSH
+	answer(w.called("GetAll"), 3, nil, aSession("tty", "seat0", true))
+	facts := w.hears()
+	if len(facts.Children()) != 2 || isScreen(facts.Children()[0]) || !isScreen(facts.Children()[1]) {
 		t.Fatalf("heard %+v", facts)
 	}
-	w.changed(3, display("/session/_33")) // the session has ended
-	answer(w.called("GetAll"), 4, nil, display("/"))
-	if facts := w.hears(); facts.Problem != "" || len(facts.Children()) != 0 {
+	w.changed(4, display("1")) // session 2 has ended, and another begun
+	answer(w.called("GetAll"), 5, nil, sessions("1", "4"))
+	answer(w.called("GetAll"), 6, nil, aSession("tty", "", false))
+	answer(w.called("GetAll"), 7, nil, aSession("wayland", "seat0", false))
+	facts = w.hears()
+	if got := len(facts.Children()); got != 2 || facts.Children()[1].Path != logindPath+"/session/_34" {
 		t.Errorf("heard %+v", facts)
+	}
+	w.signal(&dbus.Signal{Path: logindPath + "/session/_34", Name: propertiesChanged, Sequence: 8, Body: []any{
+		logindName + ".Session", map[string]dbus.Variant{"Type": dbus.MakeVariant("tty")}, []string{},
+	}})
+	if kind, _ := w.hears().Children()[1].Text("Type"); kind != "tty" {
+		t.Errorf("its type is %s", kind)
 	}
 }
 
@@ -45,9 +75,9 @@ func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
 	if w.log.Len() > 0 {
 		t.Errorf("logged %s", w.log)
 	}
-	w.changed(2, display("/session/_33")) // a login
-	answer(w.called("GetAll"), 3, nil, display("/session/_33"))
-	answer(w.called("GetAll"), 4, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false)})
+	w.changed(2, display("3")) // a login
+	answer(w.called("GetAll"), 3, nil, sessions("3"))
+	answer(w.called("GetAll"), 4, nil, aSession("x11", "seat0", false))
 	if facts := w.hears(); len(facts.Children()) != 1 {
 		t.Errorf("heard %+v", facts)
 	}
@@ -56,16 +86,16 @@ func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
 func TestEachLockIsARequest(t *testing.T) {
 	w := observe(t, Session())
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, display("/session/_33"))
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false)})
+	answer(w.called("GetAll"), 1, nil, sessions("3"))
+	answer(w.called("GetAll"), 2, nil, aSession("x11", "seat0", false))
 	w.hears()
 	var last dbus.Sequence
 	for sequence, test := range []struct {
 		member  string
 		request bool
 	}{{"Lock", true}, {"Lock", true}, {"Unlock", false}, {"Lock", true}} {
-		w.signal(&dbus.Signal{Sender: ":1.1", Path: "/session/_33", Name: logindName + ".Session." + test.member, Sequence: dbus.Sequence(sequence + 3)})
-		got := lock(policy())(Snapshot{session: w.hears()})
+		w.signal(&dbus.Signal{Sender: ":1.1", Path: logindPath + "/session/_33", Name: logindName + ".Session." + test.member, Sequence: dbus.Sequence(sequence + 3)})
+		got := lock()(Snapshot{session: w.hears()}, Unknown)
 		if isNew := got.Request > last; isNew != test.request || (got.Position == "locked") != test.request {
 			t.Errorf("%s makes %+v after %d", test.member, got, last)
 		}

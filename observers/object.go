@@ -146,7 +146,8 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		return o.take(news, signal.Sequence, true), nil
+		o.take(news, signal.Sequence)
+		return news.isReason, nil
 	}
 	member, isOurs := strings.CutPrefix(signal.Name, o.kind.Interface+".")
 	if !isOurs {
@@ -160,30 +161,29 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 			o.request = signal.Sequence
 		}
 	}
-	return member == o.kind.RereadOn, nil
+	if member != o.kind.RereadOn {
+		return false, nil
+	}
+	if len(signal.Body) == 1 && signal.Body[0] == true {
+		o.request = signal.Sequence
+	}
+	return true, nil
 }
 
-// take stores the news of a signal or of an answer. It reports whether the object
-// must be read because a signal names others too early.
-func (o *object) take(news news, sequence dbus.Sequence, isSignal bool) (mustRead bool) {
+// take stores the news of a signal or of an answer.
+func (o *object) take(news news, sequence dbus.Sequence) {
 	for name, content := range news.values {
 		o.set(name, content, sequence)
 	}
 	for i := range o.kind.Links {
 		link := &o.kind.Links[i]
-		paths, isNamed := news.paths[link.Property]
-		switch {
-		case !isNamed:
-		case isSignal && link.Premature:
-			mustRead = true
-		default:
+		if paths, isNamed := news.paths[link.Property]; isNamed {
 			o.name(link, paths, sequence)
 		}
 		if !o.follows(link) {
 			o.forgetObjects(link.Property)
 		}
 	}
-	return mustRead
 }
 
 // forgetObjects forgets what was told of objects, because their signals are not
@@ -228,15 +228,6 @@ func (o *object) name(link *Link, paths []dbus.ObjectPath, sequence dbus.Sequenc
 	o.links[link.Property] = list{objects, sequence}
 }
 
-// forgetLatest forgets what signals said last.
-func (o *object) forgetLatest() {
-	for one := range o.all() {
-		if one.kind.Latest != nil {
-			delete(one.values, one.kind.Latest.Name)
-		}
-	}
-}
-
 // polled returns the properties that are polled for a need: those that are not
 // signalled, if the object has them.
 func (o *object) polled(need Need) []string {
@@ -253,6 +244,9 @@ func (o *object) facts(need Need) Facts {
 		values[name] = v.content
 	}
 	facts := Facts{Path: o.path, kind: o.kind, values: values, silent: o.silent, polled: o.polled(need), request: o.request}
+	if latest := o.kind.Latest; latest != nil {
+		facts.latest = o.values[latest.Name].sequence
+	}
 	for _, further := range o.named() {
 		facts.children = append(facts.children, further.facts(need))
 	}
@@ -263,6 +257,8 @@ func (o *object) facts(need Need) Facts {
 type news struct {
 	values map[string]any
 	paths  map[string][]dbus.ObjectPath // by the property that names them
+	// isReason says that the message is a reason to read the object.
+	isReason bool
 }
 
 func (n news) isEmpty() bool { return len(n.values)+len(n.paths) == 0 }
@@ -290,7 +286,12 @@ func (k *Kind) changed(body []any) (news, error) {
 			return news{}, fmt.Errorf("%s is invalidated", name)
 		}
 	}
-	return k.pick(changed)
+	picked, err := k.pick(changed)
+	picked.isReason = slices.ContainsFunc(k.Links, func(link Link) bool {
+		_, isChanged := changed[link.SignalledBy]
+		return isChanged || slices.Contains(invalidated, link.SignalledBy)
+	})
+	return picked, err
 }
 
 // wants reports whether a property is of interest.
@@ -302,7 +303,7 @@ func (k *Kind) wants(property string) bool {
 // pick returns the properties of interest. A property of the wrong type is an
 // error.
 func (k *Kind) pick(all map[string]dbus.Variant) (news, error) {
-	picked := news{map[string]any{}, map[string][]dbus.ObjectPath{}}
+	picked := news{values: map[string]any{}, paths: map[string][]dbus.ObjectPath{}}
 	for name, signature := range k.Properties {
 		content, isTold := all[name]
 		if !isTold {
@@ -311,7 +312,7 @@ func (k *Kind) pick(all map[string]dbus.Variant) (news, error) {
 		if got := content.Signature().String(); got != signature {
 			return news{}, fmt.Errorf("%s has type %s, not %s", name, got, signature)
 		}
-		picked.values[name] = content.Value()
+		picked.values[name] = nameOrValue(content.Value())
 	}
 	for _, link := range k.Links {
 		content, isTold := all[link.Property]
@@ -325,6 +326,15 @@ func (k *Kind) pick(all map[string]dbus.Variant) (news, error) {
 		picked.paths[link.Property] = slices.DeleteFunc(paths, func(path dbus.ObjectPath) bool { return path == "/" })
 	}
 	return picked, nil
+}
+
+// nameOrValue returns the value of a property, or the name in a pair of a name and
+// a path.
+func nameOrValue(content any) any {
+	if pair, isPair := content.([]any); isPair && len(pair) > 0 {
+		return pair[0]
+	}
+	return content
 }
 
 // pathsIn returns the paths in a value of a [Link], and whether it is one.

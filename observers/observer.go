@@ -7,7 +7,7 @@
 //
 // Each observer has one goroutine, the one that calls [Observer.Run]. It owns the
 // tree of objects, and waits on one select for signals, answers, timers and
-// requests. Requests from outside (Demand, Reread, Forget) go through channels
+// requests. Requests from outside (Demand, Reread) go through channels
 // and never wait. Facts leave through the channel that Run is given and are never
 // written to afterwards, so any goroutine may read them. Everything else, readers
 // and dampers included, belongs to the goroutine that calls it.
@@ -62,7 +62,6 @@ type Observer struct {
 	// From other goroutines.
 	reread chan struct{}
 	needs  chan Need
-	forget chan struct{}
 
 	need      Need
 	served    Need // the need for which everything was last read
@@ -86,22 +85,12 @@ func New(source Source, service Service, starter Starter, log *slog.Logger) *Obs
 		log:     log,
 		reread:  make(chan struct{}, 1),
 		needs:   make(chan Need, 1),
-		forget:  make(chan struct{}, 1),
 		need:    source.Initially(),
 		calls:   newCalls(),
 		polling: newPolling(),
 	}
 	o.root = newObject(&o.source.Root, source.Root.Path)
 	return o
-}
-
-// Forget makes a running observer forget what signals have said last, if the
-// source has such a value. It does not wait.
-func (o *Observer) Forget() {
-	select {
-	case o.forget <- struct{}{}:
-	default:
-	}
 }
 
 // Demand sets how much a running observer has to do. It does not wait, and must
@@ -144,8 +133,6 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 			o.read(ctx)
 		case need := <-o.needs:
 			o.demand(ctx, need)
-		case <-o.forget:
-			o.root.forgetLatest()
 		case <-o.polling.ticker.C:
 			o.poll(ctx)
 		}

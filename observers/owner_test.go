@@ -124,7 +124,7 @@ func TestTheFirstHintOfASessionIsNoNews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		one.take(picked, dbus.Sequence(i+1), false)
+		one.take(picked, dbus.Sequence(i+1))
 		if said, isNews := one.facts(Watched).Bool(saidLast); said != test.said || isNews != test.news {
 			t.Errorf("after hint %d: said %v, %v", i, said, isNews)
 		}

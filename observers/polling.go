@@ -111,6 +111,6 @@ func (o *Observer) takePolled(ctx context.Context, polled property, answer *dbus
 		o.failed(ctx, polled.of, err)
 		return
 	}
-	polled.of.take(picked, answer.ResponseSequence, false)
+	polled.of.take(picked, answer.ResponseSequence)
 	o.ask(ctx)
 }

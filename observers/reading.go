@@ -10,6 +10,11 @@ import (
 // what it has read before, so it must be called from one goroutine.
 type Reader func(Snapshot) Reading
 
+// Follower is a Reader of a switch that yields. It is told the present position,
+// which something else may have given the switch. [Unknown] makes what the facts
+// say count as if nothing had been read before.
+type Follower func(snapshot Snapshot, present string) Reading
+
 // pure turns a function that remembers nothing into a reader.
 func pure(read func(Policy, Snapshot) Reading) func(Policy) Reader {
 	return func(policy Policy) Reader {

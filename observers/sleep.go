@@ -11,7 +11,8 @@ func sleep(policy Policy, snapshot Snapshot) Reading {
 	case !known:
 		return Reading{Position: "awake", Reason: "logind does not report PreparingForSleep", Grace: policy.GoneGrace}
 	case preparing:
-		return Reading{Position: "asleep", Reason: "PreparingForSleep=true", Urgent: true}
+		// Waking up may go without a word, so that each PrepareForSleep counts.
+		return Reading{Position: "asleep", Reason: "PreparingForSleep=true", Urgent: true, Request: facts.Request()}
 	}
 	return Reading{Position: "awake", Reason: "PreparingForSleep=false", Urgent: true}
 }

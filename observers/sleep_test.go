@@ -1,6 +1,10 @@
 package observers
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
 
 func TestSleep(t *testing.T) {
 	for _, test := range []struct {
@@ -16,5 +20,34 @@ func TestSleep(t *testing.T) {
 		if got := sleep(policy(), Snapshot{logind: test.facts}); got.Position != test.position || got.Urgent != test.urgent {
 			t.Errorf("%s: got %+v", test.name, got)
 		}
+	}
+}
+
+func TestEachPrepareForSleepIsANewSleep(t *testing.T) {
+	w := observe(t, Logind())
+	w.owner(":1.1")
+	preparing := func(preparing bool) map[string]dbus.Variant {
+		all := lidClosed(false)
+		all["PreparingForSleep"] = dbus.MakeVariant(preparing)
+		return all
+	}
+	answer(w.called("Introspect"), 1, nil, silentLid)
+	answer(w.called("GetAll"), 2, nil, preparing(false))
+	w.hears()
+	prepare := func(sequence dbus.Sequence, start bool) Reading {
+		w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{start}, Sequence: sequence})
+		answer(w.called("GetAll"), sequence, nil, preparing(start))
+		reading := sleep(policy(), Snapshot{logind: w.hears()})
+		for reading.Position == "awake" == start { // as it was before
+			reading = sleep(policy(), Snapshot{logind: w.hears()})
+		}
+		return reading
+	}
+	first := prepare(3, true)
+	second := prepare(4, true) // and not a word of waking up
+	awake := prepare(5, false)
+	third := prepare(6, true)
+	if first.Request == 0 || second.Request <= first.Request || third.Request <= second.Request || awake.Request != 0 {
+		t.Errorf("requests %d, %d and %d; %d while awake", first.Request, second.Request, third.Request, awake.Request)
 	}
 }

@@ -36,8 +36,8 @@ type Kind struct {
 	// Path is the path of a root. The paths of all other kinds are below it.
 	Path      dbus.ObjectPath
 	Interface string
-	// Properties maps each property of interest to its D-Bus signature: u, t, b
-	// or s.
+	// Properties maps each property of interest to its D-Bus signature: u, t, b, s
+	// or (so), a name and a path, of which the name is kept.
 	Properties map[string]string
 	// Words turn the values of properties of type u into words.
 	Words map[string]func(uint32) string
@@ -46,7 +46,7 @@ type Kind struct {
 	// polled for those who need at least this much.
 	PollIfSilent map[string]Need
 	// RereadOn names a signal of the interface after which everything is read
-	// again.
+	// again. If it has one argument and that is true, it is a request.
 	RereadOn string
 	// Latest, if set, is a value that signals of the object give.
 	Latest *Latest
@@ -59,9 +59,9 @@ type Kind struct {
 // path ((so), a(so)). The path / stands for none.
 type Link struct {
 	Property string
-	// Premature says that the property is signalled before it has its new value,
-	// so that the signal is only a reason to read it.
-	Premature bool
+	// SignalledBy, if set, names a property whose signals are a reason to read this
+	// one, which has no signals.
+	SignalledBy string
 	// While, if set, names properties of type b. The objects are only followed while
 	// one of them is true.
 	While []string

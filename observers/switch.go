@@ -40,6 +40,11 @@ type Switch struct {
 	Sources []Source
 	// Reader returns a new reader of the switch for a policy.
 	Reader func(Policy) Reader
+	// Follower returns a new reader of a switch that yields, in place of Reader.
+	Follower func() Follower
+	// Done, if set, returns the position that follows once the services that the
+	// present targets want have done their work, and whether the facts allow it.
+	Done func(Snapshot) (position string, follows bool)
 	// Delays, if set, names the logind operation that the bridge holds up in the
 	// position During, until the units that its targets start have finished.
 	Delays, During string
@@ -54,6 +59,15 @@ type Switch struct {
 type Position struct {
 	Name    string
 	Targets []string
+}
+
+// NewReader returns a new reader of the switch for a policy.
+func (s Switch) NewReader(policy Policy) Follower {
+	if s.Follower != nil {
+		return s.Follower()
+	}
+	read := s.Reader(policy)
+	return func(snapshot Snapshot, _ string) Reading { return read(snapshot) }
 }
 
 // HasTemplate reports whether the switch is a set. A set does not list its

@@ -68,6 +68,13 @@ func (s Switches) Patterns() []string {
 	return patterns
 }
 
+// Before returns the targets whose units have to finish before an operation of
+// logind that a switch delays: that switch's, and the lid's, which may be the
+// reason for it.
+func (s Switches) Before(operation string) []string {
+	return s.filter(func(one Switch) bool { return one.Delays == operation || one.Name == "lid" }).Targets()
+}
+
 // Sources returns the sources that the switches are read from, each once.
 func (s Switches) Sources() []Source {
 	var sources []Source
@@ -122,8 +129,9 @@ func Table() Switches {
 				{"unlocked", []string{"unlock.target"}},
 				{"locked", []string{"lock.target"}},
 			},
-			Sources: []Source{Session()},
-			Reader:  lock,
+			Sources:  []Source{Session()},
+			Follower: lock,
+			Done:     lockDone,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,
 		},

@@ -156,12 +156,41 @@ func TestAThirdFlipIsNotTakenForInterference(t *testing.T) {
 	m.removed(online, "/job/7", "done")
 	m.r.Want(wantOnline)
 	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/9"))
-	m.r.Want(wantOffline) // before the manager has said what the start canceled
-	m.wants("StopUnit " + online)
+	m.r.Want(wantOffline)           // before the manager has said what the start canceled
+	m.wants("StartUnit " + offline) // which stops the other
 	m.is(offline, "inactive", "")
 	m.removed(offline, "/job/8", "canceled")
-	m.wants("StartUnit " + offline)
+	m.wants("")
 	if strings.Contains(m.log.String(), "something else") {
 		t.Error("nothing else has moved a target")
+	}
+}
+
+// The manager tells only later that it has queued the stop, which stays there
+// where the start is canceled.
+func TestATargetThatOurStartIsStoppingIsStartedAgain(t *testing.T) {
+	for name, yields := range map[string]bool{"it is put right": false, "it yields": true} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.conflicts(conflicting)
+			m.r.unit(online).yields, m.r.unit(offline).yields = yields, yields
+			m.r.Want(wantOnline)
+			m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/7"))
+			m.r.Want(wantOffline)
+			calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
+			m.is(offline, "active", "/job/6") // the stop that came with the start
+			m.answer(calls[0], nil, dbus.ObjectPath("/job/8"))
+			m.answer(calls[1], nil, dbus.ObjectPath("/job/9"))
+			m.removed(offline, "/job/6", "canceled")
+			m.removed(online, "/job/7", "canceled")
+			m.removed(online, "/job/8", "done")
+			m.is(offline, "active", "/job/9")
+			m.is(offline, "active", "")
+			m.removed(offline, "/job/9", "done")
+			m.wants("")
+			if pending, problem := m.r.Progress(wantOffline); pending || problem != "" || m.moved.Yielding {
+				t.Errorf("pending %t, problem %q, moved %+v", pending, problem, m.moved)
+			}
+		})
 	}
 }

@@ -33,11 +33,13 @@ type fakeManager struct {
 	calls   []*dbus.Call
 	// questions are the calls that ask which units a target conflicts with.
 	questions []*dbus.Call
-	sequence  dbus.Sequence
-	r         *Reconciler
-	replies   chan func() Moved
-	moved     Moved // as the reconciler last returned it
-	laptop    *laptop
+	// wanting are the calls that ask what a yielding target wants.
+	wanting  []*dbus.Call
+	sequence dbus.Sequence
+	r        *Reconciler
+	replies  chan func() Moved
+	moved    Moved // as the reconciler last returned it
+	laptop   *laptop
 
 	listening int
 	log       strings.Builder
@@ -99,9 +101,12 @@ func (m *fakeManager) Listen(string) (stop func()) {
 
 func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
 	call := &dbus.Call{Path: path, Method: strings.TrimPrefix(method, managerInterface+"."), Args: args, Done: make(chan *dbus.Call, 1)}
-	if len(args) == 2 && args[1] == "Conflicts" {
+	switch {
+	case len(args) == 2 && args[1] == "Conflicts":
 		m.questions = append(m.questions, call)
-	} else {
+	case m.r.waiting == nil && method == propertiesInterface+".GetAll" && args[0] == unitInterface && m.r.unitAt(path) != nil:
+		m.wanting = append(m.wanting, call)
+	default:
 		m.calls = append(m.calls, call)
 	}
 	return call

@@ -45,7 +45,7 @@ func (r *Reconciler) ask(u *unit, verb string) {
 		method = managerInterface + ".StopUnit"
 	}
 	j := &job{verb: verb, ended: map[dbus.ObjectPath]ending{}}
-	u.job = j
+	u.job, u.displaced = j, false
 	r.call(method, func(call *dbus.Call) {
 		if u.job == j {
 			r.takeJob(u, call)

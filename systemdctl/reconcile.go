@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/godbus/dbus/v5"
 )
 
 // Something else may start or stop a target fightCorrections times within
@@ -43,8 +45,9 @@ type Reconciler struct {
 	exiting bool // whether the manager has begun to exit
 
 	recentJobs []recentJob
-	waiting    *waiting // for jobs to finish, or nil
-	moved      Moved    // since it was last returned
+	followers  map[dbus.ObjectPath]*follower // services that yielding targets want
+	waiting    *waiting                      // for jobs to finish, or nil
+	moved      Moved                         // since it was last returned
 
 	absenceLogged  bool
 	nonsenseLogged bool // of this owner
@@ -65,6 +68,9 @@ type Managed interface {
 type Moved struct {
 	// Yielding reports whether a yielding target has moved.
 	Yielding bool
+	// Done are yielding targets that are active though the services that they want
+	// have done their work, or nothing that they want has run.
+	Done []string
 	// Strays are active targets about which [Reconciler.Want] has not decided.
 	// Something else may have started them.
 	Strays []string
@@ -75,7 +81,7 @@ type Moved struct {
 // manager's first signal. Until the context ends it posts the manager's replies,
 // for the owner's goroutine to take.
 func New(ctx context.Context, manager Manager, managed Managed, post func(take func() Moved), now func() time.Time, clocks Clocks, log *slog.Logger) *Reconciler {
-	r := &Reconciler{manager: manager, patterns: managed.Patterns(), handOver: post, now: now, clocks: clocks, log: log, done: ctx.Done(), backoff: firstRetry}
+	r := &Reconciler{manager: manager, patterns: managed.Patterns(), handOver: post, now: now, clocks: clocks, log: log, done: ctx.Done(), backoff: firstRetry, followers: map[dbus.ObjectPath]*follower{}}
 	if len(r.patterns) > 0 {
 		manager.Listen(newUnits)
 	}
@@ -200,6 +206,9 @@ func (r *Reconciler) reconcile() {
 			u.settled = true
 			if u.wanted {
 				r.reviveLater(u)
+				if u.yields {
+					r.followServices(u)
+				}
 			}
 		}
 	}
@@ -222,6 +231,7 @@ func (r *Reconciler) putRight(u *unit, verb string) {
 	}
 	if verb == stop && r.isStoppedByAStart(u) {
 		u.job = nil // a start job of ours, if there is one, is canceled
+		u.displaced = true
 		return
 	}
 	r.ask(u, verb)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
@@ -87,36 +88,65 @@ func (r *Reconciler) findLimited(u *unit, activation int) {
 	}, []string{"failed"}, []string{"*.service"})
 }
 
-// revive starts a failed service once more if the target wants it and the start
-// limit kept it from starting. A service that the user stopped has not failed,
-// and one that failed by itself has another result, up to systemd 257 even if the
-// limit was hit later: both stay as they are.
+// revive starts a failed service once more if the target wants it, directly or by
+// targets of the user's, and the start limit kept it from starting. A service that
+// the user stopped has not failed, and one that failed by itself has another
+// result, up to systemd 257 even if the limit was hit later: both stay as they are.
 func (r *Reconciler) revive(v revival) {
-	u, name := v.target, v.service.Name
+	u := v.target
 	r.callAt(v.service.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
 		service, err := limitedService(call)
-		wanted := slices.Contains(service.WantedBy, u.name) || slices.Contains(service.RequiredBy, u.name)
-		if err != nil || service.Result != startLimitHit || !wanted || !r.isStill(u, v.activation) {
+		if err != nil || service.Result != startLimitHit || !r.isStill(u, v.activation) {
 			return
 		}
-		v.date(service, r.clocks.Monotonic)
-		if rest := v.rest(service); rest > 0 {
-			u.reviving = append(u.reviving, v.clock.AfterFunc(rest, func() {
-				r.post(func() {
-					if r.isStill(u, v.activation) {
-						r.revive(v)
-					}
-				})
-			}))
-			return
-		}
-		r.log.Info("starting "+name+" again: systemd's start limit kept it from starting with "+u.name, "unit", name, "target", u.name)
-		r.call(managerInterface+".StartUnit", func(call *dbus.Call) {
-			if call.Err != nil {
-				r.log.Warn("cannot start "+name+": "+call.Err.Error(), "unit", name, "next", "systemctl --user status "+name)
-			}
-		}, name, jobMode)
+		r.ifBehind(u, slices.Concat(service.WantedBy, service.RequiredBy), map[string]bool{}, func() { r.startOnceAllowed(v, service) })
 	}, "") // of all interfaces
+}
+
+// ifBehind calls do if a target is among those that want something, or wants one
+// of these by targets of the user's.
+func (r *Reconciler) ifBehind(u *unit, wantedBy []string, asked map[string]bool, do func()) {
+	if slices.Contains(wantedBy, u.name) {
+		do()
+		return
+	}
+	i := slices.IndexFunc(wantedBy, func(name string) bool { return strings.HasSuffix(name, ".target") && !asked[name] })
+	if i < 0 {
+		return
+	}
+	asked[wantedBy[i]] = true
+	r.callAt(unitPath(wantedBy[i]), propertiesInterface+".GetAll", func(call *dbus.Call) {
+		all, _ := allProperties(call) // nothing is known of one that is not loaded
+		wants, _, _ := property[[]string](all, "WantedBy")
+		requires, _, _ := property[[]string](all, "RequiredBy")
+		r.ifBehind(u, slices.Concat(wantedBy, wants, requires), asked, do)
+	}, unitInterface)
+}
+
+// startOnceAllowed starts a service that the start limit kept from starting, once
+// that allows it.
+func (r *Reconciler) startOnceAllowed(v revival, service limited) {
+	u, name := v.target, v.service.Name
+	if !r.isStill(u, v.activation) {
+		return
+	}
+	v.date(service, r.clocks.Monotonic)
+	if rest := v.rest(service); rest > 0 {
+		u.reviving = append(u.reviving, v.clock.AfterFunc(rest, func() {
+			r.post(func() {
+				if r.isStill(u, v.activation) {
+					r.revive(v)
+				}
+			})
+		}))
+		return
+	}
+	r.log.Info("starting "+name+" again: systemd's start limit kept it from starting with "+u.name, "unit", name, "target", u.name)
+	r.call(managerInterface+".StartUnit", func(call *dbus.Call) {
+		if call.Err != nil {
+			r.log.Warn("cannot start "+name+": "+call.Err.Error(), "unit", name, "next", "systemctl --user status "+name)
+		}
+	}, name, jobMode)
 }
 
 // date finds out when the service failed, in the clock in which the manager

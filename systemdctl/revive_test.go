@@ -239,3 +239,30 @@ func TestTheKernelsClocks(t *testing.T) {
 		})
 	}
 }
+
+// The service hangs on a target of the user's, which hangs on the managed one.
+func TestAServiceBehindATargetOfTheUsersIsRevived(t *testing.T) {
+	for name, test := range map[string]struct{ wantedBy, asked string }{
+		"behind it":        {online, "StartUnit " + limitedName},
+		"behind another":   {"graphical.target", propertiesInterface + ".GetAll " + unitInterface},
+		"behind a circle":  {"mine.target", ""},
+		"behind a service": {"other.service", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.begin(isOnline)
+			m.r.Want(wantOnline)
+			m.laptop.runs(reviveAfter)
+			m.finds("257.8-1")
+			service := failedAt(m.laptop.monotonic.now-time.Hour, 10_000_000)
+			service["WantedBy"] = dbus.MakeVariant([]string{"mine.target"})
+			m.tells(service)
+			call := m.wants(propertiesInterface + ".GetAll " + unitInterface)[0]
+			if call.Path != unitPath("mine.target") {
+				t.Fatalf("asked about %s", call.Path)
+			}
+			m.answer(call, nil, map[string]dbus.Variant{"WantedBy": dbus.MakeVariant([]string{test.wantedBy})})
+			m.wants(test.asked)
+		})
+	}
+}

@@ -137,6 +137,7 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 	}
 	u.sequence = sequence
 	u.active, u.queued = status.ActiveState, ""
+	u.displaced = u.displaced && u.isActive()
 	if status.JobId != 0 {
 		u.queued = status.JobPath
 	}
@@ -149,6 +150,11 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 // no interest.
 func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	u := r.unitAt(signal.Path)
+	if f := r.followers[signal.Path]; f != nil {
+		if changed, err := changedProperties(signal.Body); err == nil {
+			r.followerChanged(signal.Path, f, changed)
+		}
+	}
 	if u == nil {
 		return
 	}
@@ -174,6 +180,7 @@ func (u *unit) take(changed properties) error {
 	}
 	if told {
 		u.active = active
+		u.displaced = u.displaced && u.isActive()
 	}
 	job, told, err := property[[]any](changed, "Job") // as godbus decodes a structure
 	if err != nil {

@@ -22,6 +22,7 @@ type unit struct {
 	wanted      bool
 	settled     bool        // whether it has been as wanted since the last decision
 	job         *job        // our job, until its end is known
+	displaced   bool        // whether a start of ours is stopping it, even if the manager has not said so yet
 	refused     string      // why no start or stop is tried again
 	corrections []time.Time // when it was moved back after something else had moved it
 	gaveUp      bool        // whether it was moved back too often, so that it is left alone
@@ -53,7 +54,7 @@ func (u *unit) isStray() bool { return !u.decided && u.isActive() }
 
 // needsStart reports whether a start job is missing.
 func (u *unit) needsStart() bool {
-	return u.isDecided() && u.wanted && !u.mayBecomeActive() && !u.gaveUp && u.refused == ""
+	return u.isDecided() && u.wanted && (u.displaced || !u.mayBecomeActive()) && !u.gaveUp && u.refused == ""
 }
 
 // isStarting reports whether a start job of ours is unfinished.

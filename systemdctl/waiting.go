@@ -17,7 +17,7 @@ const (
 		"',interface='" + managerInterface + "',member='JobRemoved'"
 
 	// recently is how old a job of ours may be when a wait begins for the wait to
-	// include it. Older jobs have nothing to do with it.
+	// include what came with it or after it.
 	recently = 3 * time.Second
 )
 
@@ -35,21 +35,60 @@ type waiting struct {
 	askAgain   bool   // whether it is to be asked once more
 	since      uint32 // the first job to wait for; 0 if there is none
 	unfinished []string
+	// hanging are the units that hang on the targets of the wait; their jobs count
+	// however old they are. unasked of them may have others hang on them.
+	hanging map[string]bool
+	unasked []string
 }
+
+// hangingOn are the properties of a unit that name those that are started or
+// stopped with it (org.freedesktop.systemd1(5)).
+var hangingOn = []string{"Wants", "Requires", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
 
 // AwaitJobs calls done, on the owner's goroutine, once all jobs have ended that
 // our latest jobs have brought about: those of the units that a target wants and
-// of whatever these start, even if they are ordered after the target. It replaces
-// an earlier wait.
-func (r *Reconciler) AwaitJobs(done func()) {
+// of whatever these start, even if they are ordered after the target. Jobs of
+// units that hang on the given targets, directly or by other targets, are waited
+// for however old they are. It replaces an earlier wait.
+func (r *Reconciler) AwaitJobs(targets []string, done func()) {
 	r.StopWaiting()
-	r.waiting = &waiting{done: done, stop: r.manager.Listen(anyJobRemoved)}
+	r.waiting = &waiting{done: done, stop: r.manager.Listen(anyJobRemoved), hanging: map[string]bool{}}
+	r.waiting.hang(targets)
 	for _, g := range r.recentJobs {
 		if r.now().Sub(g.at) < recently {
 			r.waiting.include(g.id)
 		}
 	}
 	r.checkWaiting()
+}
+
+// hang adds units that hang on the targets, or are these.
+func (w *waiting) hang(names []string) {
+	for _, name := range names {
+		if !w.hanging[name] && strings.HasSuffix(name, ".target") {
+			w.unasked = append(w.unasked, name)
+		}
+		w.hanging[name] = true
+	}
+}
+
+// askWhatHangs asks what hangs on the next target.
+func (r *Reconciler) askWhatHangs(w *waiting) {
+	next := w.unasked[0]
+	w.unasked = w.unasked[1:]
+	w.asking = true
+	r.callAt(unitPath(next), propertiesInterface+".GetAll", func(call *dbus.Call) {
+		if w != r.waiting {
+			return
+		}
+		w.asking = false
+		all, _ := allProperties(call) // of one that is not loaded nothing hangs
+		for _, name := range hangingOn {
+			units, _, _ := property[[]string](all, name)
+			w.hang(units)
+		}
+		r.checkWaiting()
+	}, unitInterface)
 }
 
 // include extends the wait to a job and all that come after it.
@@ -100,6 +139,10 @@ func (r *Reconciler) checkWaiting() {
 		w.askAgain = true
 		return
 	}
+	if len(w.unasked) > 0 {
+		r.askWhatHangs(w)
+		return
+	}
 	w.asking = true
 	r.call(managerInterface+".ListJobs", func(call *dbus.Call) {
 		if w == r.waiting {
@@ -122,7 +165,7 @@ func (r *Reconciler) takeJobs(call *dbus.Call) {
 	}
 	w.unfinished = nil
 	for _, job := range jobs {
-		if w.since != 0 && job.Id >= w.since {
+		if w.since != 0 && job.Id >= w.since || w.hanging[job.Unit] {
 			w.unfinished = append(w.unfinished, job.Unit)
 		}
 	}

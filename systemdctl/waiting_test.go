@@ -26,7 +26,7 @@ func TestAWaitEndsWithTheLastOfOurJobs(t *testing.T) {
 	m.r.Want(wantOnline)
 	start := m.wants("StartUnit " + online)[0]
 	finished := false
-	m.r.AwaitJobs(func() { finished = true })
+	m.r.AwaitJobs(nil, func() { finished = true })
 	m.wants("") // it is not known yet which job is ours
 	m.answer(start, nil, dbus.ObjectPath("/org/freedesktop/systemd1/job/20"))
 	m.jobs(map[uint32]string{7: "backup.service", 20: online, 23: "late.service"})
@@ -54,7 +54,7 @@ func TestAWaitWithoutJobsEndsAtOnce(t *testing.T) {
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
 	finished := false
-	m.r.AwaitJobs(func() { finished = true })
+	m.r.AwaitJobs(nil, func() { finished = true })
 	m.jobs(map[uint32]string{7: "backup.service"})
 	if !finished {
 		t.Error("a job of another's was waited for")
@@ -65,7 +65,7 @@ func TestAWaitEndsIfTheManagerListsNoJobs(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
 	finished := false
-	m.r.AwaitJobs(func() { finished = true })
+	m.r.AwaitJobs(nil, func() { finished = true })
 	m.answer(m.wants("ListJobs")[0], errors.New("no reply"))
 	if !finished || m.listening != 0 {
 		t.Errorf("finished %t, listening %d", finished, m.listening)
@@ -75,10 +75,40 @@ func TestAWaitEndsIfTheManagerListsNoJobs(t *testing.T) {
 func TestAStoppedWaitDoesNotCallBack(t *testing.T) {
 	m := newManager(t)
 	m.begin(isOnline)
-	m.r.AwaitJobs(func() { t.Error("it was stopped") })
+	m.r.AwaitJobs(nil, func() { t.Error("it was stopped") })
 	m.r.StopWaiting()
 	m.jobs(nil)
 	if m.listening != 0 {
 		t.Errorf("listening %d", m.listening)
+	}
+}
+
+// The unit has been starting since the lid was closed, long before the machine
+// goes to sleep.
+func TestAWaitIncludesOldJobsOfWhatHangsOnTheTargets(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	finished := false
+	m.r.AwaitJobs([]string{online}, func() { finished = true })
+	hangs := func(on string, property string, units ...string) {
+		t.Helper()
+		call := m.wants("org.freedesktop.DBus.Properties.GetAll " + unitInterface)[0]
+		if call.Path != unitPath(on) {
+			t.Fatalf("asked about %s", call.Path)
+		}
+		m.answer(call, nil, map[string]dbus.Variant{property: dbus.MakeVariant(units)})
+	}
+	hangs(online, "Wants", "slow.service", "mine.target")
+	hangs("mine.target", "ConsistsOf", "late.service", online)
+	m.jobs(map[uint32]string{7: "backup.service", 8: "slow.service", 9: "late.service"})
+	if unfinished := m.r.Unfinished(); finished || !slices.Equal(slices.Sorted(slices.Values(unfinished)), []string{"late.service", "slow.service"}) {
+		t.Fatalf("unfinished: %v", unfinished)
+	}
+	m.removed("slow.service", "/org/freedesktop/systemd1/job/8", "done")
+	m.jobs(map[uint32]string{7: "backup.service", 9: "late.service"})
+	m.removed("late.service", "/org/freedesktop/systemd1/job/9", "done")
+	m.jobs(map[uint32]string{7: "backup.service"})
+	if !finished {
+		t.Error("the job of a unit that does not hang on the target is waited for")
 	}
 }

@@ -130,7 +130,7 @@ func (w *World) forgeries(destination string) []*dbus.Message {
 	if w.network.internet() == "online" {
 		connectivity = 1
 	}
-	display, locked := w.sb.Login1.Display(), w.lock == "locked"
+	display, locked := w.sb.Login1.Session(), w.lock == "locked"
 	ask := map[bool]string{false: "Lock", true: "Unlock"}[locked]
 	return slices.Concat(
 		[]*dbus.Message{changed(nmPath, nmName, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(connectivity)})},

@@ -149,17 +149,16 @@ func sessionChanges(_ context.Context, w *World, _ string) error {
 	return w.sb.Login1.SetSession(sandbox.UID, true)
 }
 
-// begins notes that another session has begun. A bridge that does not know that the session is
-// another one does not unlock.
+// begins notes that another session has begun. It unlocks nothing. A lock of which nothing was known is
+// unlocked with it.
 func (w *World) begins() {
-	if !w.session.read {
-		w.round.vague["lock"] = true
-	}
 	w.session = session{exists: true, read: w.session.read}
-	w.locks("unlocked", true)
+	if w.lock == unknown {
+		w.locks("unlocked", true)
+	}
 }
 
-// lockerEnds ends the locker, as a password does. A hint that says otherwise still counts.
+// lockerEnds ends the locker, as a password does. A hint that says otherwise is old.
 func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if w.lock != "locked" || w.round.shaky || w.round.vague["lock"] || w.free["lock"] || w.masked["unlock.target"] {
 		return skipped("it may not run")
@@ -168,7 +167,6 @@ func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if err != nil || units[locker].active != "active" {
 		return skipped("it does not run")
 	}
-	w.round.vague["lock"] = w.session.hint
 	w.unsure[locker] = true
 	w.round.moved["lock.target"]++
 	w.round.moved["unlock.target"]++

@@ -70,7 +70,7 @@ type Login1 struct {
 	conn       *dbus.Conn
 	inhibitors map[*os.File]Inhibitor
 	changed    chan struct{}
-	displays   displays
+	sessions   sessions
 
 	hanging bool
 	held    []func()        // what to do when it goes on
@@ -254,6 +254,14 @@ func (l *Login1) SetExternalPower(plugged bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.properties["OnExternalPower"] = dbus.MakeVariant(plugged)
+}
+
+// SetDocked puts the machine into a dock, or beside a second screen. No logind
+// signals that.
+func (l *Login1) SetDocked(docked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.properties["Docked"] = dbus.MakeVariant(docked)
 }
 
 // Wake ends the sleep and signals nothing, like a logind that is away.
@@ -481,7 +489,7 @@ func (l *Login1) getAllOf(conn *dbus.Conn, msg *dbus.Message, path dbus.ObjectPa
 		return
 	}
 	l.mu.Lock()
-	all, found := l.displays.properties(path, ifc)
+	all, found := l.sessions.properties(path, ifc)
 	l.mu.Unlock()
 	if !found {
 		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object '"+string(path)+"'.")

@@ -2,6 +2,7 @@ package fakes
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/godbus/dbus/v5"
@@ -12,98 +13,199 @@ const (
 	login1Session = "org.freedesktop.login1.Session"
 )
 
-// displays is what a logind knows about a user's display session.
-type displays struct {
-	user   dbus.ObjectPath
-	exists bool
-	number int // of the present session, or of the last one
+// SessionKind is how a session begins.
+type SessionKind struct {
+	// Type is wayland, x11 or tty.
+	Type string
+	// Seat is empty for a login from elsewhere.
+	Seat string
+}
+
+// sessions is what a logind knows about a user's sessions.
+type sessions struct {
+	user    dbus.ObjectPath
+	number  int // of the latest
+	display int // the number of the session that logind has chosen, or 0
+	all     []*session
+}
+
+type session struct {
+	SessionKind
+	number int
 	locked bool
 }
 
-// path returns the path of the session.
-func (d displays) path() dbus.ObjectPath {
-	return dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/session/_3%d", d.number))
+// pair is a name and a path, which is / where there is none.
+type pair struct {
+	ID   string
+	Path dbus.ObjectPath
 }
 
-// display returns the value of the User object's property Display: a name and a
-// path, which is / if there is no session.
-func (d displays) display() dbus.Variant {
-	type display struct {
-		ID   string
-		Path dbus.ObjectPath
+func pairOf(number int) pair {
+	if number == 0 {
+		return pair{"", "/"}
 	}
-	if !d.exists {
-		return dbus.MakeVariant(display{"", "/"})
-	}
-	return dbus.MakeVariant(display{strconv.Itoa(d.number), d.path()})
+	return pair{strconv.Itoa(number), sessionPath(number)}
 }
 
-// properties returns the properties of one of the objects' interfaces.
-func (d displays) properties(path dbus.ObjectPath, ifc string) (all map[string]dbus.Variant, found bool) {
-	switch {
-	case path == d.user && ifc == login1User:
-		return map[string]dbus.Variant{"Display": d.display()}, true
-	case d.exists && path == d.path() && ifc == login1Session:
-		return map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(d.locked)}, true
+func sessionPath(number int) dbus.ObjectPath {
+	return dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/session/_3%d", number))
+}
+
+// elect chooses the session that is the Display, as logind does: the present one
+// stays unless it has ended.
+func (s *sessions) elect() {
+	if s.with(s.display) == nil {
+		s.display = 0
+	}
+	for _, one := range s.all {
+		if s.display == 0 {
+			s.display = one.number
+		}
+	}
+}
+
+// with returns the session of a number, or nil.
+func (s *sessions) with(number int) *session {
+	i := slices.IndexFunc(s.all, func(one *session) bool { return one.number == number })
+	if i < 0 {
+		return nil
+	}
+	return s.all[i]
+}
+
+// properties returns those of an interface of one of the objects.
+func (s *sessions) properties(path dbus.ObjectPath, ifc string) (all map[string]dbus.Variant, found bool) {
+	if path == s.user && ifc == login1User {
+		pairs := []pair{}
+		for _, one := range slices.Backward(s.all) { // the latest comes first
+			pairs = append(pairs, pairOf(one.number))
+		}
+		return map[string]dbus.Variant{"Display": dbus.MakeVariant(pairOf(s.display)), "Sessions": dbus.MakeVariant(pairs)}, true
+	}
+	for _, one := range s.all {
+		if path == sessionPath(one.number) && ifc == login1Session {
+			return one.properties(), true
+		}
 	}
 	return nil, false
 }
 
-// SetSession begins or ends the display session of a user, as a login at a seat
-// does. Each begins unlocked.
-func (l *Login1) SetSession(uid int, exists bool) error {
-	return l.unlessHanging(func() error { return l.setSession(uid, exists) })
+func (s *session) properties() map[string]dbus.Variant {
+	seat := pair{s.Seat, dbus.ObjectPath("/org/freedesktop/login1/seat/" + s.Seat)}
+	if s.Seat == "" {
+		seat.Path = "/"
+	}
+	return map[string]dbus.Variant{
+		"Id":         dbus.MakeVariant(strconv.Itoa(s.number)),
+		"Type":       dbus.MakeVariant(s.Type),
+		"Class":      dbus.MakeVariant("user"),
+		"State":      dbus.MakeVariant("active"),
+		"Seat":       dbus.MakeVariant(seat),
+		"Remote":     dbus.MakeVariant(s.Seat == ""),
+		"LockedHint": dbus.MakeVariant(s.locked),
+	}
 }
 
-func (l *Login1) setSession(uid int, exists bool) error {
-	l.displays.user = dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/user/_%d", uid))
-	if exists == l.displays.exists {
-		return nil
-	}
-	signalled := l.displays.display() // 252 and 257 once more signal the session that has just ended
-	l.displays.exists = exists
-	if exists {
-		l.displays.number++
-		l.displays.locked = false
-		signalled = l.displays.display()
-	}
-	if !l.present() {
-		return nil
-	}
-	return l.conn.Emit(l.displays.user, propertiesIfc+".PropertiesChanged",
-		login1User, map[string]dbus.Variant{"Display": signalled}, []string{})
-}
-
-// Display returns the path of the display session, or that of the last one.
-func (l *Login1) Display() dbus.ObjectPath {
+// BeginSession begins a session of a user, unlocked, and returns its number, which
+// those after it exceed.
+func (l *Login1) BeginSession(uid int, kind SessionKind) (number int, err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.displays.path()
-}
-
-// AskToLock sends the session's signal Lock or Unlock, as loginctl lock-session
-// and unlock-session make logind do.
-func (l *Login1) AskToLock(locked bool) error {
-	return l.unlessHanging(func() error { return l.emitLock(l.displays.path(), locked) })
-}
-
-// SetLockedHint sets the session's LockedHint, as a desktop does, and signals it.
-func (l *Login1) SetLockedHint(locked bool) error {
-	return l.unlessHanging(func() error {
-		l.displays.locked = locked
-		return l.emitHint(l.displays.path(), locked)
+	l.sessions.number++
+	number = l.sessions.number
+	l.mu.Unlock()
+	return number, l.unlessHanging(func() error {
+		l.sessions.user = dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/user/_%d", uid))
+		l.sessions.all = append(l.sessions.all, &session{SessionKind: kind, number: number})
+		l.sessions.elect()
+		return l.emitDisplay(l.sessions.display)
 	})
 }
 
-// LockOther locks or unlocks a session that is not the user's display session,
-// such as another user's.
+// EndSession ends a session. 252 and 257 were seen to signal a Display that has
+// just ended once more.
+func (l *Login1) EndSession(number int) error {
+	return l.unlessHanging(func() error {
+		before := l.sessions.display
+		l.sessions.all = slices.DeleteFunc(l.sessions.all, func(one *session) bool { return one.number == number })
+		l.sessions.elect()
+		if l.sessions.display == 0 {
+			return l.emitDisplay(before)
+		}
+		return l.emitDisplay(l.sessions.display)
+	})
+}
+
+// BecomeGraphical makes a text session a graphical one, as a compositor does that
+// was started in it.
+func (l *Login1) BecomeGraphical(number int) error {
+	return l.unlessHanging(func() error {
+		one := l.sessions.with(number)
+		if one == nil {
+			return nil
+		}
+		one.Type = "wayland"
+		return l.emitSession(number, "Type", one.Type)
+	})
+}
+
+// SetSession begins or ends the latest session of a user, as a login at a seat
+// does. Each begins unlocked.
+func (l *Login1) SetSession(uid int, exists bool) error {
+	l.mu.Lock()
+	number, isThere := l.sessions.number, l.sessions.with(l.sessions.number) != nil
+	l.sessions.user = dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/user/_%d", uid))
+	l.mu.Unlock()
+	switch {
+	case exists == isThere:
+		return nil
+	case exists:
+		_, err := l.BeginSession(uid, SessionKind{"wayland", "seat0"})
+		return err
+	}
+	return l.EndSession(number)
+}
+
+// Session returns the path of the latest session, which may have ended.
+func (l *Login1) Session() dbus.ObjectPath {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return sessionPath(l.sessions.number)
+}
+
+// AskToLock sends the signal Lock or Unlock of the latest session, as loginctl
+// lock-session and unlock-session make logind do.
+func (l *Login1) AskToLock(locked bool) error {
+	return l.unlessHanging(func() error { return l.emitLock(sessionPath(l.sessions.number), locked) })
+}
+
+// AskSessionToLock is AskToLock of another session.
+func (l *Login1) AskSessionToLock(number int, locked bool) error {
+	return l.unlessHanging(func() error { return l.emitLock(sessionPath(number), locked) })
+}
+
+// SetLockedHint sets the LockedHint of the latest session, as a desktop does, and
+// signals it.
+func (l *Login1) SetLockedHint(locked bool) error {
+	return l.unlessHanging(func() error {
+		one := l.sessions.with(l.sessions.number)
+		if one == nil {
+			return nil
+		}
+		one.locked = locked
+		return l.emitSession(one.number, "LockedHint", locked)
+	})
+}
+
+// LockOther locks or unlocks a session that is not the user's, such as another
+// user's.
 func (l *Login1) LockOther(locked bool) error {
 	const other = dbus.ObjectPath("/org/freedesktop/login1/session/c1")
 	return l.unlessHanging(func() error {
 		if err := l.emitLock(other, locked); err != nil {
 			return err
 		}
-		return l.emitHint(other, locked)
+		return l.emitChange(other, login1Session, "LockedHint", locked)
 	})
 }
 
@@ -112,12 +214,27 @@ func (l *Login1) emitLock(session dbus.ObjectPath, locked bool) error {
 	if locked {
 		member = "Lock"
 	}
+	if !l.present() {
+		return nil
+	}
 	return l.conn.Emit(session, login1Session+"."+member)
 }
 
-func (l *Login1) emitHint(session dbus.ObjectPath, locked bool) error {
-	return l.conn.Emit(session, propertiesIfc+".PropertiesChanged",
-		login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(locked)}, []string{})
+func (l *Login1) emitDisplay(number int) error {
+	return l.emitChange(l.sessions.user, login1User, "Display", pairOf(number))
+}
+
+func (l *Login1) emitSession(number int, property string, value any) error {
+	return l.emitChange(sessionPath(number), login1Session, property, value)
+}
+
+// emitChange is called with mu held.
+func (l *Login1) emitChange(path dbus.ObjectPath, ifc, property string, value any) error {
+	if !l.present() {
+		return nil
+	}
+	return l.conn.Emit(path, propertiesIfc+".PropertiesChanged",
+		ifc, map[string]dbus.Variant{property: dbus.MakeVariant(value)}, []string{})
 }
 
 // unlessHanging does something with mu held, or later if a Hang makes it wait.

@@ -67,7 +67,7 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 	s.enable(map[string]string{"locker.service": lockerUnit, "unlocked.service": once(unlocked)})
 	s.flags("--gone-grace=2s")
 	s.install()
-	s.sure("lock unknown (the user has no display session)")
+	s.sure("lock unknown (the user has no graphical session)")
 	s.lock()
 
 	session := s.enter("seat", atTheSeat()...)
@@ -112,7 +112,7 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 	s.root("systemctl stop ssh")
 	s.until("the bridge knows of no session", func() bool {
 		text := s.systemctl("show", "--value", "--property=StatusText", bridgeUnit)
-		return strings.Contains(text, "lock unlocked (in doubt: the user has no display session)")
+		return strings.Contains(text, "lock unlocked (in doubt: the user has no graphical session)")
 	})
 	s.lock(unlocked)
 	s.starts(map[string]int{locked: 4, "locker.service": 4, unlocked: 5})

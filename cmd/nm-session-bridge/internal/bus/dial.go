@@ -45,17 +45,22 @@ type Conn struct {
 // Dial connects to the bus at a D-Bus address and says Hello. It fails when no
 // socket of the address answers or the handshake takes longer than ten seconds.
 func Dial(ctx context.Context, address string) (*Conn, error) {
+	return dialFirst(address, func(name string) (*Conn, error) { return dialSocket(ctx, name) })
+}
+
+// dialFirst dials the sockets of an address until one answers. The error is that
+// of the last.
+func dialFirst[C any](address string, dial func(name string) (C, error)) (conn C, err error) {
 	names, err := sockets(address)
 	if err != nil {
-		return nil, err
+		return conn, err
 	}
 	for _, name := range names {
-		var conn *Conn
-		if conn, err = dialSocket(ctx, name); err == nil {
+		if conn, err = dial(name); err == nil {
 			return conn, nil
 		}
 	}
-	return nil, err
+	return conn, err
 }
 
 func dialSocket(ctx context.Context, name string) (*Conn, error) {

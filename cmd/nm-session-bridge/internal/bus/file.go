@@ -42,37 +42,42 @@ const (
 // keeps them all. CallForFile closes every descriptor but the requested one,
 // and decodes nothing that others send.
 func CallForFile(ctx context.Context, address, name string, path dbus.ObjectPath, iface, method string, args ...any) (*os.File, error) {
-	names, err := sockets(address)
-	if err != nil {
-		return nil, err
+	c, err := dialFirst(address, func(name string) (*fileCaller, error) { return dialForFile(ctx, name) })
+	var file *os.File
+	if err == nil {
+		defer c.close()
+		file, err = c.call(name, path, iface, method, args)
 	}
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: names[0], Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	c := &fileCaller{conn: conn}
-	defer c.closeDescriptors()
-	c.in = bufio.NewReader(c)
-	file, err := c.call(name, path, iface, method, args)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
 	return file, err
 }
 
+// dialForFile connects to the bus at a socket until the context ends.
+func dialForFile(ctx context.Context, name string) (*fileCaller, error) {
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: name, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	c := &fileCaller{conn: conn, stop: context.AfterFunc(ctx, func() { conn.Close() })}
+	c.in = bufio.NewReader(c)
+	if err := c.authenticate(); err != nil {
+		c.close()
+		return nil, fmt.Errorf("%s: the bus did not complete the handshake: %w", name, err)
+	}
+	return c, nil
+}
+
 // fileCaller is a connection that accepts descriptors.
 type fileCaller struct {
 	conn        *net.UnixConn
+	stop        func() bool // ends what closes the connection once the context ends
 	in          *bufio.Reader
 	descriptors []int // received with messages that have not been read yet
 }
 
 func (c *fileCaller) call(name string, path dbus.ObjectPath, iface, method string, args []any) (*os.File, error) {
-	if err := c.authenticate(); err != nil {
-		return nil, fmt.Errorf("the bus did not complete the handshake: %w", err)
-	}
 	const busPath = dbus.ObjectPath("/org/freedesktop/DBus")
 	if err := errors.Join(
 		c.send(helloSerial, daemonName, busPath, daemonName, "Hello"),
@@ -198,7 +203,9 @@ func (c *fileCaller) take(h header, file **os.File) error {
 	return nil
 }
 
-func (c *fileCaller) closeDescriptors() {
+func (c *fileCaller) close() {
+	c.stop()
+	c.conn.Close()
 	for _, fd := range c.descriptors {
 		_ = syscall.Close(fd)
 	}

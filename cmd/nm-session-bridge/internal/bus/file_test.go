@@ -94,3 +94,13 @@ func TestAnAnswerWithoutAFileIsAnErrorAndLeaksNothing(t *testing.T) {
 		t.Errorf("%d descriptors are open, and %d were before", after, before)
 	}
 }
+
+func TestCallForFileTriesEverySocketOfAnAddress(t *testing.T) {
+	address := startBus(t)
+	lend(t, address)
+	file, err := CallForFile(patient(t), "unix:path=/nobody/listens;"+address, name, path, iface, "Lend", "pipe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+}

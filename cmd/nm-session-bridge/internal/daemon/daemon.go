@@ -74,8 +74,9 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	}
 
 	clock := time.Now // for everything that keeps time
+	clocks := systemdctl.KernelClocks()
 	inbox := make(bridge.Inbox)
-	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, systemdctl.KernelClocks(), log)
+	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, clocks, log)
 	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
 	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
@@ -96,6 +97,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		SessionLost: session.Lost(),
 		Hangup:      hangup,
 		Watchdog:    watchdog(ctx),
+		Slept:       func() time.Duration { return clocks.Boottime.Now() - clocks.Monotonic.Now() },
 		Notify:      notify,
 		Publish:     served.Publish,
 		Rest:        debug.FreeOSMemory,
@@ -117,9 +119,6 @@ type observersByID map[string]*observers.Observer
 // Demand implements [bridge.Sources].
 func (o observersByID) Demand(source string, need observers.Need) { o[source].Demand(need) }
 
-// Forget implements [bridge.Sources].
-func (o observersByID) Forget(source string) { o[source].Forget() }
-
 // delays returns a delay for each operation of logind that a switch holds up.
 func delays(switches observers.Switches, units *systemdctl.Reconciler, inbox bridge.Inbox, now func() time.Time, log *slog.Logger) []*bridge.Delay {
 	var all []*bridge.Delay
@@ -128,7 +127,7 @@ func delays(switches observers.Switches, units *systemdctl.Reconciler, inbox bri
 	}
 	for _, s := range switches {
 		if s.Delays != "" {
-			all = append(all, bridge.NewDelay(s.Delays, take, units, inbox, now, log))
+			all = append(all, bridge.NewDelay(s.Delays, switches.Before(s.Delays), take, units, inbox, now, log))
 		}
 	}
 	return all

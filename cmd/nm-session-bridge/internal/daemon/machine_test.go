@@ -329,10 +329,10 @@ func (m *machine) propertiesOf(iface string) map[string]dbus.Variant {
 			"Connectivity": uint32(4), "State": uint32(70), "Metered": uint32(4), "Startup": false, "ConnectivityCheckEnabled": true,
 			"ActiveConnections": []dbus.ObjectPath{},
 		},
-		logindName + ".User": {"Display": struct {
+		logindName + ".User": {"Sessions": []struct {
 			ID   string
 			Path dbus.ObjectPath
-		}{"", "/"}},
+		}{}},
 		"org.freedesktop.UPower": {"OnBattery": false, "LidIsClosed": false, "LidIsPresent": true},
 	}[iface] {
 		all[name] = dbus.MakeVariant(value)

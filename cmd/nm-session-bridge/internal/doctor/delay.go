@@ -13,11 +13,12 @@ import (
 // seconds is a time in seconds.
 type seconds float64
 
-// delay finds units that take longer to start than logind waits. It compares with their
-// last start, because their timeouts say nothing about how long they take.
+// delay finds what keeps sleep from waiting for units: a lock that is refused, or units
+// that take longer to start than logind waits. It compares with their last start, because
+// their timeouts say nothing about how long they take.
 func (sys *system) delay() []Finding {
 	most := seconds(property[uint64](sys.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
-	var found []Finding
+	found := sys.refused()
 	for _, target := range sys.beforeSleep() {
 		for _, name := range sys.user.unit(target).wants() {
 			took, known := sys.lasted(name)
@@ -31,6 +32,23 @@ func (sys *system) delay() []Finding {
 				Mend: fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough),
 			})
 		}
+	}
+	return found
+}
+
+// refused finds delay locks that logind does not let the user take.
+func (sys *system) refused() []Finding {
+	facts := property[map[string]string](sys.user.bridge, client.FactsProperty)
+	var found []Finding
+	for _, s := range sys.Switches {
+		if s.Delays == "" || facts[s.Name+".lock"] != "refused" {
+			continue
+		}
+		found = append(found, Finding{
+			What: "logind does not let nm-session-bridge delay " + s.Delays + ", which takes polkit",
+			Why:  "the machine does not wait for the units of " + few(s.TargetsIn(s.During)) + ", which may only run after waking up",
+			Mend: thisDistribution().install("polkitd") + " && systemctl --user reload nm-session-bridge.service",
+		})
 	}
 	return found
 }

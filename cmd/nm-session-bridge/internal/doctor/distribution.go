@@ -40,9 +40,9 @@ func distributionOf(release string) distribution {
 		apt.check = "network-manager-config-connectivity-debian"
 		return apt
 	case slices.Contains(ids, "fedora"):
-		return distribution{"sudo dnf install", map[string]string{"network-manager": "NetworkManager"}, "NetworkManager-config-connectivity-fedora"}
+		return distribution{"sudo dnf install", map[string]string{"network-manager": "NetworkManager", "polkitd": "polkit"}, "NetworkManager-config-connectivity-fedora"}
 	case slices.Contains(ids, "arch"):
-		return distribution{"sudo pacman -S", map[string]string{"network-manager": "networkmanager"}, ""}
+		return distribution{"sudo pacman -S", map[string]string{"network-manager": "networkmanager", "polkitd": "polkit"}, ""}
 	}
 	return distribution{command: "sudo apt install"}
 }

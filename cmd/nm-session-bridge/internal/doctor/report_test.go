@@ -129,3 +129,13 @@ func TestWrongFlagsInADropIn(t *testing.T) {
 		t.Errorf("of %q it says %q", given, report.Findings)
 	}
 }
+
+func TestARefusedDelayLockIsFound(t *testing.T) {
+	sys := healthy(t)
+	sys.user.bridge = bag("Facts", map[string]string{"sleep.lock": "refused"})
+	for _, words := range []string{"logind does not let nm-session-bridge delay sleep", "systemctl --user reload nm-session-bridge.service"} {
+		if report := sys.report(); !strings.Contains(report, words) {
+			t.Errorf("%q is missing in:\n%s", words, report)
+		}
+	}
+}

@@ -15,6 +15,7 @@ package bridge
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -30,6 +31,9 @@ type Targets interface {
 	// StartAgain starts targets even if they are active, and with them the units that
 	// they want.
 	StartAgain(targets []string)
+	// FindUnused finds targets that are active though nothing that they want has
+	// run, which is told as [systemdctl.Moved].
+	FindUnused(targets []string)
 }
 
 // TargetStates reports the states of the targets.
@@ -45,8 +49,6 @@ type TargetStates interface {
 type Sources interface {
 	// Demand says how much of a source must be observed from now on.
 	Demand(source string, need observers.Need)
-	// Forget makes a source forget what signals said last.
-	Forget(source string)
 }
 
 // Bridge owns the position of every switch. Its methods are called from one
@@ -65,7 +67,7 @@ type Bridge struct {
 // switchState is a row of the switch table with its present state.
 type switchState struct {
 	observers.Switch
-	reader observers.Reader
+	reader observers.Follower
 	damper observers.Damping
 	reason string // of the latest reading
 	origin observers.Origin
@@ -89,7 +91,7 @@ func New(switches observers.Switches, policy observers.Policy, targets Targets, 
 		snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{},
 	}
 	for _, s := range switches {
-		b.switches = append(b.switches, &switchState{Switch: s, reader: s.Reader(policy), damper: s.Damping(now)})
+		b.switches = append(b.switches, &switchState{Switch: s, reader: s.NewReader(policy), damper: s.Damping(now)})
 		for _, source := range s.Sources {
 			b.demanded[source.ID] = source.Initially()
 		}
@@ -115,7 +117,23 @@ func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
 	if moved.Yielding {
 		change = b.followTargets()
 	}
+	change.add(b.leaveDone(moved.Done))
 	b.stopStrays(moved.Strays)
+	return change
+}
+
+// leaveDone moves switches away from targets whose services have done their work,
+// as far as the facts do not say otherwise.
+func (b *Bridge) leaveDone(targets []string) (change Change) {
+	for _, s := range b.switches {
+		if s.Done == nil || s.heldIn != nil || !slices.ContainsFunc(s.TargetsIn(s.position), func(target string) bool { return slices.Contains(targets, target) }) {
+			continue
+		}
+		if position, follows := s.Done(b.snapshot); follows && position != s.position {
+			s.damper.Adopt(position)
+			change.add(b.enter(s, position, "what its targets want has ended"))
+		}
+	}
 	return change
 }
 
@@ -130,9 +148,6 @@ func (b *Bridge) followTargets() (change Change) {
 			b.targets.Want(s.Targets(s.position))
 		case found && position != s.position:
 			s.damper.Adopt(position)
-			for _, source := range s.Sources {
-				b.sources.Forget(source.ID)
-			}
 			change.add(b.enter(s, position, "something else has moved its targets"))
 		}
 	}
@@ -161,7 +176,8 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 		if !s.readsFrom(facts.Source) {
 			continue
 		}
-		reading, from := b.read(s), s.position
+		present, _ := s.damper.Present()
+		reading, from := b.read(s, present), s.position
 		change.add(b.move(s))
 		s.confirm(reading)
 		b.handleRequest(s, reading, from)
@@ -170,9 +186,9 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 	return change
 }
 
-// read offers a switch what the facts say about it.
-func (b *Bridge) read(s *switchState) observers.Reading {
-	reading := s.reader(b.snapshot)
+// read offers a switch what the facts say about it where it is in a position.
+func (b *Bridge) read(s *switchState, present string) observers.Reading {
+	reading := s.reader(b.snapshot, present)
 	s.reason, s.needs = reading.Reason, reading.Needs
 	if reading.Origin != s.origin && reading.Origin.Source != "" {
 		s.origin = reading.Origin
@@ -203,6 +219,18 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 	}
 	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)
 	b.targets.StartAgain(s.TargetsIn(s.position))
+	b.startOthersAgain(s)
+}
+
+// startOthersAgain starts the targets of other switches that are to be started
+// again where a switch is in its position During.
+func (b *Bridge) startOthersAgain(s *switchState) {
+	if s.position == observers.Unknown || s.position != s.During {
+		return
+	}
+	b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
+		return !slices.Contains(b.states.Active(), target)
+	}))
 }
 
 // tellDemands passes on what the switches now need of each source.

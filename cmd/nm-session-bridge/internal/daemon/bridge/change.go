@@ -26,6 +26,7 @@ type Change struct {
 // add adds the change that happened next.
 func (c *Change) add(next Change) {
 	c.Moved.Yielding = c.Moved.Yielding || next.Moved.Yielding
+	c.Moved.Done = append(c.Moved.Done, next.Moved.Done...)
 	c.Moved.Strays = append(c.Moved.Strays, next.Moved.Strays...)
 	c.Stale = c.Stale || next.Stale
 	c.View = c.View || next.View

@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -11,7 +12,6 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
-	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 const (
@@ -23,7 +23,13 @@ const (
 	lastTry  = 30 * time.Second
 	// defaultDelay is logind's own InhibitDelayMaxSec= (logind.conf(5)).
 	defaultDelay = 5 * time.Second
+	// longestDelay is the most of InhibitDelayMaxSec= that counts: one may set it to
+	// infinity.
+	longestDelay = time.Hour
 )
+
+// refused is the state of a lock that logind does not let this user take.
+const refused = "refused"
 
 // TakeLock takes a delay lock on an operation of logind; closing it lets the
 // operation go on.
@@ -31,9 +37,9 @@ type TakeLock func(ctx context.Context, what string) (io.Closer, error)
 
 // Jobs is how a delay waits for the units of a target.
 type Jobs interface {
-	// AwaitJobs calls done once everything that our latest jobs started has
-	// finished.
-	AwaitJobs(done func())
+	// AwaitJobs calls done once everything that our latest jobs started has finished,
+	// and every job of a unit that hangs on the targets.
+	AwaitJobs(targets []string, done func())
 	// StopWaiting ends that wait.
 	StopWaiting()
 	// Unfinished returns the units that the wait is for.
@@ -45,27 +51,32 @@ type Jobs interface {
 // never holds two locks. It belongs to the goroutine of [Run].
 type Delay struct {
 	what string
-	take TakeLock
-	jobs Jobs
-	now  func() time.Time
-	log  *slog.Logger
+	// targets are those whose units are waited for.
+	targets []string
+	take    TakeLock
+	jobs    Jobs
+	now     func() time.Time
+	log     *slog.Logger
 
 	inbox    Inbox
 	owner    string // the logind that gave the lock
 	lock     io.Closer
 	taking   bool
-	refused  bool // for good, by this logind
+	refused  bool   // for good, by this logind
+	failure  string // as logged last; empty once there was a lock
 	retry    time.Time
 	pause    time.Duration
 	underway bool // whether the operation has begun
 	waiting  bool // whether units are waited for
+	limit    time.Duration
 	deadline time.Time
 }
 
-// NewDelay returns a delay of an operation such as "sleep". Locks arrive in the
-// inbox of the goroutine that it belongs to.
-func NewDelay(what string, take TakeLock, jobs Jobs, inbox Inbox, now func() time.Time, log *slog.Logger) *Delay {
-	return &Delay{what: what, take: take, jobs: jobs, inbox: inbox, now: now, log: log}
+// NewDelay returns a delay of an operation such as "sleep" until the units of
+// targets have finished. Locks arrive in the inbox of the goroutine that it
+// belongs to.
+func NewDelay(what string, targets []string, take TakeLock, jobs Jobs, inbox Inbox, now func() time.Time, log *slog.Logger) *Delay {
+	return &Delay{what: what, targets: targets, take: take, jobs: jobs, inbox: inbox, now: now, log: log}
 }
 
 // What returns the operation.
@@ -77,7 +88,7 @@ func (d *Delay) State() string {
 	case d.lock != nil:
 		return "held"
 	case d.refused:
-		return "refused"
+		return refused
 	}
 	return "not held"
 }
@@ -89,7 +100,8 @@ func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit t
 	if owner != d.owner {
 		// A lock of a logind that has gone still delays the next one.
 		d.release()
-		d.owner, d.refused, d.retry, d.pause = owner, false, d.now(), firstTry
+		d.owner = owner
+		d.TryAgain()
 	}
 	d.underway = underway
 	switch {
@@ -98,12 +110,19 @@ func (d *Delay) Follow(ctx context.Context, owner string, underway bool, limit t
 		d.hold(ctx)
 	case d.lock != nil && !d.waiting:
 		d.waiting = true
-		d.deadline = d.now().Add(time.Duration(float64(limit) * client.DelayShare))
-		d.jobs.AwaitJobs(func() {
+		d.limit = time.Duration(float64(limit) * client.DelayShare)
+		d.deadline = d.now().Add(d.limit)
+		d.jobs.AwaitJobs(d.targets, func() {
 			d.waiting = false
 			d.release()
 		})
 	}
+}
+
+// TryAgain makes the next [Delay.Follow] take the lock again, if there is none,
+// although it was refused.
+func (d *Delay) TryAgain() {
+	d.refused, d.retry, d.pause = false, d.now(), firstTry
 }
 
 // Due returns when to call [Delay.Tick] next, if at all.
@@ -122,8 +141,12 @@ func (d *Delay) Tick() {
 	if !d.waiting || d.now().Before(d.deadline) {
 		return
 	}
+	next := "raise InhibitDelayMaxSec= in logind.conf"
+	if d.limit >= time.Duration(float64(longestDelay)*client.DelayShare) {
+		next = fmt.Sprintf("make the units faster: they are waited for at most %v, whatever InhibitDelayMaxSec= says", d.limit)
+	}
 	d.log.Warn("the machine goes to "+d.what+" with units unfinished",
-		"unfinished", strings.Join(d.jobs.Unfinished(), " "), "next", "raise InhibitDelayMaxSec= in logind.conf")
+		"unfinished", strings.Join(d.jobs.Unfinished(), " "), "next", next)
 	d.stopWaiting()
 	d.release()
 }
@@ -132,7 +155,7 @@ func (d *Delay) Tick() {
 func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	d.taking = false
 	if err == nil {
-		d.lock, d.pause = lock, firstTry
+		d.lock, d.pause, d.failure = lock, firstTry, ""
 		if owner != d.owner {
 			d.release()
 		}
@@ -140,18 +163,24 @@ func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	}
 	d.retry = d.now().Add(d.pause)
 	d.pause = min(2*d.pause, lastTry)
+	isNews := err.Error() != d.failure
 	var refusal dbus.Error
 	_ = errors.As(err, &refusal) // its name stays empty otherwise
 	switch refusal.Name {
 	case "org.freedesktop.login1.OperationInProgress":
-		// The operation has begun without us; there will be a lock after it.
+		return // the operation has begun without us; there will be a lock after it
 	case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
 		d.refused = true
-		d.log.Warn("logind does not let this user delay "+d.what+"; units for it may only run after waking up",
-			"error", err, "next", "install polkit (Debian: apt install polkitd)")
+		if isNews {
+			d.log.Warn("logind does not let this user delay "+d.what+"; units for it may only run after waking up",
+				"error", err, "next", "install polkit (Debian: apt install polkitd), then systemctl --user reload nm-session-bridge.service")
+		}
 	default:
-		d.log.Warn("cannot delay "+d.what+"; trying again", "error", err)
+		if isNews {
+			d.log.Warn("cannot delay "+d.what+"; trying again", "error", err)
+		}
 	}
+	d.failure = err.Error()
 }
 
 // Close releases the lock.
@@ -201,11 +230,11 @@ func (d *Delay) release() {
 	d.lock = nil
 }
 
-// limitOf returns how long logind waits for delay locks.
-func limitOf(facts observers.Facts) time.Duration {
-	micros, known := facts.Uint64("InhibitDelayMaxUSec")
-	if !known || micros > uint64(time.Hour/time.Microsecond) {
+// limitOf returns how long logind waits for delay locks, of which an hour counts
+// at most. It is given InhibitDelayMaxUSec, and whether that is known.
+func limitOf(micros uint64, known bool) time.Duration {
+	if !known {
 		return defaultDelay
 	}
-	return time.Duration(micros) * time.Microsecond
+	return time.Duration(min(micros, uint64(longestDelay.Microseconds()))) * time.Microsecond
 }

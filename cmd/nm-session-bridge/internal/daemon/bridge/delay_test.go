@@ -3,8 +3,10 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -32,9 +34,9 @@ func (l lock) Close() error {
 	return nil
 }
 
-func (s *lockSmith) AwaitJobs(done func()) { s.done = done }
-func (s *lockSmith) StopWaiting()          { s.done = nil }
-func (s *lockSmith) Unfinished() []string  { return []string{"slow.service"} }
+func (s *lockSmith) AwaitJobs(_ []string, done func()) { s.done = done }
+func (s *lockSmith) StopWaiting()                      { s.done = nil }
+func (s *lockSmith) Unfinished() []string              { return []string{"slow.service"} }
 
 func newSmith(t *testing.T) *lockSmith {
 	t.Helper()
@@ -48,7 +50,7 @@ func newSmith(t *testing.T) *lockSmith {
 		}
 		return lock{s}, nil
 	}
-	s.delay = NewDelay("sleep", take, s, s.inbox, s.clock.now, slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.delay = NewDelay("sleep", nil, take, s, s.inbox, s.clock.now, slog.New(slog.NewTextHandler(&s.log, nil)))
 	return s
 }
 
@@ -170,4 +172,60 @@ func TestALockThatCameTooLateIsTriedAgain(t *testing.T) {
 	s.follow(":1.1", false)
 	s.arrives()
 	s.wants(1)
+}
+
+func TestARefusedLockIsTakenOnRequest(t *testing.T) {
+	s := newSmith(t)
+	s.err = dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied", Body: []any{"Access denied"}}
+	s.follow(":1.1", false)
+	s.arrives()
+	for range 2 { // the same failure is no news
+		s.delay.TryAgain()
+		s.follow(":1.1", false)
+		s.arrives()
+		if s.delay.State() != "refused" || strings.Count(s.log.String(), "\n") != 1 {
+			t.Fatalf("%s, logged %s", s.delay.State(), &s.log)
+		}
+	}
+	s.err = nil // polkit is installed
+	s.delay.TryAgain()
+	s.follow(":1.1", false)
+	s.arrives()
+	s.wants(1)
+}
+
+func TestAFailureIsLoggedWhenItChanges(t *testing.T) {
+	s := newSmith(t)
+	for i, failure := range []string{"no bus", "no bus", "no room", "no room", "no bus"} {
+		s.err = errors.New(failure)
+		s.follow(":1.1", false)
+		s.arrives()
+		due, _ := s.delay.Due()
+		s.clock.Time = due
+		if want := []int{1, 1, 2, 2, 3}[i]; strings.Count(s.log.String(), "\n") != want {
+			t.Fatalf("after %d failures logged %s", i+1, &s.log)
+		}
+	}
+}
+
+func TestADelayOfAnyLengthIsAnHourAtMost(t *testing.T) {
+	for micros, want := range map[uint64]time.Duration{
+		5_000_000: 5 * time.Second, 3_600_000_000: time.Hour, 7_200_000_000: time.Hour, math.MaxUint64: time.Hour,
+	} {
+		if got := limitOf(micros, true); got != want {
+			t.Errorf("%d: %v, not %v", micros, got, want)
+		}
+	}
+	if got := limitOf(0, false); got != defaultDelay {
+		t.Errorf("untold: %v", got)
+	}
+	s := newSmith(t)
+	s.follow(":1.1", false)
+	s.arrives()
+	s.delay.Follow(context.Background(), ":1.1", true, limitOf(math.MaxUint64, true))
+	s.clock.Time, _ = s.delay.Due()
+	s.delay.Tick()
+	if log := s.log.String(); strings.Contains(log, "raise InhibitDelayMaxSec=") || !strings.Contains(log, "48m0s") {
+		t.Errorf("logged %s", log)
+	}
 }

@@ -61,7 +61,7 @@ func (b *Bridge) Release(name string) (Change, error) {
 	change := Change{View: true}
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if present, known := s.damper.Present(); known && present != s.position {
-		b.read(s) // the hold may have moved the targets since the last reading
+		b.read(s, observers.Unknown) // the hold may have moved the targets since the last reading
 		s.damper.Decide()
 		s.damper.Take()
 	}

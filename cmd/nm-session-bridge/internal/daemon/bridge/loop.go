@@ -28,6 +28,9 @@ type Config struct {
 	Hangup <-chan struct{}
 	// Watchdog is when the service manager wants a sign of life; it may be nil.
 	Watchdog <-chan time.Time
+	// Slept returns for how long the machine has slept since it was booted; it may
+	// be nil.
+	Slept func() time.Duration
 	// Notify passes a message on to the service manager (sd_notify(3)).
 	Notify func(message string)
 	// Publish passes on a new view and the transitions that led to it.
@@ -48,12 +51,32 @@ type loop struct {
 	ready   bool // whether every service has been heard
 	resting bool // whether rest is what is due next
 	news    news
+	slept   time.Duration // as noticed last
+}
+
+// leastSleep is how much longer the machine has slept when it has slept again. It
+// takes longer to sleep, and reading two clocks takes less.
+const leastSleep = 100 * time.Millisecond
+
+// hasSlept reports whether the machine has slept since this was last asked. A
+// sleep that bypasses logind is told by nobody.
+func (l *loop) hasSlept() bool {
+	if l.Slept == nil {
+		return false
+	}
+	slept := l.Slept()
+	if slept < l.slept+leastSleep {
+		return false
+	}
+	l.slept = slept
+	return true
 }
 
 // Run keeps the targets true until the context ends. The loss of a bus is an
 // error: the connection does not come back.
 func Run(ctx context.Context, config Config) error {
 	l := &loop{Config: config}
+	l.hasSlept() // before we were there
 	heard := make(chan observers.Facts)
 	for _, o := range l.Observers {
 		go o.Run(ctx, heard)
@@ -97,9 +120,15 @@ func Run(ctx context.Context, config Config) error {
 			change = l.tick()
 		case <-l.Hangup:
 			l.reread()
+			for _, d := range l.Delays {
+				d.TryAgain()
+			}
 		case <-l.Watchdog:
 			l.Notify("WATCHDOG=1")
-			continue
+			if !l.hasSlept() {
+				continue
+			}
+			change.Stale = true
 		}
 		l.endPass(ctx, change)
 		l.setTimer(due, true)
@@ -116,7 +145,7 @@ func (l *loop) endPass(ctx context.Context, change Change) {
 		change.add(l.Bridge.HoldAll(l.Held))
 		l.adopted = true
 	}
-	if change.Stale {
+	if change.Stale || l.hasSlept() {
 		l.reread()
 	}
 	l.Bridge.Settle()
@@ -145,7 +174,7 @@ func (l *loop) followOperations(ctx context.Context) {
 	}
 	for _, d := range l.Delays {
 		logind, underway := l.Bridge.Underway(d.What())
-		d.Follow(ctx, logind.Owner, underway, limitOf(logind))
+		d.Follow(ctx, logind.Owner, underway, limitOf(logind.Uint64("InhibitDelayMaxUSec")))
 	}
 }
 

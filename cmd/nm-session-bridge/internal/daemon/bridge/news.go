@@ -53,7 +53,7 @@ func (l *loop) isNewsDue(urgent bool) bool {
 // tellManager keeps the service manager's view of the service true: ready once
 // every service has been heard, and the positions in words.
 func (l *loop) tellManager() {
-	status := l.Bridge.Status()
+	status := l.status()
 	switch {
 	case !l.ready && l.adopted && l.Bridge.Heard():
 		l.ready = true
@@ -63,6 +63,17 @@ func (l *loop) tellManager() {
 		l.Notify("STATUS=" + status)
 	}
 	l.news.status = status
+}
+
+// status returns the positions in words, and which delay locks are refused.
+func (l *loop) status() string {
+	status := l.Bridge.Status()
+	for _, d := range l.Delays {
+		if d.State() == refused {
+			status += ", the delay lock on " + d.What() + " is refused"
+		}
+	}
+	return status
 }
 
 // publish passes the view on if it is new.

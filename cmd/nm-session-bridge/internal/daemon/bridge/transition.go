@@ -46,6 +46,9 @@ func (b *Bridge) move(s *switchState) Change {
 		return Change{}
 	}
 	change := Change{View: true, Stale: s.Delays != "" && from == s.During}
+	if change.Stale {
+		b.targets.FindUnused(s.StartAgain)
+	}
 	if s.heldIn == nil {
 		change.add(b.enter(s, reading.Position, reading.Reason))
 	}
@@ -63,11 +66,7 @@ func (b *Bridge) enter(s *switchState, position, reason string) Change {
 	}
 	s.position, s.known, s.cause, s.since = position, true, reason, b.now()
 	b.targets.Want(s.transition.wanted)
-	if position != observers.Unknown && position == s.During {
-		b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
-			return !slices.Contains(b.states.Active(), target)
-		}))
-	}
+	b.startOthersAgain(s)
 	return Change{View: true, Entered: []Transition{{s.Name, observers.InWords(s.transition.from), observers.InWords(position), reason}}}
 }
 

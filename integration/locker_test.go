@@ -1,0 +1,118 @@
+package integration
+
+import (
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// typed is how a locker of a test waits for the password: it ends once the file
+// is there.
+const typed = "until [ -e %h/typed ]; do sleep 0.02; done; rm -f %h/typed"
+
+// lockers are units as their users write them.
+var lockers = map[string]string{
+	"of systemd-lock-handler": "[Unit]\nOnSuccess=unlock.target\nPartOf=lock.target\nBefore=lock.target\n" +
+		"[Service]\nType=forking\nExecStart=/bin/sh -c '(" + typed + ") & :'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
+	"of its fork": "[Unit]\nOnSuccess=unlock.target\nPartOf=lock.target\nAfter=lock.target\n" +
+		"[Service]\nType=forking\nExecStart=/bin/sh -c '(" + typed + ") & :'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
+	"notify": "[Unit]\nPartOf=lock.target\n" +
+		"[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready; " + typed + "'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
+	"simple": "[Unit]\nPartOf=lock.target\n" +
+		"[Service]\nExecStart=/bin/sh -c '" + typed + "'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
+}
+
+func TestLockersAsTheirUsersWriteThem(t *testing.T) {
+	for name, unit := range lockers {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.enable("locker.service", unit)
+			s.install()
+			s.lock("unlocked")
+			s.must(s.Login1.AskToLock(true))
+			s.lock("locked")
+			s.expect("active", "locker.service")
+			s.write(sandbox.Home+"/typed", "")
+			s.expect("inactive", "locker.service")
+			s.lock("unlocked")
+			s.started("locker.service", 1)
+
+			s.must(s.Login1.AskToLock(true))
+			s.lock("locked")
+			s.expect("active", "locker.service")
+			s.must(s.Login1.AskToLock(false))
+			s.lock("unlocked")
+			s.expect("inactive", "locker.service")
+			s.started("locker.service", 2)
+
+			s.locks(1)
+			s.must(s.Login1.PrepareForSleep(true))
+			s.locks(0)
+			s.expect("active", "locker.service", "lock.target")
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+			s.locks(1)
+			s.lock("locked")
+			s.must(s.Login1.PrepareForSleep(true)) // while locked
+			s.locks(0)
+			s.must(s.Login1.PrepareForSleep(false))
+			s.locks(1)
+			s.lock("locked")
+			s.started("locker.service", 3)
+
+			s.systemctl("kill", "-s", "SEGV", "locker.service")
+			s.started("locker.service", 4) // by its Restart=
+			s.lock("locked")
+			s.write(sandbox.Home+"/typed", "")
+			s.lock("unlocked")
+			s.started("locker.service", 4)
+			s.neverBoth("lock.target", "unlock.target")
+		})
+	}
+}
+
+// Where nothing has locked the screen, waking up unlocks.
+func TestASleepWithoutALockerEndsUnlocked(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("awake.service", whileUnit("unlock.target"))
+	s.install()
+	s.lock("unlocked")
+	for range 2 {
+		s.locks(1)
+		s.must(s.Login1.PrepareForSleep(true))
+		s.locks(0)
+		s.expect("active", "lock.target")
+		s.must(s.Login1.PrepareForSleep(false))
+		s.lock("unlocked")
+		s.expect("active", "awake.service")
+	}
+	s.must(s.Login1.SetLockedHint(true))
+	s.lock("locked")
+	s.must(s.Login1.PrepareForSleep(true))
+	s.expect("active", "sleep.target")
+	s.must(s.Login1.PrepareForSleep(false))
+	s.expect("inactive", "sleep.target")
+	s.settle()
+	s.lock("locked")
+}
+
+func TestALockerThatIsStoppedOrCrashesUnlocksNothing(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Service]\nExecStart=/bin/sh -c '"+typed+"'\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	for i, signal := range []string{"", "KILL", "SEGV"} {
+		s.must(s.Login1.AskToLock(true))
+		s.must(s.timeline.WaitStarts(s.ctx, "locker.service", i+1))
+		s.expect("active", "locker.service")
+		if signal == "" {
+			s.systemctl("stop", "locker.service")
+			s.expect("inactive", "locker.service")
+		} else {
+			s.systemctl("kill", "-s", signal, "locker.service")
+			s.expect("failed", "locker.service")
+		}
+		s.settle()
+		s.lock("locked")
+	}
+}

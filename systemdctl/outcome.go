@@ -1,0 +1,132 @@
+package systemdctl
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// follower is a service that a yielding target wants, such as a screen locker.
+type follower struct {
+	name   string
+	target *unit
+	active string // its ActiveState; "" until the manager has told
+	// isStopped says that a job has ended it, or is about to.
+	isStopped bool
+	isOneshot bool
+	stop      func() // ends the match rule
+}
+
+// isUp reports whether the service runs, or is about to.
+func (f *follower) isUp() bool {
+	return !f.isOneshot && slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, f.active)
+}
+
+// followServices follows the services that a target wants, to learn how they end.
+func (r *Reconciler) followServices(u *unit) {
+	r.askWants(u, func(names []string) {
+		for _, name := range names {
+			if !strings.HasSuffix(name, ".service") {
+				continue
+			}
+			path := unitPath(name)
+			if r.followers[path] == nil {
+				r.followers[path] = &follower{name: name, target: u, stop: r.manager.Listen(rules(name)[0])}
+			}
+			r.askFollower(path, func(f *follower, all properties) {
+				if active := all.text("ActiveState"); f.active == "" {
+					f.active = active
+				}
+				f.isOneshot = all.text("Type") == "oneshot"
+			})
+		}
+	})
+}
+
+// askWants asks what a target wants.
+func (r *Reconciler) askWants(u *unit, take func(names []string)) {
+	r.callAt(u.path, propertiesInterface+".GetAll", func(call *dbus.Call) {
+		all, err := allProperties(call)
+		if err != nil {
+			return // a manager that does not answer is reloading or exiting
+		}
+		wants, _, _ := property[[]string](all, "Wants")
+		requires, _, _ := property[[]string](all, "Requires")
+		take(slices.Concat(wants, requires))
+	}, unitInterface)
+}
+
+func (r *Reconciler) askFollower(path dbus.ObjectPath, take func(f *follower, all properties)) {
+	r.callAt(path, propertiesInterface+".GetAll", func(call *dbus.Call) {
+		all, err := allProperties(call)
+		if f := r.followers[path]; f != nil && err == nil {
+			take(f, all)
+		}
+	}, "") // of all interfaces
+}
+
+// followerChanged takes the new state of a service that a target wants. One that
+// has ended by itself, and well, has done its work. One that a job has stopped,
+// or that has crashed, has not.
+func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed properties) {
+	was := f.active
+	if active := changed.text("ActiveState"); active != "" {
+		f.active = active
+	}
+	if job, told, _ := property[[]any](changed, "Job"); told && was != "inactive" && was != "activating" {
+		id, _, err := idAndPath(job)
+		f.isStopped = f.isStopped || err == nil && id != 0
+	}
+	switch {
+	case f.active == "activating", f.active == "active" && was != "active":
+		f.isStopped = false
+	case f.active == "inactive" && was != "inactive" && was != "" && !f.isStopped && !f.isOneshot:
+		r.askFollower(path, func(f *follower, all properties) {
+			if all.text("Result") == "success" && all.text("ActiveState") == "inactive" {
+				r.hasDoneItsWork(f.target)
+			}
+		})
+	}
+}
+
+// hasDoneItsWork notes that the services that a target wants have done their work,
+// unless one of them runs.
+func (r *Reconciler) hasDoneItsWork(u *unit) {
+	for _, f := range r.followers {
+		if f.target == u && f.isUp() {
+			return
+		}
+	}
+	if u.wanted && u.isActive() && !slices.Contains(r.moved.Done, u.name) {
+		r.moved.Done = append(r.moved.Done, u.name)
+	}
+}
+
+// FindUnused finds those of managed targets that are active though nothing that
+// they want has run. [Moved] tells which.
+func (r *Reconciler) FindUnused(targets []string) {
+	for _, name := range targets {
+		u := r.unit(name)
+		if u == nil || !u.isActive() {
+			continue
+		}
+		r.askWants(u, func(names []string) { r.findRun(u, names) })
+	}
+}
+
+// findRun looks for one of the units that has run. A unit that was never started
+// since it was loaded has left the inactive state at no time
+// (InactiveExitTimestamp, org.freedesktop.systemd1(5)).
+func (r *Reconciler) findRun(u *unit, names []string) {
+	if len(names) == 0 {
+		r.hasDoneItsWork(u)
+		return
+	}
+	r.callAt(unitPath(names[0]), propertiesInterface+".GetAll", func(call *dbus.Call) {
+		all, err := allProperties(call)
+		if exit, _, _ := property[uint64](all, "InactiveExitTimestampMonotonic"); err == nil && exit == 0 {
+			r.findRun(u, names[1:])
+		}
+	}, unitInterface)
+}
