@@ -56,15 +56,21 @@ func TestWhatThisNetworkManagerHadUpIsMissingAtOnce(t *testing.T) {
 		there, missing   func(owner string) Facts
 		thereIn, nowhere string
 	}{
-		{"internet", internet(policy()), networkManager,
+		{
+			"internet", internet(policy()), networkManager,
 			func(o string) Facts { return network(o, full, nm.NmMeteredNo, nm.NmStateConnectedGlobal) },
-			func(o string) Facts { return network(o, none, nm.NmMeteredUnknown, nm.NmStateDisconnected) }, "online", "offline"},
-		{"metered", metered(policy()), networkManager,
+			func(o string) Facts { return network(o, none, nm.NmMeteredUnknown, nm.NmStateDisconnected) }, "online", "offline",
+		},
+		{
+			"metered", metered(policy()), networkManager,
 			func(o string) Facts { return network(o, full, nm.NmMeteredNo, nm.NmStateConnectedGlobal) },
-			func(o string) Facts { return network(o, none, nm.NmMeteredUnknown, nm.NmStateDisconnected) }, "unmetered", Unknown},
-		{"vpn", vpn(policy()), connections,
+			func(o string) Facts { return network(o, none, nm.NmMeteredUnknown, nm.NmStateDisconnected) }, "unmetered", Unknown,
+		},
+		{
+			"vpn", vpn(policy()), connections,
 			func(o string) Facts { return starting(o, map[string]any{}, tunnel) },
-			func(o string) Facts { return starting(o, map[string]any{}) }, "up", "down"},
+			func(o string) Facts { return starting(o, map[string]any{}) }, "up", "down",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, step := range []struct {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/bound"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/cache"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
 //go:embed base.sh
@@ -166,7 +166,12 @@ func (m *machine) run(ctx context.Context, script string) error {
 		"/bin/sh", "-c", "update-ca-certificates >/dev/null; su --login "+user+" --command='bash -ev "+file+"'"))
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
-	return bound.Run(cmd)
+	err = bound.Run(cmd)
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return ended // without the script's text, which the command holds
+	}
+	return err
 }
 
 // printing makes a command print to this program's outputs.
@@ -179,22 +184,10 @@ func (m *machine) close() error {
 	return errors.Join(m.clear(), m.lock.Close())
 }
 
-// clear removes the files and the control groups.
+// clear ends what still runs in the machine, and removes its files.
 func (m *machine) clear() error {
-	var groups []string
-	err := filepath.WalkDir(m.group, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			groups = append(groups, path)
-		}
+	if err := sandbox.RemoveCgroup(m.group); err != nil {
 		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, group := range slices.Backward(groups) {
-		if err := unix.Rmdir(group); err != nil {
-			return fmt.Errorf("cannot remove the control group %s: %w", group, err)
-		}
 	}
 	return os.RemoveAll(m.root)
 }

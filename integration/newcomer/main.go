@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -42,11 +43,7 @@ func try(ctx context.Context, clone, suite string, lines []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot make a bare %s: %w", suite, err)
 	}
-	defer func() {
-		if left := m.close(); err == nil {
-			err = left
-		}
-	}()
+	defer func() { err = errors.Join(err, m.close()) }()
 	if err := m.receive(clone); err != nil {
 		return fmt.Errorf("cannot bring the clone into the bare %s: %w", suite, err)
 	}

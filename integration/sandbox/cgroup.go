@@ -85,6 +85,13 @@ func (g cgroup) kill() error {
 	return g.waitEmpty()
 }
 
+// RemoveCgroup ends every process in a control group of version 2 and below, and removes the group. No group is
+// no error.
+func RemoveCgroup(directory string) error {
+	group := cgroup(directory)
+	return join(group.kill(), group.remove())
+}
+
 // waitEmpty waits for cgroup.events to say that no process lives in the cgroup or below.
 func (g cgroup) waitEmpty() error {
 	const limit = 30 * time.Second // only in a broken kernel can a process outlive SIGKILL for so long

@@ -48,7 +48,7 @@ func Enter(suite string) error {
 	case stageInit:
 		os.Exit(exitCode(runInit(about)))
 	case stageJanitor:
-		os.Exit(exitCode(0, runJanitor(cgroup(about))))
+		os.Exit(exitCode(0, runJanitor(about)))
 	}
 	if os.Geteuid() != 0 {
 		return ErrNotRoot
@@ -147,11 +147,11 @@ func startJanitor(group cgroup) (*exec.Cmd, io.Closer, error) {
 	return janitor, leave, nil
 }
 
-func runJanitor(group cgroup) error {
+func runJanitor(group string) error {
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
 		return err
 	}
-	return join(group.kill(), group.remove())
+	return RemoveCgroup(group)
 }
 
 // again prepares another run of this program. It extends PATH, because root may have an ordinary

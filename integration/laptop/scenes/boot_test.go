@@ -15,7 +15,7 @@ func TestBootWithTheLidClosed(t *testing.T) {
 	s.lid(lidClosed)
 	s.internet(online)
 	// The timeline began only after the login.
-	if said := s.root("journalctl --quiet --after-cursor='" + s.cursor + "' USER_UNIT=" + lidOpen); said != "" {
+	if said := s.root("journalctl --quiet --since=" + s.since + " USER_UNIT=" + lidOpen); said != "" {
 		t.Errorf("%s was started: %s", lidOpen, said)
 	}
 	s.starts(map[string]int{lidOpen: 0})
