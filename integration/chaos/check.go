@@ -105,7 +105,6 @@ func (r round) checkStarts(s service, seen seen, causes int) error {
 // adopt takes over the states of services that the model could not predict.
 func (w *World) adopt(units map[string]unit) {
 	w.adoptLock(units)
-	w.session.read = w.session.read || w.logind.present
 	for _, s := range services() {
 		if !s.lasts || !w.isLoose(s) {
 			continue

@@ -6,10 +6,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// session is the user's display session.
+// session is the user's session.
 type session struct {
 	exists, hint bool
-	read         bool // whether the bridge knows which session it is, or that there is none
 }
 
 // locks notes that the lock belongs in another position. After a shaky change the next one may be
@@ -51,7 +50,7 @@ func (w *World) pullsLock() {
 
 // bridgeReborn notes that a new bridge starts, which has heard nothing yet.
 func (w *World) bridgeReborn() {
-	w.round.reborn, w.session.read = true, false
+	w.round.reborn = true
 	w.lockVague()
 	if w.masked["lock.target"] || w.masked["unlock.target"] {
 		w.free["lock"] = true // inactive targets do not tell it the position
@@ -71,7 +70,7 @@ func (w *World) adoptLock(units map[string]unit) {
 	}
 }
 
-// aDisplay returns an error if logind cannot say anything about the display session.
+// aDisplay returns an error if logind cannot say anything about the session.
 func (w *World) aDisplay(exists bool) error {
 	switch {
 	case !w.logind.present:
@@ -125,7 +124,7 @@ func sessionEnds(_ context.Context, w *World, _ string) error {
 	if err := w.aDisplay(true); err != nil {
 		return err
 	}
-	w.session = session{read: w.session.read}
+	w.session = session{}
 	return w.sb.Login1.SetSession(sandbox.UID, false)
 }
 
@@ -152,7 +151,7 @@ func sessionChanges(_ context.Context, w *World, _ string) error {
 // begins notes that another session has begun. It unlocks nothing. A lock of which nothing was known is
 // unlocked with it.
 func (w *World) begins() {
-	w.session = session{exists: true, read: w.session.read}
+	w.session = session{exists: true}
 	if w.lock == unknown {
 		w.locks("unlocked", true)
 	}
