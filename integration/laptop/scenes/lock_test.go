@@ -102,18 +102,16 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 		t.Errorf("the locker wrote %q (%v), but locking before the sleep is to write %d", written, err, slept)
 	}
 
-	// Another session does not inherit the lock. A session over SSH counts if there is no
-	// other.
+	// The end of a session unlocks nothing. A session over SSH has no screen.
 	s.enter("ssh", "--setenv=XDG_SESSION_CLASS=user", "--setenv=XDG_SESSION_TYPE=tty")
 	s.lock(locked)
 	s.root("systemctl stop seat")
-	s.lock(unlocked)
-	s.expect("inactive", "locker.service")
 	s.root("systemctl stop ssh")
 	s.until("the bridge knows of no session", func() bool {
 		text := s.systemctl("show", "--value", "--property=StatusText", bridgeUnit)
-		return strings.Contains(text, "lock unlocked (in doubt: the user has no graphical session)")
+		return strings.Contains(text, "lock locked (in doubt: the user has no graphical session)")
 	})
-	s.lock(unlocked)
-	s.starts(map[string]int{locked: 4, "locker.service": 4, unlocked: 5})
+	s.lock(locked)
+	s.expect("active", "locker.service")
+	s.starts(map[string]int{locked: 4, "locker.service": 4, unlocked: 4})
 }
