@@ -220,15 +220,19 @@ func (s *scene) status(words string) {
 // log returns what the bridge has logged.
 func (s *scene) log() string {
 	s.Helper()
-	log, err := s.Journal(s.ctx, "--user-unit", "nm-session-bridge", "-o", "cat")
+	log, err := s.Journal(s.ctx, bridgeWords(), "-o", "cat")
 	s.must(err)
 	return log
 }
 
+// bridgeWords selects what the bridge says. On a busy machine journald misses the unit
+// of a process that ends at once, but not its identifier.
+func bridgeWords() string { return "--identifier=nm-session-bridge" }
+
 // waitLog follows the bridge's log until it contains some words.
 func (s *scene) waitLog(words string) {
 	s.Helper()
-	s.follow(words, "journalctl", "--user", "--user-unit", "nm-session-bridge", "--follow", "--lines=all", "--output=cat")
+	s.follow(words, "journalctl", "--user", bridgeWords(), "--follow", "--lines=all", "--output=cat")
 }
 
 // follow runs a command of the user until a line of its output contains some words.
