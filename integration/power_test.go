@@ -102,9 +102,7 @@ func TestItIsReadyOnceThePowerIsKnown(t *testing.T) {
 		s.systemctl("start", bridgeUnit)
 	}
 	observing := 0
-	log, err := s.Journal(s.ctx, "-t", "nm-session-bridge", "-o", "cat") // selected by unit, journald may miss a process's last entries
-	s.must(err)
-	for line := range strings.Lines(log) {
+	for line := range strings.Lines(s.log()) {
 		if strings.HasPrefix(line, "observing ") {
 			observing++
 			if !strings.Contains(line, " power=ac ") {
