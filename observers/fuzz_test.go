@@ -8,11 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
@@ -81,24 +80,13 @@ func (w *watch) readAll() *dbus.Call {
 	w.Helper()
 	call := w.anyCall()
 	if call.Method == "Introspect" {
-		answer(call, 1, nil, `<node/>`)
+		bustest.Answer(call, 1, nil, `<node/>`)
 		call = w.anyCall()
 	}
 	if call.Method != "GetAll" {
 		w.Fatalf("called %s", call.Method)
 	}
 	return call
-}
-
-func (w *watch) anyCall() *dbus.Call {
-	w.Helper()
-	select {
-	case call := <-w.service.calls:
-		return call
-	case <-time.After(time.Minute):
-		w.Fatal("nothing was called")
-		return nil
-	}
 }
 
 // settle returns the facts that are sent until the observer has nothing left to do.
@@ -108,7 +96,7 @@ func (w *watch) settle() []Facts {
 		select {
 		case facts := <-w.facts:
 			heard = append(heard, facts)
-		case w.service.signals <- &dbus.Signal{Path: "/another"}:
+		case w.service.Sent <- &dbus.Signal{Path: "/another"}:
 			return heard
 		}
 	}
@@ -116,7 +104,7 @@ func (w *watch) settle() []Facts {
 
 // tell answers a call and returns the facts that are then sent.
 func (w *watch) tell(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) []Facts {
-	answer(call, sequence, err, body...)
+	bustest.Answer(call, sequence, err, body...)
 	for len(call.Done) > 0 {
 		runtime.Gosched()
 	}
@@ -125,11 +113,11 @@ func (w *watch) tell(call *dbus.Call, sequence dbus.Sequence, err error, body ..
 
 func (w *watch) readsAgain() bool {
 	select {
-	case call := <-w.service.calls:
+	case call := <-w.calls:
 		if call.Method != "GetAll" && call.Method != "Introspect" {
 			w.Errorf("called %s", call.Method)
 		}
-		w.service.calls <- call // it must still be answered
+		w.calls <- call // it must still be answered
 		return true
 	default:
 		return false
@@ -223,7 +211,7 @@ func FuzzSignal(target *testing.F) {
 		return source.Root.Path, source.Root.Interface, "StateChanged"
 	}
 	add := func(which, kind byte, values ...any) {
-		signature, body := fakes.Encode(values...)
+		signature, body := bustest.Body(values...)
 		f.Add(which, kind, signature, body)
 	}
 	for which := range byte(3) {
@@ -251,7 +239,7 @@ func FuzzSignal(target *testing.F) {
 	f.Fuzz(func(t *testing.T, which, kind byte, signature string, body []byte) {
 		source := anySource(which)
 		path, iface, member := origin(source, kind)
-		signal := fakes.Signal(path, iface, member, signature, body)
+		signal := bustest.ReceiveSignal(path, iface, member, signature, body)
 		if signal == nil {
 			return
 		}
@@ -310,17 +298,17 @@ func FuzzProperties(target *testing.F) {
 			[]string{"State"},
 			uint32(70),
 		} {
-			signature, body := fakes.Encode(values)
+			signature, body := bustest.Body(values)
 			f.Add(which, true, "", signature, body)
 			f.Add(which, false, "", signature, body)
 		}
-		signature, body := fakes.Encode("No such object")
+		signature, body := bustest.Body("No such object")
 		f.Add(which, false, "org.freedesktop.DBus.Error.UnknownObject", signature, body)
 		f.Add(which, false, "org.freedesktop.DBus.Error.AccessDenied", signature, body)
 	}
 	f.Fuzz(func(t *testing.T, which byte, known bool, errorName, signature string, body []byte) {
 		source := anySource(which)
-		answer := fakes.Answer(errorName, signature, body)
+		answer := bustest.ReceiveAnswer(errorName, signature, body)
 		if answer == nil {
 			return
 		}
@@ -364,18 +352,17 @@ func FuzzProperties(target *testing.F) {
 func FuzzPolled(target *testing.F) {
 	f := variations.Of(target)
 	for _, value := range []any{dbus.MakeVariant(true), true, "true", dbus.MakeVariant(uint32(1)), dbus.MakeVariant(dbus.MakeVariant(true))} {
-		signature, body := fakes.Encode(value)
+		signature, body := bustest.Body(value)
 		f.Add("", signature, body)
 		f.Add("org.freedesktop.DBus.Error.UnknownObject", signature, body)
 	}
 	f.Fuzz(func(t *testing.T, errorName, signature string, body []byte) {
-		answer := fakes.Answer(errorName, signature, body)
+		answer := bustest.ReceiveAnswer(errorName, signature, body)
 		if answer == nil {
 			return
 		}
 		source := Logind()
-		w := &watch{T: t, source: source, service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
-		o := w.newObserver()
+		o := newWatch(t, source).observer
 		o.owner = ":1.1"
 		known := truth(source, 0)
 		for name, value := range known {
@@ -417,11 +404,11 @@ func FuzzLinks(target *testing.F) {
 		[]string{"/a"},
 		uint32(1), dbus.MakeVariant(dbus.ObjectPath("/a")),
 	} {
-		signature, body := fakes.Encode(map[string]dbus.Variant{"ActiveConnections": dbus.MakeVariant(value)})
+		signature, body := bustest.Body(map[string]dbus.Variant{"ActiveConnections": dbus.MakeVariant(value)})
 		f.Add(signature, body)
 	}
 	f.Fuzz(func(t *testing.T, signature string, body []byte) {
-		answer := fakes.Answer("", signature, body)
+		answer := bustest.ReceiveAnswer("", signature, body)
 		if answer == nil {
 			return
 		}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 // sessions returns a user's properties with their sessions.
@@ -39,24 +41,22 @@ func aSession(kind, seat string, hint bool) map[string]dbus.Variant {
 func TestEverySessionOfTheUserIsRead(t *testing.T) {
 	w := observe(t, Session())
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, sessions("1", "2"))
-	answer(w.called("GetAll"), 2, nil, aSession("tty", "", false)) // SSH
-	answer(w.called("GetAll"), 3, nil, aSession("tty", "seat0", true))
+	bustest.Answer(w.called("GetAll"), 1, nil, sessions("1", "2"))
+	bustest.Answer(w.called("GetAll"), 2, nil, aSession("tty", "", false)) // SSH
+	bustest.Answer(w.called("GetAll"), 3, nil, aSession("tty", "seat0", true))
 	facts := w.hears()
 	if len(facts.Children()) != 2 || isScreen(facts.Children()[0]) || !isScreen(facts.Children()[1]) {
 		t.Fatalf("heard %+v", facts)
 	}
 	w.changed(4, display("1")) // session 2 has ended, and another begun
-	answer(w.called("GetAll"), 5, nil, sessions("1", "4"))
-	answer(w.called("GetAll"), 6, nil, aSession("tty", "", false))
-	answer(w.called("GetAll"), 7, nil, aSession("wayland", "seat0", false))
+	bustest.Answer(w.called("GetAll"), 5, nil, sessions("1", "4"))
+	bustest.Answer(w.called("GetAll"), 6, nil, aSession("tty", "", false))
+	bustest.Answer(w.called("GetAll"), 7, nil, aSession("wayland", "seat0", false))
 	facts = w.hears()
 	if got := len(facts.Children()); got != 2 || facts.Children()[1].Path != logindPath+"/session/_34" {
 		t.Errorf("heard %+v", facts)
 	}
-	w.signal(&dbus.Signal{Path: logindPath + "/session/_34", Name: propertiesChanged, Sequence: 8, Body: []any{
-		logindName + ".Session", map[string]dbus.Variant{"Type": dbus.MakeVariant("tty")}, []string{},
-	}})
+	w.objectChanged(8, logindPath+"/session/_34", logindName+".Session", map[string]dbus.Variant{"Type": dbus.MakeVariant("tty")})
 	if kind, _ := w.hears().Children()[1].Text("Type"); kind != "tty" {
 		t.Errorf("its type is %s", kind)
 	}
@@ -67,7 +67,7 @@ func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
 	w := observe(t, Session())
 	w.owner(":1.1")
 	for range 5 { // as long as logind may only be starting
-		answer(w.called("GetAll"), 1, unknown)
+		bustest.Answer(w.called("GetAll"), 1, unknown)
 	}
 	if facts := w.hears(); facts.Problem != "" || len(facts.Children()) != 0 {
 		t.Errorf("heard %+v", facts)
@@ -76,8 +76,8 @@ func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
 		t.Errorf("logged %s", w.log)
 	}
 	w.changed(2, display("3")) // a login
-	answer(w.called("GetAll"), 3, nil, sessions("3"))
-	answer(w.called("GetAll"), 4, nil, aSession("x11", "seat0", false))
+	bustest.Answer(w.called("GetAll"), 3, nil, sessions("3"))
+	bustest.Answer(w.called("GetAll"), 4, nil, aSession("x11", "seat0", false))
 	if facts := w.hears(); len(facts.Children()) != 1 {
 		t.Errorf("heard %+v", facts)
 	}
@@ -86,8 +86,8 @@ func TestAUserThatLogindDoesNotKnowHasNoSession(t *testing.T) {
 func TestEachLockIsARequest(t *testing.T) {
 	w := observe(t, Session())
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, sessions("3"))
-	answer(w.called("GetAll"), 2, nil, aSession("x11", "seat0", false))
+	bustest.Answer(w.called("GetAll"), 1, nil, sessions("3"))
+	bustest.Answer(w.called("GetAll"), 2, nil, aSession("x11", "seat0", false))
 	w.hears()
 	var last dbus.Sequence
 	for sequence, test := range []struct {
@@ -106,8 +106,8 @@ func TestEachLockIsARequest(t *testing.T) {
 func TestLogindIsAskedWhatItSignals(t *testing.T) {
 	w := observe(t, Logind())
 	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	answer(w.called("GetAll"), 2, nil, lidClosed(true))
+	bustest.Answer(w.called("Introspect"), 1, nil, silentLid)
+	bustest.Answer(w.called("GetAll"), 2, nil, lidClosed(true))
 	if facts := w.hears(); facts.Signalled("LidClosed") || facts.Polled("LidClosed") {
 		t.Errorf("heard %+v", facts)
 	}
@@ -125,11 +125,11 @@ func lidClosed(closed bool) map[string]dbus.Variant {
 func TestLogindIsReadAgainBeforeSleep(t *testing.T) {
 	w := observe(t, Logind())
 	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	answer(w.called("GetAll"), 2, nil, lidClosed(false))
+	bustest.Answer(w.called("Introspect"), 1, nil, silentLid)
+	bustest.Answer(w.called("GetAll"), 2, nil, lidClosed(false))
 	w.hears()
 	w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{true}})
-	answer(w.called("GetAll"), 3, nil, lidClosed(true))
+	bustest.Answer(w.called("GetAll"), 3, nil, lidClosed(true))
 	if closed, known := w.hears().Bool("LidClosed"); !known || !closed {
 		t.Errorf("closed %t, known %t", closed, known)
 	}

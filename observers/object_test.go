@@ -9,7 +9,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 // many makes a NetworkManager name many active connections, and returns the calls
@@ -28,7 +28,7 @@ func (w *watch) naming(call *dbus.Call, count int) []*dbus.Call {
 		paths = append(paths, dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/NetworkManager/ActiveConnection/%d", i)))
 	}
 	properties["ActiveConnections"] = dbus.MakeVariant(paths)
-	answer(call, 1, nil, properties)
+	bustest.Answer(call, 1, nil, properties)
 	var calls []*dbus.Call
 	for range min(count, atATime) {
 		calls = append(calls, w.called("GetAll"))
@@ -37,7 +37,7 @@ func (w *watch) naming(call *dbus.Call, count int) []*dbus.Call {
 }
 
 func named(call *dbus.Call, number int) {
-	answer(call, dbus.Sequence(2+number), nil, map[string]dbus.Variant{"Id": dbus.MakeVariant(fmt.Sprintf("profile %d", number))})
+	bustest.Answer(call, dbus.Sequence(2+number), nil, map[string]dbus.Variant{"Id": dbus.MakeVariant(fmt.Sprintf("profile %d", number))})
 }
 
 func TestTheNewerListOfObjectsWins(t *testing.T) {
@@ -56,7 +56,7 @@ func TestTheNewerListOfObjectsWins(t *testing.T) {
 		return map[string]dbus.Variant{"ActiveConnections": dbus.MakeVariant(paths), "Startup": dbus.MakeVariant(false)}
 	}
 	w.changed(9, list(2))
-	answer(all, 8, nil, list(1))
+	bustest.Answer(all, 8, nil, list(1))
 	for number := range 2 {
 		named(w.called("GetAll"), 9+number)
 	}
@@ -72,7 +72,7 @@ func TestManyObjectsAreReadInBatches(t *testing.T) {
 	}
 	w := observe(t, Connections())
 	for number, call := range w.many(atATime + 3) {
-		if len(w.service.calls) > 0 {
+		if len(w.calls) > 0 {
 			t.Fatal("asked for more before all had answered")
 		}
 		named(call, number)
@@ -97,7 +97,7 @@ func TestObjectsThatFailTogetherCountAsOneFailure(t *testing.T) {
 	calls := w.many(20)
 	named(calls[0], 0)
 	for _, call := range calls[1:] {
-		answer(call, 0, context.DeadlineExceeded)
+		bustest.Answer(call, 0, context.DeadlineExceeded)
 	}
 	again := w.called("GetAll")
 	if got := w.observer.calls.backoff; got != 2*firstRetry {
@@ -115,7 +115,7 @@ func TestAMissingObjectIsNotWaitedFor(t *testing.T) {
 	w := observe(t, Connections())
 	calls := w.many(3)
 	named(calls[0], 0)
-	answer(calls[1], 0, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownMethod"})
+	bustest.Answer(calls[1], 0, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownMethod"})
 	named(calls[2], 2)
 	if facts := w.hears(); len(facts.Children()) != 2 {
 		t.Errorf("heard %+v", facts)
@@ -158,16 +158,16 @@ func connectivity(value uint32) map[string]dbus.Variant {
 // device answers the calls for a device that does not signal its property.
 func (w *watch) device(sequence dbus.Sequence, value uint32) {
 	w.Helper()
-	answer(w.called("Introspect"), sequence, nil, "<node/>")
-	answer(w.called("GetAll"), sequence, nil, connectivity(value))
+	bustest.Answer(w.called("Introspect"), sequence, nil, "<node/>")
+	bustest.Answer(w.called("GetAll"), sequence, nil, connectivity(value))
 }
 
 // tree makes the service of a deep source name connection 1 with device 1.
 func (w *watch) tree() Facts {
 	w.Helper()
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"Id": dbus.MakeVariant("home"), "Devices": paths(devicePath, 1)})
+	bustest.Answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
+	bustest.Answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"Id": dbus.MakeVariant("home"), "Devices": paths(devicePath, 1)})
 	w.device(3, 4)
 	return w.hears()
 }
@@ -187,9 +187,7 @@ func devices(facts Facts) string {
 
 func (w *watch) objectChanged(sequence dbus.Sequence, path, iface string, values map[string]dbus.Variant) {
 	w.Helper()
-	w.signal(&dbus.Signal{
-		Path: dbus.ObjectPath(path), Name: propertiesChanged, Sequence: sequence, Body: []any{iface, values, []string{}},
-	})
+	w.signal(bustest.PropertiesChanged(sequence, dbus.ObjectPath(path), iface, values))
 }
 
 func TestObjectsAreFollowedAtAnyDepth(t *testing.T) {
@@ -231,9 +229,9 @@ func TestNonsenseOfAnyObjectHasEverythingReadAgain(t *testing.T) {
 	w := observe(t, deep())
 	w.tree()
 	w.objectChanged(4, devicePath+"1", networkManagerName+".Device", map[string]dbus.Variant{"Ip4Connectivity": dbus.MakeVariant("four")})
-	answer(w.called("GetAll"), 5, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
-	answer(w.called("GetAll"), 6, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 1)})
-	answer(w.called("GetAll"), 7, nil, connectivity(2))
+	bustest.Answer(w.called("GetAll"), 5, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
+	bustest.Answer(w.called("GetAll"), 6, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 1)})
+	bustest.Answer(w.called("GetAll"), 7, nil, connectivity(2))
 	if got := devices(w.hears()); got != "1=2" {
 		t.Errorf("heard %s", got)
 	}
@@ -243,9 +241,9 @@ func TestASilentObjectIsPolledAtAnyDepth(t *testing.T) {
 	w := observe(t, deep())
 	w.tree()
 	w.observer.Demand(PolledOften)
-	answer(w.called("GetAll"), 4, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
-	answer(w.called("GetAll"), 5, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 1)})
-	answer(w.called("GetAll"), 6, nil, connectivity(4))
+	bustest.Answer(w.called("GetAll"), 4, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
+	bustest.Answer(w.called("GetAll"), 5, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 1)})
+	bustest.Answer(w.called("GetAll"), 6, nil, connectivity(4))
 	device := w.hears().Children()[0].Children()[0]
 	if !device.Polled("Ip4Connectivity") {
 		t.Errorf("heard %+v", device)
@@ -254,7 +252,7 @@ func TestASilentObjectIsPolledAtAnyDepth(t *testing.T) {
 	if get.Args[1] != "Ip4Connectivity" {
 		t.Errorf("asked for %v", get.Args)
 	}
-	answer(get, 7, nil, dbus.MakeVariant(uint32(1)))
+	bustest.Answer(get, 7, nil, dbus.MakeVariant(uint32(1)))
 	if got := devices(w.hears()); got != "1=1" {
 		t.Errorf("heard %s", got)
 	}
@@ -264,8 +262,8 @@ func TestAnObjectThatNamesTheRootIsNotFollowedForEver(t *testing.T) {
 	w := observe(t, deep())
 	w.owner(":1.1")
 	root := dbus.MakeVariant([]dbus.ObjectPath{networkManagerPath, networkManagerPath})
-	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": root})
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"Devices": root})
+	bustest.Answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": root})
+	bustest.Answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"Devices": root})
 	w.device(3, 4)
 	if got := devices(w.hears()); got != networkManagerPath+"=4" {
 		t.Errorf("heard %s", got)
@@ -285,8 +283,8 @@ func TestEveryTypeOfLinkNamesObjects(t *testing.T) {
 		"":      dbus.ObjectPath("/"),
 		"wrong": []string{"/a"},
 	} {
-		signature, body := fakes.Encode(map[string]dbus.Variant{"Sessions": dbus.MakeVariant(value)})
-		all, err := single[map[string]dbus.Variant](fakes.Answer("", signature, body))
+		signature, body := bustest.Body(map[string]dbus.Variant{"Sessions": dbus.MakeVariant(value)})
+		all, err := single[map[string]dbus.Variant](bustest.ReceiveAnswer("", signature, body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -334,21 +332,21 @@ func TestAnObjectThatIsGoneBeforeItIsIntrospectedOrPolledIsNotWaitedFor(t *testi
 	unknown := dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownObject"}
 	w := observe(t, deep())
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 1, 2)})
+	bustest.Answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
+	bustest.Answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 1, 2)})
 	first, second := w.called("Introspect"), w.called("Introspect")
-	answer(first, 3, unknown)
-	answer(second, 4, nil, "<node/>")
-	answer(w.called("GetAll"), 5, nil, connectivity(4))
+	bustest.Answer(first, 3, unknown)
+	bustest.Answer(second, 4, nil, "<node/>")
+	bustest.Answer(w.called("GetAll"), 5, nil, connectivity(4))
 	if got := devices(w.hears()); got != "2=4" {
 		t.Errorf("heard %s", got)
 	}
 	w.observer.Demand(PolledOften)
-	answer(w.called("GetAll"), 6, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
-	answer(w.called("GetAll"), 7, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 2)})
-	answer(w.called("GetAll"), 8, nil, connectivity(4))
+	bustest.Answer(w.called("GetAll"), 6, nil, map[string]dbus.Variant{"ActiveConnections": paths(connectionPath, 1)})
+	bustest.Answer(w.called("GetAll"), 7, nil, map[string]dbus.Variant{"Devices": paths(devicePath, 2)})
+	bustest.Answer(w.called("GetAll"), 8, nil, connectivity(4))
 	w.hears()
-	answer(w.called("Get"), 9, unknown)
+	bustest.Answer(w.called("Get"), 9, unknown)
 	if got := devices(w.hears()); got != "" {
 		t.Errorf("heard %s", got)
 	}

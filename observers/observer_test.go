@@ -2,55 +2,42 @@ package observers
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
-// fakeService is a service whose answers and signals come from the test, in orders
-// that are rare with a real service.
-type fakeService struct {
-	signals chan *dbus.Signal
-	calls   chan *dbus.Call
-}
-
-func (s *fakeService) Signals() <-chan *dbus.Signal { return s.signals }
-
-func (s *fakeService) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
-	call := &dbus.Call{Path: path, Method: method[strings.LastIndex(method, ".")+1:], Args: args, Done: make(chan *dbus.Call, 1)}
-	s.calls <- call
-	return call
-}
-
-func (s *fakeService) Start(context.Context) *dbus.Call {
-	call := &dbus.Call{Method: "Start", Done: make(chan *dbus.Call, 1)}
-	s.calls <- call
-	return call
-}
-
-// watch is a running observer and the fake service that it observes.
+// watch is an observer and the service that it observes.
 type watch struct {
 	*testing.T
 	source   Source
-	service  *fakeService
+	service  *bustest.Service
+	calls    chan *dbus.Call
 	facts    chan Facts
 	log      *strings.Builder
 	observer *Observer
 }
 
+// newWatch returns an observer that does not run.
+func newWatch(t *testing.T, source Source) *watch {
+	t.Helper()
+	w := &watch{T: t, source: source, calls: make(chan *dbus.Call, 2*atATime), facts: make(chan Facts), log: &strings.Builder{}}
+	w.service = bustest.NewService(func(call *dbus.Call) {
+		call.Method = call.Method[strings.LastIndex(call.Method, ".")+1:]
+		w.calls <- call
+	})
+	w.observer = New(source, w.service, w.service, slog.New(slog.NewTextHandler(w.log, nil)))
+	return w
+}
+
+// observe returns an observer that runs.
 func observe(t *testing.T, source Source) *watch {
 	t.Helper()
-	w := &watch{
-		T: t, source: source,
-		service: &fakeService{signals: make(chan *dbus.Signal), calls: make(chan *dbus.Call, 2*atATime)},
-		facts:   make(chan Facts),
-		log:     &strings.Builder{},
-	}
-	w.observer = w.newObserver()
+	w := newWatch(t, source)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -61,61 +48,40 @@ func observe(t *testing.T, source Source) *watch {
 	return w
 }
 
-func (w *watch) newObserver() *Observer {
-	return New(w.source, w.service, w.service, slog.New(slog.NewTextHandler(io.Writer(w.log), nil)))
-}
-
 func (w *watch) owner(name string) {
-	w.signal(&dbus.Signal{Name: nameOwnerChanged, Body: []any{w.source.Name, "", name}})
+	w.Helper()
+	w.signal(bustest.OwnerChanged(w.source.Name, name))
 }
 
 func (w *watch) signal(signal *dbus.Signal) {
 	w.Helper()
-	select {
-	case w.service.signals <- signal:
-	case <-time.After(time.Minute):
-		w.Fatalf("%s was not taken", signal.Name)
-	}
+	w.service.Send(w, signal)
 }
 
 func (w *watch) changed(sequence dbus.Sequence, values map[string]dbus.Variant) {
 	w.Helper()
-	w.signal(&dbus.Signal{
-		Path: w.source.Root.Path, Name: propertiesChanged, Sequence: sequence,
-		Body: []any{w.source.Root.Interface, values, []string{}},
-	})
+	w.signal(bustest.PropertiesChanged(sequence, w.source.Root.Path, w.source.Root.Interface, values))
 }
 
 // called waits for a call and returns it.
 func (w *watch) called(method string) *dbus.Call {
 	w.Helper()
-	select {
-	case call := <-w.service.calls:
-		if call.Method != method {
-			w.Fatalf("called %s, not %s", call.Method, method)
-		}
-		return call
-	case <-time.After(time.Minute):
-		w.Fatalf("%s was not called", method)
-		return nil
+	call := w.anyCall()
+	if call.Method != method {
+		w.Fatalf("called %s, not %s", call.Method, method)
 	}
+	return call
 }
 
-func answer(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) {
-	call.Body, call.Err, call.ResponseSequence = body, err, sequence
-	call.Done <- call
+func (w *watch) anyCall() *dbus.Call {
+	w.Helper()
+	return bustest.Next(w, w.calls, "a call")
 }
 
 // hears waits for facts.
 func (w *watch) hears() Facts {
 	w.Helper()
-	select {
-	case facts := <-w.facts:
-		return facts
-	case <-time.After(time.Minute):
-		w.Fatal("no facts were sent")
-		return Facts{}
-	}
+	return bustest.Next(w, w.facts, "the news of facts")
 }
 
 func (w *watch) hearsProblem(words string) {
@@ -145,7 +111,7 @@ func all(connectivity, state uint32) map[string]dbus.Variant {
 func (w *watch) online() {
 	w.Helper()
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, nil, all(4, 70))
+	bustest.Answer(w.called("GetAll"), 1, nil, all(4, 70))
 	w.hearsConnectivity(4)
 }
 
@@ -154,7 +120,7 @@ func TestASignalNewerThanTheAnswerWins(t *testing.T) {
 	w.owner(":1.1")
 	call := w.called("GetAll")
 	w.changed(9, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1))})
-	answer(call, 8, nil, all(4, 70))
+	bustest.Answer(call, 8, nil, all(4, 70))
 	w.hearsConnectivity(1)
 }
 
@@ -190,7 +156,7 @@ func TestSignalsAfterAFarewellAreNotBelieved(t *testing.T) {
 			w.hearsProblem("NetworkManager is not running")
 			w.owner(":1.2")
 			w.hearsProblem("NetworkManager is starting")
-			answer(w.called("GetAll"), 5, nil, all(1, 20))
+			bustest.Answer(w.called("GetAll"), 5, nil, all(1, 20))
 			w.hearsConnectivity(1)
 		})
 	}
@@ -199,8 +165,8 @@ func TestSignalsAfterAFarewellAreNotBelieved(t *testing.T) {
 func TestAnOwnerWithoutObjectsIsAskedAgain(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownMethod"})
-	answer(w.called("GetAll"), 2, nil, all(4, 70))
+	bustest.Answer(w.called("GetAll"), 1, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownMethod"})
+	bustest.Answer(w.called("GetAll"), 2, nil, all(4, 70))
 	w.hearsConnectivity(4)
 	if w.log.Len() > 0 {
 		t.Errorf("logged %s", w.log)
@@ -210,10 +176,10 @@ func TestAnOwnerWithoutObjectsIsAskedAgain(t *testing.T) {
 func TestAServiceThatDoesNotAnswerIsAskedAgain(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.owner(":1.1")
-	answer(w.called("GetAll"), 1, context.DeadlineExceeded)
+	bustest.Answer(w.called("GetAll"), 1, context.DeadlineExceeded)
 	w.hearsProblem("NetworkManager does not answer")
-	answer(w.called("GetAll"), 2, context.DeadlineExceeded)
-	answer(w.called("GetAll"), 3, nil, all(4, 70))
+	bustest.Answer(w.called("GetAll"), 2, context.DeadlineExceeded)
+	bustest.Answer(w.called("GetAll"), 3, nil, all(4, 70))
 	w.hearsConnectivity(4)
 }
 
@@ -228,7 +194,7 @@ func TestNonsenseHasEverythingReadAgain(t *testing.T) {
 			w := observe(t, NetworkManager())
 			w.online()
 			w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: propertiesChanged, Body: body, Sequence: 2})
-			answer(w.called("GetAll"), 3, nil, all(2, 60))
+			bustest.Answer(w.called("GetAll"), 3, nil, all(2, 60))
 			w.hearsConnectivity(2)
 		})
 	}
@@ -238,7 +204,7 @@ func TestLostSignalsHaveEverythingReadAgain(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.online()
 	w.owner(":1.1") // the same owner again
-	answer(w.called("GetAll"), 3, nil, all(2, 60))
+	bustest.Answer(w.called("GetAll"), 3, nil, all(2, 60))
 	w.hearsConnectivity(2)
 }
 
@@ -250,7 +216,7 @@ func TestAServiceThatIsNotRunningIsNotRead(t *testing.T) {
 	w.signal(&dbus.Signal{Path: "/another"}) // once two more are taken, the loop has handled this one
 	w.signal(&dbus.Signal{Path: "/another"})
 	select {
-	case call := <-w.service.calls:
+	case call := <-w.calls:
 		t.Errorf("called %s", call.Method)
 	case facts := <-w.facts:
 		t.Errorf("heard %+v", facts)
@@ -263,8 +229,8 @@ func TestANewOwnerIsRead(t *testing.T) {
 	w.owner(":1.1")
 	old := w.called("GetAll")
 	w.owner(":1.2")
-	answer(w.called("GetAll"), 2, nil, all(2, 60))
-	answer(old, 3, nil, all(4, 70)) // the answer of an owner that is gone
+	bustest.Answer(w.called("GetAll"), 2, nil, all(2, 60))
+	bustest.Answer(old, 3, nil, all(4, 70)) // the answer of an owner that is gone
 	w.hearsConnectivity(2)
 }
 
@@ -273,12 +239,12 @@ func TestASourceOnDemandIsLeftAloneUntilItIsAsked(t *testing.T) {
 	w.owner("")
 	w.hearsProblem("UPower is not asked")
 	w.observer.Demand(Watched)
-	start := w.called("Start")
+	start := w.called("StartServiceByName")
 	w.hearsProblem("UPower is being started")
 	start.Done <- start
 	w.owner(":1.1")
 	w.hearsProblem("UPower is starting")
-	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{
+	bustest.Answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{
 		"LidIsClosed": dbus.MakeVariant(true), "LidIsPresent": dbus.MakeVariant(true),
 	})
 	if closed, known := w.hears().Bool("LidIsClosed"); !known || !closed {
@@ -293,7 +259,7 @@ func TestASourceThatCannotBeStartedSaysWhy(t *testing.T) {
 	w.owner("")
 	w.hearsProblem("UPower is not asked")
 	w.observer.Demand(Watched)
-	start := w.called("Start")
+	start := w.called("StartServiceByName")
 	w.hearsProblem("UPower is being started")
 	start.Err = dbus.Error{Name: "org.freedesktop.systemd1.UnitMasked", Body: []any{"Unit upower.service is masked."}}
 	start.Done <- start

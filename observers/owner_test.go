@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 func ids(facts Facts) (ids []string) {
@@ -20,7 +22,7 @@ func TestANewOwnerTellsEverythingItself(t *testing.T) {
 	w.online()
 	w.owner(":1.2")
 	w.hearsProblem("NetworkManager is starting")
-	answer(w.called("GetAll"), 5, nil, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1))})
+	bustest.Answer(w.called("GetAll"), 5, nil, map[string]dbus.Variant{"Connectivity": dbus.MakeVariant(uint32(1))})
 	if facts := w.hears(); facts.Owner != ":1.2" || len(facts.values) != 1 {
 		t.Errorf("heard %+v, which the new owner has not told", facts)
 	}
@@ -32,13 +34,13 @@ func TestAnAnswerOfTheLastOwnerCountsNoLonger(t *testing.T) {
 	late := w.called("GetAll")
 	w.owner("")
 	w.hearsProblem("NetworkManager is not running")
-	answer(late, 1, nil, all(4, 70))
+	bustest.Answer(late, 1, nil, all(4, 70))
 	for range 20 { // so that the answer would be taken
 		w.signal(&dbus.Signal{Path: "/elsewhere", Name: propertiesChanged})
 	}
 	w.owner(":1.2")
 	w.hearsProblem("NetworkManager is starting")
-	answer(w.called("GetAll"), 5, nil, all(1, 20))
+	bustest.Answer(w.called("GetAll"), 5, nil, all(1, 20))
 	w.hearsConnectivity(1)
 }
 
@@ -61,18 +63,18 @@ func TestObjectsOfTheLastOwnerAreReadBeforeTheyCount(t *testing.T) {
 func TestANewOwnerIsIntrospectedAndHasItsOwnRetries(t *testing.T) {
 	w := observe(t, Logind())
 	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, "<node/>")
-	answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(false)})
+	bustest.Answer(w.called("Introspect"), 1, nil, "<node/>")
+	bustest.Answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(false)})
 	w.hears()
 	w.observer.Reread()
-	answer(w.called("GetAll"), 3, dbus.ErrClosed)
+	bustest.Answer(w.called("GetAll"), 3, dbus.ErrClosed)
 	again := w.called("GetAll") // the failure has been taken
 	w.owner(":1.2")
 	w.hearsProblem("logind is starting")
 	if got := w.observer.calls.backoff; got != firstRetry {
 		t.Errorf("the next pause would be %v", got)
 	}
-	answer(again, 4, dbus.ErrClosed)
+	bustest.Answer(again, 4, dbus.ErrClosed)
 	w.called("Introspect")
 }
 
@@ -80,7 +82,7 @@ func TestAnObjectThatIsBackIsRead(t *testing.T) {
 	w := observe(t, Connections())
 	calls := w.many(2)
 	named(calls[0], 0)
-	answer(calls[1], 3, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownObject"})
+	bustest.Answer(calls[1], 3, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownObject"})
 	if got := fmt.Sprint(ids(w.hears())); got != "[profile 0]" {
 		t.Fatalf("heard of %s", got)
 	}

@@ -6,18 +6,20 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 func TestAMissingPropertyIsNotPolled(t *testing.T) {
 	w := observe(t, Logind())
 	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
+	bustest.Answer(w.called("Introspect"), 1, nil, silentLid)
 	without := lidClosed(false)
 	delete(without, "OnExternalPower")
-	answer(w.called("GetAll"), 2, nil, without)
+	bustest.Answer(w.called("GetAll"), 2, nil, without)
 	w.hears()
 	w.observer.Demand(PolledOften)
-	answer(w.called("GetAll"), 3, nil, without)
+	bustest.Answer(w.called("GetAll"), 3, nil, without)
 	if facts := w.hears(); !facts.Polled("LidClosed") || facts.Polled("OnExternalPower") || !facts.Satisfies(PolledOften) {
 		t.Errorf("heard %+v", facts)
 	}
@@ -26,12 +28,12 @@ func TestAMissingPropertyIsNotPolled(t *testing.T) {
 func TestASilentPropertyIsPolled(t *testing.T) {
 	w := observe(t, Logind())
 	w.owner(":1.1")
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	answer(w.called("GetAll"), 2, nil, lidClosed(false))
+	bustest.Answer(w.called("Introspect"), 1, nil, silentLid)
+	bustest.Answer(w.called("GetAll"), 2, nil, lidClosed(false))
 	w.hears()
 	w.observer.Demand(PolledOften)
 	// The lid may have moved since it was read.
-	answer(w.called("GetAll"), 3, nil, lidClosed(true))
+	bustest.Answer(w.called("GetAll"), 3, nil, lidClosed(true))
 	facts := w.hears()
 	if closed, _ := facts.Bool("LidClosed"); !closed || !facts.Polled("LidClosed") || !facts.Polled("OnExternalPower") {
 		t.Errorf("heard %+v", facts)
@@ -40,7 +42,7 @@ func TestASilentPropertyIsPolled(t *testing.T) {
 	if get.Args[1] != "LidClosed" {
 		t.Errorf("asked for %v", get.Args[1])
 	}
-	answer(get, 4, nil, dbus.MakeVariant(false))
+	bustest.Answer(get, 4, nil, dbus.MakeVariant(false))
 	if closed, known := w.hears().Bool("LidClosed"); !known || closed {
 		t.Errorf("closed %t, known %t", closed, known)
 	}
@@ -54,8 +56,8 @@ func TestPowerIsPolledLessOftenThanTheLid(t *testing.T) {
 		{PolledOften, "l l l l lp l l l l lp"},
 		{Polled, "p p p p p p p p p p"},
 	} {
-		w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
-		o := w.newObserver()
+		w := newWatch(t, Logind())
+		o := w.observer
 		o.owner, o.need = ":1.1", test.need
 		o.polling.demand(test.need)
 		o.root.isIntrospected, o.root.silent = true, []string{"LidClosed", "OnExternalPower"}
@@ -66,7 +68,7 @@ func TestPowerIsPolledLessOftenThanTheLid(t *testing.T) {
 			o.poll(t.Context())
 			asked := ""
 			for o.calls.areUnderWay() {
-				call := <-w.service.calls
+				call := <-w.calls
 				asked += map[any]string{"LidClosed": "l", "OnExternalPower": "p"}[call.Args[1]]
 				call.Body = []any{dbus.MakeVariant(true)}
 				o.calls.take(t.Context(), call)
@@ -80,8 +82,7 @@ func TestPowerIsPolledLessOftenThanTheLid(t *testing.T) {
 }
 
 func TestAPollDoesNotOvertakeAFailedReading(t *testing.T) {
-	w := &watch{T: t, source: Logind(), service: &fakeService{calls: make(chan *dbus.Call, 1)}, log: &strings.Builder{}}
-	o := w.newObserver()
+	o := newWatch(t, Logind()).observer
 	o.owner, o.need = ":1.1", PolledOften
 	o.polling.demand(PolledOften)
 	o.root.isIntrospected, o.root.silent = true, []string{"LidClosed"}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 func TestSleep(t *testing.T) {
@@ -31,12 +33,12 @@ func TestEachPrepareForSleepIsANewSleep(t *testing.T) {
 		all["PreparingForSleep"] = dbus.MakeVariant(preparing)
 		return all
 	}
-	answer(w.called("Introspect"), 1, nil, silentLid)
-	answer(w.called("GetAll"), 2, nil, preparing(false))
+	bustest.Answer(w.called("Introspect"), 1, nil, silentLid)
+	bustest.Answer(w.called("GetAll"), 2, nil, preparing(false))
 	w.hears()
 	prepare := func(sequence dbus.Sequence, start bool) Reading {
 		w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{start}, Sequence: sequence})
-		answer(w.called("GetAll"), sequence, nil, preparing(start))
+		bustest.Answer(w.called("GetAll"), sequence, nil, preparing(start))
 		reading := sleep(policy(), Snapshot{logind: w.hears()})
 		for reading.Position == "awake" == start { // as it was before
 			reading = sleep(policy(), Snapshot{logind: w.hears()})

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 const uplinkDevicePath = networkManagerPath + "/Devices/"
@@ -32,14 +34,14 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	w.owner(":1.1")
 	w.hearsProblem("NetworkManager is not asked")
 	w.observer.Demand(Watched)
-	answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(activeConnectionPath+"/", 1, 2)})
-	answer(w.called("GetAll"), 2, nil, uplinkConnection(true, 1))
-	answer(w.called("GetAll"), 3, nil, uplinkConnection(false, 2))
+	bustest.Answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(activeConnectionPath+"/", 1, 2)})
+	bustest.Answer(w.called("GetAll"), 2, nil, uplinkConnection(true, 1))
+	bustest.Answer(w.called("GetAll"), 3, nil, uplinkConnection(false, 2))
 	device := w.called("GetAll")
 	if device.Path != uplinkDevicePath+"1" {
 		t.Errorf("asked for %s", device.Path)
 	}
-	answer(device, 4, nil, uplinkOf(3))
+	bustest.Answer(device, 4, nil, uplinkOf(3))
 	best := func() string {
 		t.Helper()
 		found, _ := bestUplink(w.hears())
@@ -51,7 +53,7 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 
 	// A route moves to the other connection, and back.
 	w.isDefault(5, activeConnectionPath+"/2", true)
-	answer(w.called("GetAll"), 6, nil, uplinkOf(4))
+	bustest.Answer(w.called("GetAll"), 6, nil, uplinkOf(4))
 	if got := best(); got != "eth0.Ip4Connectivity=Full" {
 		t.Errorf("with a second route: %s", got)
 	}
@@ -61,7 +63,7 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	}
 	w.objectChanged(8, uplinkDevicePath+"2", networkManagerInterface+".Device", uplinkOf(1)) // not listened to
 	w.isDefault(9, activeConnectionPath+"/2", true)
-	answer(w.called("GetAll"), 10, nil, uplinkOf(2)) // so it is read again
+	bustest.Answer(w.called("GetAll"), 10, nil, uplinkOf(2)) // so it is read again
 	if got := best(); got != "eth0.Ip4Connectivity=Portal" {
 		t.Errorf("with the second route again: %s", got)
 	}
@@ -69,7 +71,7 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	w.observer.Demand(Dormant)
 	w.hearsProblem("NetworkManager is not asked")
 	w.isDefault(11, activeConnectionPath+"/1", false)
-	if len(w.service.calls) > 0 {
+	if len(w.calls) > 0 {
 		t.Error("it is read without a need")
 	}
 }

@@ -13,6 +13,8 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 const online, offline = "internet-online.target", "internet-offline.target"
@@ -25,12 +27,11 @@ var (
 	wantOffline = map[string]bool{online: false, offline: true}
 )
 
-// fakeManager is a user manager. The test dictates every answer and signal, in
-// orders that a real manager seldom uses.
+// fakeManager is a user manager. The test dictates every answer and signal.
 type fakeManager struct {
-	t       *testing.T
-	signals chan *dbus.Signal
-	calls   []*dbus.Call
+	*bustest.Service
+	t     *testing.T
+	calls []*dbus.Call
 	// questions are the calls that ask which units a target conflicts with.
 	questions []*dbus.Call
 	// wanting are the calls that ask what a yielding target wants.
@@ -58,7 +59,8 @@ func newManager(t *testing.T) *fakeManager {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	m := &fakeManager{t: t, signals: make(chan *dbus.Signal), replies: make(chan func() Moved), laptop: newLaptop()}
+	m := &fakeManager{t: t, replies: make(chan func() Moved), laptop: newLaptop()}
+	m.Service = bustest.NewService(m.called)
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&m.log, testWriter{t}), nil))
 	m.r = New(ctx, m, targets{names: []string{online, offline}}, m.post(ctx), time.Now, m.laptop.clocks(), log)
 	m.listening = 0 // it never stops listening to the targets
@@ -92,24 +94,21 @@ func (w testWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (m *fakeManager) Signals() <-chan *dbus.Signal { return m.signals }
-
 func (m *fakeManager) Listen(string) (stop func()) {
 	m.listening++
 	return func() { m.listening-- }
 }
 
-func (m *fakeManager) Go(_ context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
-	call := &dbus.Call{Path: path, Method: strings.TrimPrefix(method, managerInterface+"."), Args: args, Done: make(chan *dbus.Call, 1)}
+func (m *fakeManager) called(call *dbus.Call) {
+	call.Method = strings.TrimPrefix(call.Method, managerInterface+".")
 	switch {
-	case len(args) == 2 && args[1] == "Conflicts":
+	case len(call.Args) == 2 && call.Args[1] == "Conflicts":
 		m.questions = append(m.questions, call)
-	case m.r.waiting == nil && method == propertiesInterface+".GetAll" && args[0] == unitInterface && m.r.unitAt(path) != nil:
+	case m.r.waiting == nil && call.Method == propertiesInterface+".GetAll" && call.Args[0] == unitInterface && m.r.unitAt(call.Path) != nil:
 		m.wanting = append(m.wanting, call)
 	default:
 		m.calls = append(m.calls, call)
 	}
-	return call
 }
 
 // asked returns the calls since its last call, and the same as words.
@@ -139,29 +138,27 @@ func (m *fakeManager) wants(words string) []*dbus.Call {
 func (m *fakeManager) answer(call *dbus.Call, err error, body ...any) {
 	m.t.Helper()
 	m.sequence++
-	call.Err, call.Body, call.ResponseSequence = err, body, m.sequence
-	call.Done <- call
+	bustest.Answer(call, m.sequence, err, body...)
 	m.takeReply()
 }
 
 func (m *fakeManager) takeReply() {
 	m.t.Helper()
-	select {
-	case take := <-m.replies:
-		m.moved = take()
-	case <-time.After(time.Minute):
-		m.t.Fatal("no reply was passed on")
-	}
+	m.moved = bustest.Next(m.t, m.replies, "a reply")()
 }
 
 func (m *fakeManager) signal(path dbus.ObjectPath, name string, body ...any) {
-	m.sequence++
-	m.moved, _ = m.r.Signal(&dbus.Signal{Path: path, Name: name, Body: body, Sequence: m.sequence})
+	m.hears(&dbus.Signal{Path: path, Name: name, Body: body})
 }
 
-func (m *fakeManager) owner(name string) {
-	m.signal("/org/freedesktop/DBus", "org.freedesktop.DBus.NameOwnerChanged", ManagerName, "", name)
+// hears makes the reconciler handle a signal that is newer than all others.
+func (m *fakeManager) hears(signal *dbus.Signal) {
+	m.sequence++
+	signal.Sequence = m.sequence
+	m.moved, _ = m.r.Signal(signal)
 }
+
+func (m *fakeManager) owner(name string) { m.hears(bustest.OwnerChanged(ManagerName, name)) }
 
 // is signals a unit's state. An empty path stands for no job.
 func (m *fakeManager) is(unit, active string, job dbus.ObjectPath) {
@@ -171,10 +168,10 @@ func (m *fakeManager) is(unit, active string, job dbus.ObjectPath) {
 	} else {
 		id = 1
 	}
-	m.signal(unitPath(unit), propertiesInterface+".PropertiesChanged", unitInterface, map[string]dbus.Variant{
+	m.hears(bustest.PropertiesChanged(0, unitPath(unit), unitInterface, map[string]dbus.Variant{
 		"ActiveState": dbus.MakeVariant(active),
 		"Job":         dbus.MakeVariant([]any{id, job}), // so godbus decodes a structure
-	}, []string{})
+	}))
 }
 
 func (m *fakeManager) removed(unit string, job dbus.ObjectPath, result string) {

@@ -14,7 +14,7 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
@@ -261,7 +261,7 @@ func FuzzSignal(target *testing.F) {
 		{managerPath, managerInterface, "UnitNew"},
 	}
 	add := func(when, from int, values ...any) {
-		signature, body := fakes.Encode(values...)
+		signature, body := bustest.Body(values...)
 		f.Add(byte(when), byte(from), signature, body)
 	}
 	for when := range moments {
@@ -286,7 +286,7 @@ func FuzzSignal(target *testing.F) {
 	add(0, 0, "org.freedesktop.systemd1.Target", map[string]dbus.Variant{}, []string{})
 	f.Fuzz(func(t *testing.T, when, from byte, signature string, body []byte) {
 		e := emitters[int(from)%len(emitters)]
-		signal := fakes.Signal(e.path, e.iface, e.member, signature, body)
+		signal := bustest.ReceiveSignal(e.path, e.iface, e.member, signature, body)
 		if signal == nil {
 			return
 		}
@@ -295,9 +295,7 @@ func FuzzSignal(target *testing.F) {
 			t.Fatal("the states are being read already")
 		}
 		before := map[string]bool{online: slices.Contains(h.r.Active(), online), offline: slices.Contains(h.r.Active(), offline)}
-		h.sequence++
-		signal.Sequence = h.sequence
-		h.r.Signal(signal)
+		h.hears(signal)
 		h.take()
 
 		state, told, sense := "", false, makesSense(e.member, signal.Body)
@@ -335,18 +333,18 @@ func FuzzAnswer(target *testing.F) {
 			[]systemd.JobStatus{{Id: 42, Unit: offline, JobType: "start", Status: "waiting", JobPath: managerPath + "/job/42", UnitPath: unitPath(offline)}},
 			[]systemd.JobStatus{},
 		} {
-			signature, body := fakes.Encode(content)
+			signature, body := bustest.Body(content)
 			f.Add(byte(when), byte(0), "", signature, body)
 			f.Add(byte(when), byte(1), "", signature, body)
 		}
 		for _, name := range []string{".NoSuchUnit", ".UnitMasked", ".TransactionIsDestructive"} {
-			signature, body := fakes.Encode("Unit internet-online.target not found.")
+			signature, body := bustest.Body("Unit internet-online.target not found.")
 			f.Add(byte(when), byte(0), ManagerName+name, signature, body)
 		}
 		f.Add(byte(when), byte(0), "org.freedesktop.DBus.Error.NoReply", "", []byte{})
 	}
 	f.Fuzz(func(t *testing.T, when, which byte, errorName, signature string, body []byte) {
-		answer := fakes.Answer(errorName, signature, body)
+		answer := bustest.ReceiveAnswer(errorName, signature, body)
 		if answer == nil {
 			return
 		}
@@ -404,12 +402,12 @@ func FuzzFailed(target *testing.F) {
 		map[string]uint32{"Result": 1},
 		"start-limit-hit",
 	} {
-		signature, body := fakes.Encode(values)
+		signature, body := bustest.Body(values)
 		f.Add("", signature, body)
 		f.Add(ManagerName+".NoSuchUnit", signature, body)
 	}
 	f.Fuzz(func(t *testing.T, errorName, signature string, body []byte) {
-		answer := fakes.Answer(errorName, signature, body)
+		answer := bustest.ReceiveAnswer(errorName, signature, body)
 		if answer == nil {
 			return
 		}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 // patience bounds a wait for a bus that hangs. It does not measure speed.
@@ -113,20 +115,18 @@ func (c *Client) read(in *bufio.Reader) {
 		for _, receive := range c.received {
 			receive(frame)
 		}
-		if kind := dbus.Type(frame[placeOfType]); kind == dbus.TypeMethodReply || kind == dbus.TypeError {
+		if kind := dbus.Type(frame[bustest.PlaceOfType]); kind == dbus.TypeMethodReply || kind == dbus.TypeError {
 			c.answer(frame)
 		}
 	}
 }
 
 func readFrame(in *bufio.Reader) ([]byte, error) {
-	fixed, err := in.Peek(fixedHeader)
+	fixed, err := in.Peek(bustest.FixedHeader)
 	if err != nil {
 		return nil, err
 	}
-	order := orderOf(fixed)
-	fields, body := order.Uint32(fixed[placeOfFieldsLength:]), order.Uint32(fixed[placeOfBodyLength:])
-	frame := make([]byte, fixedHeader+(int(fields)+7)/8*8+int(body))
+	frame := make([]byte, bustest.Size(fixed, orderOf(fixed)))
 	_, err = io.ReadFull(in, frame)
 	return frame, err
 }

@@ -5,8 +5,11 @@ package forgery
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 // Frame is one message as it goes over the wire.
@@ -16,19 +19,8 @@ type Frame struct {
 	FDs int
 }
 
-// Offsets in the fixed part of a message's header
-// (https://dbus.freedesktop.org/doc/dbus-specification.html#message-protocol-messages).
-const (
-	placeOfOrder        = 0
-	placeOfType         = 1
-	placeOfVersion      = 3
-	placeOfBodyLength   = 4
-	placeOfSerial       = 8
-	placeOfFieldsLength = 12
-	fixedHeader         = 16
-)
-
-// anonymous is the serial number of frames that were given none.
+// anonymous is the serial number of frames that were given none; see
+// [bustest.Frame].
 const anonymous = 1
 
 // letter is a message before it is encoded.
@@ -48,50 +40,25 @@ type body struct {
 
 // frame encodes a message.
 func (l letter) frame() Frame {
-	headers := map[dbus.HeaderField]dbus.Variant{}
-	for field, value := range l.fields {
-		headers[field] = dbus.MakeVariant(value)
-	}
-	if l.body.signature != "" {
-		headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.ParseSignatureMust(l.body.signature))
-	}
+	headers := bustest.Headers(maps.Clone(l.fields))
 	if l.body.fds > 0 {
-		headers[dbus.FieldUnixFDs] = dbus.MakeVariant(uint32(l.body.fds))
+		headers[dbus.FieldUnixFDs] = uint32(l.body.fds)
 	}
-	frame := encode(&dbus.Message{Type: l.kind, Headers: headers}, l.order)
-	l.order.PutUint32(frame[placeOfBodyLength:], uint32(len(l.body.bytes)))
-	l.order.PutUint32(frame[placeOfSerial:], anonymous)
-	return Frame{append(frame, l.body.bytes...), l.body.fds}
+	frame, err := bustest.Frame(l.order, l.kind, headers, l.body.signature, l.body.bytes)
+	if err != nil {
+		panic(err) // the table is wrong
+	}
+	return Frame{frame, l.body.fds}
 }
 
 // bodyOf returns an honest body.
 func bodyOf(order binary.ByteOrder, values ...any) body {
-	if len(values) == 0 {
-		return body{}
-	}
-	signature := dbus.SignatureOf(values...)
-	message := &dbus.Message{
-		Type: dbus.TypeMethodReply,
-		Headers: map[dbus.HeaderField]dbus.Variant{
-			dbus.FieldReplySerial: dbus.MakeVariant(uint32(1)),
-			dbus.FieldSignature:   dbus.MakeVariant(signature),
-		},
-		Body: values,
-	}
-	frame := encode(message, order)
-	return body{signature: signature.String(), bytes: frame[len(frame)-int(order.Uint32(frame[placeOfBodyLength:])):]}
-}
-
-func encode(message *dbus.Message, order binary.ByteOrder) []byte {
-	var frame bytes.Buffer
-	if err := message.EncodeTo(&frame, order); err != nil {
-		panic(err) // the table is wrong
-	}
-	return frame.Bytes()
+	signature, content := bustest.BodyIn(order, values...)
+	return body{signature: signature, bytes: content}
 }
 
 func orderOf(frame []byte) binary.ByteOrder {
-	if frame[placeOfOrder] == 'B' {
+	if frame[bustest.PlaceOfOrder] == 'B' {
 		return binary.BigEndian
 	}
 	return binary.LittleEndian
@@ -100,6 +67,6 @@ func orderOf(frame []byte) binary.ByteOrder {
 // withSerial returns a copy of the frame with another serial number.
 func (f Frame) withSerial(serial uint32) Frame {
 	f.Bytes = bytes.Clone(f.Bytes)
-	orderOf(f.Bytes).PutUint32(f.Bytes[placeOfSerial:], serial)
+	orderOf(f.Bytes).PutUint32(f.Bytes[bustest.PlaceOfSerial:], serial)
 	return f
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 // Large returns well-formed messages up to and past the size that a system bus
@@ -33,10 +35,10 @@ func malformed(l lie) []Forgery {
 	with := func(how string, change func(frame []byte) []byte) Forgery {
 		return Forgery{Name: l.name + ", " + how, Frame: Frame{Bytes: change(bytes.Clone(honest))}}
 	}
-	bodyLength := little.Uint32(honest[placeOfBodyLength:])
+	bodyLength := little.Uint32(honest[bustest.PlaceOfBodyLength:])
 	setBody := func(length uint32) func([]byte) []byte {
 		return func(frame []byte) []byte {
-			little.PutUint32(frame[placeOfBodyLength:], length)
+			little.PutUint32(frame[bustest.PlaceOfBodyLength:], length)
 			return frame
 		}
 	}
@@ -66,18 +68,18 @@ func malformed(l lie) []Forgery {
 		}),
 		with("a body of 4 GiB", setBody(1<<32-1)),
 		with("header fields of 4 GiB", func(frame []byte) []byte {
-			little.PutUint32(frame[placeOfFieldsLength:], 1<<32-1)
+			little.PutUint32(frame[bustest.PlaceOfFieldsLength:], 1<<32-1)
 			return frame
 		}),
 		with("header fields shorter than they are", func(frame []byte) []byte {
-			little.PutUint32(frame[placeOfFieldsLength:], little.Uint32(frame[placeOfFieldsLength:])-9)
+			little.PutUint32(frame[bustest.PlaceOfFieldsLength:], little.Uint32(frame[bustest.PlaceOfFieldsLength:])-9)
 			return frame
 		}),
-		with("another byte order than it says", setByte(placeOfOrder, 'B')),
-		with("no byte order", setByte(placeOfOrder, 'x')),
-		with("no type", setByte(placeOfType, 0)),
-		with("a type that there is not", setByte(placeOfType, 9)),
-		with("another version", setByte(placeOfVersion, 2)),
+		with("another byte order than it says", setByte(bustest.PlaceOfOrder, 'B')),
+		with("no byte order", setByte(bustest.PlaceOfOrder, 'x')),
+		with("no type", setByte(bustest.PlaceOfType, 0)),
+		with("a type that there is not", setByte(bustest.PlaceOfType, 9)),
+		with("another version", setByte(bustest.PlaceOfVersion, 2)),
 		carrying("a string without its end", body{"s", []byte{4, 0, 0, 0, 'a', 'b', 'c', 'd'}, 0}),
 		carrying("a string that is not UTF-8", body{"s", []byte{2, 0, 0, 0, 0xff, 0xfe, 0}, 0}),
 		carrying("a string longer than the body", body{"s", []byte{0xff, 0xff, 0xff, 0x7f, 'a', 0}, 0}),
@@ -90,7 +92,7 @@ func malformed(l lie) []Forgery {
 	}
 	for _, promise := range []Forgery{
 		with("half a message", func(frame []byte) []byte { return frame[:len(frame)/2] }),
-		with("half a header", func(frame []byte) []byte { return frame[:fixedHeader/2] }),
+		with("half a header", func(frame []byte) []byte { return frame[:bustest.FixedHeader/2] }),
 		with("8 bytes of a body of 127 MiB", setBody(127<<20)),
 		with("no descriptor though it promises some", func([]byte) []byte { return claimed.Bytes }),
 	} {

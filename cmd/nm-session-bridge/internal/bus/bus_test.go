@@ -1,16 +1,17 @@
 package bus
 
 import (
-	"bufio"
 	"context"
+	"encoding/binary"
 	"net"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 const (
@@ -18,28 +19,6 @@ const (
 	path  = dbus.ObjectPath("/org/example/Service")
 	iface = "org.example.Service"
 )
-
-// startBus starts a real dbus-daemon and returns its address.
-func startBus(t *testing.T) string {
-	t.Helper()
-	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
-	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address", "--address="+address)
-	out, err := daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := daemon.Start(); err != nil {
-		t.Fatalf("%v (Debian's package is dbus-daemon)", err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait() // killed
-	})
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
 
 func patient(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -58,17 +37,12 @@ func dial(t *testing.T, address string) *Conn {
 }
 
 // provide returns a connection that owns the name.
-func provide(t *testing.T, address string) *Conn {
+func provide(t *testing.T, address string) *dbus.Conn {
 	t.Helper()
-	conn := dial(t, address)
-	reply, err := conn.RequestName(name, dbus.NameFlagReplaceExisting|dbus.NameFlagAllowReplacement)
-	if err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatal(reply, err)
-	}
-	return conn
+	return bustest.Provide(t, address, name)
 }
 
-func emit(t *testing.T, conn *Conn, member string) {
+func emit(t *testing.T, conn *dbus.Conn, member string) {
 	t.Helper()
 	if err := conn.Emit(path, iface+"."+member); err != nil {
 		t.Fatal(err)
@@ -76,7 +50,7 @@ func emit(t *testing.T, conn *Conn, member string) {
 }
 
 // emitTo sends a signal directly to one connection, past all match rules.
-func emitTo(t *testing.T, from, to *Conn, member string) {
+func emitTo(t *testing.T, from *dbus.Conn, to *Conn, member string) {
 	t.Helper()
 	message := &dbus.Message{
 		Type: dbus.TypeSignal,
@@ -103,13 +77,7 @@ func follow(t *testing.T, conn *Conn) *Service {
 
 func next(t *testing.T, service *Service) *dbus.Signal {
 	t.Helper()
-	select {
-	case signal := <-service.Signals():
-		return signal
-	case <-patient(t).Done():
-		t.Fatal("no signal arrived")
-		return nil
-	}
+	return bustest.Next(t, service.Signals(), "a signal")
 }
 
 func wantOwner(t *testing.T, signal *dbus.Signal, owner string) {
@@ -127,7 +95,7 @@ func wantMember(t *testing.T, signal *dbus.Signal, member string) {
 }
 
 func TestOwnersAreFollowed(t *testing.T) {
-	address := startBus(t)
+	address := bustest.Start(t)
 	service := follow(t, dial(t, address))
 	wantOwner(t, next(t, service), "")
 	first := provide(t, address)
@@ -147,14 +115,14 @@ func TestOwnersAreFollowed(t *testing.T) {
 }
 
 func TestThePresentOwnerIsAnnouncedFirst(t *testing.T) {
-	address := startBus(t)
+	address := bustest.Start(t)
 	owner := provide(t, address)
 	wantOwner(t, next(t, follow(t, dial(t, address))), owner.Names()[0])
 }
 
 func TestForgedSignalsDoNotGetIn(t *testing.T) {
-	address := startBus(t)
-	owner, forger, conn := provide(t, address), dial(t, address), dial(t, address)
+	address := bustest.Start(t)
+	owner, forger, conn := provide(t, address), bustest.Connect(t, address), dial(t, address)
 	service := follow(t, conn)
 	wantOwner(t, next(t, service), owner.Names()[0])
 	emitTo(t, owner, conn, "Direct") // a forger can reach this connection the same way
@@ -185,7 +153,7 @@ func TestForgedSignalsDoNotGetIn(t *testing.T) {
 }
 
 func TestAFloodIsNoticedAndNeverBlocks(t *testing.T) {
-	address := startBus(t)
+	address := bustest.Start(t)
 	owner, conn := provide(t, address), dial(t, address)
 	service := follow(t, conn)
 	wantOwner(t, next(t, service), owner.Names()[0])
@@ -193,7 +161,6 @@ func TestAFloodIsNoticedAndNeverBlocks(t *testing.T) {
 		emit(t, owner, "Flood")
 	}
 	// The owner's signals and its answer to a call keep their order.
-	owner.Serve(nothing{})
 	if err := (<-service.Go(patient(t), path, "org.freedesktop.DBus.Peer.Ping").Done).Err; err != nil {
 		t.Fatal(err)
 	}
@@ -211,13 +178,8 @@ func TestAFloodIsNoticedAndNeverBlocks(t *testing.T) {
 	wantMember(t, next(t, service), "After")
 }
 
-// nothing serves no objects. godbus itself answers a ping.
-type nothing struct{}
-
-func (nothing) LookupObject(dbus.ObjectPath) (dbus.ServerObject, bool) { return nil, false }
-
 func TestAnOwnersEndIsNotLostInAFlood(t *testing.T) {
-	address := startBus(t)
+	address := bustest.Start(t)
 	owner, conn := provide(t, address), dial(t, address)
 	service := follow(t, conn)
 	wantOwner(t, next(t, service), owner.Names()[0])
@@ -235,47 +197,27 @@ func TestAnOwnersEndIsNotLostInAFlood(t *testing.T) {
 }
 
 func TestACallWithoutAnOwnerFailsAtOnce(t *testing.T) {
-	service := follow(t, dial(t, startBus(t)))
+	service := follow(t, dial(t, bustest.Start(t)))
 	if call := <-service.Go(patient(t), path, iface+".Method").Done; call.Err != ErrNoOwner { //nolint:errorlint // the very value
 		t.Errorf("got %v", call.Err)
 	}
 }
 
 func TestALostBusIsNoticed(t *testing.T) {
-	address := startBus(t)
-	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "proxy"))
-	if err != nil {
+	clients := make(chan net.Conn, 1)
+	conn := dial(t, bustest.Listen(t, func(conn net.Conn) func([]byte) error {
+		clients <- conn
+		return func(hello []byte) error {
+			_, err := conn.Write(bustest.Message(binary.LittleEndian, dbus.TypeMethodReply, bustest.Headers{
+				dbus.FieldSender: daemonName, dbus.FieldReplySerial: binary.LittleEndian.Uint32(hello[bustest.PlaceOfSerial:]),
+			}, ":1.1"))
+			return err
+		}
+	}))
+	if err := (<-clients).Close(); err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	proxied := make(chan net.Conn, 1)
-	go func() {
-		client, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		names, err := sockets(address)
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("unix", names[0])
-		if err != nil {
-			return
-		}
-		proxied <- server
-		go func() { _, _ = bufio.NewReader(client).WriteTo(server) }()
-		_, _ = bufio.NewReader(server).WriteTo(client)
-		_ = client.Close()
-	}()
-	conn := dial(t, "unix:path="+listener.Addr().String())
-	if err := (<-proxied).Close(); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-conn.Lost():
-	case <-patient(t).Done():
-		t.Error("the loss was not noticed")
-	}
+	bustest.Next(t, conn.Lost(), "the notice of the loss")
 }
 
 func TestABusThatDoesNotAnswerIsGivenUp(t *testing.T) {

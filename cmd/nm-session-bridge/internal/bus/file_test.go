@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 // lender is a service that answers with a file.
@@ -30,17 +32,8 @@ func lend(t *testing.T, address string) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner, err := dbus.Connect(address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	owner := bustest.Provide(t, address, name, bustest.Object{Path: path, Interface: iface, Value: lender{writing}})
 	t.Cleanup(func() { _ = errors.Join(owner.Close(), reading.Close(), writing.Close()) })
-	if err := owner.Export(lender{writing}, path, iface); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := owner.RequestName(name, 0); err != nil {
-		t.Fatal(err)
-	}
 	return reading
 }
 
@@ -54,7 +47,7 @@ func descriptors(t *testing.T) int {
 }
 
 func TestCallForFileReturnsTheFile(t *testing.T) {
-	address := startBus(t)
+	address := bustest.Start(t)
 	reading := lend(t, address)
 	file, err := CallForFile(patient(t), address, name, path, iface, "Lend", "pipe")
 	if err != nil {
@@ -70,7 +63,7 @@ func TestCallForFileReturnsTheFile(t *testing.T) {
 }
 
 func TestAnAnswerWithoutAFileIsAnErrorAndLeaksNothing(t *testing.T) {
-	address := startBus(t)
+	address := bustest.Start(t)
 	lend(t, address)
 	before := descriptors(t)
 	_, err := CallForFile(patient(t), address, name, path, iface, "Lend", "drum")
@@ -96,7 +89,7 @@ func TestAnAnswerWithoutAFileIsAnErrorAndLeaksNothing(t *testing.T) {
 }
 
 func TestCallForFileTriesEverySocketOfAnAddress(t *testing.T) {
-	address := startBus(t)
+	address := bustest.Start(t)
 	lend(t, address)
 	file, err := CallForFile(patient(t), "unix:path=/nobody/listens;"+address, name, path, iface, "Lend", "pipe")
 	if err != nil {

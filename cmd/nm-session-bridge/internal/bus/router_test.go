@@ -5,7 +5,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/variations"
 )
 
@@ -16,7 +16,7 @@ func FuzzSignal(target *testing.F) {
 	f := variations.Of(target)
 	const owner = ":1.7"
 	add := func(sender, iface, member string, values ...any) {
-		signature, body := fakes.Encode(values...)
+		signature, body := bustest.Body(values...)
 		f.Add(sender, string(path), iface, member, signature, body)
 	}
 	for _, sender := range []string{owner, ":1.8", "", daemonName, name} {
@@ -28,13 +28,13 @@ func FuzzSignal(target *testing.F) {
 		add(sender, iface, "Changed", "anything")
 	}
 	f.Fuzz(func(t *testing.T, sender, path, iface, member, signature string, body []byte) {
-		headers := fakes.Headers{
+		headers := bustest.Headers{
 			dbus.FieldPath: dbus.ObjectPath(path), dbus.FieldInterface: iface, dbus.FieldMember: member,
 		}
 		if sender != "" {
 			headers[dbus.FieldSender] = sender
 		}
-		message := fakes.Receive(dbus.TypeSignal, headers, signature, body)
+		message := bustest.Receive(dbus.TypeSignal, headers, signature, body)
 		if message == nil {
 			return
 		}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -55,8 +55,8 @@ func newMachine(tb testing.TB) *machine {
 			logindName+".Manager", map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(closed)}, []string{})
 	}
 	systems := make(chan net.Conn, 1)
-	tb.Setenv("DBUS_SYSTEM_BUS_ADDRESS", m.listen("system", systems))
-	tb.Setenv("DBUS_SESSION_BUS_ADDRESS", m.listen("session", make(chan net.Conn, 1)))
+	tb.Setenv("DBUS_SYSTEM_BUS_ADDRESS", m.listen(systems))
+	tb.Setenv("DBUS_SESSION_BUS_ADDRESS", m.listen(make(chan net.Conn, 1)))
 	tb.Setenv("XDG_RUNTIME_DIR", tb.TempDir())
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -116,98 +116,25 @@ func (m *machine) turn() {
 }
 
 // listen opens a bus, and passes on the first connection to it.
-func (m *machine) listen(name string, first chan<- net.Conn) (address string) {
+func (m *machine) listen(first chan<- net.Conn) (address string) {
 	m.Helper()
-	path := filepath.Join(m.TempDir(), name)
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		m.Fatal(err)
-	}
-	m.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return // closed
+	return bustest.Listen(m, func(conn net.Conn) func([]byte) error {
+		select {
+		case first <- conn:
+		default:
+		}
+		jobs := newJobs()
+		return func(call []byte) error {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			answer := jobs.take(call)
+			if answer == nil {
+				answer = m.answerTo(call)
 			}
-			client := &busClient{machine: m, conn: conn, in: bufio.NewReaderSize(conn, 64<<10), jobs: newJobs()}
-			go client.serve()
-			select {
-			case first <- conn:
-			default:
-			}
+			_, err := conn.Write(answer)
+			return err
 		}
-	}()
-	return "unix:path=" + path
-}
-
-// busClient is one connection to a bus of the machine.
-type busClient struct {
-	machine *machine
-	conn    net.Conn
-	in      *bufio.Reader
-	jobs    jobs
-}
-
-func (c *busClient) serve() {
-	defer c.conn.Close()
-	if !c.authenticate() {
-		return
-	}
-	for {
-		fixed, err := c.in.Peek(16)
-		if err != nil {
-			return
-		}
-		size := 16 + (binary.LittleEndian.Uint32(fixed[12:])+7)/8*8 + binary.LittleEndian.Uint32(fixed[4:])
-		whole, err := c.in.Peek(int(size))
-		if err != nil {
-			return
-		}
-		if err := c.answer(whole); err != nil {
-			return
-		}
-		if _, err := c.in.Discard(int(size)); err != nil {
-			return
-		}
-	}
-}
-
-func (c *busClient) answer(call []byte) error {
-	c.machine.mu.Lock()
-	defer c.machine.mu.Unlock()
-	answer := c.jobs.take(call)
-	if answer == nil {
-		answer = c.machine.answerTo(call)
-	}
-	_, err := c.conn.Write(answer)
-	return err
-}
-
-// authenticate plays the bus's part of the text that a connection begins with
-// (https://dbus.freedesktop.org/doc/dbus-specification.html#auth-protocol).
-func (c *busClient) authenticate() bool {
-	if _, err := c.in.Discard(1); err != nil {
-		return false
-	}
-	for {
-		line, err := c.in.ReadString('\n')
-		if err != nil {
-			return false
-		}
-		answer := "OK 0123456789abcdef0123456789abcdef\r\n"
-		switch line {
-		case "BEGIN\r\n":
-			return true
-		case "AUTH\r\n":
-			answer = "REJECTED EXTERNAL\r\n"
-		case "NEGOTIATE_UNIX_FD\r\n":
-			answer = "AGREE_UNIX_FD\r\n"
-		}
-		if _, err := io.WriteString(c.conn, answer); err != nil {
-			return false
-		}
-	}
+	})
 }
 
 // jobs are the user manager's answers to jobs for the lid's targets. A stop only
@@ -242,8 +169,7 @@ func (j *jobs) take(call []byte) []byte {
 		return nil
 	}
 	j.out = append(j.out[:0], prepared...)
-	copy(j.out[bytes.Index(j.out, binary.LittleEndian.AppendUint32(nil, marked)):], call[8:12])
-	return j.out
+	return answering(call, j.out)
 }
 
 func unitPathOf(target string) dbus.ObjectPath {
@@ -283,7 +209,7 @@ func jobPath(job uint32) dbus.ObjectPath { return dbus.ObjectPath(fmt.Sprintf("/
 
 // answerTo answers the calls that the bridge makes when it starts.
 func (m *machine) answerTo(call []byte) []byte {
-	if dbus.Type(call[1]) != dbus.TypeMethodCall || dbus.Flags(call[2])&dbus.FlagNoReplyExpected != 0 {
+	if dbus.Type(call[bustest.PlaceOfType]) != dbus.TypeMethodCall || dbus.Flags(call[bustest.PlaceOfFlags])&dbus.FlagNoReplyExpected != 0 {
 		return nil
 	}
 	asked, err := dbus.DecodeMessage(bytes.NewReader(call))
@@ -317,8 +243,7 @@ func (m *machine) answerTo(call []byte) []byte {
 	default:
 		answer = refuse()
 	}
-	copy(answer[bytes.Index(answer, binary.LittleEndian.AppendUint32(nil, marked)):], call[8:12])
-	return answer
+	return answering(call, answer)
 }
 
 func (m *machine) propertiesOf(iface string) map[string]dbus.Variant {
@@ -367,39 +292,31 @@ func list(names any) []listed {
 const busName = "org.freedesktop.DBus"
 
 func signalOf(path dbus.ObjectPath, iface, member string, body ...any) []byte {
-	return encoded(dbus.TypeSignal, map[dbus.HeaderField]any{dbus.FieldPath: path, dbus.FieldInterface: iface, dbus.FieldMember: member}, body)
+	return encoded(dbus.TypeSignal, everybody, bustest.Headers{dbus.FieldPath: path, dbus.FieldInterface: iface, dbus.FieldMember: member}, body...)
 }
 
 func reply(body ...any) []byte {
-	return encoded(dbus.TypeMethodReply, map[dbus.HeaderField]any{dbus.FieldReplySerial: marked}, body)
+	return encoded(dbus.TypeMethodReply, everybody, bustest.Headers{dbus.FieldReplySerial: marked}, body...)
 }
 
 // busReply is an answer of the bus itself.
 func busReply(body ...any) []byte {
-	return encoded(dbus.TypeMethodReply, map[dbus.HeaderField]any{dbus.FieldReplySerial: marked, dbus.FieldSender: busName}, body)
+	return encoded(dbus.TypeMethodReply, busName, bustest.Headers{dbus.FieldReplySerial: marked}, body...)
 }
 
 func refuse() []byte {
-	return encoded(dbus.TypeError, map[dbus.HeaderField]any{
-		dbus.FieldSender:      busName,
+	return encoded(dbus.TypeError, busName, bustest.Headers{
 		dbus.FieldReplySerial: marked, dbus.FieldErrorName: "org.freedesktop.DBus.Error.AccessDenied",
-	}, []any{"not on this machine"})
+	}, "not on this machine")
 }
 
-// encoded returns a message in the wire format, from everybody unless the
-// headers say otherwise.
-func encoded(kind dbus.Type, headers map[dbus.HeaderField]any, body []any) []byte {
-	m := &dbus.Message{Type: kind, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{dbus.FieldSender: dbus.MakeVariant(everybody)}}
-	for field, value := range headers {
-		m.Headers[field] = dbus.MakeVariant(value)
-	}
-	if len(body) > 0 {
-		m.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(body...))
-	}
-	var raw bytes.Buffer
-	if err := m.EncodeTo(&raw, binary.LittleEndian); err != nil {
-		panic(err) // a mistake in the test
-	}
-	binary.LittleEndian.PutUint32(raw.Bytes()[8:], 1) // a serial
-	return raw.Bytes()
+func encoded(kind dbus.Type, sender string, headers bustest.Headers, body ...any) []byte {
+	headers[dbus.FieldSender] = sender
+	return bustest.Message(binary.LittleEndian, kind, headers, body...)
+}
+
+// answering makes an answer one to a call.
+func answering(call, answer []byte) []byte {
+	copy(answer[bytes.Index(answer, binary.LittleEndian.AppendUint32(nil, marked)):], call[bustest.PlaceOfSerial:][:4])
+	return answer
 }

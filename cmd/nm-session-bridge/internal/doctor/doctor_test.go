@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -228,49 +228,13 @@ func (s *starting) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
 func TestAServiceThatStartsIsAskedAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, provider := connected(ctx, t)
-	source := observers.NetworkManager()
-	if err := provider.Export(&starting{}, source.Root.Path, "org.freedesktop.DBus.Properties"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.RequestName(source.Name, 0); err != nil {
-		t.Fatal(err)
-	}
+	source, address := observers.NetworkManager(), bustest.Start(t)
+	bustest.Provide(t, address, source.Name, bustest.Object{
+		Path: source.Root.Path, Interface: "org.freedesktop.DBus.Properties", Value: &starting{},
+	})
+	conn := bustest.Connect(t, address, dbus.WithContext(ctx))
 	got := machine{owned: []string{source.Name}}.ask(ctx, conn, source)
 	if got.err != nil || got.text("Version") != "1.42.4" {
 		t.Errorf("got %v, %v", got.properties, got.err)
 	}
-}
-
-// connected starts a bus and returns two connections to it. The second can
-// provide a service.
-func connected(ctx context.Context, t *testing.T) (conn *dbus.Conn, provider *dbus.Conn) {
-	t.Helper()
-	address := "unix:path=" + filepath.Join(t.TempDir(), "bus")
-	daemon := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address", "--address="+address)
-	out, err := daemon.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := daemon.Start(); err != nil {
-		t.Fatalf("%v (Debian's package is dbus-daemon)", err)
-	}
-	t.Cleanup(func() {
-		_ = daemon.Process.Kill()
-		_ = daemon.Wait() // killed
-	})
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		t.Fatal(err)
-	}
-	conn, err = dbus.Connect(address, dbus.WithContext(ctx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	provider, err = dbus.Connect(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = provider.Close() })
-	return conn, provider
 }
