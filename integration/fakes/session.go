@@ -236,20 +236,3 @@ func (l *Login1) emitChange(path dbus.ObjectPath, ifc, property string, value an
 	return l.conn.Emit(path, propertiesIfc+".PropertiesChanged",
 		ifc, map[string]dbus.Variant{property: dbus.MakeVariant(value)}, []string{})
 }
-
-// unlessHanging does something with mu held, or later if a Hang makes it wait.
-func (l *Login1) unlessHanging(do func() error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.hanging {
-		l.held = append(l.held, func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.present() {
-				_ = do() // the bus may have gone
-			}
-		})
-		return nil
-	}
-	return do()
-}
