@@ -39,9 +39,15 @@ func (s *scene) lock(targets ...string) {
 // ends with the unit of that name.
 func (s *scene) enter(name string, properties ...string) string {
 	s.Helper()
+	return s.enterWith("/bin/sleep infinity", name, properties...)
+}
+
+// enterWith is like enter, with a program that the session runs.
+func (s *scene) enterWith(program, name string, properties ...string) string {
+	s.Helper()
 	before := s.root("loginctl list-sessions --no-legend")
-	s.root("systemd-run --quiet --unit=" + name + " --property=PAMName=login --property=User=" + user + " " +
-		strings.Join(properties, " ") + " /bin/sleep infinity")
+	s.root("systemd-run --quiet --unit=" + name + " --property=PAMName=login --property=User=" + s.who.name + " " +
+		strings.Join(properties, " ") + " " + program)
 	s.afterwards("if systemctl --quiet is-active " + name + "; then systemctl stop " + name + "; fi")
 	var number string
 	s.until("the session is there", func() bool {
@@ -56,9 +62,9 @@ func (s *scene) enter(name string, properties ...string) string {
 	return number
 }
 
-// atTheSeat are the properties of a login on the laptop's own console.
-func atTheSeat() []string {
-	return []string{"--property=TTYPath=/dev/tty7", "--property=StandardInput=tty"}
+// atTheSeat are the properties of a login on one of the laptop's own consoles.
+func atTheSeat(console string) []string {
+	return []string{"--property=TTYPath=/dev/" + console, "--property=StandardInput=tty"}
 }
 
 func TestLockOfTheSessionThatIsThere(t *testing.T) {
@@ -70,7 +76,7 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 	s.sure("lock unknown (the user has no graphical session)")
 	s.lock()
 
-	session := s.enter("seat", atTheSeat()...)
+	session := s.enter("seat", atTheSeat("tty7")...)
 	s.lock(unlocked)
 	s.root("loginctl lock-session " + session)
 	s.lock(locked)

@@ -31,6 +31,7 @@ const (
 type scene struct {
 	*testing.T
 	ctx      context.Context
+	who      account
 	timeline *sandbox.Timeline
 	since    string // when the scene began, for journalctl
 }
@@ -43,7 +44,7 @@ func begin(t *testing.T) *scene {
 	// journalctl of systemd 252 skips the first matching entry after a cursor, if the
 	// cursor's own entry does not match. A time has no such fault.
 	now := time.Now()
-	s := &scene{T: t, ctx: ctx, since: fmt.Sprintf("@%d.%06d", now.Unix(), now.Nanosecond()/1000)}
+	s := &scene{T: t, ctx: ctx, who: account{user, uid}, since: fmt.Sprintf("@%d.%06d", now.Unix(), now.Nanosecond()/1000)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			s.tell()
@@ -64,7 +65,7 @@ func beginOpen(t *testing.T) *scene {
 // record starts a new timeline, so earlier events no longer count.
 func (s *scene) record() {
 	s.Helper()
-	timeline, err := sandbox.Record(s.ctx, uid, sessionBus)
+	timeline, err := sandbox.Record(s.ctx, s.who.uid, s.who.sessionBus())
 	s.must(err)
 	s.follow(timeline)
 }
@@ -78,14 +79,18 @@ func (s *scene) follow(timeline *sandbox.Timeline) {
 
 // tell prints what happened in a failed scene.
 func (s *scene) tell() {
+	s.tellEvents()
+	journal, err := exec.Command("journalctl", "--no-pager", "--no-hostname", "--output=short-precise",
+		"--since="+s.since).CombinedOutput()
+	s.Logf("%s%v", journal, err)
+}
+
+func (s *scene) tellEvents() {
 	if s.timeline != nil {
 		for _, event := range s.timeline.Events() {
 			s.Log(event)
 		}
 	}
-	journal, err := exec.Command("journalctl", "--no-pager", "--no-hostname", "--output=short-precise",
-		"--since="+s.since).CombinedOutput()
-	s.Logf("%s%v", journal, err)
 }
 
 func (s *scene) must(err error) {
@@ -164,7 +169,7 @@ func (s *scene) sure(words string) {
 func (s *scene) waitLog(words ...string) {
 	s.Helper()
 	follow := exec.CommandContext(s.ctx, "journalctl", "--follow", "--no-tail", "--output=cat",
-		"--since="+s.since, "_SYSTEMD_USER_UNIT="+bridgeUnit)
+		"--since="+s.since, "_SYSTEMD_USER_UNIT="+bridgeUnit, fmt.Sprint("_UID=", s.who.uid))
 	out, err := follow.StdoutPipe()
 	s.must(err)
 	s.must(follow.Start())

@@ -3,17 +3,18 @@ package scenes
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// beforeSleep is a oneshot that takes two seconds and then records how often the
+// beforeSleep is a oneshot that takes some seconds and then records how often the
 // laptop has slept.
-func beforeSleep(target, more string) string {
+func beforeSleep(seconds int, target, more string) string {
 	return "[Unit]\n" + more + `
 [Service]
 Type=oneshot
-ExecStart=/bin/sleep 2
+ExecStart=/bin/sleep ` + strconv.Itoa(seconds) + `
 ExecStart=/bin/sh -c 'cat /sys/power/suspend_stats/success >>%h/%N'
 [Install]
 WantedBy=` + target + "\n"
@@ -33,9 +34,9 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 	// They take four seconds on any machine, and this one is slow.
 	s.suspendWithLid("InhibitDelayMaxSec=30\n")
 	s.enable(map[string]string{
-		"screen-off.service": beforeSleep(lidClosed, ""),
-		"say-good.service":   beforeSleep(sleep, ""),
-		"say-night.service":  beforeSleep(sleep, "After="+sleep),
+		"screen-off.service": beforeSleep(2, lidClosed, ""),
+		"say-good.service":   beforeSleep(2, sleep, ""),
+		"say-night.service":  beforeSleep(2, sleep, "After="+sleep),
 		"screen-on.service":  once(lidOpen),
 	})
 	s.install()
@@ -60,18 +61,24 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 		s.lid(lidOpen)
 		s.internet(online)
 		s.expect("inactive", sleep)
-		for _, unit := range []string{"screen-off", "say-good", "say-night"} {
-			written, err := os.ReadFile(home + "/" + unit)
-			if err != nil || string(written) != finished.String() {
-				t.Errorf("%s wrote %q (%v), but to finish before each sleep is to write %q", unit, written, err, finished.String())
-			}
-		}
+		s.wrote(finished.String(), "screen-off", "say-good", "say-night")
 		if t.Failed() {
 			t.FailNow()
 		}
 		t.Logf("cycle %d is over", cycle)
 	}
 	s.oneLock()
+}
+
+// wrote checks what oneshots before sleep have recorded.
+func (s *scene) wrote(want string, units ...string) {
+	s.Helper()
+	for _, unit := range units {
+		written, err := os.ReadFile(s.who.home() + "/" + unit)
+		if err != nil || string(written) != want {
+			s.Errorf("%s of %s wrote %q (%v), but to finish before each sleep is to write %q", unit, s.who.name, written, err, want)
+		}
+	}
 }
 
 func TestSleepComesThoughAUnitIsUnfinished(t *testing.T) {

@@ -2,6 +2,7 @@ package scenes
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,13 +14,21 @@ import (
 
 // The user of the laptop. Its manager lingers: it runs since the boot.
 const (
-	user       = "user"
-	uid        = 1000 // also the group's
-	home       = "/home/" + user
-	runtimeDir = "/run/user/1000"
-	sessionBus = runtimeDir + "/bus"
-	manager    = "user@1000.service"
+	user    = "user"
+	uid     = 1000 // also the group's
+	home    = "/home/" + user
+	manager = "user@1000.service"
 )
+
+// account is a user whom a scene is about.
+type account struct {
+	name string
+	uid  int // also the group's
+}
+
+func (a account) home() string       { return "/home/" + a.name }
+func (a account) runtimeDir() string { return fmt.Sprint("/run/user/", a.uid) }
+func (a account) sessionBus() string { return a.runtimeDir() + "/bus" }
 
 // login ends the user's manager and everything that runs under it, and starts it
 // again.
@@ -27,8 +36,14 @@ func (s *scene) login() {
 	s.Helper()
 	s.logout()
 	s.root("systemctl start " + manager)
+	s.meet()
+}
+
+// meet waits until the user's manager runs, and records it from then on.
+func (s *scene) meet() {
+	s.Helper()
 	s.until("the manager is on the session bus", func() bool {
-		timeline, err := sandbox.Record(s.ctx, uid, sessionBus)
+		timeline, err := sandbox.Record(s.ctx, s.who.uid, s.who.sessionBus())
 		if err == nil {
 			s.follow(timeline)
 		}
@@ -70,13 +85,14 @@ func (s *scene) afterwards(line string) {
 func (s *scene) user(line string) string {
 	s.Helper()
 	cmd := exec.CommandContext(s.ctx, "/bin/sh", "-c", line)
-	cmd.Dir = home
+	cmd.Dir = s.who.home()
 	cmd.Env = []string{
-		"HOME=" + home, "USER=" + user, "LOGNAME=" + user, "SHELL=/bin/sh", "LANG=C.UTF-8",
+		"HOME=" + s.who.home(), "USER=" + s.who.name, "LOGNAME=" + s.who.name, "SHELL=/bin/sh", "LANG=C.UTF-8",
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-		"XDG_RUNTIME_DIR=" + runtimeDir, "DBUS_SESSION_BUS_ADDRESS=unix:path=" + sessionBus,
+		"XDG_RUNTIME_DIR=" + s.who.runtimeDir(), "DBUS_SESSION_BUS_ADDRESS=unix:path=" + s.who.sessionBus(),
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	id := uint32(s.who.uid)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: id}}
 	return s.output(cmd)
 }
 
@@ -107,10 +123,10 @@ func (s *scene) install() {
 // write writes a unit of the user's, or a drop-in for one.
 func (s *scene) write(name, content string) {
 	s.Helper()
-	path := filepath.Join(home, ".config/systemd/user", name)
+	path := filepath.Join(s.who.home(), ".config/systemd/user", name)
 	s.user("mkdir -p " + filepath.Dir(path))
 	s.must(os.WriteFile(path, []byte(content), 0o644))
-	s.must(os.Chown(path, uid, uid))
+	s.must(os.Chown(path, s.who.uid, s.who.uid))
 }
 
 // enable writes units and enables them.
