@@ -79,30 +79,26 @@ func TestALockerThatIsAUnitLocksAndItsEndUnlocks(t *testing.T) {
 	s.neverBoth("lock.target", "unlock.target")
 }
 
-// A locker that ends silently leaves lock.target active. One that stops
-// lock.target leaves neither target active. After both, the next lock must work.
+// A locker that ends silently leaves lock.target active. After that, the next lock
+// must work.
 func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
-	for name, ending := range map[string]string{"without a word": "", "with its target": "PropagatesStopTo=lock.target\n"} {
-		t.Run(name, func(t *testing.T) {
-			s := begin(t, sandbox.Options{})
-			s.enable("locker.service", "[Unit]\n"+ending+"[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
-			s.enable("dim.service", onceUnit("lock.target"))
-			s.install()
-			s.lock("unlocked")
-			for i := range 3 {
-				s.must(s.Login1.AskToLock(true))
-				s.lock("locked")
-				s.started("locker.service", i+1)
-				s.started("dim.service", i+1)
-				s.must(s.Login1.SetLockedHint(true)) // as many lockers do; it is not a request
-				s.systemctl("stop", "locker.service")
-			}
-			s.settle()
-			s.started("locker.service", 3)
-			s.must(s.Login1.AskToLock(false))
-			s.lock("unlocked")
-		})
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
+	s.enable("dim.service", onceUnit("lock.target"))
+	s.install()
+	s.lock("unlocked")
+	for i := range 3 {
+		s.must(s.Login1.AskToLock(true))
+		s.lock("locked")
+		s.started("locker.service", i+1)
+		s.started("dim.service", i+1)
+		s.must(s.Login1.SetLockedHint(true)) // as many lockers do; it is not a request
+		s.systemctl("stop", "locker.service")
 	}
+	s.settle()
+	s.started("locker.service", 3)
+	s.must(s.Login1.AskToLock(false))
+	s.lock("unlocked")
 }
 
 // The first lock is still on its way, because of a oneshot, when the second comes.
@@ -472,4 +468,54 @@ func TestALockThatIsTakenBackAtOnceLeavesTheScreenUnlocked(t *testing.T) {
 			s.neverBoth("lock.target", "unlock.target")
 		})
 	}
+}
+
+// The stop of a target says nothing of the screen: the lock yields only to a start
+// of the other target.
+func TestATargetOfTheLockThatIsJustStoppedIsStartedAgain(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Unit]\nPropagatesStopTo=lock.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.systemctl("stop", "unlock.target")
+	s.says("something else has stopped unlock.target; putting it right")
+	s.lock("unlocked")
+	s.started("unlock.target", 2)
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	for i, stop := range []string{"lock.target", "locker.service"} {
+		s.systemctl("stop", stop)
+		s.started("lock.target", i+2)
+		s.lock("locked")
+		s.expect("active", "locker.service")
+	}
+	s.waitLog("something else has stopped lock.target; putting it right")
+	s.started("locker.service", 2)
+	s.systemctl("start", "unlock.target")
+	s.lock("unlocked")
+	s.systemctl("start", "lock.target")
+	s.lock("locked")
+	s.settle()
+	s.lock("locked")
+	s.started("lock.target", 4)
+	s.started("unlock.target", 3)
+	s.neverBoth("lock.target", "unlock.target")
+}
+
+// The locker stops the target by itself, after the password and after a crash.
+func TestALockerThatStopsItsTargetUnlocksOnlyByItsGoodEnd(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=systemctl --user stop --no-block lock.target\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.systemctl("kill", "-s", "SEGV", "locker.service")
+	s.started("locker.service", 2)
+	s.lock("locked")
+	s.write(sandbox.Home+"/typed", "")
+	s.lock("unlocked")
+	s.started("locker.service", 2)
+	s.neverBoth("lock.target", "unlock.target")
 }

@@ -33,8 +33,8 @@ type Switch struct {
 	// Template, if set, makes the switch a set: its position is a list of words in
 	// order, or [None], and each word is an instance of the template.
 	Template Template
-	// Yields makes the switch follow its targets if something else moves them,
-	// instead of moving them back.
+	// Yields makes the switch follow its targets if something else starts another
+	// position's, instead of moving them back.
 	Yields bool
 	// Sources are the sources that the switch is read from.
 	Sources []Source

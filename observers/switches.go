@@ -22,10 +22,16 @@ func (s Switches) Choose(names []string) Switches {
 	return s.filter(func(one Switch) bool { return slices.Contains(names, one.Name) })
 }
 
-// Yielding returns the targets of the switches that follow their targets if
-// something else moves these.
-func (s Switches) Yielding() []string {
-	return s.filter(func(one Switch) bool { return one.Yields }).Targets()
+// Yielding returns the targets of each switch that follows its targets if something
+// else starts another position's.
+func (s Switches) Yielding() [][]string {
+	var groups [][]string
+	for _, one := range s {
+		if one.Yields {
+			groups = append(groups, one.allTargets())
+		}
+	}
+	return groups
 }
 
 func (s Switches) filter(keep func(Switch) bool) Switches {

@@ -172,8 +172,10 @@ func TestATargetThatOurStartIsStoppingIsStartedAgain(t *testing.T) {
 	for name, yields := range map[string]bool{"it is put right": false, "it yields": true} {
 		t.Run(name, func(t *testing.T) {
 			m := newManager(t)
+			if yields {
+				m = newManagerOf(t, yielding)
+			}
 			m.conflicts(conflicting)
-			m.r.unit(online).yields, m.r.unit(offline).yields = yields, yields
 			m.r.Want(wantOnline)
 			m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/7"))
 			m.r.Want(wantOffline)

@@ -31,6 +31,9 @@ type job struct {
 	answered dbus.Sequence
 	// ended holds the jobs that ended before the answer said which one is ours.
 	ended map[dbus.ObjectPath]ending
+	// correction is what to log once the manager has taken the job: it takes none
+	// while it exits, which stops all targets.
+	correction string
 }
 
 // ending is how a job ended and what its target was at that moment.
@@ -78,6 +81,7 @@ func (r *Reconciler) takeJob(u *unit, call *dbus.Call) {
 		return
 	}
 	u.job.path, u.job.answered = path, call.ResponseSequence
+	r.logCorrection(u, u.job.correction)
 	r.remember(path)
 	if end, ended := u.job.ended[path]; ended {
 		r.ended(u, end)
@@ -111,7 +115,9 @@ func (r *Reconciler) refuse(u *unit, err error) {
 	if refusal.Name == ManagerName+".TransactionIsDestructive" {
 		// A running exit.target cannot be undone, and that is fine. It is seldom
 		// anything else; then a later try helps.
-		r.log.Info("the user manager is shutting down; leaving the targets to it")
+		if !r.exiting {
+			r.log.Info("the user manager is shutting down; leaving the targets to it")
+		}
 		r.exiting = true
 		r.later(exitPause, r.list)
 		return

@@ -114,6 +114,7 @@ func (r *Reconciler) takeMoved() Moved {
 func (r *Reconciler) ownerChanged(owner string) {
 	if owner == r.owner && owner != "" {
 		r.list() // signals were lost
+		r.rereadFollowers()
 		return
 	}
 	r.owner, r.listed, r.exiting, r.nonsenseLogged = owner, false, false, false
@@ -135,6 +136,7 @@ func (r *Reconciler) ownerChanged(owner string) {
 	// manager has gone again.
 	r.call(managerInterface+".Subscribe", func(*dbus.Call) {})
 	r.list()
+	r.rereadFollowers()
 }
 
 // logAbsence says that there is no user manager. At a login the first client of

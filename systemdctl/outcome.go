@@ -14,6 +14,8 @@ type follower struct {
 	active string // its ActiveState; "" until the manager has told
 	// isStopped says that a job has ended it, or is about to.
 	isStopped bool
+	// isEnding says that it ends, or has ended, by itself, and that it is not known yet how.
+	isEnding  bool
 	isOneshot bool
 	stop      func() // ends the match rule
 }
@@ -21,6 +23,16 @@ type follower struct {
 // isUp reports whether the service runs, or is about to.
 func (f *follower) isUp() bool {
 	return !f.isOneshot && slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, f.active)
+}
+
+// isServiceEnding reports whether a service that a target wants is ending by itself.
+func (r *Reconciler) isServiceEnding(u *unit) bool {
+	for _, f := range r.followers {
+		if f.target == u && f.isEnding {
+			return true
+		}
+	}
+	return false
 }
 
 // followServices follows the services that a target wants, to learn how they end.
@@ -34,14 +46,29 @@ func (r *Reconciler) followServices(u *unit) {
 			if r.followers[path] == nil {
 				r.followers[path] = &follower{name: name, target: u, stop: r.manager.Listen(rules(name)[0])}
 			}
-			r.askFollower(path, func(f *follower, all properties) {
-				if active := all.text("ActiveState"); f.active == "" {
-					f.active = active
-				}
-				f.isOneshot = all.text("Type") == "oneshot"
-			})
+			r.readFollower(path)
 		}
 	})
+}
+
+// readFollower reads a service whose state is not known yet.
+func (r *Reconciler) readFollower(path dbus.ObjectPath) {
+	r.askFollower(path, func(f *follower, all properties) {
+		if f.active == "" {
+			f.active = all.text("ActiveState")
+			f.isStopped = hasJob(all) || f.active == "deactivating"
+		}
+		f.isOneshot = all.text("Type") == "oneshot"
+	})
+}
+
+// rereadFollowers reads all services again, because signals were lost. One that is
+// ending, or has ended meanwhile, may have been stopped.
+func (r *Reconciler) rereadFollowers() {
+	for path, f := range r.followers {
+		f.active, f.isStopped, f.isEnding = "", false, false
+		r.readFollower(path)
+	}
 }
 
 // askWants asks what a target wants.
@@ -59,35 +86,55 @@ func (r *Reconciler) askWants(u *unit, take func(names []string)) {
 
 func (r *Reconciler) askFollower(path dbus.ObjectPath, take func(f *follower, all properties)) {
 	r.callAt(path, propertiesInterface+".GetAll", func(call *dbus.Call) {
-		all, err := allProperties(call)
-		if f := r.followers[path]; f != nil && err == nil {
+		all, _ := allProperties(call) // a manager that does not answer is reloading or exiting
+		if f := r.followers[path]; f != nil {
 			take(f, all)
 		}
 	}, "") // of all interfaces
 }
 
-// followerChanged takes the new state of a service that a target wants. One that
-// has ended by itself, and well, has done its work. One that a job has stopped,
-// or that has crashed, has not.
-func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed properties) {
+// followerChanged takes the new state of a service that a target wants, as a signal
+// said it. One that has ended by itself, and well, has done its work. One that a job
+// has stopped, or that has crashed, has not. A job that comes while it ends has not
+// ended it.
+func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed properties, sequence dbus.Sequence) {
 	was := f.active
 	if active := changed.text("ActiveState"); active != "" {
 		f.active = active
 	}
-	if job, told, _ := property[[]any](changed, "Job"); told && was != "inactive" && was != "activating" {
-		id, _, err := idAndPath(job)
-		f.isStopped = f.isStopped || err == nil && id != 0
+	if !slices.Contains([]string{"inactive", "failed", "activating", "deactivating"}, was) {
+		f.isStopped = f.isStopped || hasJob(changed)
 	}
+	isOver := f.active == "inactive" || f.active == "failed"
 	switch {
 	case f.active == "activating", f.active == "active" && was != "active":
-		f.isStopped = false
-	case f.active == "inactive" && was != "inactive" && was != "" && !f.isStopped && !f.isOneshot:
+		f.isStopped, f.isEnding = false, false
+	case was == "", was == f.active, f.isStopped, f.isOneshot:
+	case f.active == "deactivating":
+		f.isEnding = true
+	case isOver:
+		f.isEnding = true
 		r.askFollower(path, func(f *follower, all properties) {
-			if all.text("Result") == "success" && all.text("ActiveState") == "inactive" {
+			f.isEnding = false
+			if all.text("Result") == "success" && all.text("ActiveState") == "inactive" && !hasJob(all) && !f.target.wasStartedAfter(sequence) {
 				r.hasDoneItsWork(f.target)
 			}
+			r.reconcile()
 		})
 	}
+}
+
+// hasJob reports whether a unit has a job, according to its properties.
+func hasJob(of properties) bool {
+	job, _, _ := property[[]any](of, "Job")
+	id, _, err := idAndPath(job)
+	return err == nil && id != 0
+}
+
+// wasStartedAfter reports whether the manager has taken, or is about to take, a start
+// of ours after it sent a message.
+func (u *unit) wasStartedAfter(sequence dbus.Sequence) bool {
+	return u.isStarting() && (u.job.path == "" || u.job.answered > sequence)
 }
 
 // hasDoneItsWork notes that the services that a target wants have done their work,
@@ -98,7 +145,7 @@ func (r *Reconciler) hasDoneItsWork(u *unit) {
 			return
 		}
 	}
-	if u.wanted && u.isActive() && !slices.Contains(r.moved.Done, u.name) {
+	if u.wanted && !slices.Contains(r.moved.Done, u.name) {
 		r.moved.Done = append(r.moved.Done, u.name)
 	}
 }

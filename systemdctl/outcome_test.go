@@ -11,7 +11,7 @@ import (
 func (m *fakeManager) locked() {
 	m.t.Helper()
 	m.begin(isOnline)
-	m.r.unit(online).yields = true
+	m.r.yieldToEachOther([]string{online, offline})
 	m.r.Want(wantOnline)
 	m.answer(m.wanting[0], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"locker.service", "mine.target"})})
 	m.service("active", "success")
@@ -51,5 +51,67 @@ func TestALockerThatEndsWellHasDoneItsWork(t *testing.T) {
 				t.Errorf("done: %v", m.moved.Done)
 			}
 		})
+	}
+}
+
+// A locker whose end stops the target is judged before the target is put right.
+func TestAServiceWhoseEndStopsTheTargetMayHaveDoneItsWork(t *testing.T) {
+	for name, test := range map[string]struct{ active, result, then string }{
+		"well":    {"inactive", "success", "StartUnit " + offline},
+		"crashed": {"failed", "signal", "StartUnit " + online},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.locked()
+			m.is("locker.service", "deactivating", "")
+			m.is(online, "inactive", "")
+			m.is("locker.service", "deactivating", "/job/9") // by PartOf=
+			m.wants("")
+			m.is("locker.service", test.active, "")
+			m.service(test.active, test.result)
+			list := m.wants("ListUnitsByNames")[0]
+			if len(m.moved.Done) == 1 {
+				m.r.Want(wantOffline)
+			}
+			m.list(list, allDown)
+			m.wants(test.then)
+		})
+	}
+}
+
+// A Lock that comes while the locker ends starts the locker anew.
+func TestAServiceThatIsStartedAgainHasNotDoneItsWork(t *testing.T) {
+	for name, isTaken := range map[string]bool{"the manager has not taken the start": false, "it has": true} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.locked()
+			m.r.StartAgain([]string{online})
+			start := m.wants("StartUnit " + online)[0]
+			m.is("locker.service", "inactive", "") // sent before
+			ask := m.wants(propertiesInterface + ".GetAll ")[0]
+			if isTaken {
+				m.answer(start, nil, dbus.ObjectPath("/job/2"))
+			}
+			m.calls = append(m.calls, ask)
+			m.service("inactive", "success")
+			if len(m.moved.Done) > 0 {
+				t.Errorf("done: %v", m.moved.Done)
+			}
+		})
+	}
+}
+
+// A signal that was lost may have said that the service is being stopped.
+func TestAServiceOfWhichSignalsWereLostHasNotDoneItsWork(t *testing.T) {
+	for _, owner := range []string{":1.1", ":1.2"} {
+		m := newManager(t)
+		m.locked()
+		m.owner(owner)
+		m.answer(m.calls[len(m.calls)-1], nil, map[string]dbus.Variant{
+			"ActiveState": dbus.MakeVariant("deactivating"), "Type": dbus.MakeVariant("simple"),
+		})
+		m.calls = nil
+		m.is("locker.service", "inactive", "")
+		m.wants("")
 	}
 }

@@ -41,6 +41,8 @@ type Reconciler struct {
 	owner   string  // the manager's unique name; "" while there is none
 	listed  bool    // whether this owner has told the units' states
 	listing int     // number of the latest reading; older ones are void
+	told    int     // number of the latest reading that was answered
+	toldAt  dbus.Sequence
 	backoff time.Duration
 	exiting bool // whether the manager has begun to exit
 
@@ -60,8 +62,9 @@ type Managed interface {
 	// Patterns match the names of further targets, as in glob(7). These become
 	// managed once the manager has loaded them or they are wanted.
 	Patterns() []string
-	// Yielding are the Targets that stay where something else moves them.
-	Yielding() []string
+	// Yielding are groups of the Targets. Where something else starts one of a group,
+	// the others give way.
+	Yielding() [][]string
 }
 
 // Moved is what something else has done to the managed targets.
@@ -86,7 +89,10 @@ func New(ctx context.Context, manager Manager, managed Managed, post func(take f
 		manager.Listen(newUnits)
 	}
 	for _, name := range managed.Targets() {
-		r.manage(name).yields = slices.Contains(managed.Yielding(), name)
+		r.manage(name)
+	}
+	for _, group := range managed.Yielding() {
+		r.yieldToEachOther(group)
 	}
 	return r
 }
@@ -206,7 +212,7 @@ func (r *Reconciler) reconcile() {
 			u.settled = true
 			if u.wanted {
 				r.reviveLater(u)
-				if u.yields {
+				if u.yields() {
 					r.followServices(u)
 				}
 			}
@@ -226,28 +232,37 @@ func (r *Reconciler) putRight(u *unit, verb string) {
 	if u.gaveUp || u.refused != "" {
 		return
 	}
-	if u.settled && !r.correct(u) {
-		return
+	correction := ""
+	if u.settled {
+		if u.yields() && r.yield(u) || !r.correct(u) {
+			return
+		}
+		moved := "stopped"
+		if verb == stop {
+			moved = "started"
+		}
+		correction = "something else has " + moved + " " + u.name + "; putting it right"
 	}
 	if verb == stop && r.isStoppedByAStart(u) {
 		u.job = nil // a start job of ours, if there is one, is canceled
 		u.displaced = true
+		r.logCorrection(u, correction)
 		return
 	}
 	r.ask(u, verb)
+	u.job.correction = correction
+}
+
+func (r *Reconciler) logCorrection(u *unit, correction string) {
+	if correction != "" {
+		r.log.Info(correction, "target", u.name)
+	}
 }
 
 // correct notes that something else has moved a settled target, and reports
 // whether to move it back.
 func (r *Reconciler) correct(u *unit) bool {
-	if u.yields {
-		u.wanted, r.moved.Yielding = u.isActive(), true
-		return false
-	}
-	moved, now := "started", r.now()
-	if u.wanted {
-		moved = "stopped"
-	}
+	now := r.now()
 	u.corrections = slices.DeleteFunc(u.corrections, func(t time.Time) bool { return now.Sub(t) > fightWindow })
 	if len(u.corrections) >= fightCorrections {
 		r.pauseFight(u)
@@ -258,7 +273,6 @@ func (r *Reconciler) correct(u *unit) bool {
 	}
 	u.corrections = append(u.corrections, now)
 	u.settled = false
-	r.log.Info("something else has "+moved+" "+u.name+"; putting it right", "target", u.name)
 	return true
 }
 

@@ -97,25 +97,30 @@ func TestAPauseOfAFightEndsWithTheNextFact(t *testing.T) {
 	m.wants("")
 }
 
-func TestAYieldingTargetStaysWhereItIsMoved(t *testing.T) {
-	m := newManagerOf(t, targets{names: []string{online, offline}, yielding: []string{online, offline}})
+// yielding are targets that give way to each other.
+var yielding = targets{names: []string{online, offline}, yielding: [][]string{{online, offline}}}
+
+func TestAYieldingTargetStaysWhereItIsStarted(t *testing.T) {
+	m := newManagerOf(t, yielding)
 	m.begin(map[string]string{online: "active", offline: "inactive"})
 	m.r.Want(wantOnline)
 	m.wants("")
-	if m.moved.Yielding {
-		t.Error("nothing was moved yet")
-	}
-	for target, active := range map[string]string{online: "inactive", offline: "active"} {
-		m.is(target, active, "")
-		if !m.moved.Yielding {
-			t.Errorf("nothing is reported about %s", target)
-		}
-	}
+	m.is(offline, "inactive", "/job/2")
+	m.is(online, "inactive", "")
 	m.wants("")
+	if m.moved.Yielding {
+		t.Error("nothing was started yet")
+	}
+	m.is(offline, "active", "")
+	if !m.moved.Yielding {
+		t.Error("nothing is reported")
+	}
+	m.removed(offline, "/job/2", "done")
 	m.is(offline, "active", "")
 	if m.moved.Yielding {
 		t.Error("it was reported twice")
 	}
+	m.wants("")
 	if active := m.r.Active(); !slices.Equal(active, []string{offline}) {
 		t.Errorf("%v are active", active)
 	}
@@ -123,8 +128,65 @@ func TestAYieldingTargetStaysWhereItIsMoved(t *testing.T) {
 	m.wants("StopUnit " + offline + ", StartUnit " + online)
 }
 
+// Signals tell of one target after the other, so the manager is asked about both.
+func TestAYieldingTargetThatIsJustStoppedIsStartedAgain(t *testing.T) {
+	const putRight = "something else has stopped " + online + "; putting it right"
+	isNothing, isOffline, isComing := allDown, map[string]string{online: "inactive", offline: "active"}, map[string]string{online: "inactive", offline: "queued"}
+	for name, test := range map[string]struct {
+		states map[string]string
+		then   string
+	}{
+		"no other is started":   {isNothing, "StartUnit " + online},
+		"the other is active":   {isOffline, ""},
+		"the other is starting": {isComing, ""},
+		"it is active again":    {isOnline, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManagerOf(t, yielding)
+			m.begin(isOnline)
+			m.r.Want(wantOnline)
+			m.is(online, "inactive", "")
+			list := m.wants("ListUnitsByNames")[0]
+			m.is(online, "inactive", "") // once is enough
+			m.wants("")
+			m.list(list, test.states)
+			calls := m.wants(test.then)
+			if len(calls) > 0 {
+				m.answer(calls[0], nil, dbus.ObjectPath("/job/1"))
+			}
+			if got := strings.Count(m.log.String(), putRight); got != len(calls) {
+				t.Errorf("it was logged %d times", got)
+			}
+		})
+	}
+}
+
+func TestAYieldingTargetIsStartedAgainOnceTheStartOfTheOtherHasFailed(t *testing.T) {
+	m := newManagerOf(t, yielding)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.is(offline, "inactive", "/job/2")
+	m.is(online, "inactive", "")
+	m.wants("")
+	m.is(offline, "inactive", "")
+	m.removed(offline, "/job/2", "dependency")
+	m.list(m.wants("ListUnitsByNames")[0], allDown)
+	m.wants("StartUnit " + online)
+}
+
+func TestAnExitingManagerIsNotSaidToBePutRight(t *testing.T) {
+	m := newManager(t)
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.is(online, "inactive", "")
+	m.answer(m.wants("StartUnit " + online)[0], dbus.Error{Name: ManagerName + ".TransactionIsDestructive"})
+	if log := m.log.String(); strings.Contains(log, "something else") || !strings.Contains(log, "shutting down") {
+		t.Error(log)
+	}
+}
+
 func TestStartAgainStartsActiveTargets(t *testing.T) {
-	m := newManagerOf(t, targets{names: []string{online, offline}, yielding: []string{online, offline}})
+	m := newManagerOf(t, yielding)
 	m.r.StartAgain([]string{online})
 	m.wants("") // there is no manager yet
 	m.begin(isOnline)
@@ -137,13 +199,12 @@ func TestStartAgainStartsActiveTargets(t *testing.T) {
 	m.answer(calls[1], nil, dbus.ObjectPath("/job/1"))
 	m.removed(online, "/job/1", "done")
 	m.wants("")
-	m.is(online, "inactive", "") // it may be, because it yields
-	m.wants("")
+	m.is(online, "inactive", "") // it may be, because a rival may be on its way
+	list := m.wants("ListUnitsByNames")[0]
 	m.r.StartAgain([]string{online})
-	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/2"))
+	m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/7"))
+	m.list(list, map[string]string{online: "queued", offline: "inactive"})
 	m.is(online, "active", "")
-	m.removed(online, "/job/2", "done")
-	m.wants("")
-	m.is(online, "inactive", "")
+	m.removed(online, "/job/7", "done")
 	m.wants("")
 }

@@ -102,7 +102,7 @@ func (r *Reconciler) takeList(call *dbus.Call) {
 		return
 	}
 	r.backoff = firstRetry
-	r.listed = true
+	r.listed, r.told, r.toldAt = true, r.listing, call.ResponseSequence
 	for _, status := range listed {
 		if u := r.unit(status.Name); u != nil {
 			u.takeStatus(status, call.ResponseSequence)
@@ -135,9 +135,8 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 	if u.sequence > sequence {
 		return
 	}
-	u.sequence = sequence
-	u.active, u.queued = status.ActiveState, ""
-	u.displaced = u.displaced && u.isActive()
+	u.is(status.ActiveState, sequence)
+	u.queued = ""
 	if status.JobId != 0 {
 		u.queued = status.JobPath
 	}
@@ -152,7 +151,7 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	u := r.unitAt(signal.Path)
 	if f := r.followers[signal.Path]; f != nil {
 		if changed, err := changedProperties(signal.Body); err == nil {
-			r.followerChanged(signal.Path, f, changed)
+			r.followerChanged(signal.Path, f, changed, signal.Sequence)
 		}
 	}
 	if u == nil {
@@ -160,28 +159,36 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	}
 	changed, err := changedProperties(signal.Body)
 	if err == nil {
-		err = u.take(changed)
+		err = u.take(changed, signal.Sequence)
 	}
 	if err != nil {
 		r.nonsense(signal, err)
 		return
 	}
-	u.sequence = signal.Sequence
 	r.noteStray(u)
 	r.reconcile()
 }
 
-// take takes a unit's changed properties: ActiveState (s) and Job (uo: its id,
-// 0 where there is none, and path).
-func (u *unit) take(changed properties) error {
+// is takes a unit's ActiveState as a message said it.
+func (u *unit) is(active string, sequence dbus.Sequence) {
+	if (active == "active") != u.isActive() {
+		u.changed = sequence
+	}
+	u.active, u.sequence = active, sequence
+	u.displaced = u.displaced && u.isActive()
+}
+
+// take takes a unit's changed properties as a message said them: ActiveState (s) and
+// Job (uo: its id, 0 where there is none, and path).
+func (u *unit) take(changed properties, sequence dbus.Sequence) error {
 	active, told, err := property[string](changed, "ActiveState")
 	if err != nil {
 		return err
 	}
-	if told {
-		u.active = active
-		u.displaced = u.displaced && u.isActive()
+	if !told {
+		active = u.active
 	}
+	u.is(active, sequence)
 	job, told, err := property[[]any](changed, "Job") // as godbus decodes a structure
 	if err != nil {
 		return err

@@ -11,12 +11,13 @@ import (
 type unit struct {
 	name        string
 	path        dbus.ObjectPath
-	yields      bool     // whether it is left where something else moves it
+	rivals      []*unit  // give way where something else starts it, and it to them
 	unsubscribe []func() // end its match rules
 
 	load, active string          // "" until the manager has said
 	queued       dbus.ObjectPath // the manager's job for it, ours or not; "" if there is none
 	sequence     dbus.Sequence   // of the message that said so
+	changed      dbus.Sequence   // of the message that said that it had become active or was no longer
 
 	decided     bool // whether Want has said if the target is wanted
 	wanted      bool
