@@ -48,6 +48,23 @@ func TestNoSessionBus(t *testing.T) {
 	}
 }
 
+// A relative runtime directory would lead to wherever the bridge was started, where
+// others may have put a file that holds the lid closed, or a link to one of the
+// user's.
+func TestARuntimeDirectoryThatIsNotOne(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.must(os.MkdirAll("/tmp/shared/run/nm-session-bridge", 0o777))
+	t.Cleanup(func() { _ = os.RemoveAll("/tmp/shared") })
+	s.must(os.WriteFile("/tmp/shared/run/nm-session-bridge/overrides", []byte("lid closed\n"), 0o644))
+	for _, directory := range []string{"", "run"} {
+		out := s.fails(1, "cd /tmp/shared && XDG_RUNTIME_DIR="+directory+" timeout 20 "+program+" run")
+		if !strings.Contains(out, "XDG_RUNTIME_DIR is \""+directory+"\"") || strings.Contains(out, "\n") {
+			t.Errorf("with XDG_RUNTIME_DIR=%s it says %q", directory, out)
+		}
+	}
+	s.user("test $(systemctl --user is-active lid-closed.target) = inactive")
+}
+
 func TestNoUserManager(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	const address = "unix:path=" + sandbox.Home + "/lonely"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -24,13 +25,17 @@ func SystemAddress() string {
 
 // SessionAddress returns the address of the session bus:
 // $DBUS_SESSION_BUS_ADDRESS if it is set, otherwise the user manager's socket in
-// $XDG_RUNTIME_DIR. It never starts a bus. The error names the missing variables.
+// $XDG_RUNTIME_DIR. It never starts a bus. The error names the missing or wrong variables.
 func SessionAddress() (string, error) {
 	if address := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); address != "" && address != "autolaunch:" {
 		return address, nil
 	}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	switch {
+	case filepath.IsAbs(dir):
 		return "unix:path=" + dbus.EscapeBusAddressValue(dir+"/bus"), nil
+	case dir != "": // others may have put a bus below the working directory
+		return "", fmt.Errorf("no session bus: XDG_RUNTIME_DIR is %q, not an absolute path; run this in a login session or as a user service", dir)
 	}
 	return "", errors.New("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; run this in a login session or as a user service")
 }
@@ -77,9 +82,9 @@ func socket(address string) (string, error) {
 			return value, nil
 		case key == "abstract":
 			return "@" + value, nil
-		case key == "runtime" && value == "yes" && dir != "":
+		case key == "runtime" && value == "yes" && filepath.IsAbs(dir):
 			return dir + "/bus", nil
 		}
 	}
-	return "", fmt.Errorf("bus address %q: it names neither a path= nor an abstract= socket, and no runtime=yes with XDG_RUNTIME_DIR set", address)
+	return "", fmt.Errorf("bus address %q: it names neither a path= nor an abstract= socket, and no runtime=yes with XDG_RUNTIME_DIR set to an absolute path", address)
 }

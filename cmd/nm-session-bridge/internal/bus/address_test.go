@@ -30,7 +30,7 @@ func TestTheSocketsOfAnAddress(t *testing.T) {
 }
 
 func TestTheErrorNamesAnAddressWithoutASocket(t *testing.T) {
-	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("XDG_RUNTIME_DIR", "relative")
 	for _, address := range []string{
 		"", "unix:", "unix:path=", "unix:abstract=", "unix:tmpdir=/tmp", "unix:path=%2", "unix:path=/a%00b",
 		"unix:runtime=yes", "unix:runtime=no", "autolaunch:", "tcp:host=localhost,port=1",

@@ -268,6 +268,7 @@ func TestSessionAddress(t *testing.T) {
 		{"", "/run/user/7", "unix:path=/run/user/7/bus"},
 		{"autolaunch:", "/run/user/7", "unix:path=/run/user/7/bus"},
 		{"", "", ""},
+		{"", "run", ""}, // below the working directory, in which others may have put a bus
 	} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", test.address)
 		t.Setenv("XDG_RUNTIME_DIR", test.runtime)

@@ -49,6 +49,10 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	store, err := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
+	if err != nil {
+		return err
+	}
 	session, err := dialPatiently(ctx, "session bus", sessionAddress, log)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
@@ -78,7 +82,6 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	inbox := make(bridge.Inbox)
 	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, clocks, log)
 	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
-	store := overrides.In(os.Getenv("XDG_RUNTIME_DIR"))
 	held, err := store.Load()
 	if err != nil {
 		log.Warn(err.Error())

@@ -57,8 +57,8 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		return err
 	}
 	p.removeEmpty(append(removed, p.record()))
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-		if err := overrides.In(dir).Forget(); err != nil {
+	if store, err := overrides.In(os.Getenv("XDG_RUNTIME_DIR")); err == nil { // otherwise nothing was held
+		if err := store.Forget(); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ package overrides
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,20 +16,29 @@ import (
 )
 
 // Store is a file with a line for each switch that is held: its name and
-// position.
-type Store struct{ path string }
+// position. It lies in a directory of the user's own. Another user's directory, and
+// a link in place of either, are refused: they would let others hold switches, or
+// make us write to other files.
+type Store struct {
+	path string
+	uid  int // the owner of the directory
+}
 
 // In returns the store in a runtime directory, $XDG_RUNTIME_DIR, which is removed
-// when the user logs out.
-func In(runtimeDir string) Store {
-	return Store{filepath.Join(runtimeDir, "nm-session-bridge", "overrides")}
+// when the user logs out. A relative path, or none, is an error: it would lead to
+// wherever the program was started, which others may be able to write to.
+func In(runtimeDir string) (Store, error) {
+	if !filepath.IsAbs(runtimeDir) {
+		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, not an absolute path: run this in a login session or as a user service", runtimeDir)
+	}
+	return Store{filepath.Join(runtimeDir, "nm-session-bridge", "overrides"), os.Geteuid()}, nil
 }
 
 // Load returns the positions that were saved last, by switch. It leaves out lines
 // that make no sense.
 func (s Store) Load() (map[string]string, error) {
 	held := map[string]string{}
-	content, err := os.ReadFile(s.path)
+	content, err := s.read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return held, nil
 	}
@@ -57,11 +67,27 @@ func (s Store) Save(held map[string]string) error {
 
 // Forget removes what was saved, and its directory.
 func (s Store) Forget() error {
-	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := s.checkDirectory()
+	if err == nil {
+		err = os.Remove(s.path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot forget what is held by hand: %w", err)
 	}
 	_ = syscall.Rmdir(filepath.Dir(s.path)) // fails if it is not empty
 	return nil
+}
+
+func (s Store) read() ([]byte, error) {
+	if err := s.checkDirectory(); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(s.path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 // write replaces the file atomically, so nobody ever reads half of it.
@@ -69,8 +95,37 @@ func (s Store) write(content string) error {
 	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.path+".new", []byte(content), 0o600); err != nil {
+	if err := s.checkDirectory(); err != nil {
 		return err
 	}
-	return os.Rename(s.path+".new", s.path)
+	next := s.path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a process that was killed
+		return err
+	}
+	file, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // follows no link
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(content)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(next, s.path)
+}
+
+// checkDirectory returns an error if the directory is another user's, or a link.
+func (s Store) checkDirectory() error {
+	dir := filepath.Dir(s.path)
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	stat, isKnown := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	case !isKnown || int(stat.Uid) != s.uid:
+		return fmt.Errorf("%s belongs to another user", dir)
+	}
+	return nil
 }

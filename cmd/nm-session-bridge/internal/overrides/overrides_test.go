@@ -7,8 +7,17 @@ import (
 	"testing"
 )
 
+func open(t *testing.T, dir string) Store {
+	t.Helper()
+	store, err := In(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
 func TestSavedPositionsAreLoaded(t *testing.T) {
-	store := In(t.TempDir())
+	store := open(t, t.TempDir())
 	for _, held := range []map[string]string{{}, {"internet": "offline", "lid": "closed"}, {"lid": "open"}, {}} {
 		if err := store.Save(held); err != nil {
 			t.Fatal(err)
@@ -21,7 +30,7 @@ func TestSavedPositionsAreLoaded(t *testing.T) {
 
 func TestForgetLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
-	store := In(dir)
+	store := open(t, dir)
 	if err := errors.Join(store.Forget(), store.Save(map[string]string{"lid": "open"}), store.Forget()); err != nil {
 		t.Fatal(err)
 	}
@@ -31,13 +40,13 @@ func TestForgetLeavesNothingBehind(t *testing.T) {
 }
 
 func TestWithoutAFileNothingIsHeld(t *testing.T) {
-	if held, err := In(t.TempDir()).Load(); err != nil || len(held) > 0 {
+	if held, err := open(t, t.TempDir()).Load(); err != nil || len(held) > 0 {
 		t.Errorf("loaded %v, %v", held, err)
 	}
 }
 
 func TestAnUnreadableFileIsAnErrorAndHoldsNothing(t *testing.T) {
-	store := In(t.TempDir())
+	store := open(t, t.TempDir())
 	if err := os.MkdirAll(store.path, 0o700); err != nil {
 		t.Fatal(err)
 	}
