@@ -201,7 +201,7 @@ func remedy(u *unit) string {
 	case "not-found":
 		return "nm-session-bridge install"
 	case "masked":
-		return "systemctl --user unmask " + u.name
+		return "systemctl --user unmask " + Quote(u.name)
 	}
-	return "systemctl --user status " + u.name
+	return "systemctl --user status " + Quote(u.name)
 }

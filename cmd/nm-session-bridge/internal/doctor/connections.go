@@ -7,6 +7,7 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // connections finds connection@.target instances that the unit names but no profile has.
@@ -71,7 +72,7 @@ func (c unitCheck) pathNaming(other string) string {
 
 // rename returns the command that replaces names of a template's instances in the unit.
 func (c unitCheck) rename(template observers.Template, renames map[string]string) string {
-	command := "systemctl --user reenable " + quoted(c.name) // removes links that the unit no longer asks for
+	command := "systemctl --user reenable " + systemdctl.Quote(c.name) // removes links that the unit no longer asks for
 	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
 		right := renames[wrong]
 		if c.files.name(wrong) {
@@ -82,14 +83,14 @@ func (c unitCheck) rename(template observers.Template, renames map[string]string
 		to, _ := template.Instance(right)
 		other := strings.Replace(c.name, "@"+from+".", "@"+to+".", 1)
 		if other == c.name {
-			command += " && systemctl --user add-wants " + quoted(right) + " " + quoted(c.name)
+			command += " && systemctl --user add-wants " + systemdctl.Quote(right) + " " + systemdctl.Quote(c.name)
 			continue
 		}
-		command = "systemctl --user disable --now " + quoted(c.name) + " && systemctl --user enable "
+		command = "systemctl --user disable --now " + systemdctl.Quote(c.name) + " && systemctl --user enable "
 		if c.user.unit(right).active() && !c.isOnce() {
 			command += "--now "
 		}
-		return command + quoted(other)
+		return command + systemdctl.Quote(other)
 	}
 	return command
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // edits are changes to a unit's files, as sed expressions. They address lines by content,
@@ -103,13 +105,13 @@ func (e *edits) add(section string, lines ...string) {
 func (e *edits) command() string {
 	after := "systemctl --user daemon-reload"
 	if e.links {
-		after = "systemctl --user reenable " + quoted(e.unit)
+		after = "systemctl --user reenable " + systemdctl.Quote(e.unit)
 	}
 	if e.starts {
-		after += " && systemctl --user start " + quoted(e.unit)
+		after += " && systemctl --user start " + systemdctl.Quote(e.unit)
 	}
 	if e.unable {
-		return fmt.Sprintf("systemctl --user edit --full %s && %s  # %s", quoted(e.unit), after, strings.Join(e.words, ", "))
+		return fmt.Sprintf("systemctl --user edit --full %s && %s  # %s", systemdctl.Quote(e.unit), after, strings.Join(e.words, ", "))
 	}
 	var commands []string
 	for _, f := range e.files {
@@ -119,9 +121,9 @@ func (e *edits) command() string {
 		}
 		words := []string{"sed -i"}
 		for _, expression := range expressions {
-			words = append(words, "-e "+quoted(expression))
+			words = append(words, "-e "+systemdctl.Quote(expression))
 		}
-		commands = append(commands, strings.Join(append(words, quoted(f.path)), " "))
+		commands = append(commands, strings.Join(append(words, systemdctl.Quote(f.path)), " "))
 	}
 	return strings.Join(append(commands, after), " && ")
 }

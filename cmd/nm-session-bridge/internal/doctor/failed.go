@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // exitExec is the exit status of a service whose program could not be run
@@ -29,7 +31,7 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			continue
 		}
 		seen[name] = true
-		u, unitName := sys.user.unit(name), quoted(name)
+		u, unitName := sys.user.unit(name), systemdctl.Quote(name)
 		f := Finding{What: fmt.Sprintf("%s, which %s wants, has failed: ", name, target)}
 		switch {
 		case u.text("Result") == "start-limit-hit" && sys.user.unit(root).active():

@@ -53,7 +53,7 @@ func (sys *system) failed(s unit) Finding {
 	}
 	if path, err := sys.wrongFlags(s); err != nil {
 		f.What = s.name + " has failed: wrong flags in " + path
-		f.Mend = "${EDITOR:-vi} " + quoted(path) + " && systemctl --user daemon-reload && systemctl --user restart " + s.name + "  # " + err.Error()
+		f.Mend = "${EDITOR:-vi} " + systemdctl.Quote(path) + " && systemctl --user daemon-reload && systemctl --user restart " + s.name + "  # " + err.Error()
 	}
 	return f
 }

@@ -19,7 +19,7 @@ func (sys *system) ownTargets() []Finding {
 			found = append(found, Finding{
 				What: name + " is masked",
 				Why:  "the bridge can start neither it nor the units that it wants",
-				Mend: "systemctl --user unmask " + name,
+				Mend: "systemctl --user unmask " + systemdctl.Quote(name),
 			})
 		case target.load() == "loaded":
 			template := templateOf(name)
@@ -96,7 +96,7 @@ func overridden(target unit, lacks []string) Finding {
 	}
 	mend := ""
 	for _, path := range paths {
-		mend += fmt.Sprintf("mv %s %s && ", quoted(path), quoted(path+"~"))
+		mend += fmt.Sprintf("mv %s %s && ", systemdctl.Quote(path), systemdctl.Quote(path+"~"))
 	}
 	return Finding{
 		What: fmt.Sprintf("%s is overridden by %s, which %s", target.name, listed(bases(paths)), listed(lacks)),

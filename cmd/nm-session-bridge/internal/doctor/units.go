@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // pulling returns the settings that start the units that they name.
@@ -273,7 +275,7 @@ func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 	f := Finding{
 		What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", c.name, key, target),
 		Why:  "nothing starts it when the target is reached",
-		Mend: "systemctl --user enable " + quoted(c.name),
+		Mend: "systemctl --user enable " + systemdctl.Quote(c.name),
 	}
 	if !installed {
 		f.What = fmt.Sprintf("%s: %s=%s, but the target does not want it", c.name, key, target)
@@ -281,7 +283,7 @@ func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 		f.Mend = c.follow([]string{target}, nil, true)
 	}
 	if installed && c.user.unit(target).active() {
-		f.Mend = "systemctl --user enable --now " + quoted(c.name)
+		f.Mend = "systemctl --user enable --now " + systemdctl.Quote(c.name)
 	}
 	return f
 }

@@ -3,6 +3,8 @@ package doctor
 import (
 	"fmt"
 	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // unstarted finds an active target of ours that wants the unit but has not started it. A
@@ -16,7 +18,7 @@ func (c unitCheck) unstarted() []Finding {
 			return []Finding{{
 				What: fmt.Sprintf("%s: %s is active and wants it, but it was never started", c.name, target),
 				Why:  "it was enabled while the target was already active; it starts with the next start of the target",
-				Mend: "systemctl --user start " + quoted(c.name),
+				Mend: "systemctl --user start " + systemdctl.Quote(c.name),
 			}}
 		}
 	}

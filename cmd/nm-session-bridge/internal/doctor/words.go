@@ -33,23 +33,9 @@ func settings(keys []string) string {
 	return listed(written)
 }
 
-// quoted quotes text as one word for the shell, if needed.
-func quoted(text string) string {
-	if text != "" && !strings.ContainsFunc(text, isSpecial) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// isSpecial reports whether a character may mean something to the shell.
-func isSpecial(c rune) bool {
-	isLetterOrDigit := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-	return !isLetterOrDigit && !strings.ContainsRune("_@%+:,./=-", c)
 }
