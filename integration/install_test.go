@@ -98,6 +98,49 @@ func TestInstallWithoutNowStartsNothing(t *testing.T) {
 	s.online()
 }
 
+// The times of files say nothing about what runs: mv keeps them.
+func TestInstallUpgradesByWhatRuns(t *testing.T) {
+	s := beginOnline(t)
+	const installed = ".local/bin/nm-session-bridge"
+	s.user("cp " + installed + " other && printf x >> other && touch -d 2020-01-01 other && mv other " + installed)
+	if out := s.user(installed + " install --now"); !strings.Contains(out, "restarted "+bridgeUnit) {
+		t.Errorf("the program of 2020 is there, and another runs: %s", out)
+	}
+	s.user("cp -p " + installed + " same && touch same && mv same " + installed)
+	if out := s.user(installed + " install --now"); !strings.HasPrefix(out, "already installed, nothing changed\nnow: ") {
+		t.Errorf("the same program is in another file: %s", out)
+	}
+	s.undisturbed()
+	s.started(bridgeUnit, 2)
+}
+
+// A link that leads nowhere may be another tool's, such as that of a home directory
+// that is kept elsewhere.
+func TestInstallLeavesALinkAlone(t *testing.T) {
+	s := begin(t, sandbox.Options{Unplugged: true})
+	const link = ".local/share/systemd/user/lid-open.target"
+	s.user("mkdir -p .local/share/systemd/user && ln -s /nowhere/lid-open.target " + link)
+	before := s.files()
+	out := s.fails(1, program+" install --now")
+	if !strings.Contains(out, link) || !strings.Contains(out, "--force") || strings.Contains(out, "\n") {
+		t.Errorf("it said %s", out)
+	}
+	if after := s.files(); after != before {
+		t.Errorf("it left\n%s", after)
+	}
+	s.user(program + " install --now --force")
+	if leads := s.user("readlink " + link + "~"); leads != "/nowhere/lid-open.target" {
+		t.Errorf("the link was kept as one to %s", leads)
+	}
+	s.user("mv " + link + "~ " + link)
+	if out := s.user(program + " uninstall"); !strings.Contains(out, "left "+sandbox.Home+"/"+link) {
+		t.Errorf("uninstall does not say that it leaves the link: %s", out)
+	}
+	if leads := s.user("readlink " + link); leads != "/nowhere/lid-open.target" {
+		t.Errorf("the link is one to %s", leads)
+	}
+}
+
 func TestInstallLeavesAChangedFileAlone(t *testing.T) {
 	s := beginOnline(t)
 	changed := installedUnits + "lid-open.target"
@@ -146,7 +189,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	}
 	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", bridgeUnit)
 	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service", upheld} {
-		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link+": this link to a unit of yours has no effect any more; remove it: rm '"+sandbox.Home+"/.config/systemd/user/"+link+"'") {
+		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link+": this link to a unit of yours has no effect any more; remove it: rm "+sandbox.Home+"/.config/systemd/user/"+link) {
 			t.Errorf("uninstall does not name the link %s that it leaves: %s", link, out)
 		}
 	}
@@ -166,7 +209,7 @@ func TestInstallWhereTheUserManagerLooksForNoUnits(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	before := s.user("find . | sort")
 	out := s.fails(1, "XDG_DATA_HOME=$HOME/d "+program+" install --now")
-	want := "nm-session-bridge: the user manager looks for no units in " + sandbox.Home + "/d/systemd/user, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME " + program + " install"
+	want := "nm-session-bridge: the user manager looks for no units in " + sandbox.Home + "/d/systemd/user, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME " + program + " install --now"
 	if out != want {
 		t.Errorf("it said %s", out)
 	}

@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // ServiceName is the user service that runs the bridge.
@@ -47,34 +48,6 @@ func embedded(program embed.FS, folder, dir string) ([]File, error) {
 	return files, nil
 }
 
-// writeAtomically replaces a file as a whole. A running program's file cannot be
-// written to, and systemd must never load half a unit.
-func writeAtomically(file File) error {
-	dir := filepath.Dir(file.Path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	temporary, err := os.CreateTemp(dir, "."+filepath.Base(file.Path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = temporary.Write(file.Content)
-	if err == nil {
-		err = temporary.Chmod(file.Mode)
-	}
-	if err == nil {
-		err = temporary.Sync()
-	}
-	err = errors.Join(err, temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), file.Path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return nil
-}
-
 // TakenError names files that exist already, with other content.
 type TakenError struct{ Paths []string }
 
@@ -84,7 +57,7 @@ func (e *TakenError) Error() string {
 
 // WriteNew writes the files that do not exist yet and returns their paths. If one
 // exists with other content, it fails with a [TakenError] before it has written
-// anything: it never replaces the user's own files.
+// anything, as it does if one cannot be written: it never replaces the user's own files.
 func WriteNew(files []File) (written []string, err error) {
 	var absent []File
 	var taken TakenError
@@ -104,11 +77,33 @@ func WriteNew(files []File) (written []string, err error) {
 	if len(taken.Paths) > 0 {
 		return nil, &taken
 	}
+	staged, err := stageFiles(absent)
+	if err != nil {
+		return nil, fmt.Errorf("%w; nothing was written", err)
+	}
+	defer staged.discard()
 	for _, file := range absent {
-		if err := writeAtomically(file); err != nil {
+		if err := staged.commit(file.Path); err != nil {
 			return written, err
 		}
 		written = append(written, file.Path)
 	}
 	return written, nil
+}
+
+// CheckWritable returns an error if nothing can be made or removed in a directory, or
+// in the nearest directory above it that exists.
+func CheckWritable(dir string) error {
+	for {
+		_, err := os.Stat(dir)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	const toChange = 0o3 // W_OK and X_OK of access(2)
+	if err := syscall.Access(dir, toChange); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	return nil
 }

@@ -35,6 +35,22 @@ func TestWriteNewNeverReplaces(t *testing.T) {
 	}
 }
 
+func TestWriteNewWritesAllOrNothing(t *testing.T) {
+	dir := t.TempDir()
+	// A dangling link keeps a directory from being made in its place.
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	one, two := File{filepath.Join(dir, "units/one"), 0o644, nil}, File{filepath.Join(dir, "link/two"), 0o644, nil}
+	written, err := WriteNew([]File{one, two})
+	if want := "cannot write " + two.Path + ": file exists; nothing was written"; len(written) > 0 || err == nil || err.Error() != want {
+		t.Errorf("wrote %v: %v, not %s", written, err, want)
+	}
+	if _, err := os.Lstat(filepath.Dir(one.Path)); err == nil {
+		t.Error("a directory was left")
+	}
+}
+
 func TestWriteNewLeavesLinksAlone(t *testing.T) {
 	dir := t.TempDir()
 	for name, leadsTo := range map[string]string{"masked": "/dev/null", "dangling": filepath.Join(dir, "nowhere")} {

@@ -74,7 +74,8 @@ type Written struct {
 // Write installs the files and removes those of an older version that are not
 // among them. If the user has changed or created one of them, Write fails with a
 // [ChangedError] before it has written anything. With force it replaces that
-// file and keeps a copy under the same name with a ~ appended.
+// file and keeps a copy under the same name with a ~ appended. If one cannot be
+// written, none is.
 func (i *Installation) Write(files []File, force bool) (written Written, err error) {
 	written.Kept = map[string]string{}
 	var changed []File
@@ -101,19 +102,24 @@ func (i *Installation) Write(files []File, force bool) (written Written, err err
 			i.sums[file.Path] = append(i.sums[file.Path], checksum(file.Content))
 		}
 	}
-	if err := i.save(); err != nil {
-		return written, err
+	changed = append(i.unsaved(), changed...)
+	staged, err := stageFiles(changed)
+	if err != nil {
+		return written, fmt.Errorf("%w; nothing was installed", err)
 	}
+	defer staged.discard()
 	for _, file := range changed {
 		if slices.Contains(foreign.Paths, file.Path) {
 			if written.Kept[file.Path], err = keep(file.Path); err != nil {
 				return written, err
 			}
 		}
-		if err := writeAtomically(file); err != nil {
+		if err := staged.commit(file.Path); err != nil {
 			return written, err
 		}
-		written.Files = append(written.Files, file.Path)
+		if file.Path != i.record {
+			written.Files = append(written.Files, file.Path)
+		}
 	}
 	if written.Dropped, err = i.drop(files); err != nil {
 		return written, err
@@ -185,17 +191,30 @@ func (i *Installation) Remove(force bool) (removed, left []string, err error) {
 	return removed, left, err
 }
 
+// CheckRemovable returns an error if [Installation.Remove] could not remove a file.
+func (i *Installation) CheckRemovable() error {
+	for _, path := range slices.Sorted(maps.Keys(i.sums)) {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := CheckWritable(filepath.Dir(path)); err != nil {
+			return fmt.Errorf("cannot remove %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
 // removeIfOwn removes a file if it is unchanged since install wrote it, or if
 // force is set. It reports whether the file is gone.
 func (i *Installation) removeIfOwn(path string, force bool) (bool, error) {
-	content, err := os.ReadFile(path)
+	content, isLink, err := look(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if !slices.Contains(i.sums[path], checksum(content)) && !force {
+	if (isLink || !slices.Contains(i.sums[path], checksum(content))) && !force {
 		return false, nil
 	}
 	return true, os.Remove(path)
@@ -212,7 +231,7 @@ const (
 )
 
 func (i *Installation) inspect(file File) (fileState, error) {
-	content, err := os.ReadFile(file.Path)
+	content, isLink, err := look(file.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing, nil
 	}
@@ -222,18 +241,49 @@ func (i *Installation) inspect(file File) (fileState, error) {
 	switch {
 	case bytes.Equal(content, file.Content):
 		return asWanted, nil
-	case slices.Contains(i.sums[file.Path], checksum(content)):
+	case slices.Contains(i.sums[file.Path], checksum(content)) && !isLink:
 		return ownContent, nil
 	}
 	return foreignContent, nil
 }
 
-func (i *Installation) save() error {
+// look reads a file and reports whether there is a link in its place, which is the
+// user's: install writes none. A link that leads nowhere has no content.
+func look(path string) (content []byte, isLink bool, err error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, false, err
+	}
+	isLink = info.Mode()&fs.ModeSymlink != 0
+	content, err = os.ReadFile(path)
+	if isLink && errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return content, isLink, err
+}
+
+// unsaved returns the record as a file to write, unless it is on disk already.
+func (i *Installation) unsaved() []File {
 	content := i.content()
 	if old, err := os.ReadFile(i.record); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
-	return writeAtomically(File{i.record, 0o644, content})
+	return []File{{i.record, 0o644, content}}
+}
+
+func (i *Installation) save() error {
+	files := i.unsaved()
+	staged, err := stageFiles(files)
+	if err != nil {
+		return err
+	}
+	defer staged.discard()
+	for _, file := range files {
+		if err := staged.commit(file.Path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // content is the text of the record, sorted by path.

@@ -138,18 +138,82 @@ func TestFilesOfAnInterruptedInstallAreOurs(t *testing.T) {
 	if _, err := h.open().Write([]File{{h.path("a"), 0o644, []byte("older")}}, false); err != nil {
 		t.Fatal(err)
 	}
+	// It ended after the record and one file.
+	i := h.open()
+	for _, file := range h.files("a", "b") {
+		i.sums[file.Path] = append(i.sums[file.Path], checksum(file.Content))
+	}
+	if err := i.save(); err != nil {
+		t.Fatal(err)
+	}
+	h.write("a", "installed a")
+	if removed, left, err := h.open().Remove(false); err != nil || len(left) != 0 || !slices.Contains(removed, h.path("a")) {
+		t.Error(removed, left, err)
+	}
+	h.wantsNothingBut()
+}
+
+func TestNothingIsInstalledIfOneFileCannotBeWritten(t *testing.T) {
+	h := house{t, t.TempDir()}
+	if _, err := h.open().Write([]File{{h.path("a"), 0o644, []byte("older")}}, false); err != nil {
+		t.Fatal(err)
+	}
 	// A dangling link keeps a directory from being made in its place.
 	if err := os.Symlink(h.path("nowhere"), h.path("b")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.open().Write(append(h.files("a"), File{h.path("b/c"), 0o644, nil}), false); err == nil {
-		t.Fatal("the installation was not broken off")
+	_, err := h.open().Write(append(h.files("a", "new/and/newer"), File{h.path("b/c"), 0o644, nil}), false)
+	if want := "cannot write " + h.path("b/c") + ": file exists; nothing was installed"; err == nil || err.Error() != want {
+		t.Errorf("it said %v, not %s", err, want)
 	}
-	h.wants("a", "installed a")
-	if removed, left, err := h.open().Remove(false); err != nil || len(left) != 0 || !slices.Contains(removed, h.path("a")) {
-		t.Error(removed, left, err)
+	h.wants("a", "older")
+	h.wantsNothingBut("a", "b", "record")
+}
+
+// install writes no links, so a link is another tool's, such as that of a home
+// directory that is kept elsewhere.
+func TestALinkIsTheUsers(t *testing.T) {
+	for name, content := range map[string]string{"nowhere": "", "to an older version": "older", "to what is to be installed": "installed a"} {
+		t.Run(name, func(t *testing.T) {
+			h := house{t, t.TempDir()}
+			if _, err := h.open().Write([]File{{h.path("a"), 0o644, []byte("older")}}, false); err != nil {
+				t.Fatal(err)
+			}
+			elsewhere := filepath.Join(t.TempDir(), "a")
+			if content != "" {
+				if err := os.WriteFile(elsewhere, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			link := func() {
+				if err := errors.Join(os.Remove(h.path("a")), os.Symlink(elsewhere, h.path("a"))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			isLink := func(path string) bool {
+				leads, err := os.Readlink(path)
+				return err == nil && leads == elsewhere
+			}
+			link()
+			_, err := h.open().Write(h.files("a"), false)
+			var changed *ChangedError
+			if isAsWanted := content == "installed a"; errors.As(err, &changed) == isAsWanted || !isLink(h.path("a")) {
+				t.Errorf("a link: %v, %t", err, isLink(h.path("a")))
+			}
+			if _, left, err := h.open().Remove(false); err != nil || !slices.Equal(left, []string{h.path("a")}) || !isLink(h.path("a")) {
+				t.Errorf("left %v, %v, %t", left, err, isLink(h.path("a")))
+			}
+			if written, err := h.open().Write([]File{{h.path("a"), 0o644, []byte("newest")}}, true); err != nil || !isLink(written.Kept[h.path("a")]) {
+				t.Errorf("with force: %+v, %v", written, err)
+			}
+			h.wants("a", "newest")
+			link()
+			if removed, left, err := h.open().Remove(true); err != nil || len(left) > 0 || len(removed) != 1 {
+				t.Errorf("removed %v, left %v, %v", removed, left, err)
+			}
+			h.wantsNothingBut("a~")
+		})
 	}
-	h.wantsNothingBut("b")
 }
 
 func TestABrokenRecordIsNamed(t *testing.T) {

@@ -3,6 +3,7 @@
 package installer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 
@@ -24,6 +24,18 @@ type Options struct {
 	Now bool
 	// Force replaces files that were changed, and keeps copies of them.
 	Force bool
+}
+
+// arguments are those of the command line.
+func (o Options) arguments() string {
+	line := "install"
+	if o.Now {
+		line += " --now"
+	}
+	if o.Force {
+		line += " --force"
+	}
+	return line
 }
 
 // Extras are what Install writes besides the program and the units.
@@ -47,7 +59,7 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 		return err
 	}
 	defer manager.Close()
-	if err := p.readBy(manager); err != nil {
+	if err := p.check(manager, options.arguments()); err != nil {
 		return err
 	}
 	written, err := write(p, extras, options.Force, stdout)
@@ -63,34 +75,61 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 	if enabled {
 		fmt.Fprintf(stdout, "enabled %s\n", systemdctl.ServiceName)
 	}
-	if !written && !enabled {
+	if len(written) == 0 && !enabled {
 		fmt.Fprintln(stdout, "already installed, nothing changed")
 	}
 	if dir := filepath.Dir(p.program()); !slices.Contains(filepath.SplitList(os.Getenv("PATH")), dir) {
-		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there before the next login; for now: export PATH=%[1]s:$PATH\n", dir)
+		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there before the next login; for now: export PATH=%s:$PATH\n", dir, systemdctl.Quote(dir))
 	}
 	if !p.packaged && hasPackage() {
 		fmt.Fprintf(stdout, "note: these files win over those of the package in %s\n", packagedUnits)
 	}
-	return bringUp(ctx, manager, p, options.Now, stdout)
+	isOld := slices.Contains(written, filepath.Join(p.units(), systemdctl.ServiceName))
+	if !isOld {
+		if isOld, err = runsAnother(ctx, manager, p.program()); err != nil {
+			return err
+		}
+	}
+	return bringUp(ctx, manager, isOld, options.Now, stdout)
 }
 
-// write writes the files, unless a package has, and reports whether there was anything to
-// do.
-func write(p places, extras Extras, force bool, stdout io.Writer) (bool, error) {
+// check returns an error if the user manager would not see what is to be installed, or
+// could not enable it. The program and the units of a package lie elsewhere.
+func (p places) check(manager *systemd.Conn, arguments string) error {
+	if !p.packaged {
+		o, err := outlookOf(manager)
+		if err == nil {
+			err = o.checkHome(p.home, arguments)
+		}
+		if err == nil {
+			err = o.checkUnits(p.units(), "XDG_DATA_HOME", arguments)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := p.checkEnabling(true); err != nil {
+		return fmt.Errorf("cannot enable %s: %w; nothing was installed", systemdctl.ServiceName, err)
+	}
+	return nil
+}
+
+// write writes the files, unless a package has, and returns the paths of those that it
+// wrote or removed.
+func write(p places, extras Extras, force bool, stdout io.Writer) ([]string, error) {
 	installation, err := systemdctl.OpenInstallation(p.record())
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if p.packaged {
 		if !installation.Empty() {
-			return false, fmt.Errorf("an earlier install wrote files below %s that win over this package's: remove them with nm-session-bridge uninstall and repeat this", p.data)
+			return nil, fmt.Errorf("an earlier install wrote files below %s that win over this package's: remove them with %s uninstall and repeat this", p.data, self.Command())
 		}
-		return false, nil
+		return nil, nil
 	}
 	files, err := p.files(extras)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	written, err := installation.Write(files, force)
 	for path, copied := range written.Kept {
@@ -102,23 +141,19 @@ func write(p places, extras Extras, force bool, stdout io.Writer) (bool, error) 
 	for _, path := range written.Dropped {
 		fmt.Fprintf(stdout, "removed %s\n", path)
 	}
-	return len(written.Files)+len(written.Dropped) > 0, err
+	return append(written.Files, written.Dropped...), err
 }
 
-// bringUp starts the service, or restarts one that is older than its files. Without now it
-// only says how to do so.
-func bringUp(ctx context.Context, manager *systemd.Conn, p places, now bool, stdout io.Writer) error {
+// bringUp starts the service, or restarts one that is not what was installed. Without now
+// it only says how to do so.
+func bringUp(ctx context.Context, manager *systemd.Conn, isOld, now bool, stdout io.Writer) error {
 	running, err := property[string](ctx, manager, "Unit", "ActiveState")
-	if err != nil {
-		return err
-	}
-	outdated, err := isOutdated(ctx, manager, p)
 	if err != nil {
 		return err
 	}
 	ask, verb := manager.StartUnitContext, "start"
 	if running == "active" {
-		if !outdated {
+		if !isOld {
 			return reportPositions(ctx, manager, stdout)
 		}
 		ask, verb = manager.RestartUnitContext, "restart"
@@ -134,24 +169,33 @@ func bringUp(ctx context.Context, manager *systemd.Conn, p places, now bool, std
 	return reportPositions(ctx, manager, stdout)
 }
 
-// isOutdated reports whether the service started before its program or its unit file was
-// last written.
-func isOutdated(ctx context.Context, manager *systemd.Conn, p places) (bool, error) {
-	micros, err := property[uint64](ctx, manager, "Service", "ExecMainStartTimestamp")
+// runsAnother reports whether the service runs another program than the one in a file.
+// Times say nothing about that: mv keeps those of a file. A unit file that was written
+// comes with another program, unless the user had changed it.
+func runsAnother(ctx context.Context, manager *systemd.Conn, program string) (bool, error) {
+	pid, err := property[uint32](ctx, manager, "Service", "MainPID")
+	if err != nil || pid == 0 {
+		return false, err
+	}
+	running := fmt.Sprintf("/proc/%d/exe", pid) // leads to a file that was replaced, too (proc_pid_exe(5))
+	if isSameFile(running, program) {
+		return false, nil // what runs cannot be written to
+	}
+	installed, err := os.ReadFile(program)
 	if err != nil {
 		return false, err
 	}
-	started := time.UnixMicro(int64(micros))
-	for _, path := range []string{p.program(), filepath.Join(p.units(), systemdctl.ServiceName)} {
-		info, err := os.Stat(path)
-		if err != nil {
-			return false, err
-		}
-		if info.ModTime().After(started) {
-			return true, nil
-		}
+	old, err := os.ReadFile(running)
+	return err != nil || !bytes.Equal(installed, old), nil // it may have ended by now
+}
+
+func isSameFile(one, other string) bool {
+	a, err := os.Stat(one)
+	if err != nil {
+		return false
 	}
-	return false, nil
+	b, err := os.Stat(other)
+	return err == nil && os.SameFile(a, b)
 }
 
 func reportPositions(ctx context.Context, manager *systemd.Conn, stdout io.Writer) error {

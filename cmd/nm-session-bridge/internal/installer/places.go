@@ -8,9 +8,6 @@ import (
 	"strings"
 	"syscall"
 
-	systemd "github.com/coreos/go-systemd/v22/dbus"
-
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -78,33 +75,6 @@ func (p places) units() string {
 		return packagedUnits
 	}
 	return filepath.Join(p.data, "systemd/user")
-}
-
-// readBy returns an error if XDG_DATA_HOME makes install write units into a directory that
-// the user manager does not read.
-func (p places) readBy(manager *systemd.Conn) error {
-	if os.Getenv("XDG_DATA_HOME") == "" {
-		return nil
-	}
-	list, err := manager.GetManagerProperty("UnitPath") // in the text form of a variant
-	if err != nil {
-		return fmt.Errorf("cannot ask the user manager where it looks for units: %w", err)
-	}
-	for _, dir := range strings.Split(list, `"`) {
-		if dir == p.units() || sameFile(filepath.Dir(filepath.Dir(dir)), p.data) {
-			return nil
-		}
-	}
-	return fmt.Errorf("the user manager looks for no units in %s, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME %s install", p.units(), self.Command())
-}
-
-func sameFile(one, other string) bool {
-	a, err := os.Stat(one)
-	if err != nil {
-		return false
-	}
-	b, err := os.Stat(other)
-	return err == nil && os.SameFile(a, b)
 }
 
 func (p places) record() string { return filepath.Join(p.data, "nm-session-bridge/installed") }

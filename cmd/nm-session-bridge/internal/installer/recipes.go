@@ -58,7 +58,7 @@ func ListRecipes(w io.Writer) {
 
 // ShowRecipe prints a recipe's files under their paths, as systemctl cat does.
 func ShowRecipe(w io.Writer, name string) error {
-	_, files, err := recipeFiles(name)
+	_, files, _, err := recipeFiles(name)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func ShowRecipe(w io.Writer, name string) error {
 // AddRecipe writes a recipe's units and prints what is left to do. It never replaces a file
 // that differs.
 func AddRecipe(ctx context.Context, w io.Writer, name string) error {
-	r, files, err := recipeFiles(name)
+	r, files, p, err := recipeFiles(name)
 	if err != nil {
 		return err
 	}
@@ -83,6 +83,16 @@ func AddRecipe(ctx context.Context, w io.Writer, name string) error {
 		return err
 	}
 	defer manager.Close()
+	o, err := outlookOf(manager)
+	if err == nil {
+		err = o.checkHome(p.home, "recipe add "+name)
+	}
+	if err == nil {
+		err = o.checkUnits(p.ownUnits(), "XDG_CONFIG_HOME", "recipe add "+name)
+	}
+	if err != nil {
+		return err
+	}
 	written, err := systemdctl.WriteNew(files)
 	for _, file := range files {
 		if slices.Contains(written, file.Path) {
@@ -93,7 +103,7 @@ func AddRecipe(ctx context.Context, w io.Writer, name string) error {
 	}
 	var taken *systemdctl.TakenError
 	if errors.As(err, &taken) {
-		return fmt.Errorf("%w; compare it with nm-session-bridge recipe show %s", err, r.Name)
+		return fmt.Errorf("%w; compare it with %s recipe show %s", err, self.Command(), r.Name)
 	}
 	if err != nil {
 		return err
@@ -124,17 +134,17 @@ func AddRecipe(ctx context.Context, w io.Writer, name string) error {
 	return nil
 }
 
-func recipeFiles(name string) (systemdctl.Recipe, []systemdctl.File, error) {
+func recipeFiles(name string) (systemdctl.Recipe, []systemdctl.File, places, error) {
 	recipe, err := FindRecipe(name)
 	if err != nil {
-		return recipe, nil, err
+		return recipe, nil, places{}, err
 	}
 	p, err := userPlaces()
 	if err != nil {
-		return recipe, nil, err
+		return recipe, nil, p, err
 	}
 	files, err := recipe.Files(p.ownUnits())
-	return recipe, files, err
+	return recipe, files, p, err
 }
 
 // reportMissing says what to do about a program that is not in systemd's search path.
@@ -145,10 +155,20 @@ func reportMissing(w io.Writer, searchPath string, program systemdctl.Program) {
 		}
 	}
 	if elsewhere, err := exec.LookPath(program.Name); err == nil {
-		fmt.Fprintf(w, "missing %s where systemd looks: write ExecStart=%s\n", program.Name, elsewhere)
+		fmt.Fprintf(w, "missing %s where systemd looks: write ExecStart=%s\n", program.Name, unitWord(elsewhere))
 		return
 	}
 	fmt.Fprintf(w, "missing %s: on Debian, sudo apt install %s\n", program.Name, program.Package)
+}
+
+// unitWord quotes a word for a command line in a unit, if it needs that
+// (systemd.service(5), "Command lines"; systemd.unit(5), "Specifiers").
+func unitWord(word string) string {
+	word = strings.ReplaceAll(word, "%", "%%")
+	if !strings.ContainsAny(word, " \t\"'\\$;") {
+		return word
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
 }
 
 func isProgram(path string) bool {

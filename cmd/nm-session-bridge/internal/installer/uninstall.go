@@ -25,15 +25,35 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if installation.Empty() && !p.packaged {
+	isNothing := installation.Empty() && !p.packaged
+	manager, err := connect(ctx)
+	if isNothing && err != nil {
 		fmt.Fprintln(stdout, "nothing is installed")
 		return nil
 	}
-	manager, err := connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer manager.Close()
+	if !p.packaged {
+		o, err := outlookOf(manager)
+		if err == nil {
+			err = o.checkHome(p.home, uninstallArguments(force))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if isNothing {
+		fmt.Fprintln(stdout, "nothing is installed")
+		return nil
+	}
+	if err := p.checkEnabling(false); err != nil {
+		return fmt.Errorf("cannot disable %s: %w; nothing was uninstalled", systemdctl.ServiceName, err)
+	}
+	if err := installation.CheckRemovable(); err != nil {
+		return fmt.Errorf("%w; nothing was uninstalled", err)
+	}
 	ours := observers.Table()
 	units := append([]string{systemdctl.ServiceName}, ours.Targets()...)
 	if err := takeDown(ctx, manager, units, ours.Patterns(), stdout); err != nil {
@@ -63,6 +83,13 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		}
 	}
 	return reportLeftovers(p, append(units, ours.Patterns()...), stdout)
+}
+
+func uninstallArguments(force bool) string {
+	if force {
+		return "uninstall --force"
+	}
+	return "uninstall"
 }
 
 // takeDown disables the service and stops all active units among those given and those
@@ -111,7 +138,7 @@ func reportLeftovers(p places, units []string, stdout io.Writer) error {
 			words := "it is yours, and has no effect without the bridge"
 			for _, path := range paths {
 				if strings.HasSuffix(pattern, "/*") {
-					words = "this link to a unit of yours has no effect any more; remove it: rm '" + path + "'"
+					words = "this link to a unit of yours has no effect any more; remove it: rm " + systemdctl.Quote(path)
 				}
 				fmt.Fprintf(stdout, "left %s: %s\n", path, words)
 			}

@@ -1,0 +1,104 @@
+package installer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// outlook is what the user manager told of the places where it looks.
+type outlook struct {
+	environment []string // NAME=value
+	units       []string // directories
+}
+
+func outlookOf(manager *systemd.Conn) (o outlook, err error) {
+	if o.environment, err = texts(manager, "Environment"); err != nil {
+		return o, err
+	}
+	o.units, err = texts(manager, "UnitPath")
+	return o, err
+}
+
+// texts reads a property of the manager that is a list of texts.
+func texts(manager *systemd.Conn, property string) ([]string, error) {
+	written, err := manager.GetManagerProperty(property) // in the text form of a variant
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask the user manager for its %s: %w", property, err)
+	}
+	list, err := dbus.ParseVariant(written, dbus.SignatureOf([]string{}))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the user manager's %s: %w", property, err)
+	}
+	values, _ := list.Value().([]string)
+	return values, nil
+}
+
+// value returns a variable of the manager's environment, or "".
+func (o outlook) value(name string) string {
+	for _, variable := range o.environment {
+		if value, found := strings.CutPrefix(variable, name+"="); found {
+			return value
+		}
+	}
+	return ""
+}
+
+// checkHome returns an error if the manager's home, which is %h in units, is another
+// than ours. The arguments are those of the command to repeat.
+func (o outlook) checkHome(home, arguments string) error {
+	theirs := o.value("HOME")
+	if theirs == "" || resolved(theirs) == resolved(home) {
+		return nil
+	}
+	return fmt.Errorf("the user manager looks for the program and its units in %s, which is its home (%%h), and HOME is %s: repeat this as env %s %s %s",
+		theirs, home, systemdctl.Quote("HOME="+theirs), self.Command(), arguments)
+}
+
+// checkUnits returns an error if the manager looks for no units in a directory that a
+// variable of the XDG base directory specification leads to.
+func (o outlook) checkUnits(dir, variable, arguments string) error {
+	if slices.ContainsFunc(o.units, func(theirs string) bool { return resolved(theirs) == resolved(dir) }) {
+		return nil
+	}
+	if theirs := o.value(variable); theirs != "" {
+		return fmt.Errorf("the user manager looks for no units in %s, because its %s is %s: repeat this as env %s %s %s",
+			dir, variable, theirs, systemdctl.Quote(variable+"="+theirs), self.Command(), arguments)
+	}
+	return fmt.Errorf("the user manager looks for no units in %s, where %s leads: repeat this without it, as env -u %s %s %s",
+		dir, variable, variable, self.Command(), arguments)
+}
+
+// resolved follows the links in a path, as far as it exists.
+func resolved(path string) string {
+	for dir, rest := filepath.Clean(path), ""; ; dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest) {
+		real, err := filepath.EvalSymlinks(dir)
+		if err == nil {
+			return filepath.Join(real, rest)
+		}
+		if dir == filepath.Dir(dir) {
+			return path
+		}
+	}
+}
+
+// checkEnabling returns an error if the user manager could not make, or remove, the link
+// that enables the service.
+func (p places) checkEnabling(enable bool) error {
+	link := filepath.Join(p.ownUnits(), "default.target.wants", systemdctl.ServiceName)
+	_, err := os.Lstat(link)
+	if isThere := !errors.Is(err, fs.ErrNotExist); isThere == enable {
+		return nil
+	}
+	return systemdctl.CheckWritable(filepath.Dir(link))
+}
