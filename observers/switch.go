@@ -131,17 +131,17 @@ func (s Switch) Targets(position string) map[string]bool {
 	return wanted
 }
 
-// Accepts returns nil if the switch has the position, and otherwise an error that
-// says which ones it has.
-func (s Switch) Accepts(position string) error {
+// Canonical returns a position as the switch writes it: the words of a set are in
+// order and each comes once. The error says which positions there are.
+func (s Switch) Canonical(position string) (string, error) {
 	if s.HasTemplate() {
-		return s.Template.accepts(s.Name, position)
+		return s.Template.canonical(s.Name, position)
 	}
 	names := s.PositionNames()
 	if slices.Contains(names, position) {
-		return nil
+		return position, nil
 	}
-	return fmt.Errorf("the %s has no position %q; accepted are %s", s.Name, position, strings.Join(names, ", "))
+	return Unknown, fmt.Errorf("the %s has no position %q; accepted are %s", s.Name, position, strings.Join(names, ", "))
 }
 
 // PositionOf returns the position whose targets are exactly the switch's active

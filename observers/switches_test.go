@@ -2,12 +2,30 @@ package observers
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode"
 )
 
 func policy() Policy {
 	return Policy{OnlineWhen: Full, LimitedGrace: 5 * time.Second, GoneGrace: 10 * time.Second}
+}
+
+// Words that mean something else where a position is expected cannot name one.
+func TestNoPositionHasTheNameOfSomethingElse(t *testing.T) {
+	names := map[string]bool{}
+	for _, s := range Table() {
+		for _, p := range s.Positions {
+			if slices.Contains([]string{Unknown, UnknownWord, "off", "auto", AnyPosition}, p.Name) || strings.ContainsFunc(p.Name, unicode.IsSpace) {
+				t.Errorf("a position of %s is called %q", s.Name, p.Name)
+			}
+		}
+		if s.HasTemplate() && slices.Contains(s.PositionNames(), None) || names[s.Name] {
+			t.Errorf("%s is not the only %s", s.Name, s.Name)
+		}
+		names[s.Name] = true
+	}
 }
 
 func TestChosenSwitchesHaveOnlyTheirOwnTargetsPatternsAndSources(t *testing.T) {

@@ -117,23 +117,28 @@ func (t Template) fits(instance string) bool {
 	return instance != "" && len(t.Target(instance)) <= longestUnitName
 }
 
-// accepts returns an error that says what is wrong with a position of a switch, or
-// nil.
-func (t Template) accepts(name, position string) error {
-	instances := strings.Fields(position)
-	if len(instances) == 0 {
-		return fmt.Errorf("the %s has no position %q; accepted are %s and names as systemd-escape(1) makes them, separated by blanks", name, position, None)
+// canonical returns a position of a switch with each word once and in order, or an
+// error that says what is wrong with it.
+func (t Template) canonical(name, position string) (string, error) {
+	if position == None {
+		return None, nil
 	}
+	instances := Instances(position)
+	if len(instances) == 0 {
+		return Unknown, fmt.Errorf("the %s has no position %q; accepted are %s and names as systemd-escape(1) makes them, separated by blanks", name, position, None)
+	}
+	var targets []string
 	for _, instance := range instances {
 		if !t.fits(instance) || strings.ContainsFunc(instance, isNoUnitNameCharacter) {
 			made := "one"
 			if escaped := Escape(position); t.fits(escaped) {
 				made = escaped + " of a whole name"
 			}
-			return fmt.Errorf("the %s has no position %q: %q cannot be part of a unit's name; systemd-escape(1) makes %s", name, position, instance, made)
+			return Unknown, fmt.Errorf("the %s has no position %q: %q cannot be part of a unit's name; systemd-escape(1) makes %s", name, position, instance, made)
 		}
+		targets = append(targets, t.Target(instance))
 	}
-	return nil
+	return strings.Join(t.words(targets), " "), nil
 }
 
 // isNoUnitNameCharacter reports whether unit names cannot have a character

@@ -16,11 +16,37 @@ func TestAPositionThatCannotBeAUnitNameIsEscapedForTheUser(t *testing.T) {
 		strings.Repeat("ü", 1000): "systemd-escape(1) makes one",
 	} {
 		got := ""
-		if err := connection.Accepts(position); err != nil {
+		if _, err := connection.Canonical(position); err != nil {
 			got = err.Error()
 		}
 		if !strings.HasSuffix(got, want) || want == "" && got != "" {
 			t.Errorf("%q: %s", position, got)
+		}
+	}
+}
+
+func TestAPositionIsOneListOfWordsInOrder(t *testing.T) {
+	table := Table()
+	connection, _ := table.Named("connection")
+	for position, want := range map[string]string{
+		"none":              "none",
+		"home":              "home",
+		"work home work":    "home work",
+		"home\nlid closed":  "closed home lid",
+		"\t home \r\n":      "home",
+		`\x6eone home`:      `\x6eone home`,
+		"unknown auto none": `\x61uto \x6eone \x75nknown`,
+	} {
+		got, err := connection.Canonical(position)
+		again, errAgain := connection.Canonical(got)
+		if got != want || err != nil || again != want || errAgain != nil {
+			t.Errorf("%q is written as %q (%v) and that as %q (%v), not as %q", position, got, err, again, errAgain, want)
+		}
+	}
+	lid, _ := table.Named("lid")
+	for _, position := range []string{"open ", "OPEN", "", "open\n", "unknown", "auto", "off"} {
+		if got, err := lid.Canonical(position); err == nil {
+			t.Errorf("the lid takes %q as %q", position, got)
 		}
 	}
 }

@@ -11,12 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
 
-// Store is a file with a line for each switch that is held: its name and
-// position. It lies in a directory of the user's own. Another user's directory, and
+// Store is a file with a line for each switch that is held: its name, and its
+// position in the quotes of Go. It lies in a directory of the user's own. Another user's directory, and
 // a link in place of either, are refused: they would let others hold switches, or
 // make us write to other files.
 type Store struct {
@@ -46,7 +47,13 @@ func (s Store) Load() (map[string]string, error) {
 		return held, fmt.Errorf("cannot read what is held by hand: %w", err)
 	}
 	for _, line := range strings.Split(string(content), "\n") {
-		if name, position, ok := strings.Cut(line, " "); ok {
+		name, position, ok := strings.Cut(line, " ")
+		if strings.HasPrefix(position, `"`) { // older bridges wrote none
+			var err error
+			position, err = strconv.Unquote(position)
+			ok = err == nil
+		}
+		if ok {
 			held[name] = position
 		}
 	}
@@ -57,7 +64,7 @@ func (s Store) Load() (map[string]string, error) {
 func (s Store) Save(held map[string]string) error {
 	var content strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(held)) {
-		fmt.Fprintf(&content, "%s %s\n", name, held[name])
+		fmt.Fprintf(&content, "%s %q\n", name, held[name])
 	}
 	if err := s.write(content.String()); err != nil {
 		return fmt.Errorf("cannot save what is held by hand: %w", err)

@@ -28,6 +28,27 @@ func TestSavedPositionsAreLoaded(t *testing.T) {
 	}
 }
 
+func TestNoPositionBreaksTheFile(t *testing.T) {
+	store := In(t.TempDir())
+	held := map[string]string{"connection": "home\nlid closed\n\"", "internet": `"`, "power": "", "lock": "\x00\xff é"}
+	if err := store.Save(held); err != nil {
+		t.Fatal(err)
+	}
+	if loaded, err := store.Load(); err != nil || !maps.Equal(loaded, held) {
+		t.Errorf("saved %q, loaded %q, %v", held, loaded, err)
+	}
+}
+
+func TestAFileOfAnOlderBridgeIsRead(t *testing.T) {
+	store := In(t.TempDir())
+	if err := store.write("connection home work\nlid closed\npower \"ac\nnonsense\n"); err != nil {
+		t.Fatal(err)
+	}
+	if held, err := store.Load(); err != nil || !maps.Equal(held, map[string]string{"connection": "home work", "lid": "closed"}) {
+		t.Errorf("loaded %q, %v", held, err)
+	}
+}
+
 func TestForgetLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
 	store := open(t, dir)

@@ -31,7 +31,7 @@ func Check(name, position string) error {
 }
 
 func checkFor(s observers.Switch, position string) error {
-	err := s.Accepts(position)
+	_, err := s.Canonical(position)
 	if err == nil || position == Automatic {
 		return nil
 	}
@@ -43,7 +43,7 @@ func checkFor(s observers.Switch, position string) error {
 		if !isEscaped {
 			profile = instance
 		}
-		if s.Accepts(observers.Escape(profile)) != nil {
+		if _, err := s.Canonical(observers.Escape(profile)); err != nil {
 			return fmt.Errorf("the profile %q has no target: its name, escaped as systemd-escape does, is too long for a unit; a shorter name has one", profile)
 		}
 	}

@@ -38,8 +38,8 @@ func Set(ctx context.Context, name, position string) (now, odd string, err error
 		now = name + " follows the facts"
 		err = running.Release(asked, name)
 	} else {
-		now = name + " is held " + position + " by hand"
 		err = running.Hold(asked, name, position)
+		now = name + " is held " + asWritten(name, position) + " by hand"
 	}
 	if errors.Is(err, client.ErrNotRunning) {
 		err = fmt.Errorf("%w; %s doctor says why, and how to start it", err, self.Command())
@@ -48,6 +48,15 @@ func Set(ctx context.Context, name, position string) (now, odd string, err error
 		return "", "", err
 	}
 	return now, doubt(ctx, name, position), nil
+}
+
+// asWritten returns a position as the bridge writes it.
+func asWritten(name, position string) string {
+	s, _ := observers.Table().Named(name)
+	if canonical, err := s.Canonical(position); err == nil {
+		return canonical
+	}
+	return position
 }
 
 // doubt says what is odd about a position, if anything: it may name a profile that does
@@ -84,7 +93,7 @@ func Words(ctx context.Context, name string) []string {
 	if s.HasTemplate() {
 		words = append(words, observers.None)
 		for _, word := range profiles.Words(ctx) {
-			if s.Accepts(word) == nil { // others are too long for a unit's name
+			if _, err := s.Canonical(word); err == nil { // others are too long for a unit's name
 				words = append(words, word)
 			}
 		}

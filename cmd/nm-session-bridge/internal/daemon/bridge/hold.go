@@ -16,7 +16,8 @@ func (b *Bridge) Hold(name, position string) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if err := s.Accepts(position); err != nil {
+	position, err = s.Canonical(position)
+	if err != nil {
 		return Change{}, err
 	}
 	s.heldIn = &position
