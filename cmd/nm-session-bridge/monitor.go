@@ -14,7 +14,8 @@ func newMonitor() *cobra.Command {
 		Long: `Follow the switches as they change, until interrupted. It begins with the present
 positions and continues over restarts of nm-session-bridge. With --json each line is an
 object with the fields time, switch, from, to, reason and held; an object with the
-field running reports that the bridge starts or stops.`,
+field running reports that the bridge starts or stops, one with the field omitted how
+many changes are left out because nobody read them in time.`,
 		Example: `  # watch while you pull the cable
   nm-session-bridge monitor
   # one object a line, for programs

@@ -14,7 +14,8 @@ func ConnectSession(ctx context.Context) (*dbus.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
+	// godbus' default loses the order of signals while their receiver is busy.
+	conn, err := dbus.Connect(address, dbus.WithContext(ctx), dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a login session", address, err)
 	}

@@ -38,12 +38,19 @@ func New(conn *dbus.Conn) Client { return Client{conn} }
 // State asks for the whole state. The error is [ErrNotRunning] if nobody owns
 // the name.
 func (c Client) State(ctx context.Context) (State, error) {
+	state, _, err := c.state(ctx)
+	return state, err
+}
+
+// state also returns the place of the answer in the stream of messages.
+func (c Client) state(ctx context.Context) (State, dbus.Sequence, error) {
 	var all bus.Properties
-	if err := c.call(ctx, propertiesInterface+".GetAll", Interface).Store(&all); err != nil {
-		return State{}, explain(err)
+	answer := c.call(ctx, propertiesInterface+".GetAll", Interface)
+	if err := answer.Store(&all); err != nil {
+		return State{}, answer.ResponseSequence, explain(err)
 	}
 	state := State{Positions: map[string]string{}}
-	return state, state.take(all)
+	return state, answer.ResponseSequence, state.take(all)
 }
 
 // take stores the values of properties.
@@ -108,7 +115,7 @@ func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 		}
 	}
 	for {
-		state, err := c.State(ctx)
+		state, answered, err := c.state(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -116,14 +123,15 @@ func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 			return err
 		}
 		news(state.clone(), err)
-		if err := c.until(ctx, signals, state, news); err != nil {
+		if err := c.until(ctx, signals, state, answered, news); err != nil {
 			return err
 		}
 	}
 }
 
-// until passes changes on until the owner of the bridge's name changes.
-func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state State, news func(State, error)) error {
+// until passes changes on until the owner of the bridge's name changes. It leaves out
+// those that the state contains already, which was answered later.
+func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state State, answered dbus.Sequence, news func(State, error)) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -141,7 +149,7 @@ func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state St
 			var iface string
 			var changed bus.Properties
 			var invalidated []string
-			if err := dbus.Store(signal.Body, &iface, &changed, &invalidated); err != nil || state.Positions == nil {
+			if err := dbus.Store(signal.Body, &iface, &changed, &invalidated); err != nil || state.Positions == nil || signal.Sequence < answered {
 				continue
 			}
 			if err := state.take(changed); err != nil {

@@ -14,7 +14,7 @@ func TestEndingTheContextIsNoLoss(t *testing.T) {
 	signals := make(chan *dbus.Signal)
 	close(signals) // as a connection that ends with the context does
 	for range 100 {
-		if err := (Client{}).until(ctx, signals, State{}, nil); err != nil {
+		if err := (Client{}).until(ctx, signals, State{}, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,12 +30,20 @@ func Follow(ctx context.Context, w io.Writer, inJSON bool) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := follower{positions: map[string]string{}, report: func(c change) {
-		if write(c) != nil {
-			cancel()
-		}
-	}}
-	return client.New(session).Follow(ctx, f.news)
+	changes, written := newQueue(), make(chan struct{})
+	go func() {
+		defer close(written)
+		defer cancel()
+		changes.writeAll(ctx, write)
+	}()
+	f := follower{positions: map[string]string{}, report: changes.add}
+	err = client.New(session).Follow(ctx, f.news)
+	changes.end()
+	select {
+	case <-written:
+	case <-ctx.Done(): // the reader may never go on
+	}
+	return err
 }
 
 // change is one line of output.
@@ -49,6 +57,9 @@ type change struct {
 	Held *bool `json:"held,omitempty"`
 	// Running is set if the bridge itself started or stopped.
 	Running *bool `json:"running,omitempty"`
+	// Omitted is how many changes are left out here, because the reader paused for
+	// too long.
+	Omitted int `json:"omitted,omitempty"`
 }
 
 // follower turns successive states into changes.
@@ -93,6 +104,10 @@ func printWords(w io.Writer) func(change) error {
 				words = style.Warn("nm-session-bridge does not run")
 			}
 			_, err := fmt.Fprintf(w, "%s  %s\n", clock, words)
+			return err
+		}
+		if c.Omitted > 0 {
+			_, err := fmt.Fprintf(w, "%s  %s\n", clock, style.Warn(fmt.Sprintf("%d changes are left out; nobody read them in time", c.Omitted)))
 			return err
 		}
 		reason := ""
