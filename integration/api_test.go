@@ -175,18 +175,3 @@ func TestTransitionsAreSignalled(t *testing.T) {
 	}
 	t.Fatal("the session bus has gone")
 }
-
-func TestASecondBridgeSaysWhoIsAtWork(t *testing.T) {
-	s := begin(t, sandbox.Options{})
-	s.install()
-	s.online()
-	out := s.fails(1, program+" run")
-	pid := s.systemctl("show", "-P", "MainPID", bridgeUnit)
-	for _, words := range []string{"process " + pid + " ", bridgeName, "systemctl --user stop nm-session-bridge"} {
-		if !strings.Contains(out, words) {
-			t.Errorf("it said %q, without %q", out, words)
-		}
-	}
-	s.started(bridgeUnit, 1)
-	s.online()
-}

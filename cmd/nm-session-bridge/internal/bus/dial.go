@@ -74,9 +74,11 @@ func dialSocket(ctx context.Context, name string) (*Conn, error) {
 	// When the caller gives up, this ends the handshake, whatever it is waiting
 	// for.
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
-	router := &router{}
+	router := newRouter()
 	// Unlike dbus.Dial, dbus.NewConn does not negotiate the passing of descriptors.
-	conn, err := dbus.NewConn(newStream(raw, router), dbus.WithSignalHandler(router), dbus.WithHandler(router))
+	var conn *dbus.Conn
+	conn, err = dbus.NewConn(newStream(raw, router), dbus.WithSignalHandler(router),
+		dbus.WithIncomingInterceptor(func(m *dbus.Message) { router.intercept(conn, m) }))
 	if err != nil {
 		raw.Close()
 		return nil, err
@@ -93,13 +95,6 @@ func dialSocket(ctx context.Context, name string) (*Conn, error) {
 		return nil, fmt.Errorf("%s: the bus did not complete the handshake: %w", name, err)
 	}
 	return &Conn{Conn: conn, router: router}, nil
-}
-
-// Serve answers calls with the given objects.
-func (c *Conn) Serve(objects dbus.Handler) {
-	c.router.mu.Lock()
-	defer c.router.mu.Unlock()
-	c.router.served = objects
 }
 
 // Lost is closed when the connection is gone; it does not come back.

@@ -12,25 +12,18 @@ const (
 	nameOwnerChanged = daemonName + ".NameOwnerChanged"
 )
 
-// router passes signals to the services that sent them, and calls to the objects
-// that the connection serves. It runs on the connection's reading goroutine, so it
-// never blocks, starts a goroutine or grows.
+// router passes signals to the services that sent them, and queues the calls that
+// the connection answers. It runs on the connection's reading goroutine, so it
+// starts no goroutine and does not grow.
 type router struct {
+	calls chan *dbus.Message
+
 	mu       sync.Mutex
 	services []*Service
-	served   dbus.Handler // nil if nothing is served
+	isServed bool // whether calls are answered
 }
 
-// LookupObject implements [dbus.Handler].
-func (r *router) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
-	r.mu.Lock()
-	served := r.served
-	r.mu.Unlock()
-	if served == nil {
-		return nil, false
-	}
-	return served.LookupObject(path)
-}
+func newRouter() *router { return &router{calls: make(chan *dbus.Message, waitingCalls)} }
 
 // DeliverSignal implements [dbus.SignalHandler].
 //
@@ -53,7 +46,7 @@ func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 func (r *router) answers() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.served != nil
+	return r.isServed
 }
 
 // serves reports whether calls with arguments of a signature are decoded and
@@ -61,7 +54,7 @@ func (r *router) answers() bool {
 func (r *router) serves(signature string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.served != nil && slices.Contains([]string{"", "s", "ss", "ssv"}, signature)
+	return r.isServed && slices.Contains([]string{"", "s", "ss", "ssv"}, signature)
 }
 
 // believes reports whether to listen to a sender: the bus daemon, or the present

@@ -40,7 +40,7 @@ func FuzzSignal(target *testing.F) {
 		}
 		signal := &dbus.Signal{Sender: sender, Path: dbus.ObjectPath(path), Name: iface + "." + member, Body: message.Body}
 		service := &Service{name: name, signals: make(chan *dbus.Signal, backlog), owner: owner, announced: true}
-		var r router
+		r := newRouter()
 		r.add(service)
 		r.DeliverSignal(iface, member, signal)
 

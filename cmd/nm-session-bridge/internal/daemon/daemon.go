@@ -45,6 +45,8 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
+	service := newNotifier(tellManager)
+	defer service.end("STOPPING=1")
 	sessionAddress, err := bus.SessionAddress()
 	if err != nil {
 		return err
@@ -53,12 +55,12 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	session, err := dialPatiently(ctx, "session bus", sessionAddress, log)
+	session, err := dialPatiently(ctx, "session bus", sessionAddress, service.notify, log)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	defer session.Close()
-	system, err := dialPatiently(ctx, "system bus", bus.SystemAddress(), log)
+	system, err := dialPatiently(ctx, "system bus", bus.SystemAddress(), service.notify, log)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
@@ -70,11 +72,11 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	}
 	byID := observersByID{}
 	for _, source := range config.Switches.Sources() {
-		service, err := follow(ctx, system, source.Name, source.Matches()...)
+		followed, err := follow(ctx, system, source.Name, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}
-		byID[source.ID] = observers.New(source, service, service, log)
+		byID[source.ID] = observers.New(source, followed, followed, log)
 	}
 
 	clock := time.Now // for everything that keeps time
@@ -82,14 +84,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	inbox := make(bridge.Inbox)
 	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, clocks, log)
 	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
-	held, err := store.Load()
-	if err != nil {
-		log.Warn(err.Error())
-	}
-	served, err := api.Serve(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store}, inbox)
-	if err != nil {
-		return ignoreCanceled(ctx, err)
-	}
+	served := api.New(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store}, inbox)
 	err = bridge.Run(ctx, bridge.Config{
 		Bridge:      b,
 		Units:       units,
@@ -101,18 +96,24 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		Hangup:      hangup,
 		Watchdog:    watchdog(ctx),
 		Slept:       func() time.Duration { return clocks.Boottime.Now() - clocks.Monotonic.Now() },
-		Notify:      notify,
+		Notify:      service.notify,
 		Publish:     served.Publish,
 		Rest:        debug.FreeOSMemory,
 		Now:         clock,
-		Held:        held,
+		Claim:       served.Claim,
+		Held: func() map[string]string {
+			held, err := store.Load()
+			if err != nil {
+				log.Warn(err.Error())
+			}
+			return held
+		},
 	})
 	if err != nil {
 		log.Error(err.Error())
 		return LoggedError{err}
 	}
 	log.Info(journal.LastWords)
-	notify("STOPPING=1")
 	return nil
 }
 

@@ -22,7 +22,7 @@ const (
 
 // dialPatiently waits until it can connect to a bus. If it gave up, the service
 // manager would start another process, which would wait instead.
-func dialPatiently(ctx context.Context, what, address string, log *slog.Logger) (*bus.Conn, error) {
+func dialPatiently(ctx context.Context, what, address string, notify func(string), log *slog.Logger) (*bus.Conn, error) {
 	for pause := firstDial; ; pause = min(2*pause, lastDial) {
 		conn, err := bus.Dial(ctx, address)
 		if err == nil {

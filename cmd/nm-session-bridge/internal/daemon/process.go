@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -44,12 +43,4 @@ func watchdog(ctx context.Context) <-chan time.Time {
 	ticker := time.NewTicker(interval / 2)
 	context.AfterFunc(ctx, ticker.Stop)
 	return ticker.C
-}
-
-// notify sends a message to the service manager, if there is one. It ignores
-// errors: without a manager nobody would read about them.
-func notify(message string) {
-	// systemd takes a backslash for the beginning of an escape and drops it (seen
-	// with systemd 252).
-	_, _ = sd.SdNotify(false, strings.ReplaceAll(message, `\`, `\\`))
 }

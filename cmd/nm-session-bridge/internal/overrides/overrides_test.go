@@ -29,7 +29,7 @@ func TestSavedPositionsAreLoaded(t *testing.T) {
 }
 
 func TestNoPositionBreaksTheFile(t *testing.T) {
-	store := In(t.TempDir())
+	store := open(t, t.TempDir())
 	held := map[string]string{"connection": "home\nlid closed\n\"", "internet": `"`, "power": "", "lock": "\x00\xff é"}
 	if err := store.Save(held); err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestNoPositionBreaksTheFile(t *testing.T) {
 }
 
 func TestAFileOfAnOlderBridgeIsRead(t *testing.T) {
-	store := In(t.TempDir())
+	store := open(t, t.TempDir())
 	if err := store.write("connection home work\nlid closed\npower \"ac\nnonsense\n"); err != nil {
 		t.Fatal(err)
 	}

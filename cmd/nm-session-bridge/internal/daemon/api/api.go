@@ -1,14 +1,12 @@
 // Package api serves the bridge on the session bus: its properties, and the
-// methods that control it. godbus answers each call on a separate goroutine, which
-// passes the work on to the loop's.
+// methods that control it. One goroutine answers the calls in order, and passes
+// the work on to the loop's.
 package api
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"sync"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -21,10 +19,7 @@ const (
 	busName             = "org.freedesktop.DBus"
 	propertiesInterface = busName + ".Properties"
 	introspectable      = busName + ".Introspectable"
-
-	// A bridge that has just ended may still hold the name for a moment.
-	nameTries = 5
-	namePause = 100 * time.Millisecond
+	peerInterface       = busName + ".Peer"
 )
 
 // Failure is an error of a [Control] that is not the caller's fault.
@@ -41,72 +36,54 @@ type Control interface {
 	Release(name string) (bridge.Change, error)
 }
 
-// API serves the bridge's object on the session bus.
+// API is the bridge's object on the session bus.
 type API struct {
-	conn *dbus.Conn
+	ctx     context.Context //nolint:containedctx // the process's: callers bring none
+	conn    *bus.Conn
+	objects objects
+
+	publishing sync.Once
+	published  chan struct{} // closed once there is something to tell
 
 	mu         sync.Mutex
 	properties map[string]dbus.Variant
 }
 
-// Serve takes the bridge's name on the session bus and answers there. The switches
-// are all that exist, including those that this bridge does not keep. Calls go
-// into the inbox until the context ends. If the name is taken, the error says who
-// holds it.
-func Serve(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, inbox bridge.Inbox) (*API, error) {
-	a := &API{conn: conn.Conn, properties: map[string]dbus.Variant{
+// New returns the API of a bridge, which others reach after [API.Claim]. The
+// switches are all that exist, including those that this bridge does not keep.
+// Calls go into the inbox until the context ends.
+func New(ctx context.Context, conn *bus.Conn, introspection string, switches []string, control Control, inbox bridge.Inbox) *API {
+	a := &API{ctx: ctx, conn: conn, published: make(chan struct{}), properties: map[string]dbus.Variant{
 		client.FactsProperty:     dbus.MakeVariant(map[string]string{}),
 		client.OverridesProperty: dbus.MakeVariant(map[string]string{}),
 	}}
 	for _, name := range switches {
 		a.properties[client.PropertyOf(name)] = dbus.MakeVariant(client.Off)
 	}
-	conn.Serve(objects{
+	a.objects = objects{
 		client.Interface:    methods{ctx, control, inbox}.table(),
 		propertiesInterface: properties{a}.table(),
 		introspectable:      {"Introspect": {call: func([]any) ([]any, error) { return []any{introspection}, nil }}},
-	})
-	return a, a.takeName(ctx)
+	}
+	return a
 }
 
-func (a *API) takeName(ctx context.Context) error {
-	for try := 1; ; try++ {
-		var reply uint32
-		call := a.conn.BusObject().CallWithContext(ctx, busName+".RequestName", 0, client.Name, uint32(dbus.NameFlagDoNotQueue))
-		if err := call.Store(&reply); err != nil {
-			return fmt.Errorf("cannot take the name %s: %w", client.Name, err)
-		}
-		switch {
-		case dbus.RequestNameReply(reply) != dbus.RequestNameReplyExists:
-			return nil
-		case try == nameTries:
-			return fmt.Errorf("another nm-session-bridge is running: %s holds %s on the session bus; nm-session-bridge status shows what it does; to run this one, stop the other first: systemctl --user stop nm-session-bridge", a.holder(ctx), client.Name)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(namePause):
-		}
+// answer answers a call once there is something to tell. Between the bridge's name
+// and that lies the pass of the loop that adopts the targets.
+func (a *API) answer(call bus.Call) ([]any, error) {
+	select {
+	case <-a.published:
+		return a.objects.answer(call)
+	case <-a.ctx.Done():
+		return nil, errStopping()
 	}
-}
-
-// holder says who holds the name.
-func (a *API) holder(ctx context.Context) string {
-	var owner string
-	if err := a.conn.BusObject().CallWithContext(ctx, busName+".GetNameOwner", 0, client.Name).Store(&owner); err != nil {
-		return "somebody"
-	}
-	var pid uint32
-	if err := a.conn.BusObject().CallWithContext(ctx, busName+".GetConnectionUnixProcessID", 0, owner).Store(&pid); err != nil {
-		return owner
-	}
-	return fmt.Sprintf("process %d (%s)", pid, owner)
 }
 
 // Publish shows a view on the bus and signals what is new. It signals the changed
 // properties once, however many transitions there are. It ignores errors of the
 // connection, whose loss the loop notices.
 func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
+	defer a.publishing.Do(func() { close(a.published) })
 	if changed := a.news(view); len(changed) > 0 {
 		_ = a.conn.Emit(client.Path, propertiesInterface+".PropertiesChanged", client.Interface, changed, []string{})
 	}

@@ -16,7 +16,7 @@ import (
 
 // methods are those of the bridge's own interface.
 type methods struct {
-	ctx     context.Context //nolint:containedctx // the process's: godbus passes none to a method
+	ctx     context.Context //nolint:containedctx // the process's: callers bring none
 	control Control
 	inbox   bridge.Inbox
 }
@@ -34,17 +34,17 @@ func (m methods) table() table {
 	}
 }
 
-// tell calls do on the loop's goroutine and waits for it.
+// tell calls do on the loop's goroutine and waits until its news has been told.
 func (m methods) tell(do func() (bridge.Change, error)) error {
 	done := make(chan error, 1)
 	isPosted := m.inbox.Post(m.ctx, func() bridge.Change {
 		change, err := do()
-		done <- err
 		change.Urgent = true
+		change.Told = append(change.Told, func() { done <- err })
 		return change
 	})
 	if !isPosted {
-		return refusal("Failed", "nm-session-bridge is stopping")
+		return errStopping()
 	}
 	err := <-done
 	var failed Failure
@@ -56,6 +56,8 @@ func (m methods) tell(do func() (bridge.Change, error)) error {
 	}
 	return nil
 }
+
+func errStopping() error { return refusal("Failed", "nm-session-bridge is stopping") }
 
 func refusal(name, words string) error {
 	return dbus.NewError(busName+".Error."+name, []any{words})

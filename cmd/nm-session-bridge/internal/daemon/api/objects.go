@@ -2,16 +2,18 @@ package api
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
-// objects are the bridge's object and the nodes above it, for godbus. godbus' own
-// Export looks methods up by reflection, which makes the linker keep every method
-// of every type: 1.5 MB more in a program of 5 MB.
+// objects are the bridge's object, by interface, and the nodes above it. godbus' own
+// Export looks methods up by reflection, which makes the linker keep every method of
+// every type: 1.5 MB more in a program of 5 MB.
 type objects map[string]table
 
 // table holds methods by name.
@@ -23,8 +25,27 @@ type method struct {
 	call func(args []any) ([]any, error)
 }
 
-// LookupObject implements [dbus.Handler].
-func (o objects) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
+// answer answers a call.
+func (o objects) answer(call bus.Call) ([]any, error) {
+	if call.Interface == peerInterface {
+		return peer().answer(call)
+	}
+	at, found := o.at(call.Path)
+	if !found {
+		return nil, refusal("NoSuchObject", fmt.Sprintf("there is no object %s; the bridge's is %s", call.Path, client.Path))
+	}
+	methods, found := at[call.Interface]
+	if call.Interface == "" { // a call need not name one
+		methods, found = at[client.Interface]
+	}
+	if !found {
+		return nil, refusal("UnknownInterface", fmt.Sprintf("the object %s has no interface %q", call.Path, call.Interface))
+	}
+	return methods.answer(call)
+}
+
+// at returns what is at a path: the bridge's object, or a node above it.
+func (o objects) at(path dbus.ObjectPath) (at objects, found bool) {
 	if path == client.Path {
 		return o, true
 	}
@@ -38,31 +59,15 @@ func (o objects) LookupObject(path dbus.ObjectPath) (dbus.ServerObject, bool) {
 	return objects{introspectable: {"Introspect": {call: func([]any) ([]any, error) { return []any{data}, nil }}}}, true
 }
 
-// LookupInterface implements [dbus.ServerObject]. A call need not name an
-// interface.
-func (o objects) LookupInterface(name string) (dbus.Interface, bool) {
-	if name == "" {
-		name = client.Interface
-	}
-	methods, found := o[name]
-	return methods, found
-}
-
-// LookupMethod implements [dbus.Interface].
-func (t table) LookupMethod(name string) (dbus.Method, bool) {
-	m, found := t[name]
-	return m, found
-}
-
-// Call implements [dbus.Method].
-func (m method) Call(args ...any) ([]any, error) { return m.call(args) }
-
-// DecodeArguments implements [dbus.ArgumentDecoder].
-func (m method) DecodeArguments(_ *dbus.Conn, _ string, _ *dbus.Message, args []any) ([]any, error) {
-	if !m.accepts(args) {
+func (t table) answer(call bus.Call) ([]any, error) {
+	m, found := t[call.Method]
+	switch {
+	case !found:
+		return nil, refusal("UnknownMethod", fmt.Sprintf("there is no method %q", call.Method))
+	case !m.accepts(call.Args):
 		return nil, refusal("InvalidArgs", fmt.Sprintf("the arguments do not have the signature %q, or are too large", m.in))
 	}
-	return args, nil
+	return m.call(call.Args)
 }
 
 // accepts reports whether arguments have the right types. [dbus.SignatureOf]
@@ -86,14 +91,14 @@ func (m method) accepts(args []any) bool {
 	return true
 }
 
-// NumArguments implements [dbus.Method]. Nothing calls it or the methods below.
-func (m method) NumArguments() int { return len(m.in) }
-
-// NumReturns implements [dbus.Method].
-func (m method) NumReturns() int { return 0 }
-
-// ArgumentValue implements [dbus.Method].
-func (m method) ArgumentValue(int) any { return nil }
-
-// ReturnValue implements [dbus.Method].
-func (m method) ReturnValue(int) any { return nil }
+// peer is the interface that every object of every path has
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-peer).
+func peer() table {
+	return table{
+		"Ping": {call: func([]any) ([]any, error) { return nil, nil }},
+		"GetMachineId": {call: func([]any) ([]any, error) {
+			id, err := os.ReadFile("/etc/machine-id") // machine-id(5)
+			return []any{strings.TrimSpace(string(id))}, err
+		}},
+	}
+}

@@ -21,6 +21,8 @@ type Change struct {
 	Entered []Transition
 	// Urgent reports whether somebody waits for the news.
 	Urgent bool
+	// Told are called at the end of the pass. Urgent news has been told by then.
+	Told []func()
 }
 
 // add adds the change that happened next.
@@ -32,6 +34,7 @@ func (c *Change) add(next Change) {
 	c.View = c.View || next.View
 	c.Entered = append(slices.Clip(c.Entered), next.Entered...)
 	c.Urgent = c.Urgent || next.Urgent
+	c.Told = append(slices.Clip(c.Told), next.Told...)
 }
 
 // Inbox is where other goroutines leave work for the loop's goroutine.

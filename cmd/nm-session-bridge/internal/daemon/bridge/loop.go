@@ -40,13 +40,17 @@ type Config struct {
 	Rest func()
 	// Now is the clock of everything that the loop owns.
 	Now func() time.Time
-	// Held are positions that switches are held in from the beginning.
-	Held map[string]string
+	// Claim returns when this bridge is the only one. It tells once who else is at
+	// work, if it must wait.
+	Claim func(ctx context.Context, waits func(holder string)) error
+	// Held returns the positions that the bridge before held switches in.
+	Held func() map[string]string
 }
 
 // loop is the state of [Run].
 type loop struct {
 	Config
+	claim   claim
 	adopted bool // whether it is known which targets were active at the start
 	ready   bool // whether every service has been heard
 	resting bool // whether rest is what is due next
@@ -131,6 +135,9 @@ func Run(ctx context.Context, config Config) error {
 			change.Stale = true
 		}
 		l.endPass(ctx, change)
+		if l.claim.err != nil {
+			return l.claim.err
+		}
 		l.setTimer(due, true)
 	}
 }
@@ -140,9 +147,9 @@ func (l *loop) endPass(ctx context.Context, change Change) {
 	switch {
 	case l.adopted:
 		change.add(l.Bridge.Moved(change.Moved))
-	case l.Units.Listed():
+	case l.Units.Listed() && l.isOnly(ctx):
 		change.add(l.Bridge.Adopt())
-		change.add(l.Bridge.HoldAll(l.Held))
+		change.add(l.Bridge.HoldAll(l.Held()))
 		l.adopted = true
 	}
 	if change.Stale || l.hasSlept() {
@@ -150,6 +157,9 @@ func (l *loop) endPass(ctx context.Context, change Change) {
 	}
 	l.Bridge.Settle()
 	l.tellNews(ctx, change)
+	for _, told := range change.Told {
+		told()
+	}
 }
 
 func (l *loop) tick() Change {

@@ -10,20 +10,22 @@ import (
 // nobody notices the pause.
 const newsPause = 10 * time.Millisecond
 
-// news is what has been published to the service manager and the session bus,
-// and what still waits to be.
+// news is what has been told to the service manager and the session bus, and what
+// still waits to be.
 type news struct {
-	untold Change
-	due    time.Time // when to publish; zero if nothing waits
-	status string    // as told last
-	locks  string    // as told last
+	isView  bool         // whether the view has changed since it was published
+	entered []Transition // since then
+	due     time.Time    // when to publish; zero if nothing waits
+	status  string       // as told last
+	locks   string       // as told last
 }
 
 // tellNews publishes the news when it is due. It updates the delays in between,
 // because they begin when the bridge is ready, and the state of their locks is
 // news.
 func (l *loop) tellNews(ctx context.Context, change Change) {
-	l.news.untold.add(change)
+	l.news.isView = l.news.isView || change.View
+	l.news.entered = append(l.news.entered, change.Entered...)
 	isDue := l.isNewsDue(change.Urgent)
 	if isDue {
 		l.tellManager()
@@ -65,8 +67,12 @@ func (l *loop) tellManager() {
 	l.news.status = status
 }
 
-// status returns the positions in words, and which delay locks are refused.
+// status returns the positions in words, and which delay locks are refused; or whom
+// the bridge waits for.
 func (l *loop) status() string {
+	if l.claim.holder != "" {
+		return "waiting until another nm-session-bridge ends: " + l.claim.holder
+	}
 	status := l.Bridge.Status()
 	for _, d := range l.Delays {
 		if d.State() == refused {
@@ -82,11 +88,11 @@ func (l *loop) publish() {
 	for _, d := range l.Delays {
 		locks += d.State() + " "
 	}
-	if !l.adopted || !l.news.untold.View && locks == l.news.locks {
+	if !l.adopted || !l.news.isView && locks == l.news.locks {
 		return
 	}
-	l.Publish(l.view(), l.news.untold.Entered)
-	l.news.untold, l.news.locks = Change{}, locks
+	l.Publish(l.view(), l.news.entered)
+	l.news.isView, l.news.entered, l.news.locks = false, nil, locks
 }
 
 // view adds what the delays know to the bridge's view.
