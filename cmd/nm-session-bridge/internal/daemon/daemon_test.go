@@ -30,7 +30,7 @@ func TestTheDaemonImportsNoCommand(t *testing.T) {
 
 func TestOnlyRunEntersTheDaemon(t *testing.T) {
 	const above = "../.."
-	err := filepath.WalkDir(above, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(above, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

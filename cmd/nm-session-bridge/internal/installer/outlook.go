@@ -82,9 +82,9 @@ func (o outlook) checkUnits(dir, variable, arguments string) error {
 // resolved follows the links in a path, as far as it exists.
 func resolved(path string) string {
 	for dir, rest := filepath.Clean(path), ""; ; dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest) {
-		real, err := filepath.EvalSymlinks(dir)
+		whole, err := filepath.EvalSymlinks(dir)
 		if err == nil {
-			return filepath.Join(real, rest)
+			return filepath.Join(whole, rest)
 		}
 		if dir == filepath.Dir(dir) {
 			return path
