@@ -381,6 +381,24 @@ func TestAnotherSessionThanDisplayIsLocked(t *testing.T) {
 	s.lock("unlocked")
 }
 
+// logind has named the session, but not yet told anything of it.
+func TestALockOfASessionThatIsNotReadYetLocks(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", whileUnit("lock.target"))
+	s.install()
+	s.lock("unlocked")
+	for i := range 10 {
+		one, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "wayland", Seat: "seat0"})
+		s.must(err)
+		s.must(s.Login1.AskSessionToLock(one, true))
+		s.lock("locked")
+		s.started("locker.service", i+1)
+		s.must(s.Login1.AskSessionToLock(one, false))
+		s.lock("unlocked")
+		s.systemctl("reset-failed") // makes nothing of how often units were started
+	}
+}
+
 // The sessions of two consoles, and one from elsewhere with a screen.
 func TestALockedScreenStaysLockedUntilEveryOneIsUnlocked(t *testing.T) {
 	s := begin(t, sandbox.Options{NoSession: true})

@@ -100,10 +100,11 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 		o.failed(ctx, one, err)
 		return
 	}
+	one.take(picked, answer.ResponseSequence)
 	if isRoot {
 		o.problem = ""
+		o.early.tell(o.root, answer.ResponseSequence)
 	}
-	one.take(picked, answer.ResponseSequence)
 	one.isKnown, one.isDue = true, false
 	o.goOn(ctx)
 }

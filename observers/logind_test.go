@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -100,6 +101,61 @@ func TestEachLockIsARequest(t *testing.T) {
 			t.Errorf("%s makes %+v after %d", test.member, got, last)
 		}
 		last = got.Request
+	}
+}
+
+// Nothing else would tell of it: a session that has just begun is read only after
+// its user has named it.
+func TestALockBeforeTheSessionIsReadIsHeard(t *testing.T) {
+	said := func(w *watch, number, member string, sequence dbus.Sequence) {
+		w.signal(&dbus.Signal{Sender: ":1.1", Path: dbus.ObjectPath(logindPath + "/session/_3" + number), Name: logindName + ".Session." + member, Sequence: sequence})
+	}
+	for name, test := range map[string]struct {
+		before, after string // its user has named it
+		want          any
+	}{
+		"Lock":             {"Lock", "", true},
+		"Unlock":           {"Unlock", "", false},
+		"nothing":          {"", "", nil},
+		"Lock, Unlock":     {"Lock", "Unlock", false},
+		"something else":   {"PauseDevice", "", nil},
+		"Lock, at the end": {"", "Lock", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := observe(t, Session())
+			w.owner(":1.1")
+			user := w.called("GetAll")
+			said(w, "9", "Lock", 2) // another user's
+			if test.before != "" {
+				said(w, "3", test.before, 3)
+			}
+			bustest.Answer(user, 4, nil, sessions("3"))
+			session := w.called("GetAll")
+			if test.after != "" {
+				said(w, "3", test.after, 5)
+			}
+			bustest.Answer(session, 6, nil, aSession("x11", "seat0", false))
+			if got := w.hears().Children()[0].values[saidLast]; got != test.want {
+				t.Errorf("it said %v", got)
+			}
+			if left := len(w.observer.early); left > 0 {
+				t.Errorf("%d other sessions are remembered", left)
+			}
+		})
+	}
+}
+
+func TestWhatIsRememberedOfOtherSessionsIsBounded(t *testing.T) {
+	w := newWatch(t, Session())
+	for i := range 2 * mostEarly {
+		w.observer.early.keep(&dbus.Signal{Path: dbus.ObjectPath(fmt.Sprint(i)), Sequence: dbus.Sequence(i)})
+	}
+	if kept := len(w.observer.early); kept != mostEarly {
+		t.Errorf("%d are remembered", kept)
+	}
+	w.observer.early.tell(w.observer.root, mostEarly-1)
+	if kept := len(w.observer.early); kept != 1 {
+		t.Errorf("%d are remembered after everything was read", kept)
 	}
 }
 

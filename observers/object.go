@@ -153,14 +153,7 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 	if !isOurs {
 		return false, nil
 	}
-	if latest := o.kind.Latest; latest != nil {
-		if content, isOne := latest.Signals[member]; isOne {
-			o.values[latest.Name] = value{content, signal.Sequence}
-		}
-		if member == latest.Request {
-			o.request = signal.Sequence
-		}
-	}
+	o.hearLatest(member, signal.Sequence)
 	if member != o.kind.RereadOn {
 		return false, nil
 	}
@@ -168,6 +161,20 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 		o.request = signal.Sequence
 	}
 	return true, nil
+}
+
+// hearLatest takes a signal that says, or asks for, what the object last was.
+func (o *object) hearLatest(member string, sequence dbus.Sequence) {
+	latest := o.kind.Latest
+	if latest == nil {
+		return
+	}
+	if content, isOne := latest.Signals[member]; isOne {
+		o.values[latest.Name] = value{content, sequence}
+	}
+	if member == latest.Request {
+		o.request = sequence
+	}
 }
 
 // take stores the news of a signal or of an answer.

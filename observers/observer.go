@@ -67,6 +67,7 @@ type Observer struct {
 	served    Need // the need for which everything was last read
 	owner     string
 	root      *object
+	early     early // what was said of objects that nobody has named yet
 	calls     calls
 	polling   polling
 	problem   string // why there are no facts; empty if there are some
@@ -197,6 +198,9 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 			o.objectSignal(ctx, one, signal)
 		}
 	}
+	if !isOurs && o.source.Root.isLatestBelow(signal) && !o.early.keep(signal) && !o.calls.areUnderWay() {
+		o.read(ctx) // which tells whose they are
+	}
 	return isOurs
 }
 
@@ -226,7 +230,7 @@ func (o *Observer) ownerChanged(ctx context.Context, owner string) {
 	o.calls.abandon()
 	o.calls.succeeded()
 	o.root.disown()
-	o.owner, o.served, o.isWarned = owner, Dormant, false
+	o.owner, o.served, o.isWarned, o.early = owner, Dormant, false, nil
 	switch {
 	case o.need == Dormant:
 		o.awaits(notAsked)

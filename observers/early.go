@@ -1,0 +1,64 @@
+package observers
+
+import (
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// early holds the last of the signals of each object that decide its [Latest], for
+// objects that nobody has named yet, by path. Nothing else tells it: a session may
+// be asked to lock before its user has been asked for their sessions.
+type early map[dbus.ObjectPath]*dbus.Signal
+
+// mostEarly bounds how many objects are remembered. Most of them are other users',
+// which is known once everything has been read.
+const mostEarly = 1024
+
+// keep keeps a signal, and reports whether there is room for others.
+func (e *early) keep(signal *dbus.Signal) (isRoom bool) {
+	if *e == nil {
+		*e = early{}
+	}
+	if _, isKnown := (*e)[signal.Path]; isKnown || len(*e) < mostEarly {
+		(*e)[signal.Path] = signal
+	}
+	return len(*e) < mostEarly
+}
+
+// tell passes on what was said of the objects of a tree once a message has named
+// them. It forgets what was said before that of all others.
+func (e early) tell(root *object, sequence dbus.Sequence) {
+	if len(e) == 0 {
+		return
+	}
+	for one := range root.all() {
+		signal, isEarly := e[one.path]
+		if !isEarly || one == root {
+			continue
+		}
+		if member, isOurs := strings.CutPrefix(signal.Name, one.kind.Interface+"."); isOurs {
+			one.hearLatest(member, signal.Sequence)
+		}
+		delete(e, one.path)
+	}
+	for path, signal := range e {
+		if signal.Sequence < sequence {
+			delete(e, path)
+		}
+	}
+}
+
+// isLatestBelow reports whether a signal decides the [Latest] of an object of a kind
+// that this one links to.
+func (k *Kind) isLatestBelow(signal *dbus.Signal) bool {
+	for i := range k.Links {
+		linked := &k.Links[i].Kind
+		member, isOurs := strings.CutPrefix(signal.Name, linked.Interface+".")
+		if isOurs && linked.Latest != nil && strings.HasPrefix(string(signal.Path), string(linked.Path)+"/") {
+			_, decides := linked.Latest.Signals[member]
+			return decides
+		}
+	}
+	return false
+}
