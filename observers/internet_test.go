@@ -104,6 +104,33 @@ func TestAPulledCableCountsAtOnceAfterTheFirstCheck(t *testing.T) {
 	}
 }
 
+// Without an access point a Wi-Fi connection and its route stay for a while, as 1.52
+// was seen to say.
+func TestWiFiThatLosesItsAccessPointIsADoubt(t *testing.T) {
+	lost := network(nm.NmConnectivityNone, nm.NmStateConnectedSite, false)
+	of := func(kind nm.NmDeviceType) Facts {
+		facts := device("some0", nm.NmConnectivityNone, nm.NmConnectivityUnknown)
+		facts.values["DeviceType"] = uint32(kind)
+		return facts
+	}
+	for name, test := range map[string]struct {
+		links Facts
+		grace time.Duration
+	}{
+		"Wi-Fi":           {links(of(nm.NmDeviceTypeWifi)), policy().LimitedGrace},
+		"Wi-Fi and more":  {links(of(nm.NmDeviceTypeModem), of(nm.NmDeviceTypeWifi)), policy().LimitedGrace},
+		"a wire":          {links(of(nm.NmDeviceTypeEthernet)), 0},
+		"no route at all": {links(), 0},
+	} {
+		read := internet(policy())
+		read(Snapshot{networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
+		got := read(Snapshot{networkManager: lost, uplinks: test.links})
+		if got.Position != "offline" || got.Grace != test.grace || (got.GraceOnlyFrom == AnyPosition) != (test.grace > 0) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestInternetReasonsUseNetworkManagersNames(t *testing.T) {
 	got := internet(policy())(Snapshot{networkManager: network(nm.NmConnectivityLimited, nm.NmStateConnectedSite, true)})
 	if want := "Connectivity=Limited State=ConnectedSite Startup=true"; got.Reason != want {

@@ -102,6 +102,7 @@ func uplinkDevice() Kind {
 		Interface: networkManagerInterface + ".Device",
 		Properties: map[string]string{
 			"Interface":       "s", // its name
+			"DeviceType":      "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMDeviceType
 			"Ip4Connectivity": "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMConnectivityState
 			"Ip6Connectivity": "u",
 		},

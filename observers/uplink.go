@@ -33,6 +33,20 @@ func bestUplink(facts Facts) (best uplink, found bool) {
 	return best, found
 }
 
+// mayRoam reports whether a device with a default route is on Wi-Fi. One that has
+// just lost its access point looks for another of the same network.
+func mayRoam(facts Facts) bool {
+	for _, connection := range facts.Children() {
+		for _, device := range connection.Children() {
+			kind, _ := device.Uint32("DeviceType")
+			if nm.NmDeviceType(kind) == nm.NmDeviceTypeWifi {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // isBetter compares two connectivities. Behind a portal a sign-in helps; limited
 // connectivity may be less.
 func isBetter(one, other nm.NmConnectivity) bool {

@@ -4,7 +4,7 @@
 // The machine is QEMU without hardware virtualisation, so that it runs wherever
 // QEMU does. Its lid is an input device that logind opens like any other
 // (recipe/guest, lab), its firmware describes its charger and its battery
-// (recipe/power.asl), the kernel simulates its Wi-Fi with a real access point,
+// (recipe/power.asl), the kernel simulates its Wi-Fi with real access points,
 // and it really sleeps (ACPI S3). It cannot reach the host's network and files,
 // and what it writes is lost with it.
 package laptop

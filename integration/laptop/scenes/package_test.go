@@ -38,10 +38,7 @@ func TestPackageIsInstalledUsedUpgradedAndPurged(t *testing.T) {
 		s.Log(s.user(line))
 		s.isUpToDate(line)
 	}
-	const (
-		sync = "sync.service"
-		lab  = "connection@lab.target" // the Wi-Fi's
-	)
+	const sync = "sync.service"
 	s.enable(map[string]string{sync: while(online)})
 	s.systemctl("enable", "--now", "nm-session-bridge")
 	s.internet(online)

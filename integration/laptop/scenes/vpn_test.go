@@ -14,7 +14,7 @@ func TestWireGuardAndMeteredWiFi(t *testing.T) {
 	s.enable(map[string]string{"tunnel.service": while(vpnUp), "bureau.service": while(`connection@Mein\x20B\xc3\xbcro.target`)})
 	s.install()
 	s.internet(online)
-	s.expect("active", vpnDown, unmetered, "connection@lab.target")
+	s.expect("active", vpnDown, unmetered, lab)
 	s.root("nmcli connection add type wireguard ifname wg0 con-name 'Mein Büro' autoconnect no" +
 		" wireguard.private-key 6KpcbY792vVKSaHDI/1G3UsLqZTz7UjVdLy6oyUvNk4= ipv4.method manual ipv4.addresses 10.99.0.1/24 ipv6.method disabled")
 	s.afterwards("nmcli connection delete wg0")
@@ -31,5 +31,5 @@ func TestWireGuardAndMeteredWiFi(t *testing.T) {
 	s.afterwards("nmcli connection modify lab connection.metered unknown && nmcli device reapply wlan0")
 	s.root("nmcli connection modify lab connection.metered yes && nmcli device reapply wlan0")
 	s.only([]string{metered, unmetered}, []string{metered})
-	s.starts(map[string]int{vpnUp: 1, vpnDown: 2, "tunnel.service": 1, "bureau.service": 1, "connection@lab.target": 1, metered: 1, unmetered: 1})
+	s.starts(map[string]int{vpnUp: 1, vpnDown: 2, "tunnel.service": 1, "bureau.service": 1, lab: 1, metered: 1, unmetered: 1})
 }

@@ -1,6 +1,9 @@
 package scenes
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // beginOnline installs the bridge in a laptop that is online, with a service and
 // two oneshots that follow the internet.
@@ -63,7 +66,6 @@ func TestPortalAndSignIn(t *testing.T) {
 
 func TestNetworkManagerRestarts(t *testing.T) {
 	s := beginOnline(t)
-	const lab = "connection@lab.target"
 	s.expect("active", lab, unmetered, vpnDown)
 	s.record()
 	for range 2 {
@@ -78,4 +80,29 @@ func TestNetworkManagerRestarts(t *testing.T) {
 		lab: 0, unmetered: 0, vpnDown: 0,
 	})
 	s.oneLock()
+}
+
+func TestOneOfTwoAccessPointsGoes(t *testing.T) {
+	s := beginOnline(t)
+	s.afterwards("systemctl stop ap-second && systemctl start ap-hostapd")
+	points := []struct{ service, radio string }{{"ap-hostapd", "wlan1"}, {"ap-second", "wlan2"}}
+	for i, goes := range points {
+		stays := points[1-i]
+		s.root("systemctl start " + stays.service)
+		s.until(stays.radio+" is an access point", func() bool {
+			return strings.Contains(s.root("ip netns exec ap iw dev "+stays.radio+" info"), "ssid lab")
+		})
+		s.root("systemctl stop " + goes.service)
+		address := s.root("ip -n ap -brief link show " + stays.radio + " | awk '{ print $3 }'")
+		s.until("the laptop uses "+stays.radio, func() bool {
+			return strings.Contains(s.root("iw dev wlan0 link"), "Connected to "+address)
+		})
+		s.until("there is an internet", func() bool {
+			return s.root("nmcli networking connectivity check") == "full"
+		})
+		s.sure("internet online")
+	}
+	s.starts(map[string]int{
+		online: 0, "sync.service": 0, "online.service": 0, offline: 0, "offline.service": 0, portal: 0, lab: 0, unmetered: 0,
+	})
 }
