@@ -23,6 +23,10 @@ const (
 	// notRunning reports a bridge that does not run, by a command that works
 	// without one. systemctl status uses the same number.
 	notRunning = 3
+	// outdated reports, by run, that its program was replaced. The service's
+	// RestartForceExitStatus= names it, so that the new one starts. It is EX_TEMPFAIL of
+	// sysexits.h(3head).
+	outdated = 75
 )
 
 func main() {

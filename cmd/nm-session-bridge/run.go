@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/origin"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
@@ -142,8 +143,11 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 		Introspection: introspection,
 	}, journal.New(stderr))
 	var logged daemon.LoggedError
-	if errors.As(err, &logged) {
+	switch {
+	case errors.As(err, &logged):
 		return exitStatus(failure)
+	case errors.Is(err, origin.ErrReplaced):
+		return exitStatus(outdated)
 	}
 	return err
 }

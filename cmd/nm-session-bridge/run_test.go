@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 func TestTheBridgeRunsWithoutTheOtherCommands(t *testing.T) {
@@ -22,6 +25,21 @@ func TestTheBridgeRunsWithoutTheOtherCommands(t *testing.T) {
 	for _, line := range []string{"status", "run now", "run --help", "-h", "--version", "run -switches=lid", "run --gone-grace=x", "run --online-when"} {
 		if _, isRun := parseRun(strings.Fields(line)); isRun {
 			t.Errorf("%q runs", line)
+		}
+	}
+}
+
+func TestTheServiceStartsTheProgramThatReplacedThisOne(t *testing.T) {
+	files, err := systemdctl.UnitFiles("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		for _, setting := range []string{"RestartForceExitStatus", "SuccessExitStatus"} {
+			line := fmt.Sprintf("\n%s=%d\n", setting, outdated)
+			if file.Path == systemdctl.ServiceName && !strings.Contains(string(file.Content), line) {
+				t.Errorf("%s has no line %q", file.Path, line)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/origin"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
@@ -40,6 +42,10 @@ type LoggedError struct{ error }
 // Run observes the system bus and keeps the targets true until the context ends,
 // which is not an error. It leaves the targets as they are. The loss of a bus is
 // a [LoggedError].
+//
+// Run also ends when the program's file has changed: with [origin.ErrReplaced] if there is
+// another, after the user manager has read all units again, and without an error if it is
+// gone, after the targets have been stopped.
 func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	hangup := hangups(ctx)
 	ctx, cancel := context.WithCancel(ctx)
@@ -84,6 +90,14 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	inbox := make(bridge.Inbox)
 	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, clocks, log)
 	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
+	own, err := origin.Started()
+	if err != nil {
+		return err
+	}
+	ticks, leave := make(chan struct{}), make(chan error)
+	go own.Watch(ctx, ticks, func(ctx context.Context) (string, error) {
+		return systemdctl.UnitFile(ctx, manager, systemdctl.ServiceName)
+	}, leave)
 	served := api.New(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store}, inbox)
 	err = bridge.Run(ctx, bridge.Config{
 		Bridge:      b,
@@ -95,6 +109,8 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		SessionLost: session.Lost(),
 		Hangup:      hangup,
 		Watchdog:    watchdog(ctx),
+		Tick:        func() { offer(ticks) },
+		Leave:       leave,
 		Slept:       func() time.Duration { return clocks.Boottime.Now() - clocks.Monotonic.Now() },
 		Notify:      service.notify,
 		Publish:     served.Publish,
@@ -109,12 +125,37 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 			return held
 		},
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, origin.ErrReplaced):
+		log.Info("the program was replaced; the new one carries on")
+		warn(log, systemdctl.ReadFilesAgain(ctx, manager))
+		log.Info(journal.LastWords)
+		return origin.ErrReplaced
+	case errors.Is(err, origin.ErrRemoved):
+		log.Info("the program was removed; stopping its targets")
+		warn(log, systemdctl.StopOrphans(ctx, manager, units.Active()))
+		warn(log, systemdctl.ReadFilesAgain(ctx, manager))
+		warn(log, store.Forget())
+	case err != nil:
 		log.Error(err.Error())
 		return LoggedError{err}
 	}
 	log.Info(journal.LastWords)
 	return nil
+}
+
+// offer ticks, unless the one before is still under way.
+func offer(ticks chan<- struct{}) {
+	select {
+	case ticks <- struct{}{}:
+	default:
+	}
+}
+
+func warn(log *slog.Logger, err error) {
+	if err != nil {
+		log.Warn(err.Error())
+	}
 }
 
 // observersByID are the observers by the ID of their source.

@@ -151,15 +151,15 @@ func bringUp(ctx context.Context, manager *systemd.Conn, isOld, now bool, stdout
 	if err != nil {
 		return err
 	}
-	ask, verb := manager.StartUnitContext, "start"
+	ask, verb, otherwise := manager.StartUnitContext, "start", "at the next login"
 	if running == "active" {
 		if !isOld {
 			return reportPositions(ctx, manager, stdout)
 		}
-		ask, verb = manager.RestartUnitContext, "restart"
+		ask, verb, otherwise = manager.RestartUnitContext, "restart", "by itself within a minute"
 	}
 	if !now {
-		fmt.Fprintf(stdout, "next: systemctl --user %s nm-session-bridge (or at the next login)\n", verb)
+		fmt.Fprintf(stdout, "next: systemctl --user %s nm-session-bridge (or %s)\n", verb, otherwise)
 		return nil
 	}
 	if err := finish(ctx, ask, systemdctl.ServiceName); err != nil {

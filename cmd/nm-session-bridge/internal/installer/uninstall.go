@@ -56,7 +56,7 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	}
 	ours := observers.Table()
 	units := append([]string{systemdctl.ServiceName}, ours.Targets()...)
-	if err := takeDown(ctx, manager, units, ours.Patterns(), stdout); err != nil {
+	if err := takeDown(ctx, manager, p, units, ours.Patterns(), stdout); err != nil {
 		return err
 	}
 	if installation.Empty() {
@@ -92,15 +92,16 @@ func uninstallArguments(force bool) string {
 	return "uninstall"
 }
 
-// takeDown disables the service and stops all active units among those given and those
-// that the patterns match.
-func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []string, stdout io.Writer) error {
+// takeDown disables the service and stops the active units among those given and those that
+// the patterns match. It stops no unit that the user has an own file of, and not what
+// [systemdctl.StaysActive].
+func takeDown(ctx context.Context, manager *systemd.Conn, p places, units, patterns []string, stdout io.Writer) error {
 	if err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName); err != nil {
 		return err
 	}
 	states, err := manager.ListUnitsByNamesContext(ctx, units)
 	if err == nil {
-		err = stopActive(ctx, manager, states, stdout)
+		err = stopActive(ctx, manager, p, states, stdout)
 	}
 	if err != nil {
 		return err
@@ -110,12 +111,23 @@ func takeDown(ctx context.Context, manager *systemd.Conn, units, patterns []stri
 	if err != nil {
 		return err
 	}
-	return stopActive(ctx, manager, states, stdout)
+	return stopActive(ctx, manager, p, states, stdout)
 }
 
-func stopActive(ctx context.Context, manager *systemd.Conn, units []systemd.UnitStatus, stdout io.Writer) error {
+func stopActive(ctx context.Context, manager *systemd.Conn, p places, units []systemd.UnitStatus, stdout io.Writer) error {
 	for _, unit := range units {
 		if unit.ActiveState == "inactive" || unit.ActiveState == "failed" {
+			continue
+		}
+		isUsers, err := p.isUsers(ctx, manager, unit.Name)
+		switch {
+		case err != nil:
+			return err
+		case isUsers:
+			fmt.Fprintf(stdout, "left %s active: you have a file of your own for it\n", unit.Name)
+			continue
+		case systemdctl.StaysActive(unit.Name):
+			fmt.Fprintf(stdout, "left %s active: its end might unlock the screen\n", unit.Name)
 			continue
 		}
 		if err := finish(ctx, manager.StopUnitContext, unit.Name); err != nil && !isNotLoaded(err) {
@@ -124,6 +136,18 @@ func stopActive(ctx context.Context, manager *systemd.Conn, units []systemd.Unit
 		fmt.Fprintf(stdout, "stopped %s\n", unit.Name)
 	}
 	return nil
+}
+
+// isUsers reports whether a unit has a file that is neither where install writes units nor
+// where a package does.
+func (p places) isUsers(ctx context.Context, manager *systemd.Conn, unit string) (bool, error) {
+	property, err := manager.GetUnitPropertyContext(ctx, unit, "FragmentPath")
+	if err != nil {
+		return false, fmt.Errorf("cannot ask for the file of %s: %w", unit, err)
+	}
+	file, _ := property.Value.Value().(string)
+	dir := filepath.Dir(file)
+	return file != "" && !isSameFile(dir, p.units()) && !isSameFile(dir, packagedUnits), nil
 }
 
 // reportLeftovers names files of the user's that refer to the removed units: links of

@@ -93,6 +93,9 @@ func (d *Delay) State() string {
 	return "not held"
 }
 
+// waits reports whether logind is kept waiting for units.
+func (d *Delay) waits() bool { return d.waiting }
+
 // Follow keeps the lock as it must be: taken from the present logind until the
 // operation begins, and released in time after that. limit is how long logind
 // waits for locks.

@@ -229,3 +229,23 @@ func TestADelayOfAnyLengthIsAnHourAtMost(t *testing.T) {
 		t.Errorf("logged %s", log)
 	}
 }
+
+// An end while units are waited for would let the machine sleep without them.
+func TestTheBridgeDoesNotLeaveWhileUnitsAreWaitedFor(t *testing.T) {
+	s := newSmith(t)
+	l := &loop{Config: Config{Delays: []*Delay{s.delay}}}
+	may := func(want bool) {
+		t.Helper()
+		if l.mayLeave() != want {
+			t.Errorf("it may leave: %t", !want)
+		}
+	}
+	may(true)
+	s.follow(":1.1", false)
+	s.arrives()
+	may(true)
+	s.follow(":1.1", true)
+	may(false)
+	s.done()
+	may(true)
+}

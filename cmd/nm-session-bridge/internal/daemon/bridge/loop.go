@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
@@ -28,6 +29,11 @@ type Config struct {
 	Hangup <-chan struct{}
 	// Watchdog is when the service manager wants a sign of life; it may be nil.
 	Watchdog <-chan time.Time
+	// Tick is called with each sign of life. It must not wait.
+	Tick func()
+	// Leave makes the loop end with an error, unless a delay waits for units: logind would
+	// go on without them. Whoever asks then asks again.
+	Leave <-chan error
 	// Slept returns for how long the machine has slept since it was booted; it may
 	// be nil.
 	Slept func() time.Duration
@@ -77,7 +83,7 @@ func (l *loop) hasSlept() bool {
 }
 
 // Run keeps the targets true until the context ends. The loss of a bus is an
-// error: the connection does not come back.
+// error: the connection does not come back. So is what comes from Leave.
 func Run(ctx context.Context, config Config) error {
 	l := &loop{Config: config}
 	l.hasSlept() // before we were there
@@ -127,8 +133,14 @@ func Run(ctx context.Context, config Config) error {
 			for _, d := range l.Delays {
 				d.TryAgain()
 			}
+		case reason := <-l.Leave:
+			if l.mayLeave() {
+				return reason
+			}
+			continue
 		case <-l.Watchdog:
 			l.Notify("WATCHDOG=1")
+			l.Tick()
 			if !l.hasSlept() {
 				continue
 			}
@@ -141,6 +153,9 @@ func Run(ctx context.Context, config Config) error {
 		l.setTimer(due, true)
 	}
 }
+
+// mayLeave reports whether no delay waits for units.
+func (l *loop) mayLeave() bool { return !slices.ContainsFunc(l.Delays, (*Delay).waits) }
 
 // endPass acts on what has happened in a pass.
 func (l *loop) endPass(ctx context.Context, change Change) {

@@ -1,0 +1,132 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+const installedProgram = sandbox.Home + "/.local/bin/nm-session-bridge"
+
+// watchful makes the bridge look at its file each second.
+func (s *scene) watchful() {
+	s.Helper()
+	s.write(".config/systemd/user/"+bridgeUnit+".d/watchdog.conf", "[Service]\nWatchdogSec=2s\n")
+}
+
+// replace puts a file in the place of one of the user's, as package managers do.
+func (s *scene) replace(path string, change func(string) string) {
+	s.Helper()
+	info, err := os.Stat(path)
+	s.must(err)
+	content, err := os.ReadFile(path)
+	s.must(err)
+	s.must(s.WriteFile(path+".new", []byte(change(string(content))), info.Mode()))
+	s.must(os.Rename(path+".new", path))
+}
+
+func newer(program string) string { return program + "newer" } // trailing bytes do nothing
+
+func TestAReplacedProgramTakesOver(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.watchful()
+	s.enable("sync.service", syncUnit)
+	s.enable("on.service", onceUnit("internet-online.target"))
+	s.enable("open.service", onceUnit("lid-open.target"))
+	s.install()
+	s.online()
+	s.started("on.service", 1)
+	s.started("open.service", 1)
+	s.replace(installedProgram, func(same string) string { return same })
+	s.replace(installedUnits+bridgeUnit, func(unit string) string { return unit + "\n[Unit]\nDescription=the new one\n" })
+	s.replace(installedProgram, newer)
+	s.secondBridge()
+	if got := s.systemctl("show", "--value", "--property=Description", bridgeUnit); got != "the new one" {
+		t.Errorf("the user manager still knows %q", got)
+	}
+	if outdated := s.outdated(); outdated != "" {
+		t.Errorf("the user manager should be reloaded, for %s", outdated)
+	}
+	process := s.systemctl("show", "--value", "--property=MainPID", bridgeUnit)
+	runs, err := os.Stat("/proc/" + process + "/exe")
+	s.must(err)
+	if installed, err := os.Stat(installedProgram); err != nil || !os.SameFile(runs, installed) {
+		t.Errorf("what runs is not what is installed: %v", err)
+	}
+	if log := s.log(); !strings.Contains(log, "the program was replaced; the new one carries on") {
+		t.Errorf("logged %s", log)
+	}
+	s.undisturbed()
+	s.started(bridgeUnit, 2)
+}
+
+// A package manager cannot stop the units of users, who may not be believed.
+func TestARemovedProgramStopsItsTargets(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.watchful()
+	s.enable("sync.service", syncUnit)
+	s.enable("home.service", strings.ReplaceAll(syncUnit, "internet-online", "connection@home"))
+	s.enable("locker.service", lockerUnit)
+	s.write("power-ac.target", "[Unit]\nDescription=my own\n")
+	s.install()
+	s.online()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "sync.service", "home.service", "lid-open.target", "locker.service", "power-ac.target")
+	s.user("nm-session-bridge set lid closed")
+	s.expect("active", "lid-closed.target")
+	s.user("rm .local/bin/nm-session-bridge .local/share/systemd/user/*")
+	s.expect("inactive", bridgeUnit, "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", "vpn-down.target")
+	s.settle()
+	s.expect("active", "lock.target", "locker.service", "power-ac.target")
+	s.started("lock.target", 1)
+	s.started("power-ac.target", 1)
+	s.started(bridgeUnit, 1)
+	if state := s.systemctl("show", "--property=LoadState,Result", bridgeUnit); !strings.Contains(state, "LoadState=not-found") || !strings.Contains(state, "Result=success") {
+		t.Errorf("the service is %s", state)
+	}
+	if left := s.user("ls $XDG_RUNTIME_DIR"); strings.Contains(left, "nm-session-bridge") {
+		t.Errorf("what is held by hand was left: %s", left)
+	}
+}
+
+// The user's own unit is the user's, though its program is gone.
+func TestARemovedProgramOfTheUsersOwnUnitRunsOn(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.watchful()
+	s.install()
+	s.online()
+	s.user("cp .local/share/systemd/user/" + bridgeUnit + " .config/systemd/user && systemctl --user daemon-reload")
+	s.user("rm .local/bin/nm-session-bridge .local/share/systemd/user/*")
+	s.must(s.Uplink.Unplug(s.ctx))
+	s.offline()
+	s.user("sleep 5") // several looks, of which none is heard outside
+	s.must(s.Uplink.Plug(s.ctx))
+	s.online()
+	s.started(bridgeUnit, 1)
+}
+
+func TestUninstallLeavesALockedScreenAndTheUsersOwnUnits(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.write("power-ac.target", "[Unit]\nDescription=my own\n")
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service", "power-ac.target", "lid-open.target")
+	out := s.user(".local/bin/nm-session-bridge uninstall")
+	s.expect("inactive", bridgeUnit, "lid-open.target")
+	s.settle()
+	s.expect("active", "lock.target", "locker.service", "power-ac.target")
+	s.started("lock.target", 1)
+	s.started("power-ac.target", 1)
+	for _, unit := range []string{"lock.target", "power-ac.target"} {
+		if !strings.Contains(out, "left "+unit+" active: ") {
+			t.Errorf("uninstall does not say that it leaves %s: %s", unit, out)
+		}
+	}
+}
