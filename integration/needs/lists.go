@@ -54,8 +54,11 @@ func Checks() []Package {
 		{"mandoc", "mandoc", "mandoc", program("mandoc")},
 		// The tools that check the packages.
 		{"lintian", "lintian", "lintian", program("lintian")},
-		{"makepkg", "pacman", "pacman", program("makepkg")},
-		{"rpm", "rpm-build", "rpm-tools", program("rpmspec")},
+		{"rpmlint", "rpmlint", "rpmlint", program("rpmlint")},
+		// What installs them.
+		{"dpkg", "dpkg", "dpkg", program("dpkg")},
+		{"rpm", "rpm", "rpm-tools", program("rpm")},
+		{"pacman-package-manager", "pacman", "pacman", program("pacman")},
 	}
 }
 
