@@ -39,19 +39,27 @@ func (i Image) power() string   { return filepath.Join(i.dir, "power.aml") }
 // Close allows the image to be removed when a newer one is made.
 func (i Image) Close() { i.release() }
 
-// OpenImage returns the image of a Debian release, such as "trixie". OpenImage
-// makes the image from Debian's packages, which takes minutes and needs root
-// and the network. It keeps the image in the cache until the recipe changes,
-// and reports to progress.
-func OpenImage(ctx context.Context, release string, progress io.Writer) (Image, error) {
+// desktopPackages are a compositor with a background, a screen locker, a keyboard
+// for programs and a camera for the screen.
+const desktopPackages = "sway,swaybg,swaylock,wtype,grim"
+
+// OpenImage returns the image of a Debian release, such as "trixie", with or
+// without a desktop, which makes it larger. OpenImage makes the image from
+// Debian's packages, which takes minutes and needs root and the network. It keeps
+// the image in the cache until the recipe changes, and reports to progress.
+func OpenImage(ctx context.Context, release string, desktop bool, progress io.Writer) (Image, error) {
 	parent, err := cacheDir()
 	if err != nil {
 		return Image{}, err
 	}
+	name, packages := release, ""
+	if desktop {
+		name, packages = release+"+desktop", desktopPackages
+	}
 	image := cache.Entry{
-		Parent: parent, Name: release, Recipe: slices.Concat(baseRecipe, kernelModules, powerSupply),
+		Parent: parent, Name: name, Recipe: slices.Concat(baseRecipe, kernelModules, powerSupply, []byte(packages)),
 		Make: func(ctx context.Context, dir string) error {
-			return makeImage(ctx, release, dir, progress)
+			return makeImage(ctx, release, packages, dir, progress)
 		},
 	}
 	dir, letGo, err := image.Open(ctx)
@@ -70,7 +78,7 @@ func cacheDir() (string, error) {
 	return cache.Dir("laptop")
 }
 
-func makeImage(ctx context.Context, release, dir string, progress io.Writer) error {
+func makeImage(ctx context.Context, release, packages, dir string, progress io.Writer) error {
 	began := time.Now()
 	recipe, err := os.MkdirTemp("", "laptop-recipe-")
 	if err != nil {
@@ -83,7 +91,7 @@ func makeImage(ctx context.Context, release, dir string, progress io.Writer) err
 		}
 	}
 	var printed bytes.Buffer
-	cmd := bound.Isolated(ctx, "/bin/sh", filepath.Join(recipe, "base.sh"), release, dir)
+	cmd := bound.Isolated(ctx, "/bin/sh", filepath.Join(recipe, "base.sh"), release, dir, packages)
 	cmd.Stdout, cmd.Stderr = progress, &printed
 	if err := bound.Run(cmd); err != nil {
 		return fmt.Errorf("%w: %s", err, printed.Bytes())

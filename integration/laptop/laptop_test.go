@@ -50,13 +50,13 @@ func TestLaptop(t *testing.T) {
 	} {
 		all := i == 0 || os.Getenv(allVariable) != ""
 		t.Run(release, func(t *testing.T) {
-			play(ctx, t, release, programs, "-test.v", "-test.run="+os.Getenv(scenesVariable), fmt.Sprint("-test.short=", !all))
+			play(ctx, t, release, all, programs, "-test.v", "-test.run="+os.Getenv(scenesVariable), fmt.Sprint("-test.short=", !all))
 		})
 	}
 }
 
-func play(ctx context.Context, t *testing.T, release string, programs laptop.Programs, arguments ...string) {
-	image, err := laptop.OpenImage(ctx, release, os.Stdout)
+func play(ctx context.Context, t *testing.T, release string, desktop bool, programs laptop.Programs, arguments ...string) {
+	image, err := laptop.OpenImage(ctx, release, desktop, os.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,12 @@
 #!/bin/sh
-# base.sh SUITE DIRECTORY: makes, from Debian's packages, what a laptop boots:
+# base.sh SUITE DIRECTORY [PACKAGES]: makes, from Debian's packages, and from these if there are any, what a laptop boots:
 #   root.img   its disk, ext4
 #   vmlinuz    its kernel
 #   modules/   the kernel modules that mount root.img, to be loaded in the order of their names
 #   power.aml  its charger and battery, from power.asl beside this script
 # The kernel modules on the disk are those that the file "modules" beside this script lists.
 set -eu
-suite=$1 out=$2
+suite=$1 out=$2 more=${3-}
 here=$(cd "$(dirname "$0")" && pwd)
 work=$out/work
 mkdir -p "$work" "$out/modules"
@@ -32,15 +32,17 @@ esac
 # Newer systemds load libraries when they need them and do without what is not there; older ones depend on the same.
 libraries=libacl1,libapparmor1,libaudit1,libkmod2,libpam0g,libseccomp2,libselinux1,mount
 packages=$bus,dbus-user-session,systemd-sysv,libpam-systemd,$libraries,udev,kmod,polkitd,upower,\
-network-manager,wpasupplicant,wireless-regdb,hostapd,dnsmasq-base,iw,iproute2,acpica-tools
+network-manager,wpasupplicant,wireless-regdb,hostapd,dnsmasq-base,iw,iproute2,acpica-tools${more:+,$more}
 export WORK="$work" FETCHING="laptop $suite: fetching the kernel, some 100 MB:"
 say "installing Debian's packages, some 60 MB (about a minute, the first time only)"
-# A mirror may hold a Release file of testing that is past its date.
+# A mirror may hold a Release file of testing that is past its date. The compositor draws without LLVM and Mesa, which are
+# larger than everything else.
 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 	--aptopt='Acquire::Check-Valid-Until "false"' \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/i18n/*' \
 	--dpkgopt='path-exclude=/usr/lib/udev/hwdb.d/*' \
+	--dpkgopt='path-exclude=/usr/lib/*/libLLVM*' --dpkgopt='path-exclude=/usr/lib/*/libgallium*' \
 	--customize-hook="$fetch_kernel" \
 	--customize-hook='chroot "$1" useradd --create-home --uid 1000 --shell /bin/bash user' \
 	"$suite" "$work/root"
