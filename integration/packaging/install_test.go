@@ -86,7 +86,7 @@ func TestPackagesTouchNoUsersManager(t *testing.T) {
 			if r.exists(link) {
 				t.Error("the service is enabled for everybody, against the preset")
 			}
-			r.do(real, "--global", "enable", service) // as an administrator may
+			r.do(realSystemctl, "--global", "enable", service) // as an administrator may
 			r.run(manager.upgrade, "/run/newer"+formats()[format])
 			if said := r.do("/usr/bin/nm-session-bridge", "version"); !strings.HasPrefix(said, "nm-session-bridge 9999.0 ") {
 				t.Errorf("the upgrade has installed %s", said)

@@ -19,9 +19,9 @@ const (
 	record = "/run/calls"
 	// private is where libsystemd looks for a user's manager. It and the bus lie in a
 	// directory of the user's.
-	private    = "/run/user/1000/systemd/private"
-	sessionBus = "/run/user/1000/bus"
-	real       = "/usr/bin/systemctl.real"
+	private       = "/run/user/1000/systemd/private"
+	sessionBus    = "/run/user/1000/bus"
+	realSystemctl = "/usr/bin/systemctl.real"
 	// poison is in each answer of the user's manager.
 	poison = "evil.example"
 )
@@ -54,7 +54,7 @@ func (r *root) admit() *evilManager {
 		r.Cleanup(func() { listener.Close() })
 		go m.serve(listener)
 	}
-	r.must(os.Rename(r.path("/usr/bin/systemctl"), r.path(real)))
+	r.must(os.Rename(r.path("/usr/bin/systemctl"), r.path(realSystemctl)))
 	r.take("/proc/self/exe", "/usr/bin/systemctl", 0o755)
 	return m
 }
@@ -109,7 +109,7 @@ func standIn(args []string) int {
 			return 1
 		}
 	default:
-		err := syscall.Exec(real, append([]string{"systemctl"}, args...), os.Environ())
+		err := syscall.Exec(realSystemctl, append([]string{"systemctl"}, args...), os.Environ())
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
