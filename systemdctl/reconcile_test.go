@@ -115,6 +115,9 @@ func TestAYieldingTargetStaysWhereItIsStarted(t *testing.T) {
 	if !m.moved.Yielding {
 		t.Error("nothing is reported")
 	}
+	if len(m.wanting) != 2 {
+		t.Errorf("asked %d times what a target wants, to learn how that ends", len(m.wanting))
+	}
 	m.removed(offline, "/job/2", "done")
 	m.is(offline, "active", "")
 	if m.moved.Yielding {
