@@ -5,7 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,6 +20,7 @@ var (
 	chaosFaults  = flag.Int("faults", 100, "how many faults TestChaos lets happen by each seed")
 	chaosSeed    = flag.Int64("seed", 0, "the seed of TestChaos's faults, instead of its fixed seeds")
 	chaosFresh   = flag.Int("fresh", 0, "how many fresh seeds TestChaos uses instead of its fixed ones")
+	chaosKinds   = flag.String("kinds", "", "the kinds of fault that TestChaos draws from, a regular expression")
 	chaosEndings = flag.Bool("endings", false, "whether TestChaosOfEnds lets the last session end in every way")
 	chaosReplay  = flag.String("replay", "", "the faults of TestChaos, as it printed them, instead of drawn ones")
 	chaosShrink  = flag.Duration("shrink", 4*time.Minute, "for how long at most TestChaos looks for less that fails as well")
@@ -31,11 +35,21 @@ func TestChaos(t *testing.T) {
 		unleash(t, plan, false)
 		return
 	}
+	kinds, err := regexp.Compile(*chaosKinds)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, seed := range seeds() {
 		// It does not use the test's log, which is lost if the test is cut off or
 		// passes.
-		fmt.Printf("TestChaos: -faults=%d -seed=%d\n", *chaosFaults, seed)
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { unleash(t, chaos.Draw(seed, *chaosFaults), true) })
+		fmt.Printf("TestChaos: -faults=%d -seed=%d -kinds='%s'\n", *chaosFaults, seed, kinds)
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			plan := chaos.Draw(seed, *chaosFaults, kinds)
+			if plan == nil {
+				t.Fatal("no kind of fault matches -kinds")
+			}
+			unleash(t, plan, true)
+		})
 	}
 }
 
@@ -56,8 +70,12 @@ func seeds() []int64 {
 
 // TestChaosOfEnds takes long, so it runs only on request.
 func TestChaosOfEnds(t *testing.T) {
-	if *chaosEndings {
-		unleash(t, chaos.Endings(), true)
+	if !*chaosEndings {
+		return
+	}
+	plans := chaos.Endings()
+	for _, befalls := range slices.Sorted(maps.Keys(plans)) {
+		t.Run(befalls, func(t *testing.T) { unleash(t, plans[befalls], true) })
 	}
 }
 

@@ -13,7 +13,7 @@ const limitHit = "start-limit-hit"
 func newRound() round {
 	return round{
 		initial: map[string]bool{}, moved: map[string]int{}, pulled: map[string]int{},
-		positions: map[string][]string{}, limited: map[string]bool{}, deaf: map[string]int{}, vague: map[string]bool{},
+		positions: map[string][]string{}, limited: map[string]bool{}, deaf: map[string]int{}, vague: map[string]bool{}, must: map[string]bool{},
 	}
 }
 
@@ -50,6 +50,9 @@ func (w *World) check(r round, seen seen, units map[string]unit) error {
 	}
 	if len(seen.broken) > 0 && !r.masks {
 		return errors.New(strings.Join(seen.broken, "; "))
+	}
+	if r.nested && !r.disturbed && !r.masks && !seen.blind && seen.starts[nap] == 0 && units[nap].result != limitHit {
+		return errors.New("a sleep within another one started nothing")
 	}
 	for _, a := range aspects() {
 		for _, target := range among(a, seen.starts) {

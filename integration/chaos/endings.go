@@ -1,9 +1,9 @@
 package chaos
 
-// Endings returns a plan with every way in which the last session may end, one round for each. The
-// ways differ in what put the lock into its position, and in what happens to the bridge, logind,
-// the buses or the user manager just before or just after the end.
-func Endings() Plan {
+// Endings returns plans by what happens to the bridge, logind, the buses or the user manager just
+// before or just after the last session ends. Each plan lets it end, one round for each, wherever
+// the lock may be and whatever has put it there.
+func Endings() map[string]Plan {
 	locks := []Plan{
 		nil, // as a session begins
 		{{{Fault: "lock", Arg: "lock"}}},
@@ -14,7 +14,7 @@ func Endings() Plan {
 		{{{Fault: "start-target", Arg: "lock.target"}, {Fault: "bridge-kill"}}},
 		{{{Fault: "stop-target", Arg: "unlock.target"}, {Fault: "bridge-kill"}}},
 	}
-	var plan Plan
+	plans := map[string]Plan{}
 	for _, befalls := range []Step{
 		{Fault: "bridge-kill"},
 		{Fault: "bridge-freeze", Arg: "1s"},
@@ -27,15 +27,14 @@ func Endings() Plan {
 		{Fault: "manager-freeze", Arg: "300ms"},
 		{Fault: "reexec"},
 	} {
+		ends := Step{Fault: "session-ends", Arg: "oldest"}
+		var plan Plan
 		for _, lock := range locks {
-			for _, end := range [][]Step{
-				{befalls, {Fault: "session-ends"}},
-				{{Fault: "session-ends"}, befalls},
-			} {
-				plan = append(plan, []Step{{Fault: "session-begins"}})
-				plan = append(append(plan, lock...), end)
+			for _, end := range [][]Step{{befalls, ends}, {ends, befalls}} {
+				plan = append(append(plan, lock...), end, []Step{{Fault: "session-begins", Arg: graphical}})
 			}
 		}
+		plans[befalls.Fault] = plan
 	}
-	return plan
+	return plans
 }

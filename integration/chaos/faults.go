@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand"
 	"slices"
+	"strings"
 )
 
 // fault is a kind of fault.
@@ -22,7 +23,7 @@ func faults() []fault {
 	anyTarget := drawOf(targets()...)
 	spare := drawOf(slices.Sorted(maps.Keys(spares()))...)
 	return []fault{
-		{"nm-stop", 1, nil, nmStop},
+		{"nm-stop", 2, nil, nmStop},
 		{"nm-start", 3, nil, nmStart},
 		{"nm-kill", 3, drawGap, nmKill},
 		{"nm-restart", 3, drawGap, nmRestart},
@@ -30,15 +31,24 @@ func faults() []fault {
 		{"nm-slow-start", 2, drawStop, nmSlowStart},
 		{"networking-off", 2, nil, networkingOff},
 		{"networking-on", 3, nil, networkingOn},
-		{"networking-flap", 1, drawFlap, networkingFlap},
+		{"networking-flap", 2, drawFlap, networkingFlap},
 		{"unplug", 3, nil, unplug},
 		{"plug", 4, nil, plug},
-		{"plug-flap", 1, drawFlap, plugFlap},
+		{"plug-flap", 2, drawFlap, plugFlap},
 		{"dhcp-stop", 2, nil, dhcpStop},
 		{"dhcp-start", 3, nil, dhcpStart},
 		{"check", 8, drawOf("full", "full", "full", "portal-redirect", "portal-body", "limited-refuse", "hang"), check},
 		{"check-flap", 5, drawFlap, checkFlap},
-		{"network-mended", 16, nil, networkMended},
+		{"network-mended", 14, nil, networkMended},
+		{"second-plug", 6, drawOf("in", "in", "out"), secondPlug},
+		{"second-flap", 2, drawFlap, secondFlap},
+		{"second-dhcp", 4, drawOf("start", "stop"), secondDHCP},
+		{"second-check", 8, drawOf("full", "full", "portal-redirect", "portal-body", "limited-refuse", "hang"), secondCheck},
+		{"second-metric", 3, drawOf(firstMetric, lastMetric), secondMetric},
+		{"second-mended", 6, nil, secondMended},
+		{"foreign-bridge", 4, drawOf("up", "down"), foreignBridges},
+		{"foreign-flap", 2, drawFlap, foreignFlap},
+		{"foreign-vpn", 3, drawOf("up", "down"), foreignVPN},
 
 		{"metered", 6, drawOf("yes", "no", "unknown"), metered},
 		{"profile-up", 8, spare, profileUp},
@@ -52,6 +62,7 @@ func faults() []fault {
 		{"lid-flap", 5, drawFlap, lidFlap},
 		{"sleep", 5, nil, goToSleep},
 		{"wake", 7, nil, wakeUp},
+		{"wake-unheard", 4, nil, wakeUnheard},
 		{"logind-gone", 2, nil, logindGone},
 		{"logind-back", 4, nil, logindBack},
 		{"logind-restart", 3, drawGap, logindRestart},
@@ -59,14 +70,17 @@ func faults() []fault {
 		{"logind-lies", 3, drawGap, logindLies},
 		{"logind-garbles", 3, drawGap, logindGarbles},
 
-		{"lock", 12, drawOf("lock", "lock", "lock", "unlock"), askToLock},
-		{"lock-flap", 1, drawFewFlaps, lockFlap},
-		{"locked-hint", 4, drawOf("locked", "unlocked"), lockedHint},
+		{"lock", 14, drawOf("lock", "lock", "lock", "unlock", "lock-oldest", "unlock-oldest"), askToLock},
+		{"lock-flap", 2, drawFewFlaps, lockFlap},
+		{"locked-hint", 5, drawOf("locked", "unlocked", "locked-oldest", "unlocked-oldest"), lockedHint},
 		{"lock-other", 3, drawOf("lock", "unlock"), lockOther},
 		{"locker-ends", 8, nil, lockerEnds},
-		{"session-ends", 2, nil, sessionEnds},
-		{"session-begins", 5, nil, sessionBegins},
+		{"locker-crashes", 4, drawOf("KILL", "SEGV"), lockerCrashes},
+		{"locker-unit", 4, drawOf("tells", "silent"), lockerUnit},
+		{"session-begins", 6, drawOf(slices.Sorted(maps.Keys(kinds()))...), sessionBegins},
+		{"session-ends", 4, drawOf("oldest", "newest"), sessionEnds},
 		{"session-changes", 2, nil, sessionChanges},
+		{"session-turns", 2, nil, sessionTurns},
 
 		{"power", 7, drawOf("ac", "battery"), movePower},
 		{"power-flap", 3, drawFlap, powerFlap},
@@ -89,7 +103,7 @@ func faults() []fault {
 
 		{"bridge-freeze", 4, drawStop, bridgeFreeze},
 		{"bridge-kill", 6, nil, bridgeKill},
-		{"bridge-abort", 1, nil, bridgeAbort},
+		{"bridge-abort", 2, nil, bridgeAbort},
 		{"bridge-restart", 4, nil, bridgeRestart},
 		{"bridge-reload", 2, nil, bridgeReload},
 		{"bridge-upgrade", 2, nil, bridgeUpgrade},
@@ -99,11 +113,19 @@ func faults() []fault {
 	}
 }
 
+// isDeafening reports whether the bridge may miss events because of the fault.
+func (f fault) isDeafening() bool {
+	return slices.ContainsFunc([]string{"bridge-", "logind-", "manager-", "session-bus-", "system-bus-", "re"}, func(kind string) bool {
+		return strings.HasPrefix(f.name, kind)
+	})
+}
+
 // happen makes a drawn fault happen.
 func (w *World) happen(ctx context.Context, step Step) error {
 	for _, f := range faults() {
 		if f.name == step.Fault {
 			w.note("%s %s", step.Fault, step.Arg)
+			w.round.disturbed = w.round.disturbed || f.isDeafening()
 			return f.happen(ctx, w, step.Arg)
 		}
 	}

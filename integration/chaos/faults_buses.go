@@ -127,7 +127,7 @@ func (w *World) forgeries(destination string) []*dbus.Message {
 		bus     = dbus.ObjectPath("/org/freedesktop/DBus")
 	)
 	connectivity, lid := uint32(4), w.logind.closed
-	if w.network.internet() == "online" {
+	if position, _ := w.network.internet(); position == "online" {
 		connectivity = 1
 	}
 	display, locked := w.sb.Login1.Session(), w.lock == "locked"

@@ -2,37 +2,33 @@ package chaos
 
 import (
 	"context"
-
-	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+	"strings"
 )
-
-// session is the user's session.
-type session struct {
-	exists, hint bool
-}
 
 // locks notes that the lock belongs in another position. After a shaky change the next one may be
 // missed or overtaken.
 func (w *World) locks(position string, shaky bool) {
+	delete(w.round.must, locker)
 	if w.round.shaky {
-		w.round.vague["lock"] = true
+		w.vagueLock()
 	}
 	// The end of the locker unlocks as well, a little later.
 	w.round.shaky = w.round.shaky || shaky || w.lock == "locked"
 	if w.lock == "locked" {
 		w.pulled("unlock.target")
 	}
+	if position == "locked" && w.lock != "locked" {
+		w.sessions.forget()
+		w.sessions.hazy = w.round.vague["lock"]
+	}
 	w.lock = position
 	w.goes()
 }
 
-// lockVague notes that nobody can know what the bridge has heard about the lock, and that the
-// present state counts again.
-func (w *World) lockVague() {
+// vagueLock notes that nobody can know what the bridge has heard about the lock.
+func (w *World) vagueLock() {
 	w.round.vague["lock"] = true
-	if w.session.hint {
-		w.lock = "locked"
-	}
+	w.sessions.hazy = true
 	w.goes()
 }
 
@@ -43,15 +39,18 @@ func (w *World) pullsLock() {
 	w.round.moved["lock.target"]++
 	w.round.moved["unlock.target"]++
 	if len(w.round.positions["lock"]) > 1 || w.masked["lock.target"] || w.masked["sleep.target"] {
-		w.round.vague["lock"] = true
+		w.vagueLock()
 	}
 	w.locks("locked", true)
+	if w.sessions.oneSaid(saidUnlocked) {
+		w.sessions.hazy = true // whether that still counts after the sleep
+	}
 }
 
 // bridgeReborn notes that a new bridge starts, which has heard nothing yet.
 func (w *World) bridgeReborn() {
-	w.round.reborn = true
-	w.lockVague()
+	w.round.reborn, w.logind.unheard = true, false
+	w.vagueLock()
 	if w.masked["lock.target"] || w.masked["unlock.target"] {
 		w.free["lock"] = true // inactive targets do not tell it the position
 	}
@@ -61,36 +60,42 @@ func (w *World) bridgeReborn() {
 func (w *World) adoptLock(units map[string]unit) {
 	lock, _ := aspectOf("lock.target")
 	for _, position := range []string{"locked", "unlocked", unknown} {
-		if (w.free["lock"] || w.round.vague["lock"]) && w.wrongPosition(lock, position, units) == "" {
-			w.lock = position
+		if (w.free["lock"] || w.isVague(lock)) && w.wrongPosition(lock, position, units) == "" {
+			w.lock, w.sessions.hazy = position, true
 			// The next reading may start a target that the user has stopped by hand.
-			w.free["lock"] = position == unknown && w.session.exists
-			return
+			w.free["lock"] = position == unknown && len(w.sessions.screens()) > 0
+			break
 		}
+	}
+	if w.lock != "locked" {
+		w.sessions.forget()
+		w.sessions.hazy = false
 	}
 }
 
-// aDisplay returns an error if logind cannot say anything about the session.
-func (w *World) aDisplay(exists bool) error {
-	switch {
-	case !w.logind.present:
-		return skipped("there is no logind")
-	case w.session.exists != exists:
-		return skipped("there is no such session")
+// toldApart returns the session that the argument of a fault means, and the rest of the argument.
+func (w *World) toldApart(arg string) (one *session, rest string, err error) {
+	rest, isOldest := strings.CutSuffix(arg, "-oldest")
+	if isOldest {
+		one, err = w.which("oldest")
+	} else {
+		one, err = w.newestScreen()
 	}
-	return nil
+	return one, rest, err
 }
 
 func askToLock(_ context.Context, w *World, arg string) error {
-	if err := w.aDisplay(true); err != nil {
+	one, ask, err := w.toldApart(arg)
+	if err != nil {
 		return err
 	}
-	position := map[string]string{"lock": "locked", "unlock": "unlocked"}[arg]
-	if position == "locked" && w.lock == "locked" {
+	isLocked := ask == "lock"
+	if one.hasScreen && isLocked && w.lock == "locked" {
 		w.pulled("lock.target") // because it is started again
 	}
-	w.locks(position, false)
-	return w.sb.Login1.AskToLock(position == "locked")
+	w.says(one, isLocked)
+	w.round.must[locker] = one.hasScreen && isLocked
+	return w.sb.Login1.AskSessionToLock(one.number, isLocked)
 }
 
 func lockFlap(_ context.Context, w *World, arg string) error {
@@ -100,15 +105,16 @@ func lockFlap(_ context.Context, w *World, arg string) error {
 }
 
 func lockedHint(_ context.Context, w *World, arg string) error {
-	if err := w.aDisplay(true); err != nil {
+	one, position, err := w.toldApart(arg)
+	if err != nil {
 		return err
 	}
-	hint := arg == "locked"
-	if hint != w.session.hint {
-		w.session.hint = hint
-		w.locks(arg, false)
+	hint := position == "locked"
+	if hint != one.hint {
+		one.hint, w.round.hinted = hint, true
+		w.says(one, hint)
 	}
-	return w.sb.Login1.SetLockedHint(hint)
+	return w.sb.Login1.SetSessionsHint(one.number, hint)
 }
 
 // lockOther locks a session that is not ours.
@@ -119,45 +125,8 @@ func lockOther(_ context.Context, w *World, arg string) error {
 	return w.sb.Login1.LockOther(arg == "lock")
 }
 
-// sessionEnds ends the session, which neither locks nor unlocks.
-func sessionEnds(_ context.Context, w *World, _ string) error {
-	if err := w.aDisplay(true); err != nil {
-		return err
-	}
-	w.session = session{}
-	return w.sb.Login1.SetSession(sandbox.UID, false)
-}
-
-func sessionBegins(_ context.Context, w *World, _ string) error {
-	if err := w.aDisplay(false); err != nil {
-		return err
-	}
-	w.begins()
-	return w.sb.Login1.SetSession(sandbox.UID, true)
-}
-
-// sessionChanges replaces the present session with another one.
-func sessionChanges(_ context.Context, w *World, _ string) error {
-	if err := w.aDisplay(true); err != nil {
-		return err
-	}
-	w.begins()
-	if err := w.sb.Login1.SetSession(sandbox.UID, false); err != nil {
-		return err
-	}
-	return w.sb.Login1.SetSession(sandbox.UID, true)
-}
-
-// begins notes that another session has begun. It unlocks nothing. A lock of which nothing was known is
-// unlocked with it.
-func (w *World) begins() {
-	w.session = session{exists: true}
-	if w.lock == unknown {
-		w.locks("unlocked", true)
-	}
-}
-
-// lockerEnds ends the locker, as a password does. A hint that says otherwise is old.
+// lockerEnds ends the locker, as a password does. A hint that says otherwise is old, if the locker
+// unlocks by its own word; one without a word leaves it to the session whose hint is set.
 func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if w.lock != "locked" || w.round.shaky || w.round.vague["lock"] || w.free["lock"] || w.masked["unlock.target"] {
 		return skipped("it may not run")
@@ -166,9 +135,37 @@ func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if err != nil || units[locker].active != "active" {
 		return skipped("it does not run")
 	}
+	ends := []string{"kill", "-s", "TERM", locker}
+	if w.silent {
+		if w.sessions.isHinted() && w.logind.present && !w.logind.hanging && !w.round.hinted {
+			return w.handle(ctx, serviceOf(locker), false, ends...)
+		}
+		if w.sessions.isHinted() {
+			w.vagueLock()
+		}
+		w.round.silentEnd = true
+	}
 	w.unsure[locker] = true
 	w.round.moved["lock.target"]++
 	w.round.moved["unlock.target"]++
 	w.locks("unlocked", true)
-	return w.ask(ctx, "kill", "-s", "TERM", locker)
+	return w.ask(ctx, ends...)
+}
+
+// lockerCrashes makes the locker crash, which unlocks nothing.
+func lockerCrashes(ctx context.Context, w *World, signal string) error {
+	return w.handle(ctx, serviceOf(locker), false, "kill", "-s", signal, locker)
+}
+
+// lockerUnit makes the user choose another locker.
+func lockerUnit(ctx context.Context, w *World, arg string) error {
+	w.silent = arg == "silent"
+	content := serviceOf(locker).content
+	if w.silent {
+		content = strings.Replace(content, lockersWord, "", 1)
+	}
+	if err := w.writeFile(".config/systemd/user/"+locker, content); err != nil {
+		return err
+	}
+	return w.ask(ctx, "daemon-reload")
 }

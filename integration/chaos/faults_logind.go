@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
@@ -30,25 +31,50 @@ func (w *World) prepareForSleep(start bool) error {
 	if !w.logind.present || w.logind.hanging {
 		return skipped("there is no logind to do it")
 	}
-	w.logind.asleep = start
+	w.logind.asleep, w.logind.unheard = start, false
 	w.goes()
 	return w.sb.Login1.PrepareForSleep(start)
 }
 
-func goToSleep(_ context.Context, w *World, _ string) error { return w.prepareForSleep(true) }
+// goToSleep also plays a sleep within another one, which is a sleep of its own: nobody may have heard
+// that the first one ended.
+func goToSleep(_ context.Context, w *World, _ string) error {
+	isWithin := w.logind.asleep || w.logind.unheard
+	if isWithin || slices.Contains(w.round.positions["sleep"], "asleep") {
+		w.pulled("sleep.target")
+	}
+	isFirst := len(w.round.positions["sleep"]) == 1 && !w.round.nested
+	err := w.prepareForSleep(true)
+	if err == nil && isWithin {
+		w.pullsLock()
+	}
+	w.round.nested, w.round.must[locker] = err == nil && isWithin && isFirst, err == nil
+	return err
+}
+
+// wakeUnheard ends a sleep without a word, like a logind that is away meanwhile.
+func wakeUnheard(_ context.Context, w *World, _ string) error {
+	if !w.logind.present || w.logind.hanging || !w.logind.asleep {
+		return skipped("there is no sleep or no logind")
+	}
+	w.logind.asleep, w.logind.unheard = false, true
+	w.goes()
+	w.sb.Login1.Wake()
+	return nil
+}
 
 // wakeUp ends a sleep. If it has just begun, nobody may have seen it: a real logind never ends a
 // sleep before the delay lock is released.
 func wakeUp(_ context.Context, w *World, _ string) error {
 	if w.logind.asleep && len(w.round.positions["sleep"]) > 1 {
-		w.round.vague["lock"] = true
+		w.vagueLock()
 	}
 	return w.prepareForSleep(false)
 }
 
 func logindGone(_ context.Context, w *World, _ string) error {
-	w.logind.present, w.logind.hanging = false, false
-	w.lockVague()
+	w.logind.present, w.logind.hanging, w.logind.unheard = false, false, false
+	w.vagueLock()
 	w.goes()
 	return w.sb.Login1.Vanish()
 }
@@ -58,7 +84,7 @@ func logindBack(ctx context.Context, w *World, _ string) error {
 		return skipped("there is no system bus")
 	}
 	w.logind.present, w.round.reborn = true, true
-	w.lockVague()
+	w.vagueLock()
 	w.goes()
 	return w.sb.Login1.Appear(ctx)
 }
@@ -77,7 +103,7 @@ func (w *World) deaf() {
 	for _, name := range []string{"lid", "sleep", "power"} {
 		w.round.deaf[name]++
 	}
-	w.lockVague()
+	w.vagueLock()
 	if w.logind.asleep {
 		w.pullsLock() // if a bridge that cannot ask assumes that the machine is awake
 	}

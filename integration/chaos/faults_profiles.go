@@ -87,8 +87,11 @@ func profileRename(ctx context.Context, w *World, arg string) error {
 		w.round.moved["connection@"+name+".target"]++
 	}
 	uuid := spares()[which].uuid
-	if which == home {
+	switch which {
+	case home:
 		uuid = sandbox.HomeUUID
+	case second:
+		uuid = secondUUID
 	}
 	return w.nmcli(ctx, "connection", "modify", "uuid", uuid, "connection.id", nameOf(instance))
 }

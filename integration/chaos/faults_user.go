@@ -40,10 +40,14 @@ func unmask(ctx context.Context, w *World, _ string) error {
 func (w *World) moved(target string) {
 	a, _ := aspectOf(target)
 	w.moves[a.name] = append(w.moves[a.name], time.Now())
+	w.round.fought = w.round.fought || w.lately(a.name) > fightMost
 	w.free[a.name] = a.yields
+	if a.yields {
+		delete(w.round.must, locker)
+	}
 	if a.name == "sleep" {
 		w.pullsLock()
-		w.lockVague()
+		w.vagueLock()
 	}
 	for _, other := range a.all {
 		w.round.moved[other]++
@@ -80,7 +84,7 @@ func startService(ctx context.Context, w *World, name string) error {
 	}
 	w.touched(s)
 	w.round.pulled[name]++
-	return w.handle(ctx, s, "start")
+	return w.handle(ctx, s, true, "start", "--no-block", name)
 }
 
 func stopService(ctx context.Context, w *World, name string) error {
@@ -88,23 +92,24 @@ func stopService(ctx context.Context, w *World, name string) error {
 	if s.name == locker {
 		w.moved("unlock.target") // by its end
 	}
-	return w.handle(ctx, s, "stop")
+	return w.handle(ctx, s, false, "stop", "--no-block", name)
 }
 
-// handle makes the user start or stop a service, and notes what that means until its target starts
-// again. If the target moves meanwhile, nothing is known.
-func (w *World) handle(ctx context.Context, s service, verb string) error {
+// handle makes the user start a service, or end it, by a command of systemctl. It notes what that
+// means until its target starts again. If the target moves meanwhile, nothing is known.
+func (w *World) handle(ctx context.Context, s service, isStart bool, command ...string) error {
+	delete(w.round.must, s.name)
 	before, err := w.look(ctx, s.target)
 	if err != nil {
 		w.unsure[s.name] = true
-		return w.ask(ctx, verb, "--no-block", s.name)
+		return w.ask(ctx, command...)
 	}
-	_, refused := w.systemctl(ctx, verb, "--no-block", s.name)
+	_, refused := w.systemctl(ctx, command...)
 	after, err := w.look(ctx, s.target)
 	switch was, is := before[s.target], after[s.target]; {
 	case err != nil, refused != nil, was.queued, is.queued, was.active != is.active, was.invocation != is.invocation:
 		w.unsure[s.name] = true
-	case verb == "start":
+	case isStart:
 		delete(w.kept, s.name)
 	case is.active == "active":
 		w.kept[s.name] = is.invocation

@@ -103,24 +103,6 @@ func aspectOf(target string) (aspect, bool) {
 	return aspect{}, false
 }
 
-// internet returns the position of the internet switch once every grace is over. The numbers are
-// those of NetworkManager's D-Bus API.
-func (n network) internet() string {
-	const (
-		asleep, global        = 10, 70
-		untold, captive, full = 0, 2, 4
-	)
-	switch {
-	case !n.present, n.state == asleep:
-		return "offline"
-	case n.connectivity == full, n.connectivity == untold && n.state == global:
-		return "online"
-	case n.connectivity == captive:
-		return "portal"
-	}
-	return "offline"
-}
-
 // metering returns the position of the metered switch.
 func (n network) metering() string {
 	const local = 50                      // there is a network
@@ -137,12 +119,12 @@ func (n network) metering() string {
 // tunnel returns the position of the vpn switch.
 func (n network) tunnel() string {
 	switch {
-	case !n.present:
-		return unknown
 	case n.vpn:
 		return "up"
+	case n.present, n.ended:
+		return "down"
 	}
-	return "down"
+	return unknown
 }
 
 // connection returns the position of the connection switch.
@@ -159,6 +141,9 @@ func (n network) connection() string {
 // logind is the state that the faults have brought logind into.
 type logind struct {
 	present, hanging, closed, asleep bool
+	// unheard is set from when the machine has woken up without a word until logind says something
+	// or is asked.
+	unheard bool
 }
 
 // power is the machine's source of power, and whether UPower is there to report it.

@@ -2,8 +2,6 @@ package chaos
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -15,16 +13,22 @@ const (
 	nmName     = "org.freedesktop.NetworkManager"
 	nmPath     = dbus.ObjectPath("/org/freedesktop/NetworkManager")
 	activeName = nmName + ".Connection.Active"
+	deviceName = nmName + ".Device"
 	busName    = "org.freedesktop.DBus"
 	properties = "org.freedesktop.DBus.Properties"
+	objects    = "org.freedesktop.DBus.ObjectManager"
 )
 
 // network is what NetworkManager says.
 type network struct {
 	present                      bool
 	state, connectivity, metered uint32
-	vpn                          bool   // whether one is up
-	profiles                     string // instances of the profiles that are up, in order
+	// best is the most that a device with a default route reaches, and by the devices that reach it.
+	best     uint32
+	by       string
+	vpn      bool   // whether one is up
+	ended    bool   // whether one was up when NetworkManager went, which has ended it
+	profiles string // instances of the profiles that are up, in order
 }
 
 // retry is the pause after a failure.
@@ -48,13 +52,14 @@ func followNetwork(ctx context.Context, conn *dbus.Conn, out chan<- network) err
 	conn.Signal(signals)
 	for _, match := range [][]dbus.MatchOption{
 		{dbus.WithMatchSender(nmName), dbus.WithMatchInterface(properties)},
+		{dbus.WithMatchSender(nmName), dbus.WithMatchInterface(objects)},
 		{dbus.WithMatchSender(busName), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, nmName)},
 	} {
 		if err := conn.AddMatchSignalContext(ctx, match...); err != nil {
 			return err
 		}
 	}
-	n := recorder{conn: conn, active: map[dbus.ObjectPath]profile{}}
+	n := newRecorder(conn)
 	read := time.After(0)
 	for {
 		before := n.now
@@ -74,8 +79,12 @@ func followNetwork(ctx context.Context, conn *dbus.Conn, out chan<- network) err
 			case !open:
 				return dbus.ErrClosed
 			case signal.Name == busName+".NameOwnerChanged":
-				n.now, read = network{}, time.After(0)
-				clear(n.active)
+				n.now, read = network{ended: n.now.vpn || n.now.ended}, time.After(0)
+				n.listed = nil
+				clear(n.known)
+				clear(n.devices)
+			case signal.Name == objects+".InterfacesAdded":
+				n.appeared(signal)
 			case signal.Name == properties+".PropertiesChanged":
 				n.changed(ctx, signal)
 			}
@@ -88,9 +97,15 @@ func followNetwork(ctx context.Context, conn *dbus.Conn, out chan<- network) err
 
 // recorder keeps what NetworkManager has said.
 type recorder struct {
-	conn   *dbus.Conn
-	now    network
-	active map[dbus.ObjectPath]profile
+	conn    *dbus.Conn
+	now     network
+	listed  []dbus.ObjectPath // the active connections
+	known   map[dbus.ObjectPath]profile
+	devices map[dbus.ObjectPath]device
+}
+
+func newRecorder(conn *dbus.Conn) *recorder {
+	return &recorder{conn: conn, known: map[dbus.ObjectPath]profile{}, devices: map[dbus.ObjectPath]device{}}
 }
 
 // changed stores the values of a PropertiesChanged signal.
@@ -100,15 +115,50 @@ func (n *recorder) changed(ctx context.Context, signal *dbus.Signal) {
 	if dbus.Store(signal.Body[:2], &ifc, &values) != nil {
 		return
 	}
-	p, isActive := n.active[signal.Path]
+	p, isActive := n.known[signal.Path]
+	d, isDevice := n.devices[signal.Path]
 	switch {
 	case signal.Path == nmPath && ifc == nmName:
 		n.take(ctx, values)
 	case isActive && ifc == activeName:
 		p.take(values)
-		n.active[signal.Path] = p
-		n.now.takeProfiles(n.active)
+		n.readDevices(ctx, p)
+		n.known[signal.Path] = p
+	case isDevice && ifc == deviceName:
+		d.take(values)
+		n.devices[signal.Path] = d
 	}
+	n.sum()
+}
+
+// appeared stores what an InterfacesAdded signal says of an object, which may be gone again before it
+// could be read.
+func (n *recorder) appeared(signal *dbus.Signal) {
+	var path dbus.ObjectPath
+	var interfaces map[string]map[string]dbus.Variant
+	if dbus.Store(signal.Body, &path, &interfaces) != nil {
+		return
+	}
+	if values, isOne := interfaces[activeName]; isOne {
+		var p profile
+		p.take(values)
+		n.known[path] = p
+	}
+	if values, isOne := interfaces[deviceName]; isOne {
+		var d device
+		d.take(values)
+		n.devices[path] = d
+	}
+}
+
+// sum puts together what is known of the active connections.
+func (n *recorder) sum() {
+	active := map[dbus.ObjectPath]profile{}
+	for _, path := range n.listed {
+		active[path] = n.known[path]
+	}
+	n.now.takeProfiles(active)
+	n.now.takeLinks(active, n.devices)
 }
 
 func (n *recorder) read(ctx context.Context) error {
@@ -123,16 +173,16 @@ func (n *recorder) read(ctx context.Context) error {
 func (n *recorder) take(ctx context.Context, values map[string]dbus.Variant) {
 	for name, into := range map[string]*uint32{"State": &n.now.state, "Connectivity": &n.now.connectivity, "Metered": &n.now.metered} {
 		if v, ok := values[name].Value().(uint32); ok {
-			*into, n.now.present = v, true
+			*into, n.now.present, n.now.ended = v, true, false
 		}
 	}
 	paths, named := values["ActiveConnections"].Value().([]dbus.ObjectPath)
 	if !named {
 		return
 	}
-	maps.DeleteFunc(n.active, func(path dbus.ObjectPath, _ profile) bool { return !slices.Contains(paths, path) })
+	n.listed = paths
 	for _, path := range paths {
-		if _, known := n.active[path]; known {
+		if _, isKnown := n.known[path]; isKnown {
 			continue
 		}
 		all, err := n.readAll(ctx, path, activeName)
@@ -141,9 +191,24 @@ func (n *recorder) take(ctx context.Context, values map[string]dbus.Variant) {
 		}
 		var p profile
 		p.take(all)
-		n.active[path] = p
+		n.readDevices(ctx, p)
+		n.known[path] = p
 	}
-	n.now.takeProfiles(n.active)
+	n.sum()
+}
+
+// readDevices reads the devices of a connection that are new.
+func (n *recorder) readDevices(ctx context.Context, p profile) {
+	for _, path := range p.devices {
+		if _, known := n.devices[path]; known {
+			continue
+		}
+		if all, err := n.readAll(ctx, path, deviceName); err == nil {
+			var d device
+			d.take(all)
+			n.devices[path] = d
+		}
+	}
 }
 
 // take stores properties of an active connection.
@@ -152,6 +217,16 @@ func (p *profile) take(values map[string]dbus.Variant) {
 	store(values["Type"], &p.kind)
 	store(values["Vpn"], &p.vpn)
 	store(values["State"], &p.state)
+	store(values["Default"], &p.routes4)
+	store(values["Default6"], &p.routes6)
+	store(values["Devices"], &p.devices)
+}
+
+// take stores properties of a device.
+func (d *device) take(values map[string]dbus.Variant) {
+	store(values["Interface"], &d.name)
+	store(values["Ip4Connectivity"], &d.reaches4)
+	store(values["Ip6Connectivity"], &d.reaches6)
 }
 
 // store stores a value, if it exists.
@@ -168,7 +243,7 @@ func (n *recorder) readAll(ctx context.Context, path dbus.ObjectPath, ifc string
 
 // readNetwork reads the present state.
 func readNetwork(ctx context.Context, conn *dbus.Conn) (network, error) {
-	n := recorder{conn: conn, active: map[dbus.ObjectPath]profile{}}
+	n := newRecorder(conn)
 	err := n.read(ctx)
 	return n.now, err
 }

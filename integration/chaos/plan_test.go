@@ -3,13 +3,31 @@ package chaos
 import (
 	"os/exec"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 )
 
+// every matches every kind of fault.
+var every = regexp.MustCompile("")
+
+func TestOnlyTheWantedKindsAreDrawn(t *testing.T) {
+	plan := Draw(7, 50, regexp.MustCompile("^lock|^sleep$"))
+	for _, round := range plan {
+		for _, step := range round {
+			if !strings.HasPrefix(step.Fault, "lock") && step.Fault != "sleep" {
+				t.Errorf("%s is drawn", step)
+			}
+		}
+	}
+	if plan.Faults() != 50 || Draw(7, 50, regexp.MustCompile("earthquake")) != nil {
+		t.Errorf("%d faults are drawn", plan.Faults())
+	}
+}
+
 func TestASeedGivesTheSamePlanThatIsReadAsWritten(t *testing.T) {
-	plan := Draw(7, 500)
-	if !reflect.DeepEqual(plan, Draw(7, 500)) || reflect.DeepEqual(plan, Draw(8, 500)) {
+	plan := Draw(7, 500, every)
+	if !reflect.DeepEqual(plan, Draw(7, 500, every)) || reflect.DeepEqual(plan, Draw(8, 500, every)) {
 		t.Error("the seed does not decide the plan")
 	}
 	if plan.Faults() != 500 {
@@ -24,7 +42,7 @@ func TestASeedGivesTheSamePlanThatIsReadAsWritten(t *testing.T) {
 func TestTheFixedSeedsDrawEveryFault(t *testing.T) {
 	drawn := map[string]bool{}
 	for _, seed := range FixedSeeds() {
-		for _, round := range Draw(seed, 100) {
+		for _, round := range Draw(seed, 100, every) {
 			for _, step := range round {
 				drawn[step.Fault] = true
 			}
@@ -38,10 +56,11 @@ func TestTheFixedSeedsDrawEveryFault(t *testing.T) {
 }
 
 func TestEndingsAreOfKnownFaults(t *testing.T) {
-	plan := Endings()
-	read, err := Parse(plan.String())
-	if err != nil || !reflect.DeepEqual(read, plan) {
-		t.Errorf("read as another plan: %v", err)
+	for _, plan := range Endings() {
+		read, err := Parse(plan.String())
+		if err != nil || !reflect.DeepEqual(read, plan) {
+			t.Errorf("read as another plan: %v", err)
+		}
 	}
 }
 

@@ -21,6 +21,9 @@ func profileNames() []profileName {
 		{"Café/5 GHz", `Caf\xc3\xa9-5\x20GHz`},
 		{"-a@b.", `\x2da\x40b.`},
 		{office, `Mein\x20B\xc3\xbcro`},
+		{foreignBridge, foreignBridge},
+		{foreignTunnel, foreignTunnel},
+		{second, second},
 	}
 }
 
@@ -55,9 +58,11 @@ func instanceOf(name string) string {
 
 // profile is an active connection.
 type profile struct {
-	name, kind string
-	vpn        bool
-	state      uint32
+	name, kind       string
+	vpn              bool
+	state            uint32
+	routes4, routes6 bool // whether it has a default route
+	devices          []dbus.ObjectPath
 }
 
 // activated is the NMActiveConnectionState of a connection that is up.

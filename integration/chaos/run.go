@@ -94,6 +94,9 @@ func (w *World) play(ctx context.Context, steps []Step) (seen, error) {
 	for name, position := range w.present() {
 		w.total.Positions[strings.TrimSpace(name+" "+position)]++
 	}
+	if position, by := w.network.internet(); len(by) > 0 {
+		w.total.Positions["internet "+position+" by "+strings.Join(by, " or ")]++
+	}
 	return seen, w.check(ended, seen, units)
 }
 

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ const (
 	// again is how often states are read that nothing announces.
 	again = 250 * time.Millisecond
 	// fightWindow is how long the bridge remembers its corrections, with some margin. fightMost is how
-	// many corrections it makes before it gives up.
+	// many corrections it makes before it pauses.
 	fightWindow = 12 * time.Second
 	fightMost   = 5
 )
@@ -67,11 +68,11 @@ func (w *World) wrong(ctx context.Context) (units map[string]unit, wrong string,
 	switch {
 	case bridge.active == "failed":
 		return nil, "", fmt.Errorf("the bridge has failed: %s", bridge.result)
-	case strings.Contains(bridge.status, "keeps moving"):
-		return nil, "the bridge has given up", w.makePeace(ctx, bridge.status)
+	case strings.Contains(bridge.status, "keeps moving") && !w.round.fought:
+		return nil, "", fmt.Errorf("the bridge pauses without a fight: %s", bridge.status)
 	}
 	for _, wrong := range []string{
-		wrongJobs(units), w.wrongServices(units), w.wrongSwitches(units), w.wrongLocks(), w.wrongNetwork(ctx),
+		wrongJobs(units), w.wrongServices(units), w.wrongSwitches(units), w.wrongLocks(), w.wrongNetwork(ctx), w.wrongDevice(ctx),
 	} {
 		if wrong != "" {
 			return nil, wrong, nil
@@ -143,7 +144,7 @@ func (w *World) wrongPosition(a aspect, position string, units map[string]unit) 
 // staysInDoubt reports whether a doubt lasts for good. The bridge neither locks nor unlocks while
 // logind is away or knows no session, and it does not unlock because logind says nothing.
 func (w *World) staysInDoubt(a aspect, position string) bool {
-	return a.name == "lock" && (!w.logind.present || !w.session.exists || position == "locked")
+	return a.name == "lock" && (!w.logind.present || len(w.sessions.screens()) == 0 || position == "locked")
 }
 
 // says reports whether a status gives a switch a position.
@@ -156,6 +157,7 @@ func says(said, position string) bool {
 }
 
 func (w *World) wrongServices(units map[string]unit) string {
+	lock, _ := aspectOf("lock.target")
 	for _, s := range services() {
 		target, is := units[s.target], units[s.name]
 		up := target.active == "active"
@@ -167,6 +169,9 @@ func (w *World) wrongServices(units map[string]unit) string {
 		}
 		if up && is.result == limitHit {
 			return s.name + " is left behind by its start limit"
+		}
+		if must := up && w.round.must[s.name] && !w.round.disturbed && !w.round.masks && !w.isVague(lock); must && is.active != "active" {
+			return fmt.Sprintf("%s is %s (result %s) though what %s wants was to be started again", s.name, is.active, is.result, s.target)
 		}
 		if !s.lasts || w.isLoose(s) {
 			continue
@@ -202,18 +207,6 @@ func (w *World) lately(aspect string) int {
 	return len(w.moves[aspect])
 }
 
-// makePeace makes the user tell a bridge that gave up to try again. The bridge may give up only
-// after a fight.
-func (w *World) makePeace(ctx context.Context, status string) error {
-	for _, a := range aspects() {
-		if w.lately(a.name) > fightMost {
-			w.note("the bridge is told to try again")
-			return bridgeReload(ctx, w, "")
-		}
-	}
-	return fmt.Errorf("the bridge gave up without a fight: %s", status)
-}
-
 // statusOf returns what a status says about a switch, as "open (from logind)" in "internet online,
 // lid open (from logind)".
 func statusOf(status, name string) string {
@@ -227,7 +220,7 @@ func statusOf(status, name string) string {
 
 // wrongLocks checks the delay locks: there must be one while the machine is awake.
 func (w *World) wrongLocks() string {
-	held, want := 0, 0
+	held, most := 0, 0
 	all, _ := w.sb.Login1.Inhibitors()
 	for _, lock := range all {
 		if lock.Who == "nm-session-bridge" {
@@ -235,10 +228,10 @@ func (w *World) wrongLocks() string {
 		}
 	}
 	if w.logind.present && !w.logind.asleep {
-		want = 1
+		most = 1
 	}
-	if held != want {
-		return fmt.Sprintf("the bridge holds %d delay locks, not %d", held, want)
+	if held > most || held < most && !w.logind.unheard {
+		return fmt.Sprintf("the bridge holds %d delay locks, not %d", held, most)
 	}
 	return ""
 }
@@ -256,8 +249,31 @@ func (w *World) wrongNetwork(ctx context.Context) string {
 	if err != nil && w.nmUp {
 		return "NetworkManager does not answer: " + err.Error()
 	}
+	now.ended = w.network.ended
 	if now != w.network {
 		return fmt.Sprintf("NetworkManager is %+v, last heard %+v", now, w.network)
+	}
+	return ""
+}
+
+// wrongDevice checks that the bridge names the device that decides whether the internet is there.
+func (w *World) wrongDevice(ctx context.Context) string {
+	out, err := w.run(ctx, w.program, "status", "--json")
+	if err != nil {
+		return err.Error()
+	}
+	var said struct{ Facts map[string]string }
+	if err := json.Unmarshal([]byte(out), &said); err != nil {
+		return "the bridge's status is no JSON: " + err.Error()
+	}
+	reads := said.Facts["internet.reads"]
+	_, by := w.network.internet()
+	names := func(device string) bool { return strings.Contains(reads, " "+device+".Ip") }
+	switch {
+	case len(by) == 0 && strings.Contains(reads, ".Ip"):
+		return "the bridge names a device that decides nothing: " + reads
+	case len(by) > 0 && !slices.ContainsFunc(by, names):
+		return fmt.Sprintf("the bridge does not name %s, by which the internet is reached: %s", strings.Join(by, " or "), reads)
 	}
 	return ""
 }

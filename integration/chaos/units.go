@@ -5,6 +5,9 @@ import "strings"
 // bridgeUnit is the bridge's own service.
 const bridgeUnit = "nm-session-bridge.service"
 
+// lockersWord is how the locker says that it has ended.
+const lockersWord = "OnSuccess=unlock.target\n"
+
 // locker is the service that runs while the screen is locked, and whose end unlocks it.
 const locker = "locker.service"
 
@@ -17,6 +20,9 @@ type service struct {
 	pulls   bool
 	content string
 }
+
+// nap is the service that runs once for each sleep.
+const nap = "at-sleep.service"
 
 // The user changes how long slow units take, in seconds, and the status of those that may fail.
 const (
@@ -49,7 +55,7 @@ WantedBy=TARGET
 		while("updates.service", "network-unmetered.target", ""),
 		while("share.service", "vpn-up.target", ""),
 		while("mirror.service", `connection@Home\x20Wifi.target`, ""),
-		while(locker, "lock.target", "OnSuccess=unlock.target\n"),
+		while(locker, "lock.target", lockersWord),
 		{name: "mailbox.service", target: "internet-online.target", lasts: true, pulls: true, content: `[Unit]
 BindsTo=internet-online.target
 [Service]

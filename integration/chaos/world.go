@@ -25,8 +25,9 @@ type World struct {
 	networkNews chan network
 	network     network
 	logind      logind
-	session     session
+	sessions    sessions
 	lock        string // position of the lock
+	silent      bool   // whether the locker ends without a word
 	power       power
 	standIns    standIns
 	busUp, nmUp bool
@@ -62,7 +63,13 @@ type round struct {
 	deaf      map[string]int  // by switch: how often its service did not answer
 	vague     map[string]bool // switches that may have stayed in any position that they went through
 	shaky     bool            // whether the next news about the lock may be missed or overtaken
+	hinted    bool            // whether a LockedHint has changed
+	silentEnd bool            // whether a locker has ended without a word
+	must      map[string]bool // services that must run once it has settled, whatever they did before
+	nested    bool            // whether it had one sleep, which was within another
+	fought    bool            // whether the user has moved targets so often that the bridge may pause
 	reborn    bool            // whether the bridge or a service was started, so that something had to be asked again
+	disturbed bool            // whether the bridge may have missed how a locker ended
 }
 
 // action is something to do later in a round.
@@ -79,18 +86,18 @@ func (s skipped) Error() string { return string(s) }
 
 // enter brings up a sandbox with the units under test and the bridge.
 func enter(ctx context.Context, program string) (*World, error) {
-	sb, err := sandbox.Up(ctx, sandbox.Options{})
+	sb, err := sandbox.Up(ctx, sandbox.Options{SecondLink: true, NoNetworkManager: true})
 	if err != nil {
 		return nil, err
 	}
 	w := &World{
 		sb: sb, program: program, busUp: true, nmUp: true, logind: logind{present: true},
-		session: session{exists: true}, lock: "unlocked", power: power{upower: true}, free: map[string]bool{},
+		sessions: sessions{all: []*session{{number: 1, hasScreen: true}}}, lock: "unlocked", power: power{upower: true}, free: map[string]bool{},
 		networkNews: make(chan network, 4096), round: newRound(),
 		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{}, excused: map[string]string{},
 		began: time.Now(), total: Summary{Faults: map[string]int{}, Positions: map[string]int{}, began: time.Now()},
 	}
-	if err := errors.Join(w.startStandIns(ctx), w.install(ctx)); err != nil {
+	if err := errors.Join(w.startNetwork(ctx), w.startStandIns(ctx), w.install(ctx)); err != nil {
 		return nil, errors.Join(err, sb.Down())
 	}
 	go recordNetwork(ctx, sb.SystemBus, w.networkNews)
@@ -134,7 +141,8 @@ func (w *World) leave() error {
 	}
 	w.watch.close()
 	w.standIns.close()
-	return w.sb.Down()
+	err := w.removeInterfaces(context.Background())
+	return errors.Join(w.sb.Down(), err)
 }
 
 // run runs a command of the user.
@@ -193,8 +201,9 @@ func (w *World) goes() {
 
 // present returns the position of each switch.
 func (w *World) present() map[string]string {
+	internet, _ := w.network.internet()
 	return map[string]string{
-		"internet":   w.network.internet(),
+		"internet":   internet,
 		"lid":        w.logind.lid(),
 		"sleep":      w.logind.sleep(),
 		"lock":       w.lock,
@@ -205,10 +214,21 @@ func (w *World) present() map[string]string {
 	}
 }
 
+// isVague reports whether a switch may have stayed in any position that it went through.
+func (w *World) isVague(a aspect) bool {
+	return w.round.vague[a.name] || a.name == "lock" && w.round.silentEnd && w.round.disturbed
+}
+
 // possible returns the positions that a switch may be in.
 func (w *World) possible(a aspect) []string {
-	if w.round.vague[a.name] {
+	switch {
+	case w.isVague(a):
 		return w.round.positions[a.name]
+	case a.name == "sleep" && w.logind.unheard:
+		return []string{"awake", "asleep"}
+	case a.name == "vpn" && !w.network.present:
+		// One that has ended with NetworkManager is down. A bridge that came later knows nothing of it.
+		return []string{w.network.tunnel(), unknown}
 	}
 	return []string{w.present()[a.name]}
 }

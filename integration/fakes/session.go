@@ -187,14 +187,22 @@ func (l *Login1) AskSessionToLock(number int, locked bool) error {
 // SetLockedHint sets the LockedHint of the latest session, as a desktop does, and
 // signals it.
 func (l *Login1) SetLockedHint(locked bool) error {
-	return l.unlessHanging(func() error {
-		one := l.sessions.with(l.sessions.number)
-		if one == nil {
-			return nil
-		}
-		one.locked = locked
-		return l.emitSession(one.number, "LockedHint", locked)
-	})
+	return l.unlessHanging(func() error { return l.setHint(l.sessions.number, locked) })
+}
+
+// SetSessionsHint is SetLockedHint of another session.
+func (l *Login1) SetSessionsHint(number int, locked bool) error {
+	return l.unlessHanging(func() error { return l.setHint(number, locked) })
+}
+
+// setHint is called with mu held.
+func (l *Login1) setHint(number int, locked bool) error {
+	one := l.sessions.with(number)
+	if one == nil {
+		return nil
+	}
+	one.locked = locked
+	return l.emitSession(number, "LockedHint", locked)
 }
 
 // LockOther locks or unlocks a session that is not the user's, such as another

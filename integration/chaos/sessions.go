@@ -1,0 +1,119 @@
+package chaos
+
+import (
+	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
+)
+
+// session is one of the user's sessions.
+type session struct {
+	number    int
+	hasScreen bool // that can be locked
+	hint      bool
+	said      word // since the lock took its position
+}
+
+// word is what a session has said about itself.
+type word int
+
+const (
+	nothingYet word = iota
+	saidLocked
+	saidUnlocked
+)
+
+// sessions are the user's sessions, the oldest first.
+type sessions struct {
+	all []*session
+	// hazy is set if the bridge may remember other words than the model.
+	hazy bool
+}
+
+// mostSessions is the most sessions that there are at once.
+const mostSessions = 4
+
+// graphical is a kind of session.
+const graphical = "graphical"
+
+// kinds returns how sessions begin, by their names in faults. The last one has no screen.
+func kinds() map[string]fakes.SessionKind {
+	return map[string]fakes.SessionKind{
+		graphical: {Type: "wayland", Seat: "seat0"},
+		"remote":  {Type: "x11"},
+		"console": {Type: "tty", Seat: "seat0"},
+		ssh:       {Type: "tty"},
+	}
+}
+
+// ssh is the kind of session that has no screen.
+const ssh = "ssh"
+
+// screens returns the sessions that have a screen.
+func (s *sessions) screens() []*session {
+	return slices.DeleteFunc(slices.Clone(s.all), func(one *session) bool { return !one.hasScreen })
+}
+
+// forget forgets what the sessions have said.
+func (s *sessions) forget() {
+	for _, one := range s.all {
+		one.said = nothingYet
+	}
+}
+
+// oneSaid reports whether a session with a screen has said something.
+func (s *sessions) oneSaid(said word) bool {
+	return slices.ContainsFunc(s.screens(), func(one *session) bool { return one.said == said })
+}
+
+// isHinted reports whether a session with a screen says that it is locked.
+func (s *sessions) isHinted() bool {
+	return slices.ContainsFunc(s.screens(), func(one *session) bool { return one.hint })
+}
+
+// says notes that a session has said whether it is locked.
+func (w *World) says(one *session, isLocked bool) {
+	switch {
+	case !one.hasScreen:
+	case isLocked:
+		w.locks("locked", false)
+		one.said = saidLocked
+	default:
+		one.said = saidUnlocked
+		w.unlocks()
+	}
+}
+
+// unlocks notes that the lock belongs unlocked if no session is locked any more and one has said so.
+func (w *World) unlocks() {
+	switch {
+	case w.lock != "locked":
+		w.locks("unlocked", false)
+	case w.sessions.hazy && len(w.sessions.screens()) > 1:
+		w.vagueLock()
+		w.locks("unlocked", true)
+	case w.sessions.oneSaid(saidUnlocked) && !w.sessions.oneSaid(saidLocked):
+		w.locks("unlocked", false)
+	}
+}
+
+// begins notes that a session has begun. It unlocks nothing. A lock of which nothing was known is
+// unlocked with it.
+func (w *World) begins(number int, kind string) {
+	one := &session{number: number, hasScreen: kind != ssh}
+	w.sessions.all = append(w.sessions.all, one)
+	if one.hasScreen && w.lock == unknown {
+		w.locks("unlocked", true)
+	}
+}
+
+// ends notes that a session has ended, which neither locks nor unlocks. But if another one has been
+// unlocked before, this may be the last one that was locked.
+func (w *World) ends(one *session) {
+	w.sessions.all = slices.DeleteFunc(w.sessions.all, func(other *session) bool { return other == one })
+	if one.hasScreen && w.lock == "locked" && len(w.sessions.screens()) > 0 {
+		if w.sessions.hazy || w.sessions.oneSaid(saidUnlocked) {
+			w.unlocks()
+		}
+	}
+}
