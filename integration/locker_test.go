@@ -71,6 +71,25 @@ func TestLockersAsTheirUsersWriteThem(t *testing.T) {
 	}
 }
 
+// The bridge has not locked the screen itself since it was started.
+func TestALockerThatASleepHasStartedUnlocksByEnding(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockers["simple"])
+	s.install()
+	s.lock("unlocked")
+	s.locks(1)
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	s.expect("active", "locker.service", "lock.target")
+	s.must(s.Login1.PrepareForSleep(false))
+	s.locks(1)
+	s.lock("locked")
+	s.write(sandbox.Home+"/typed", "")
+	s.expect("inactive", "locker.service")
+	s.lock("unlocked")
+	s.started("locker.service", 1)
+}
+
 // Where nothing has locked the screen, waking up unlocks.
 func TestASleepWithoutALockerEndsUnlocked(t *testing.T) {
 	s := begin(t, sandbox.Options{})

@@ -90,7 +90,7 @@ func askToLock(_ context.Context, w *World, arg string) error {
 		return err
 	}
 	isLocked := ask == "lock"
-	if one.hasScreen && isLocked && w.lock == "locked" {
+	if one.hasScreen && isLocked && (w.lock == "locked" || w.round.vague["lock"]) {
 		w.pulled("lock.target") // because it is started again
 	}
 	w.says(one, isLocked)

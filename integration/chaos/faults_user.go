@@ -23,7 +23,7 @@ func unmask(ctx context.Context, w *World, _ string) error {
 	for name := range w.masked {
 		names = append(names, name)
 		w.round.moved[name]++
-		if name == "sleep.target" && w.logind.asleep {
+		if name == "sleep.target" && (w.logind.asleep || w.logind.unheard) {
 			w.pullsLock()
 		}
 	}
