@@ -25,7 +25,7 @@ func TestWhileTheManagerDoesNotReadNewerValuesReplaceOlderOnes(t *testing.T) {
 	}
 }
 
-func TestTheEndDoesNotWaitForAManagerThatIsStopped(t *testing.T) {
+func TestTheEndDoesNotWaitForAManagerThatIsStopped(*testing.T) {
 	never := make(chan struct{})
 	n := newNotifier(func(string) { <-never })
 	n.notify("READY=1")

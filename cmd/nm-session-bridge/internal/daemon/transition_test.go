@@ -37,9 +37,9 @@ func BenchmarkForeignSignal(b *testing.B) {
 	m.turn() // all have been read
 }
 
-// The budget is 2112, which was measured when this was written, plus a fifth.
+// The budget is 2290, which was measured without the race detector, plus a fifth.
 // godbus spends four fifths of it on decoding ten messages.
-const transitionAllocations = 2550
+const transitionAllocations = 2750
 
 func TestATransitionAllocatesNoMoreThanItDid(t *testing.T) {
 	m := newMachine(t)
