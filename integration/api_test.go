@@ -70,9 +70,7 @@ func TestCallsWithOtherArgumentsAreRefused(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()
 	s.online()
-	conn, err := s.ConnectSessionBus(s.ctx)
-	s.must(err)
-	defer conn.Close()
+	conn := s.sessionBus()
 	const properties = "org.freedesktop.DBus.Properties"
 	deep := dbus.MakeVariant("x")
 	for range 60 {
@@ -111,9 +109,7 @@ func TestCallsWithOtherArgumentsAreRefused(t *testing.T) {
 func TestTheDescriptionOnTheBusIsTheCommittedOne(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	s.install()
-	conn, err := s.ConnectSessionBus(s.ctx)
-	s.must(err)
-	defer conn.Close()
+	conn := s.sessionBus()
 	var data string
 	s.must(conn.Object(bridgeName, bridgePath).CallWithContext(s.ctx, "org.freedesktop.DBus.Introspectable.Introspect", 0).Store(&data))
 	committed, err := os.ReadFile(bridgeInterface)
@@ -148,9 +144,7 @@ func TestTransitionsAreSignalled(t *testing.T) {
 	s.install()
 	s.online()
 	s.lid("open")
-	conn, err := s.ConnectSessionBus(s.ctx)
-	s.must(err)
-	defer conn.Close()
+	conn := s.sessionBus()
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
 	s.must(conn.AddMatchSignalContext(s.ctx, dbus.WithMatchSender(bridgeName)))

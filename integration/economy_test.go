@@ -23,9 +23,7 @@ func (s *scene) costs(names []string) costs {
 	system, err := s.SystemBus.Connect(s.ctx)
 	s.must(err)
 	defer system.Close()
-	session, err := s.ConnectSessionBus(s.ctx)
-	s.must(err)
-	defer session.Close()
+	session := s.sessionBus()
 	var c costs
 	heard := s.rules(system)
 	for _, name := range names {

@@ -18,9 +18,7 @@ func TestOfTwoCallsInARowTheLastCounts(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()
 	s.online()
-	conn, err := s.ConnectSessionBus(s.ctx)
-	s.must(err)
-	defer conn.Close()
+	conn := s.sessionBus()
 	wrong := 0
 	const times = 200
 	for i := range times {
@@ -45,9 +43,7 @@ func TestAnAnswerComesAfterThePropertyHasChanged(t *testing.T) {
 	s.install()
 	s.online()
 	s.lid("open")
-	conn, err := s.ConnectSessionBus(s.ctx)
-	s.must(err)
-	defer conn.Close()
+	conn := s.sessionBus()
 	const times = 50
 	signals := make(chan *dbus.Signal, 8*times)
 	conn.Signal(signals)
@@ -84,9 +80,7 @@ func TestASetWhileTheBridgeStartsIsNotLost(t *testing.T) {
 	s.online()
 	s.user(program + " set lid closed")
 	s.lid("closed")
-	conn, err := s.ConnectSessionBus(s.ctx)
-	s.must(err)
-	defer conn.Close()
+	conn := s.sessionBus()
 	signals := make(chan *dbus.Signal, 1024)
 	conn.Signal(signals)
 	s.must(conn.AddMatchSignalContext(s.ctx, dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, bridgeName)))

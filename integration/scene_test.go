@@ -187,6 +187,15 @@ func (s *scene) nmcli(args ...string) {
 	s.must(err)
 }
 
+// sessionBus connects to the user's bus until the test ends.
+func (s *scene) sessionBus() *dbus.Conn {
+	s.Helper()
+	conn, err := s.ConnectSessionBus(s.ctx)
+	s.must(err)
+	s.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
 // status waits until the service's status text contains some words. It asks again
 // if the user manager executes itself again.
 func (s *scene) status(words string) {
