@@ -50,13 +50,13 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 		found = append(found, Finding{
 			What: c.name + ": " + place + words,
 			Why:  why + ", unless you add that profile",
-			Mend: c.chooseProfile(template),
+			Mend: run(c.chooseProfile(template)),
 		})
 	}
 	if len(wrong) == 0 {
 		return found
 	}
-	return append(found, Finding{What: c.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: c.rename(template, renames)})
+	return append(found, Finding{What: c.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: run(c.rename(template, renames))})
 }
 
 // pathNaming returns the file of the unit that names another unit, or the unit's main

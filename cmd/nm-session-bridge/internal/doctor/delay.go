@@ -29,7 +29,7 @@ func (sys *system) delay() []Finding {
 			found = append(found, Finding{
 				What: fmt.Sprintf("logind's InhibitDelayMaxSec=%gs is too short for %s, whose last start took %.1f s", most, name, took),
 				Why:  fmt.Sprintf("%s starts it before the machine sleeps; sleep waits for %.1f s, four fifths of that, and then begins before the start is complete", target, most*client.DelayShare),
-				Mend: fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough),
+				Mend: run(fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough)),
 			})
 		}
 	}
@@ -47,7 +47,7 @@ func (sys *system) refused() []Finding {
 		found = append(found, Finding{
 			What: "logind does not let nm-session-bridge delay " + s.Delays + ", which takes polkit",
 			Why:  "the machine does not wait for the units of " + few(s.TargetsIn(s.During)) + ", which may only run after waking up",
-			Mend: thisDistribution().install("polkitd") + " && systemctl --user reload nm-session-bridge.service",
+			Mend: run(thisDistribution().install("polkitd") + " && systemctl --user reload nm-session-bridge.service"),
 		})
 	}
 	return found

@@ -111,7 +111,7 @@ func (sys *system) instances() []string {
 }
 
 func (sys *system) examine() Report {
-	var report Report
+	report := Report{Findings: []Finding{}, Unchecked: []string{}}
 	unchecked := map[problem][]string{}
 	var problems []problem
 	for _, c := range checks() {
@@ -128,6 +128,7 @@ func (sys *system) examine() Report {
 	for _, missing := range problems {
 		report.Unchecked = append(report.Unchecked, listed(unchecked[missing])+" ("+string(missing)+")")
 	}
+	report.Findings = grouped(report.Findings)
 	report.Summary = sys.summary()
 	return report
 }

@@ -202,7 +202,7 @@ func TestWithNothingThere(t *testing.T) {
 
 func TestNetworkManagerThatIsNotInstalled(t *testing.T) {
 	sys := someone()
-	if f := sys.network(); len(f) != 1 || f[0].What != "NetworkManager is not installed" || !strings.HasSuffix(strings.ToLower(f[0].Mend), "networkmanager") && !strings.HasSuffix(f[0].Mend, "network-manager") {
+	if f := sys.network(); len(f) != 1 || f[0].What != "NetworkManager is not installed" || !strings.HasSuffix(strings.ToLower(f[0].Command), "networkmanager") && !strings.HasSuffix(f[0].Command, "network-manager") {
 		t.Errorf("found %q", f)
 	}
 }

@@ -32,17 +32,17 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 		}
 		seen[name] = true
 		u, unitName := sys.user.unit(name), systemdctl.Quote(name)
-		f := Finding{What: fmt.Sprintf("%s, which %s wants, has failed: ", name, target)}
+		f := Finding{Unit: name, What: fmt.Sprintf("%s, which %s wants, has failed: ", name, target)}
 		switch {
 		case u.text("Result") == "start-limit-hit" && sys.user.unit(root).active():
 			f.What += "start-limit-hit"
 			f.Why = "it was started too often in a short time, and systemd does not start it again"
-			f.Mend = "systemctl --user reset-failed " + unitName + " && systemctl --user start " + unitName
+			f.Mend = run("systemctl --user reset-failed " + unitName + " && systemctl --user start " + unitName)
 			found = append(found, f)
 		case u.text("ActiveState") == "failed":
 			f.What += u.failure()
 			f.Why = "the target starts it, and it ended so"
-			f.Mend = "journalctl --user -u " + unitName + "  # says why; when that is mended: systemctl --user restart " + unitName
+			f.Mend = byHand("journalctl --user -u " + unitName + " says why; when that is mended, systemctl --user restart " + unitName)
 			found = append(found, f)
 		}
 		if strings.HasSuffix(name, ".target") {

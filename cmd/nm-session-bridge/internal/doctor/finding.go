@@ -1,42 +1,56 @@
 // Package doctor finds out why targets and the user's units do not work as intended, and
-// which command mends it. It changes nothing.
+// what mends it. It changes nothing.
 package doctor
 
-import (
-	"fmt"
-	"io"
-	"strings"
-)
+import "slices"
 
 // Finding is something that is wrong.
 type Finding struct {
+	// Unit is the unit that it is about, or "" if it is about several or none.
+	Unit string `json:"unit,omitempty"`
 	// What names the thing and says what is wrong with it. Why says what follows from that.
-	What, Why string
-	// Mend is the command line that mends it.
-	Mend string
+	What string `json:"what"`
+	Why  string `json:"why"`
+	Mend
 }
 
-// Report is what the doctor found.
-type Report struct {
-	Findings []Finding
-	// Summary names what was checked, Unchecked what could not be checked, and why.
-	Summary, Unchecked []string
+// Mend is how to mend a finding: by a command, or by hand where no command is safe.
+type Mend struct {
+	// Command is a command line for the user's shell. It can be run as it stands, also
+	// twice: it keeps no unit from starting that used to start, and deletes nothing.
+	Command string `json:"mend,omitempty"`
+	// ByHand says what a person has to do.
+	ByHand string `json:"hand,omitempty"`
 }
 
-// Write writes a block of lines for each finding and a line with the summary.
-func (r Report) Write(w io.Writer) {
-	for _, f := range r.Findings {
-		fmt.Fprintf(w, "%s\n  why   %s\n  mend  %s\n\n", f.What, f.Why, f.Mend)
+// run mends with a command.
+func run(command string) Mend { return Mend{Command: command} }
+
+// byHand leaves it to a person.
+func byHand(words string) Mend { return Mend{ByHand: words} }
+
+// about says which unit findings are about.
+func about(unit string, findings []Finding) []Finding {
+	for i := range findings {
+		findings[i].Unit = unit
 	}
-	summary := fmt.Sprintf("%d findings", len(r.Findings))
-	switch len(r.Findings) {
-	case 0:
-		summary = "everything is in order: " + strings.Join(r.Summary, ", ")
-	case 1:
-		summary = "1 finding"
+	return findings
+}
+
+// grouped moves findings about a unit behind the first one about it, in their order.
+func grouped(findings []Finding) []Finding {
+	var all []Finding
+	for i, f := range findings {
+		sameUnit := func(other Finding) bool { return f.Unit != "" && other.Unit == f.Unit }
+		if slices.ContainsFunc(findings[:i], sameUnit) {
+			continue
+		}
+		all = append(all, f)
+		for _, later := range findings[i+1:] {
+			if sameUnit(later) {
+				all = append(all, later)
+			}
+		}
 	}
-	if len(r.Unchecked) > 0 {
-		summary += "; not checked: " + strings.Join(r.Unchecked, ", ")
-	}
-	fmt.Fprintln(w, summary)
+	return all
 }

@@ -14,13 +14,13 @@ func (sys *system) logind() []Finding {
 		return []Finding{{
 			What: fmt.Sprintf("logind does not answer: %v", login1.err),
 			Why:  "the lid and sleep are read from it",
-			Mend: "sudo systemctl restart " + unit,
+			Mend: run("sudo systemctl restart " + unit),
 		}}
 	case login1.properties == nil:
 		return []Finding{{
 			What: "logind does not run",
 			Why:  "the lid and sleep are read from it: lid-closed.target and sleep.target are never reached",
-			Mend: "sudo systemctl start " + unit,
+			Mend: run("sudo systemctl start " + unit),
 		}}
 	}
 	upower := observers.UPower().Name
@@ -30,6 +30,6 @@ func (sys *system) logind() []Finding {
 	return []Finding{{
 		What: "this logind does not signal the lid (systemd 256 does, and 255 since 255.3), and there is no UPower",
 		Why:  "the bridge asks logind every two seconds instead, which is late and keeps the machine awake",
-		Mend: thisDistribution().install("upower") + " && systemctl --user reload-or-restart nm-session-bridge.service",
+		Mend: run(thisDistribution().install("upower") + " && systemctl --user reload-or-restart nm-session-bridge.service"),
 	}}
 }

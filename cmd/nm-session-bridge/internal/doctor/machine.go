@@ -129,7 +129,7 @@ func (sys *system) systemBus() []Finding {
 	return []Finding{{
 		What: fmt.Sprintf("the system bus cannot be reached at %s: %v", sys.machine.address, sys.machine.cause),
 		Why:  "NetworkManager and logind can only be reached there: no target follows anything",
-		Mend: "sudo systemctl start dbus.socket",
+		Mend: run("sudo systemctl start dbus.socket"),
 	}}
 }
 

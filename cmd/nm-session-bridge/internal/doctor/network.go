@@ -15,7 +15,7 @@ func (sys *system) network() []Finding {
 		return []Finding{{
 			What: fmt.Sprintf("NetworkManager does not answer: %v", nm.err),
 			Why:  "internet-online.target and its counterparts follow nothing else",
-			Mend: "sudo systemctl restart " + networkManagerUnit,
+			Mend: run("sudo systemctl restart " + networkManagerUnit),
 		}}
 	case nm.properties == nil:
 		return []Finding{sys.noNetworkManager()}
@@ -23,14 +23,14 @@ func (sys *system) network() []Finding {
 		return []Finding{{
 			What: "NetworkManager's connectivity check is off: it has no address to check",
 			Why:  "it then guesses from the routes, so that a dead uplink and a portal that wants a sign-in count as online",
-			Mend: thisDistribution().connectivity(),
+			Mend: run(thisDistribution().connectivity()),
 		}}
 	case !nm.is("ConnectivityCheckEnabled"):
 		source := observers.NetworkManager()
 		return []Finding{{
 			What: "NetworkManager's connectivity check is switched off",
 			Why:  "it then guesses from the routes, so that a dead uplink and a portal that wants a sign-in count as online",
-			Mend: fmt.Sprintf("sudo busctl set-property %s %s %s ConnectivityCheckEnabled b true", source.Name, source.Root.Path, source.Root.Interface),
+			Mend: run(fmt.Sprintf("sudo busctl set-property %s %s %s ConnectivityCheckEnabled b true", source.Name, source.Root.Path, source.Root.Interface)),
 		}}
 	}
 	return nil
@@ -40,11 +40,11 @@ func (sys *system) noNetworkManager() Finding {
 	f := Finding{
 		What: "NetworkManager is not installed",
 		Why:  "the network is read from it alone: without it internet-offline.target stays active",
-		Mend: thisDistribution().install("network-manager"),
+		Mend: run(thisDistribution().install("network-manager")),
 	}
 	if sys.isSystemUnit(networkManagerUnit) {
 		f.What = "NetworkManager does not run"
-		f.Mend = "sudo systemctl unmask " + networkManagerUnit + " && sudo systemctl enable --now " + networkManagerUnit
+		f.Mend = run("sudo systemctl unmask " + networkManagerUnit + " && sudo systemctl enable --now " + networkManagerUnit)
 	}
 	return f
 }

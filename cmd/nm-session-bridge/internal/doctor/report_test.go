@@ -125,7 +125,7 @@ func TestWrongFlagsInADropIn(t *testing.T) {
 	report := sys.examine()
 	if !slices.Equal(given, []string{"run", "-switches=lid"}) || len(report.Findings) != 1 ||
 		report.Findings[0].What != "nm-session-bridge.service has failed: wrong flags in "+path ||
-		!strings.HasSuffix(report.Findings[0].Mend, "  # invalid argument") {
+		!strings.HasSuffix(report.Findings[0].ByHand, ": invalid argument") {
 		t.Errorf("of %q it says %q", given, report.Findings)
 	}
 }

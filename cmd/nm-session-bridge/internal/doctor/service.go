@@ -22,26 +22,26 @@ func (sys *system) service() []Finding {
 	switch state := s.text("ActiveState"); {
 	case s.load() == "masked":
 		f.What = name + " is masked"
-		f.Mend = "systemctl --user unmask " + name + " && systemctl --user enable --now " + name
+		f.Mend = run("systemctl --user unmask " + name + " && systemctl --user enable --now " + name)
 	case s.load() == "not-found":
 		f.What = name + " is not installed"
-		f.Mend = sys.Program + " install --now"
+		f.Mend = run(sys.Program + " install --now")
 	case s.load() != "loaded":
 		f.What = fmt.Sprintf("%s cannot be loaded (%s)", name, s.load())
-		f.Mend = sys.Program + " install --now --force"
+		f.Mend = run(sys.Program + " install --now --force")
 	case slices.Contains([]string{"disabled", "linked", "linked-runtime"}, s.state()):
 		f.What = name + " is not enabled"
 		f.Why = "the targets do not follow anything after the next login"
-		f.Mend = "systemctl --user enable --now " + name
+		f.Mend = run("systemctl --user enable --now " + name)
 	case state == "failed", s.text("SubState") == "auto-restart":
 		f = sys.failed(s)
 	case state == "inactive":
 		f.What = name + " does not run"
-		f.Mend = "systemctl --user start " + name
+		f.Mend = run("systemctl --user start " + name)
 	default:
 		return nil
 	}
-	return []Finding{f}
+	return about(name, []Finding{f})
 }
 
 func (sys *system) failed(s unit) Finding {
@@ -49,11 +49,11 @@ func (sys *system) failed(s unit) Finding {
 	f := Finding{
 		What: fmt.Sprintf("%s has failed: %s, status %d", s.name, s.text("Result"), status),
 		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " shows the reason",
-		Mend: "systemctl --user restart " + s.name,
+		Mend: run("systemctl --user restart " + s.name),
 	}
 	if path, err := sys.wrongFlags(s); err != nil {
 		f.What = s.name + " has failed: wrong flags in " + path
-		f.Mend = "${EDITOR:-vi} " + systemdctl.Quote(path) + " && systemctl --user daemon-reload && systemctl --user restart " + s.name + "  # " + err.Error()
+		f.Mend = byHand("correct " + path + ", then systemctl --user daemon-reload and systemctl --user restart " + s.name + ": " + err.Error())
 	}
 	return f
 }
@@ -103,7 +103,7 @@ func (sys *system) environment() []Finding {
 	return []Finding{{
 		What: "the user manager's environment lacks " + listed(gaps),
 		Why:  "services have the manager's environment, not the session's: their programs find neither the screen nor the tools that only the session has",
-		Mend: "systemctl --user import-environment " + strings.Join(missing, " "),
+		Mend: run("systemctl --user import-environment " + strings.Join(missing, " ")),
 	}}
 }
 
@@ -167,6 +167,6 @@ func (sys *system) reload() []Finding {
 	return []Finding{{
 		What: few(changed) + " changed on disk, and the user manager has not read the changes",
 		Why:  "the changes have no effect yet",
-		Mend: "systemctl --user daemon-reload",
+		Mend: run("systemctl --user daemon-reload"),
 	}}
 }

@@ -22,14 +22,14 @@ func (sys *system) switches() []Finding {
 				found = append(found, Finding{
 					What: fmt.Sprintf("the switch %s is switched off by --switches, but %s would follow it", s.Name, few(waiting)),
 					Why:  "its targets are left as they are: nothing starts or stops with them",
-					Mend: "systemctl --user edit " + systemdctl.ServiceName + " && systemctl --user restart " + systemdctl.ServiceName + "  # add " + s.Name,
+					Mend: byHand("add " + s.Name + " with systemctl --user edit " + systemdctl.ServiceName + ", then systemctl --user restart " + systemdctl.ServiceName),
 				})
 			}
 		case isHeld:
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s is held %s by hand", s.Name, position),
 				Why:  "its targets follow nothing until you release it or log out",
-				Mend: sys.Program + " set " + s.Name + " auto",
+				Mend: run(sys.Program + " set " + s.Name + " auto"),
 			})
 		}
 	}

@@ -17,9 +17,10 @@ func (sys *system) ownTargets() []Finding {
 		switch {
 		case target.load() == "masked":
 			found = append(found, Finding{
+				Unit: name,
 				What: name + " is masked",
 				Why:  "the bridge can start neither it nor the units that it wants",
-				Mend: "systemctl --user unmask " + systemdctl.Quote(name),
+				Mend: run("systemctl --user unmask " + systemdctl.Quote(name)),
 			})
 		case target.load() == "loaded":
 			template := templateOf(name)
@@ -29,9 +30,10 @@ func (sys *system) ownTargets() []Finding {
 			}
 		case sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise the missing service is the finding
 			found = append(found, Finding{
+				Unit: name,
 				What: fmt.Sprintf("%s cannot be loaded (%s)", name, target.load()),
 				Why:  "the bridge can start neither it nor the units that it wants",
-				Mend: sys.Program + " install --now",
+				Mend: run(sys.Program + " install --now"),
 			})
 		}
 	}
@@ -99,9 +101,10 @@ func overridden(target unit, lacks []string) Finding {
 		mend += fmt.Sprintf("mv %s %s && ", systemdctl.Quote(path), systemdctl.Quote(path+"~"))
 	}
 	return Finding{
+		Unit: target.name,
 		What: fmt.Sprintf("%s is overridden by %s, which %s", target.name, listed(bases(paths)), listed(lacks)),
 		Why:  "the target is no longer active exactly while the machine is as its name says: its counterpart may be active as well, or it does not start or stop",
-		Mend: mend + "systemctl --user daemon-reload",
+		Mend: run(mend + "systemctl --user daemon-reload"),
 	}
 }
 

@@ -33,11 +33,7 @@ func (sys *system) units() []Finding {
 			all = nil
 		}
 		c := unitCheck{sys, u, all, map[string]bool{}}
-		found = append(found, c.connections()...)
-		found = append(found, c.unknownNames()...)
-		found = append(found, c.bindings()...)
-		found = append(found, c.unreached()...)
-		found = append(found, c.unstarted()...)
+		found = append(found, about(name, slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted()))...)
 	}
 	return found
 }
@@ -140,7 +136,7 @@ func (c unitCheck) unknownNames() []Finding {
 	if len(meant) > 0 {
 		f.Why += "; " + listed(meant) + " is what a user unit can follow"
 	}
-	f.Mend = c.follow(meant, renames, len(meant) > 0)
+	f.Mend = run(c.follow(meant, renames, len(meant) > 0))
 	return []Finding{f}
 }
 
@@ -174,19 +170,19 @@ func (c unitCheck) binding(target string) Finding {
 		return Finding{
 			What: fmt.Sprintf("%s: %s%s pulls the target up", c.name, settings(pulls), target),
 			Why:  "starting the unit starts " + target + " as well, and all that it wants, even if the machine is not in that position, until the bridge stops it",
-			Mend: c.follow([]string{target}, nil, !c.isStartedOtherwise() && !slices.Contains(c.files.installs(), target)),
+			Mend: run(c.follow([]string{target}, nil, !c.isStartedOtherwise() && !slices.Contains(c.files.installs(), target))),
 		}
 	case wanted && !c.stops(target, follows):
 		return Finding{
 			What: fmt.Sprintf("%s: WantedBy=%s, but nothing stops it", c.name, target),
 			Why:  "it keeps running after the target has stopped: WantedBy= only starts it",
-			Mend: c.follow([]string{target}, nil, false),
+			Mend: run(c.follow([]string{target}, nil, false)),
 		}
 	case wanted && len(follows) > 0 && !after && !c.isOnce():
 		return Finding{
 			What: fmt.Sprintf("%s: %s%s without After=%s", c.name, settings(follows), target, target),
 			Why:  "the target waits for the unit instead of the reverse; when the target stops, its counterpart starts before the unit has stopped",
-			Mend: c.follow([]string{target}, nil, false),
+			Mend: run(c.follow([]string{target}, nil, false)),
 		}
 	}
 	return Finding{}
@@ -275,15 +271,15 @@ func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 	f := Finding{
 		What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", c.name, key, target),
 		Why:  "nothing starts it when the target is reached",
-		Mend: "systemctl --user enable " + systemdctl.Quote(c.name),
+		Mend: run("systemctl --user enable " + systemdctl.Quote(c.name)),
 	}
 	if !installed {
 		f.What = fmt.Sprintf("%s: %s=%s, but the target does not want it", c.name, key, target)
 		f.Why = fmt.Sprintf("%s= does not start it when the target is reached; WantedBy= in [Install] does", key)
-		f.Mend = c.follow([]string{target}, nil, true)
+		f.Mend = run(c.follow([]string{target}, nil, true))
 	}
 	if installed && c.user.unit(target).active() {
-		f.Mend = "systemctl --user enable --now " + systemdctl.Quote(c.name)
+		f.Mend = run("systemctl --user enable --now " + systemdctl.Quote(c.name))
 	}
 	return f
 }

@@ -18,7 +18,7 @@ func (c unitCheck) unstarted() []Finding {
 			return []Finding{{
 				What: fmt.Sprintf("%s: %s is active and wants it, but it was never started", c.name, target),
 				Why:  "it was enabled while the target was already active; it starts with the next start of the target",
-				Mend: "systemctl --user start " + systemdctl.Quote(c.name),
+				Mend: run("systemctl --user start " + systemdctl.Quote(c.name)),
 			}}
 		}
 	}

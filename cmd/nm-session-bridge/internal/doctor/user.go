@@ -241,7 +241,7 @@ func (sys *system) manager() []Finding {
 	f := Finding{
 		What: fmt.Sprintf("the session bus cannot be reached at %s: %v", u.address, u.cause),
 		Why:  why,
-		Mend: fmt.Sprintf("sudo loginctl enable-linger %d && sudo systemctl start user@%d.service", sys.UID, sys.UID),
+		Mend: run(fmt.Sprintf("sudo loginctl enable-linger %d && sudo systemctl start user@%d.service", sys.UID, sys.UID)),
 	}
 	usual := "unix:path=" + runtime + "/bus"
 	if u.address == "" {
@@ -249,12 +249,12 @@ func (sys *system) manager() []Finding {
 	}
 	switch {
 	case !exists(runtime+"/bus") && exists(runtime+"/systemd/private"):
-		f.Mend = thisDistribution().install("dbus-user-session") + " && systemctl --user start dbus.socket"
+		f.Mend = run(thisDistribution().install("dbus-user-session") + " && systemctl --user start dbus.socket")
 	case !exists(runtime + "/bus"):
 	case u.address == "":
-		f.Mend = "export XDG_RUNTIME_DIR=" + runtime
+		f.Mend = run("export XDG_RUNTIME_DIR=" + runtime)
 	case u.address != usual:
-		f.Mend = "export DBUS_SESSION_BUS_ADDRESS=" + usual
+		f.Mend = run("export DBUS_SESSION_BUS_ADDRESS=" + usual)
 	}
 	if u.problem == "no user manager" {
 		f.What = fmt.Sprintf("no systemd user manager answers on the session bus at %s: %v", u.address, u.cause)
