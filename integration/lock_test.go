@@ -502,7 +502,7 @@ func TestATargetOfTheLockThatIsJustStoppedIsStartedAgain(t *testing.T) {
 	s.must(s.Login1.AskToLock(true))
 	s.lock("locked")
 	for i, stop := range []string{"lock.target", "locker.service"} {
-		s.systemctl("stop", stop)
+		s.systemctl("stop", "--no-block", stop) // since the new start may cancel the stop
 		s.started("lock.target", i+2)
 		s.lock("locked")
 		s.expect("active", "locker.service")
