@@ -3,6 +3,7 @@ package packaging
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,11 +22,17 @@ type packageManager struct {
 	purge []string
 }
 
-func packageManagers() map[string]packageManager {
+func packageManagers(t *testing.T) map[string]packageManager {
+	t.Helper()
 	// The triggers of other packages take long. The machine's packages are Debian's, so
 	// others know none of what ours depends on.
 	dpkg := []string{"dpkg", "--no-triggers"}
-	rpm := []string{"rpm", "--dbpath", "/var/lib/rpm", "--force-debian", "--nodeps"}
+	rpm := []string{"rpm", "--dbpath", "/var/lib/rpm", "--nodeps"}
+	if help, err := exec.Command("rpm", "--help").Output(); err != nil {
+		t.Fatal(err)
+	} else if force := "--force-debian"; strings.Contains(string(help), force) {
+		rpm = append(rpm, force) // which Debian 12's rpm insists on, and Debian 13's does not know
+	}
 	pacman := []string{"pacman", "--noconfirm", "--config", "/run/pacman.conf", "--dbpath", "/var/lib/pacman"}
 	with := func(command []string, more ...string) []string { return append(slices.Clone(command), more...) }
 	return map[string]packageManager{
@@ -75,7 +82,7 @@ func (r *root) run(command []string, more ...string) {
 // A package is installed, upgraded and removed while somebody is logged in whose manager
 // is not to be believed, and never stops answering.
 func TestPackagesTouchNoUsersManager(t *testing.T) {
-	for format, manager := range packageManagers() {
+	for format, manager := range packageManagers(t) {
 		t.Run(format, func(t *testing.T) {
 			r := begin(t, format)
 			evil := r.admit()
@@ -118,7 +125,7 @@ func TestPackagesTouchNoUsersManager(t *testing.T) {
 
 // A preset of the administrator's decides about a first installation.
 func TestPackagesFollowThePreset(t *testing.T) {
-	for format, manager := range packageManagers() {
+	for format, manager := range packageManagers(t) {
 		t.Run(format, func(t *testing.T) {
 			r := begin(t, format)
 			r.must(os.WriteFile(r.path("/etc/systemd/user-preset/10-site.preset"), []byte("enable "+service+"\n"), 0o644))

@@ -77,12 +77,21 @@ func formats() map[string]string {
 	return map[string]string{"deb": ".deb", "rpm": ".rpm", "archlinux": ".pkg.tar.zst"}
 }
 
-// packaged returns the package of a format in one of the folders that build makes.
+// sourceArchive is what the source archive's file ends in.
+const sourceArchive = ".tar.gz"
+
+// packaged returns a package of one of the folders that the script build makes.
 func packaged(t *testing.T, format, folder string) string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(os.Getenv(packagesVariable), folder, "*"+formats()[format]))
+	return made(t, folder, formats()[format])
+}
+
+// made returns the one file of a folder that ends like this.
+func made(t *testing.T, folder, end string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(os.Getenv(packagesVariable), folder, "*"+end))
 	if err != nil || len(found) != 1 {
-		t.Fatalf("the packages for %s in %s are %v (%v)", format, folder, found, err)
+		t.Fatalf("the *%s of %s are %v (%v)", end, folder, found, err)
 	}
 	return found[0]
 }

@@ -2,8 +2,11 @@ package packaging
 
 import (
 	"bytes"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,18 +14,37 @@ import (
 const rpmlintConfig = "../../cmd/nm-session-bridge/dist/packages/rpmlint.toml"
 
 func TestTheSameSourceMakesTheSamePackage(t *testing.T) {
-	for format := range formats() {
-		one, err := os.ReadFile(packaged(t, format, "older"))
+	kinds := slices.Collect(maps.Values(formats()))
+	for _, kind := range append(kinds, sourceArchive) {
+		one, err := os.ReadFile(made(t, "older", kind))
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, err := os.ReadFile(packaged(t, format, "again"))
+		other, err := os.ReadFile(made(t, "again", kind))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(one, other) {
-			t.Errorf("two packages for %s of the same source differ", format)
+			t.Errorf("two *%s of the same source differ", kind)
 		}
+	}
+}
+
+// A distribution builds without a network, and with the modules that the archive holds.
+func TestTheSourceArchiveBuildsWithoutANetwork(t *testing.T) {
+	dir := t.TempDir()
+	unpack := exec.Command("tar", "--extract", "--strip-components=1", "--file", made(t, "older", sourceArchive), "--directory", dir)
+	if err := run(unpack); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "nm-session-bridge")
+	build := exec.Command(filepath.Join(dir, "cmd/nm-session-bridge/dist/build"), program)
+	build.Env = append(os.Environ(), "VERSION=1.2.3", "GOPROXY=off", "GOTOOLCHAIN=local", "GOFLAGS=", "GOMODCACHE="+t.TempDir())
+	if err := run(build); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command(program, "version").Output(); err != nil || !strings.HasPrefix(string(said), "nm-session-bridge 1.2.3 ") {
+		t.Errorf("version prints %q (%v)", said, err)
 	}
 }
 
