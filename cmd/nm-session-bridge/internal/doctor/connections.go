@@ -50,13 +50,48 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 		found = append(found, Finding{
 			What: c.name + ": " + place + words,
 			Why:  why + ", unless you add that profile",
-			Mend: run(c.chooseProfile(template)),
+			Mend: byHand(c.chooseProfile(template, target)),
 		})
 	}
 	if len(wrong) == 0 {
 		return found
 	}
-	return append(found, Finding{What: c.name + ": " + strings.Join(wrong, "; "), Why: why, Mend: run(c.rename(template, renames))})
+	f := Finding{What: c.name + ": " + strings.Join(wrong, "; "), Why: why}
+	if other, right := c.rightInstance(template, renames); other != "" {
+		if slices.Contains(c.user.unit(right).wants(), other) {
+			return found
+		}
+		now := ""
+		if c.user.unit(right).active() && !c.isOnce() {
+			now = "--now "
+		}
+		f.Mend = run("systemctl --user enable " + now + systemdctl.Quote(other))
+	} else if !c.follow(slices.Sorted(maps.Values(renames)), renames, c.isInstalledBy(renames)) {
+		return found
+	}
+	return append(found, f)
+}
+
+// rightInstance returns the instance of the unit's template that passes the right name on,
+// and that name, if the unit is an instance that passes a wrong one on.
+func (c unitCheck) rightInstance(template observers.Template, renames map[string]string) (other, right string) {
+	for wrong, right := range renames {
+		from, _ := template.Instance(wrong)
+		to, _ := template.Instance(right)
+		other := strings.Replace(c.name, "@"+from+".", "@"+to+".", 1)
+		if other != c.name && !c.files.name(wrong) {
+			return other, right
+		}
+	}
+	return "", ""
+}
+
+// isInstalledBy reports whether one of some wrong names would start the unit.
+func (c unitCheck) isInstalledBy(renames map[string]string) bool {
+	return slices.ContainsFunc(append(c.files.installs(), c.wanters(c.name)...), func(name string) bool {
+		_, wrong := renames[name]
+		return wrong
+	})
 }
 
 // pathNaming returns the file of the unit that names another unit, or the unit's main
@@ -70,42 +105,14 @@ func (c unitCheck) pathNaming(other string) string {
 	return c.text("FragmentPath")
 }
 
-// rename returns the command that replaces names of a template's instances in the unit.
-func (c unitCheck) rename(template observers.Template, renames map[string]string) string {
-	command := "systemctl --user reenable " + systemdctl.Quote(c.name) // removes links that the unit no longer asks for
-	for _, wrong := range slices.Sorted(maps.Keys(renames)) {
-		right := renames[wrong]
-		if c.files.name(wrong) {
-			return c.follow(nil, renames, false)
-		}
-		// The unit may be an instance itself that passes its name on to the target.
-		from, _ := template.Instance(wrong)
-		to, _ := template.Instance(right)
-		other := strings.Replace(c.name, "@"+from+".", "@"+to+".", 1)
-		if other == c.name {
-			command += " && systemctl --user add-wants " + systemdctl.Quote(right) + " " + systemdctl.Quote(c.name)
-			continue
-		}
-		command = "systemctl --user disable --now " + systemdctl.Quote(c.name) + " && systemctl --user enable "
-		if c.user.unit(right).active() && !c.isOnce() {
-			command += "--now "
-		}
-		return command + systemdctl.Quote(other)
-	}
-	return command
-}
-
-// chooseProfile returns a command that lets the user choose the profile.
-func (c unitCheck) chooseProfile(template observers.Template) string {
+// chooseProfile tells the user to choose a profile.
+func (c unitCheck) chooseProfile(template observers.Template, wrong string) string {
 	var targets []string
 	for _, name := range c.machine.profiles {
 		targets = append(targets, template.Target(observers.Escape(name)))
 	}
-	edit := newEdits(c.name, nil)
-	edit.links = true
-	edit.words = []string{"there are " + few(targets)}
 	if len(targets) == 0 {
-		edit.words = []string{"there are no profiles"}
+		return "there are no profiles"
 	}
-	return edit.command()
+	return "in " + c.pathNaming(wrong) + ", write one of " + strings.Join(targets, ", ") + "; then systemctl --user daemon-reload && systemctl --user enable " + systemdctl.Quote(c.name)
 }

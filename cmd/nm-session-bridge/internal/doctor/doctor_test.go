@@ -80,66 +80,114 @@ WantedBy=two.target %i.target
 	}
 }
 
-// The names of the file and of the units in it have characters that are special
-// to a shell or to sed.
-func TestEditsAreWhatSedMakesOfThem(t *testing.T) {
-	const before = "[Unit]\nAfter=a.target o'clock*[1]/\\x2d$.service\nAfter=axtarget\nWants=a.target\n[Service]\nExecStart=/bin/true\n"
-	const after = "[Unit]\nPartOf=b.target\nRequisite=b&c.target\nAfter=b.target o'clock*[1]/\\x2d$.service\nAfter=axtarget\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=b.target\n"
-	path := filepath.Join(t.TempDir(), "it's a unit.service")
-	if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
-		t.Fatal(err)
+// Editors of other systems leave a mark at the beginning and other ends of lines.
+func TestUnitFilesFromOtherSystems(t *testing.T) {
+	f := parse("x.service", "\ufeff[Unit]\r\nAfter=a.target \\\r\n  b.target\r\n[Install]\r\nWantedBy=one.target\r\nAlias=x\\\\\r\nWantedBy=two.target\r\n")
+	if got := f.names("Unit", "After"); !slices.Equal(got, []string{"a.target", "b.target"}) {
+		t.Errorf("After= is %q", got)
 	}
-	e := newEdits("x.service", files{parse(path, before)})
-	e.rewrite("Unit", dependencyKeys(), func(key, name string) (string, bool) {
-		if name == "a.target" {
-			return "b.target", key != "Wants"
-		}
-		return name, true
-	})
-	e.add("Unit", "PartOf=b.target", "Requisite=b&c.target")
-	e.add("Install", "WantedBy=b.target")
-	sed, isSed := strings.CutSuffix(e.command(), " && systemctl --user daemon-reload")
-	if !isSed {
-		t.Fatal(e.command())
-	}
-	if out, err := exec.Command("/bin/sh", "-c", sed).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v: %s", sed, err, out)
-	}
-	got, err := os.ReadFile(path)
-	if err != nil || string(got) != after {
-		t.Errorf("%s made\n%s, want\n%s (%v)", sed, got, after, err)
+	if got := (files{f}).installs(); !slices.Equal(got, []string{"one.target", "two.target"}) {
+		t.Errorf("installs are %q", got)
 	}
 }
 
-func TestAFileThatIsNotTheUsersIsLeftToAnEditor(t *testing.T) {
-	e := newEdits("x.service", files{parse("/nowhere/x.service", "[Unit]\n")})
-	e.add("Unit", "PartOf=b.target")
-	if want := "systemctl --user edit --full x.service && systemctl --user daemon-reload  # PartOf=b.target"; e.command() != want {
-		t.Errorf("got %s, want %s", e.command(), want)
+// The names of the file and of the units in it have characters that are special
+// to a shell or to sed. The second run of a command changes nothing.
+func TestEditsAreWhatSedMakesOfThem(t *testing.T) {
+	for name, test := range map[string]struct{ before, after, dropIn string }{
+		"names": {
+			"[Unit]\nAfter=a.target o'clock*[1]/\\x2d$.service\nAfter=axtarget\nWants=a.target\n[Service]\nExecStart=/bin/true\n",
+			"[Unit]\nAfter=b.target o'clock*[1]/\\x2d$.service\nPartOf=b.target\nRequisite=b&c.target\nAfter=axtarget\n[Service]\nExecStart=/bin/true\n",
+			"[Install]\nWantedBy=b.target\n",
+		},
+		"lines that end as on Windows": {
+			"\ufeff[Unit]\r\nAfter=\ta.target\r\n[Service]\r\n",
+			"\ufeff[Unit]\r\nAfter=b.target\r\nPartOf=b.target\r\nRequisite=b&c.target\r\n[Service]\r\n",
+			"[Install]\nWantedBy=b.target\n",
+		},
+		"nothing to rename": {
+			"[Unit]\n[Service]\n",
+			"[Unit]\n[Service]\n",
+			"[Unit]\nPartOf=b.target\nRequisite=b&c.target\n[Install]\nWantedBy=b.target\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, dropIn := filepath.Join(dir, "it's a unit.service"), filepath.Join(dir, "it's a unit.service.d", dropInName)
+			if err := os.WriteFile(path, []byte(test.before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ch := newChange(unit{name: "x.service"}, files{parse(path, test.before)}, place{dropIn: dropIn})
+			ch.rewrite("Unit", dependencyKeys(), func(key, name string) (string, bool) {
+				if name == "a.target" {
+					return "b.target", key != "Wants"
+				}
+				return name, true
+			})
+			ch.add("Unit", "PartOf=b.target", "Requisite=b&c.target")
+			ch.add("Install", "WantedBy=b.target")
+			command, applies := strings.CutSuffix(ch.mend().Command, " && systemctl --user daemon-reload")
+			if !applies {
+				t.Fatal(ch.mend())
+			}
+			for range 2 {
+				if out, err := exec.Command("/bin/sh", "-c", command).CombinedOutput(); err != nil {
+					t.Fatalf("%s: %v: %s", command, err, out)
+				}
+				for path, want := range map[string]string{path: test.after, dropIn: test.dropIn} {
+					if got, err := os.ReadFile(path); err != nil || string(got) != want {
+						t.Errorf("%s made\n%q, want\n%q (%v)", command, got, want, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Lines of an earlier command stay.
+func TestADropInGrows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.service.d", dropInName)
+	command := place{dropIn: path, content: "# mine\n[Unit]\nAfter=a.target\n"}.write(map[string][]string{"Service": {"Type=notify"}})
+	if out, err := exec.Command("/bin/sh", "-c", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
+	}
+	const want = "# mine\n[Unit]\nAfter=a.target\n[Service]\nType=notify\n"
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%s made %q (%v)", command, got, err)
+	}
+}
+
+// A file with another name would part from it, and a line that goes on has no pattern.
+func TestWhatSedCannotDoIsLeftToAPerson(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.service")
+	for name, content := range map[string]string{
+		"linked":  "[Unit]\nWants=a.target\n",
+		"goes on": "[Unit]\nWants=\\\na.target\n",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name == "linked" {
+			if err := os.Link(path, filepath.Join(dir, "other name")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ch := newChange(unit{name: "x.service"}, files{parse(path, content)}, place{dropIn: path + ".d/x.conf"})
+		ch.rewrite("Unit", dependencyKeys(), func(string, string) (string, bool) { return "", false })
+		if m := ch.mend(); m.Command != "" || !strings.HasPrefix(m.ByHand, "in "+path+", remove Wants=a.target") {
+			t.Errorf("%s: %+v", name, m)
+		}
+		_ = os.Remove(path)
 	}
 }
 
 func TestWithoutProfilesThereIsNoneToChoose(t *testing.T) {
 	e := unitCheck{system: someone(), unit: unit{name: "x.service"}}
-	for profiles, want := range map[string]string{"": "there are no profiles", "home": "there are connection@home.target"} {
+	for profiles, want := range map[string]string{"": "there are no profiles", "home": "write one of connection@home.target;"} {
 		e.machine.profiles = strings.Fields(profiles)
-		if got := e.chooseProfile(observers.Template{Prefix: "connection@", Suffix: ".target"}); !strings.HasSuffix(got, "  # "+want) {
+		if got := e.chooseProfile(observers.Template{Prefix: "connection@", Suffix: ".target"}, ""); !strings.Contains(got, want) {
 			t.Errorf("of %q: %s", profiles, got)
-		}
-	}
-}
-
-func TestLinksAreMadeInTheSameOrderEachTime(t *testing.T) {
-	e := unitCheck{system: someone(), unit: unit{name: "x.service"}}
-	renames := map[string]string{}
-	for _, name := range []string{"a", "b", "c", "d"} {
-		renames["connection@"+name+name+".target"] = "connection@" + name + ".target"
-	}
-	template := observers.Template{Prefix: "connection@", Suffix: ".target"}
-	first := e.rename(template, renames)
-	for range 20 {
-		if got := e.rename(template, renames); got != first {
-			t.Fatalf("%s, and before %s", got, first)
 		}
 	}
 }

@@ -1,36 +1,154 @@
 package doctor
 
-import "slices"
+import (
+	"slices"
+	"strings"
 
-// follow returns the command that makes a unit start and stop with targets, by the pattern
-// of the README. Renames maps wrong names to right ones, or to "" to remove them. With
-// install the unit also becomes wanted by the targets.
-func (c unitCheck) follow(targets []string, renames map[string]string, install bool) string {
-	edit := newEdits(c.name, c.files)
-	triggered := c.isTriggered()
-	rename := func(name string) string {
-		if other, wrong := renames[name]; wrong {
-			return other
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// follow adds to the unit's change what makes it start and stop with targets, by the
+// pattern of the README. Renames maps wrong names to right ones, or to "" where there is
+// none. With install the unit also becomes wanted by the targets. It reports whether
+// anything has to change.
+func (c unitCheck) follow(targets []string, renames map[string]string, install bool) bool {
+	before := c.change.size()
+	rename := func(name string) string { return name }
+	if c.isHeldUp(targets, renames) {
+		rename = func(name string) string {
+			if other, wrong := renames[name]; wrong {
+				return other
+			}
+			return name
 		}
-		return name
+		c.correct(targets, rename)
 	}
-	edit.rewrite("Unit", dependencyKeys(), func(key, name string) (string, bool) {
+	for _, target := range targets {
+		for _, key := range c.pattern(target) {
+			isTarget := func(name string) bool { return rename(name) == target }
+			if !slices.Contains(c.texts(key), target) && !c.files.assign("Unit", []string{key}, isTarget) {
+				c.change.add("Unit", key+"="+target)
+			}
+		}
+		if install && !c.isTriggered() && !slices.Contains(c.user.unit(target).wants(), c.name) {
+			c.change.enables = true
+			if !slices.ContainsFunc(c.files.installs(), func(name string) bool { return rename(name) == target }) {
+				c.change.add("Install", "WantedBy="+target)
+			}
+		}
+	}
+	if c.change.size() == before {
+		return false
+	}
+	c.beware(targets)
+	c.change.starts = c.change.starts || (c.change.enables || c.untried()) && c.isDue(targets, rename)
+	return true
+}
+
+// requiring returns the settings that let no unit start without the units that they name.
+func requiring() []string { return []string{"Requires", "Requisite", "BindsTo"} }
+
+// isHeldUp reports whether the unit's files name something that no further line can undo: a
+// target that they pull up, or a wrong name without which the unit cannot start.
+func (c unitCheck) isHeldUp(targets []string, renames map[string]string) bool {
+	return c.files.assign("Unit", pulling(), func(name string) bool { return slices.Contains(targets, name) }) ||
+		c.files.assign("Unit", requiring(), func(name string) bool { _, wrong := renames[name]; return wrong })
+}
+
+// correct replaces wrong names in the unit's files, and takes out the targets that it
+// pulls up.
+func (c unitCheck) correct(targets []string, rename func(string) string) {
+	c.change.rewrite("Unit", dependencyKeys(), func(key, name string) (string, bool) {
 		name = rename(name)
 		pulls := slices.Contains(pulling(), key) && slices.Contains(targets, name)
 		return name, name != "" && !pulls
 	})
-	var lines []string
-	for _, target := range targets {
-		for _, key := range c.pattern(target, triggered) {
-			if !slices.ContainsFunc(c.texts(key), func(name string) bool { return rename(name) == target }) {
-				lines = append(lines, key+"="+target)
-			}
+	c.change.rewrite("Install", installKeys(), func(_, name string) (string, bool) {
+		if slices.Contains(systemLogins(), name) {
+			return name, true
+		}
+		c.change.enables = c.change.enables || rename(name) != name
+		return rename(name), rename(name) != ""
+	})
+}
+
+// pattern returns the settings in which the unit must name a target. Requisite= is for units
+// that something else starts as well. Before= forbids After=, and a locker has to be ready
+// before its target is.
+func (c unitCheck) pattern(target string) []string {
+	var keys []string
+	switch {
+	case slices.Contains(c.momentary(), target):
+		return nil
+	case c.locks(target):
+		return []string{"PartOf"}
+	case c.isTriggered():
+		keys = []string{"After", "Requisite"}
+	case c.isOnce() && !c.isStartedBesides():
+		return nil
+	case c.isOnce():
+		keys = []string{"After", "Requisite"}
+	case c.isStartedBesides(), c.files.assign("Unit", requiring(), func(name string) bool { return name == target }):
+		keys = []string{"After", "PartOf", "Requisite"}
+	default:
+		keys = []string{"After", "PartOf"}
+	}
+	if !c.mayWaitFor(target) {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return key == "After" })
+	}
+	return keys
+}
+
+// isStartedBesides reports whether something besides targets of ours starts the unit.
+func (c unitCheck) isStartedBesides() bool {
+	by := slices.Concat(c.files.installs(), c.texts("WantedBy"), c.texts("RequiredBy"), c.texts("UpheldBy"), c.texts("BoundBy"))
+	return c.isTriggered() || slices.ContainsFunc(by, func(other string) bool {
+		return !slices.Contains(c.targets, other) && c.user.unit(other).load() == "loaded"
+	})
+}
+
+// locks reports whether the units of a target cover the screen.
+func (sys *system) locks(target string) bool {
+	return slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool { return slices.Contains(s.StartAgain, target) })
+}
+
+// beware leaves changes to a person that would keep something from starting.
+func (c unitCheck) beware(targets []string) {
+	dependents := slices.Concat(c.texts("RequiredBy"), c.texts("BoundBy"), c.texts("RequisiteOf"))
+	dependents = slices.DeleteFunc(dependents, func(other string) bool { return slices.Contains(c.targets, other) })
+	var activators []string
+	for _, other := range c.activators() {
+		if strings.HasSuffix(other, ".socket") || strings.HasSuffix(other, ".path") {
+			activators = append(activators, other)
 		}
 	}
-	edit.add("Unit", lines...)
-	c.installInto(edit, targets, rename, install && !triggered)
-	edit.starts = (edit.links || c.untried()) && c.isDue(targets, rename)
-	return edit.command()
+	switch {
+	case len(dependents) > 0:
+		c.change.unable = listed(dependents) + " cannot run without it"
+	case len(activators) > 0:
+		// systemd 252 and 262 fail a path or a socket with trigger-limit-hit if Requisite=
+		// refuses the start of their service a few times.
+		c.change.unable = listed(activators) + " must do the same, and would fail if the unit refused to start"
+	}
+	for _, target := range targets {
+		others := c.others(target)
+		switch {
+		case c.change.has("Unit", "PartOf="+target) && len(others) > 0:
+			c.change.unable = listed(others) + " starts it as well; StopWhenUnneeded=yes instead stops it when neither wants it"
+		case c.locks(target) && len(c.among(pulling(), target)) > 0:
+			c.change.unable = "it may be meant to lock the screen, which ExecStart=loginctl lock-session does"
+		case len(c.among(pulling(), target)) > 0 && !c.isHeldUp(targets, nil):
+			c.change.unable = "a link in " + c.name + ".wants or " + c.name + ".requires does it"
+		}
+	}
+}
+
+// others returns other targets of ours that start the unit, stay active and do not stop it.
+func (c unitCheck) others(target string) []string {
+	return slices.DeleteFunc(slices.Clone(c.targets), func(other string) bool {
+		return other == target || slices.Contains(c.momentary(), other) || len(c.among(following(), other)) > 0 ||
+			!slices.Contains(c.wanters(c.name), other) && !slices.Contains(c.files.installs(), other)
+	})
 }
 
 // isDue reports whether the unit must be started now because its target is active already.
@@ -52,39 +170,4 @@ func (c unitCheck) isDue(targets []string, rename func(string) string) bool {
 		}
 	}
 	return false
-}
-
-// pattern returns the settings in which the unit must name a target.
-func (c unitCheck) pattern(target string, triggered bool) []string {
-	switch {
-	case triggered:
-		return []string{"After", "Requisite"}
-	case c.isOnce(), slices.Contains(c.momentary(), target):
-		return nil
-	}
-	return []string{"After", "PartOf", "Requisite"}
-}
-
-// installInto renames targets in [Install], and replaces the targets of a login by ours.
-func (c unitCheck) installInto(edit *edits, targets []string, rename func(string) string, install bool) {
-	logins := append(systemLogins(), "default.target", "graphical-session.target")
-	missing := slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
-		return !install || slices.ContainsFunc(c.files.installs(), func(name string) bool { return rename(name) == target })
-	})
-	edit.links = install
-	edit.rewrite("Install", installKeys(), func(_, name string) (string, bool) {
-		isLogin, isWrong := slices.Contains(logins, name), rename(name) != name
-		edit.links = edit.links || isWrong
-		switch {
-		case isLogin && len(missing) > 0:
-			name, missing = missing[0], missing[1:]
-			return name, true
-		case isWrong && slices.Contains(systemLogins(), name):
-			return "default.target", true
-		}
-		return rename(name), rename(name) != ""
-	})
-	for _, target := range missing {
-		edit.add("Install", "WantedBy="+target)
-	}
 }

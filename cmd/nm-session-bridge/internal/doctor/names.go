@@ -30,6 +30,9 @@ func counterparts() map[string]string {
 	}
 }
 
+// vague returns names that units are ordered after in passing.
+func vague() []string { return []string{"network.target", "NetworkManager.service"} }
+
 // systemLogins returns the system manager's targets that start units. The user manager has
 // default.target for them.
 func systemLogins() []string { return []string{"multi-user.target", "graphical.target"} }

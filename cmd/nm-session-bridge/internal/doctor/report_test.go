@@ -26,7 +26,7 @@ func healthy(t *testing.T) *system {
 		login1:         answer{properties: bag("InhibitDelayMaxUSec", uint64(5_000_000))},
 		lidSignalled:   true,
 	}
-	sys.user = user{address: "unix:path=/run/user/1000/bus", manager: bag("Version", "257.8-1"), all: map[string]unit{}, bridge: bag()}
+	sys.user = user{address: "unix:path=/run/user/1000/bus", manager: bag("Version", "257.8-1", "UnitPath", []string{"/home/jo/.config/systemd/user"}), all: map[string]unit{}, bridge: bag()}
 	sys.put(systemdctl.ServiceName, "LoadState", "loaded", "ActiveState", "active", "SubState", "running", "UnitFileState", "enabled")
 	for _, target := range sys.targets {
 		sys.put(target, "LoadState", "loaded", "ActiveState", "inactive",
@@ -105,6 +105,34 @@ func TestMuchIsWrong(t *testing.T) {
 	sys.put("internet-online.target", "Wants", []string{"backup.service"})
 	sys.put("backup.service", "LoadState", "loaded", "ActiveState", "failed", "Result", "exit-code", "ExecMainStatus", int32(1))
 	golden.Check(t, "much-is-wrong", sys.report())
+}
+
+func TestJSON(t *testing.T) {
+	sys := healthy(t)
+	sys.own(t, "mail.service", "[Service]\nExecStart=/usr/bin/mail\n[Install]\nWantedBy=internet-online.target\n")
+	sys.put("internet-online.target", "Wants", []string{"backup.service"})
+	sys.put("backup.service", "LoadState", "loaded", "ActiveState", "failed", "Result", "exit-code", "ExecMainStatus", int32(1))
+	sys.machine = machine{problem: "no system bus", cause: os.ErrNotExist, address: "unix:path=/nowhere"}
+	var written strings.Builder
+	if err := sys.examine().WriteJSON(&written); err != nil {
+		t.Fatal(err)
+	}
+	golden.Check(t, "json", written.String())
+}
+
+// Findings about one unit stand together, and the command that mends them stands once.
+func TestFindingsAboutAUnit(t *testing.T) {
+	found := grouped([]Finding{
+		{What: "one"},
+		{Unit: "a.service", What: "two", Mend: run("mend a")},
+		{Unit: "b.service", What: "three", Mend: run("mend b")},
+		{What: "four"},
+		{Unit: "a.service", What: "five", Mend: run("mend a")},
+		{Unit: "b.service", What: "six", Mend: run("mend b again")},
+	})
+	var written strings.Builder
+	Report{Findings: found}.Write(&written)
+	golden.Check(t, "grouped", written.String())
 }
 
 // A drop-in may come from a version whose flags took one dash.

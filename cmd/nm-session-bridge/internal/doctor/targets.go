@@ -24,8 +24,8 @@ func (sys *system) ownTargets() []Finding {
 			})
 		case target.load() == "loaded":
 			template := templateOf(name)
-			if lacks := faults(target); len(lacks) > 0 && !reported[template] {
-				found = append(found, overridden(target, lacks))
+			if f := sys.overridden(target); f.What != "" && !reported[template] {
+				found = append(found, f)
 				reported[template] = template != ""
 			}
 		case sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise the missing service is the finding
@@ -40,30 +40,47 @@ func (sys *system) ownTargets() []Finding {
 	return found
 }
 
-// faults lists the ways in which an overriding file or a drop-in keeps a target from
+// overridden finds the ways in which an overriding file or a drop-in keeps a target from
 // being active exactly when it should be.
-func faults(target unit) []string {
-	var lacks []string
+func (sys *system) overridden(target unit) Finding {
+	all, _ := readAll(target) // what cannot be read is left to a person
+	ch := newChange(target, all, sys.placeOf(target, all))
+	var faults []string
 	for _, key := range []string{"Conflicts", "After"} {
 		for _, other := range shipped(target.name, key) {
 			if !slices.Contains(target.texts(key), other) {
-				lacks = append(lacks, "lacks "+key+"="+other)
+				faults = append(faults, "lacks "+key+"="+other)
+				ch.add("Unit", key+"="+other)
 			}
 		}
 	}
 	for _, key := range []string{"RefuseManualStart", "RefuseManualStop", "StopWhenUnneeded"} {
 		if target.is(key) {
-			lacks = append(lacks, "has "+key+"=yes")
+			faults = append(faults, "has "+key+"=yes")
+			ch.add("Unit", key+"=no")
 		}
 	}
 	for _, key := range []string{"Requires", "Requisite", "BindsTo", "PartOf"} {
 		for _, other := range target.texts(key) {
 			if !slices.Contains(shipped(target.name, key), other) {
-				lacks = append(lacks, "has "+key+"="+other)
+				faults = append(faults, "has "+key+"="+other)
+				ch.rewrite("Unit", []string{key}, func(_, name string) (string, bool) { return name, name != other })
 			}
 		}
 	}
-	return lacks
+	if len(faults) == 0 {
+		return Finding{}
+	}
+	f := Finding{
+		Unit: target.name,
+		What: fmt.Sprintf("%s is overridden by %s, which %s", target.name, listed(bases(overriding(target))), listed(faults)),
+		Why:  "the target is no longer active exactly while the machine is as its name says: its counterpart may be active as well, or it does not start or stop",
+	}
+	f.Mend = ch.mend()
+	if !ch.changesFiles() {
+		f.Mend = byHand("a link in " + target.name + ".requires does it")
+	}
+	return f
 }
 
 // shipped returns a dependency of a target as install writes it.
@@ -80,32 +97,21 @@ func shipped(name, key string) []string {
 	return nil
 }
 
-// overridden returns a finding whose command renames the files that override a target, so
-// that systemd ignores them.
-func overridden(target unit, lacks []string) Finding {
-	fragment := target.text("FragmentPath")
-	paths := []string{fragment}
-	if drops := target.texts("DropInPaths"); len(drops) > 0 {
-		paths = drops
-		own := readPath(fragment)
-		for _, key := range []string{"Conflicts", "After"} {
-			for _, other := range shipped(target.name, key) {
-				if !slices.Contains(own.names("Unit", key), other) && !slices.Contains(paths, fragment) {
-					paths = append(paths, fragment)
-				}
+// overriding returns the files that may be at fault.
+func overriding(target unit) []string {
+	fragment, drops := target.text("FragmentPath"), target.texts("DropInPaths")
+	own := readPath(fragment)
+	for _, key := range []string{"Conflicts", "After"} {
+		for _, other := range shipped(target.name, key) {
+			if !slices.Contains(own.names("Unit", key), other) {
+				return append([]string{fragment}, drops...)
 			}
 		}
 	}
-	mend := ""
-	for _, path := range paths {
-		mend += fmt.Sprintf("mv %s %s && ", systemdctl.Quote(path), systemdctl.Quote(path+"~"))
+	if len(drops) > 0 {
+		return drops
 	}
-	return Finding{
-		Unit: target.name,
-		What: fmt.Sprintf("%s is overridden by %s, which %s", target.name, listed(bases(paths)), listed(lacks)),
-		Why:  "the target is no longer active exactly while the machine is as its name says: its counterpart may be active as well, or it does not start or stop",
-		Mend: run(mend + "systemctl --user daemon-reload"),
-	}
+	return []string{fragment}
 }
 
 // bases shortens the paths of drop-ins to their last two parts.

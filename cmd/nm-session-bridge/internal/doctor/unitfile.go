@@ -11,7 +11,6 @@ import (
 // know: [Install], and the lines to change.
 type file struct {
 	path     string
-	headers  map[string]string // section → the text of its first header
 	settings []setting
 }
 
@@ -51,17 +50,17 @@ func readPath(path string) file {
 
 // parse takes a unit file apart (systemd.syntax(7)).
 func parse(path, content string) file {
-	f := file{path: path, headers: map[string]string{}}
+	f := file{path: path}
 	var section, begun string
 	pieces := 0
-	for text := range strings.Lines(content) {
+	for text := range strings.Lines(strings.TrimPrefix(content, "\ufeff")) {
 		text = strings.TrimSuffix(text, "\n")
 		trimmed := strings.TrimSpace(text)
 		if trimmed == "" && pieces == 0 || strings.HasPrefix(trimmed, "#") || strings.HasPrefix(trimmed, ";") {
 			continue
 		}
 		pieces++
-		if piece, continued := strings.CutSuffix(text, `\`); continued {
+		if piece, continued := continues(text); continued {
 			begun += piece + " "
 			continue
 		}
@@ -72,9 +71,6 @@ func parse(path, content string) file {
 		begun, pieces = "", 0
 		if strings.HasPrefix(whole, "[") && strings.HasSuffix(whole, "]") {
 			section = whole[1 : len(whole)-1]
-			if _, seen := f.headers[section]; !seen {
-				f.headers[section] = text
-			}
 			continue
 		}
 		if key, value, isSetting := strings.Cut(whole, "="); isSetting {
@@ -82,6 +78,17 @@ func parse(path, content string) file {
 		}
 	}
 	return f
+}
+
+// continues reports whether the next line belongs to this one, and returns it without the
+// backslash that says so.
+func continues(line string) (piece string, continued bool) {
+	line = strings.TrimSuffix(line, "\r")
+	piece = strings.TrimRight(line, `\`)
+	if (len(line)-len(piece))%2 == 0 {
+		return "", false
+	}
+	return line[:len(line)-1], true
 }
 
 // namesIn splits a list of units. An instance stays one name even if somebody wrote blanks
@@ -134,6 +141,13 @@ func (fs files) installs() []string {
 		}
 	}
 	return slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "%") })
+}
+
+// assign reports whether one of some settings in a section names a certain unit.
+func (fs files) assign(section string, keys []string, is func(name string) bool) bool {
+	return slices.ContainsFunc(fs, func(f file) bool {
+		return slices.ContainsFunc(keys, func(key string) bool { return slices.ContainsFunc(f.names(section, key), is) })
+	})
 }
 
 // name reports whether a setting of the files names a unit.

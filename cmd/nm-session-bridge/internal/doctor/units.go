@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // pulling returns the settings that start the units that they name.
@@ -32,8 +30,19 @@ func (sys *system) units() []Finding {
 		if err != nil {
 			all = nil
 		}
-		c := unitCheck{sys, u, all, map[string]bool{}}
-		found = append(found, about(name, slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted()))...)
+		found = append(found, unitCheck{sys, u, all, newChange(u, all, sys.placeOf(u, all)), map[string]bool{}}.findings()...)
+	}
+	return found
+}
+
+// findings returns what is wrong with the unit. One command makes all changes to it.
+func (c unitCheck) findings() []Finding {
+	found := slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted())
+	for i := range found {
+		found[i].Unit = c.name
+		if found[i].Mend == (Mend{}) {
+			found[i].Mend = c.change.mend()
+		}
 	}
 	return found
 }
@@ -53,7 +62,8 @@ func (sys *system) wanters(name string) []string {
 type unitCheck struct {
 	*system
 	unit
-	files files
+	files  files
+	change *change
 	// reported holds the targets that already have a finding, whose command mends the rest as
 	// well.
 	reported map[string]bool
@@ -98,8 +108,8 @@ func (c unitCheck) missing() []string {
 	})
 }
 
-// unknownNames finds names of system units and misspelt targets. One command corrects them
-// all, because they may stand in one line.
+// unknownNames finds names of system units and misspelt targets that keep the unit from
+// doing what its file says.
 func (c unitCheck) unknownNames() []Finding {
 	var ofSystem, misspelt, meant []string
 	renames := map[string]string{}
@@ -114,30 +124,63 @@ func (c unitCheck) unknownNames() []Finding {
 			misspelt = append(misspelt, fmt.Sprintf("%s does not exist, but %s does", c.place(name), target))
 		}
 		renames[name] = target
-		if target != "" {
+		if target != "" && c.matters(name) {
 			meant = append(meant, target)
 		}
 	}
 	if len(renames) == 0 {
 		return nil
 	}
+	slices.Sort(meant)
+	meant = slices.Compact(meant)
+	before := c.change.size()
+	if !c.follow(meant, renames, !c.isStartedOtherwise()) {
+		c.login()
+	}
+	if c.change.size() == before {
+		return nil // what is meant stands beside it
+	}
 	f := Finding{Why: "systemd silently ignores the name: the unit neither waits for it nor starts with it"}
+	if c.files.assign("Unit", requiring(), func(name string) bool { _, wrong := renames[name]; return wrong }) {
+		f.Why = "the unit cannot start without it"
+	}
 	if len(ofSystem) == 1 {
 		misspelt = append(misspelt, ofSystem[0]+" is a unit of the system manager, which user units cannot name")
 	} else if len(ofSystem) > 1 {
 		misspelt = append(misspelt, listed(ofSystem)+" are units of the system manager, which user units cannot name")
 	}
 	f.What = c.name + ": " + strings.Join(misspelt, "; ")
-	slices.Sort(meant)
-	meant = slices.Compact(meant)
 	for _, target := range meant {
 		c.reported[target] = true
 	}
 	if len(meant) > 0 {
 		f.Why += "; " + listed(meant) + " is what a user unit can follow"
 	}
-	f.Mend = run(c.follow(meant, renames, len(meant) > 0))
 	return []Finding{f}
+}
+
+// matters reports whether the unit would behave differently if a name existed. To be
+// ordered after a network that is merely configured means nothing by itself, and to be
+// before a target is what systemd does with all that the target wants.
+func (c unitCheck) matters(name string) bool {
+	return slices.ContainsFunc(c.naming(name), func(key string) bool {
+		switch key {
+		case "Before", "Conflicts":
+			return false
+		case "After":
+			return !slices.Contains(vague(), name)
+		}
+		return true
+	})
+}
+
+// login makes a unit start with the login that only targets of the system manager start.
+func (c unitCheck) login() {
+	if !slices.ContainsFunc(c.files.installs(), func(name string) bool { return slices.Contains(systemLogins(), name) }) || c.isStartedBesides() || c.isStartedOtherwise() {
+		return
+	}
+	c.change.add("Install", "WantedBy=default.target")
+	c.change.enables = true
 }
 
 // place returns words for the place at which the unit names another one.
@@ -167,22 +210,20 @@ func (c unitCheck) binding(target string) Finding {
 	after := slices.Contains(c.texts("After"), target)
 	switch {
 	case len(pulls) > 0:
+		c.follow([]string{target}, nil, !c.isStartedOtherwise() && !slices.Contains(c.files.installs(), target))
 		return Finding{
 			What: fmt.Sprintf("%s: %s%s pulls the target up", c.name, settings(pulls), target),
 			Why:  "starting the unit starts " + target + " as well, and all that it wants, even if the machine is not in that position, until the bridge stops it",
-			Mend: run(c.follow([]string{target}, nil, !c.isStartedOtherwise() && !slices.Contains(c.files.installs(), target))),
 		}
-	case wanted && !c.stops(target, follows):
+	case wanted && !c.stops(target, follows) && c.follow([]string{target}, nil, false):
 		return Finding{
 			What: fmt.Sprintf("%s: WantedBy=%s, but nothing stops it", c.name, target),
 			Why:  "it keeps running after the target has stopped: WantedBy= only starts it",
-			Mend: run(c.follow([]string{target}, nil, false)),
 		}
-	case wanted && len(follows) > 0 && !after && !c.isOnce():
+	case wanted && len(follows) > 0 && !after && c.follow([]string{target}, nil, false):
 		return Finding{
 			What: fmt.Sprintf("%s: %s%s without After=%s", c.name, settings(follows), target, target),
 			Why:  "the target waits for the unit instead of the reverse; when the target stops, its counterpart starts before the unit has stopped",
-			Mend: run(c.follow([]string{target}, nil, false)),
 		}
 	}
 	return Finding{}
@@ -259,27 +300,32 @@ func (c unitCheck) isStartedOtherwise() bool {
 	})
 }
 
-// isTriggered reports whether another unit of the user's, such as a timer, starts the
-// unit. The manager knows that only while both are loaded.
-func (c unitCheck) isTriggered() bool {
-	return len(c.texts("TriggeredBy")) > 0 || slices.ContainsFunc(c.user.own, func(other string) bool {
-		return slices.Contains(c.user.unit(other).texts("Triggers"), c.name)
-	})
+// activators returns the units, such as timers, that start the unit. The manager knows those
+// of the user's only while both are loaded.
+func (c unitCheck) activators() []string {
+	activators := slices.Clone(c.texts("TriggeredBy"))
+	for _, other := range c.user.own {
+		if slices.Contains(c.user.unit(other).texts("Triggers"), c.name) && !slices.Contains(activators, other) {
+			activators = append(activators, other)
+		}
+	}
+	return activators
 }
 
+func (c unitCheck) isTriggered() bool { return len(c.activators()) > 0 }
+
 func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
-	f := Finding{
-		What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", c.name, key, target),
-		Why:  "nothing starts it when the target is reached",
-		Mend: run("systemctl --user enable " + systemdctl.Quote(c.name)),
+	if installed {
+		c.change.enables = true
+		c.change.starts = c.change.starts || c.user.unit(target).active()
+		return Finding{
+			What: fmt.Sprintf("%s: %s=%s, but the unit is not enabled", c.name, key, target),
+			Why:  "nothing starts it when the target is reached",
+		}
 	}
-	if !installed {
-		f.What = fmt.Sprintf("%s: %s=%s, but the target does not want it", c.name, key, target)
-		f.Why = fmt.Sprintf("%s= does not start it when the target is reached; WantedBy= in [Install] does", key)
-		f.Mend = run(c.follow([]string{target}, nil, true))
+	c.follow([]string{target}, nil, true)
+	return Finding{
+		What: fmt.Sprintf("%s: %s=%s, but the target does not want it", c.name, key, target),
+		Why:  fmt.Sprintf("%s= does not start it when the target is reached; WantedBy= in [Install] does", key),
 	}
-	if installed && c.user.unit(target).active() {
-		f.Mend = run("systemctl --user enable --now " + systemdctl.Quote(c.name))
-	}
-	return f
 }

@@ -3,8 +3,6 @@ package doctor
 import (
 	"fmt"
 	"slices"
-
-	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // unstarted finds an active target of ours that wants the unit but has not started it. A
@@ -15,10 +13,10 @@ func (c unitCheck) unstarted() []Finding {
 	}
 	for _, target := range c.wanters(c.name) {
 		if !c.reported[target] && c.user.unit(target).active() {
+			c.change.starts = true
 			return []Finding{{
 				What: fmt.Sprintf("%s: %s is active and wants it, but it was never started", c.name, target),
 				Why:  "it was enabled while the target was already active; it starts with the next start of the target",
-				Mend: run("systemctl --user start " + systemdctl.Quote(c.name)),
 			}}
 		}
 	}

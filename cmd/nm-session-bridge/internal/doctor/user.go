@@ -92,7 +92,7 @@ func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOu
 	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {
 		return err
 	}
-	candidates, err := listOwn(ctx, manager, loaded)
+	candidates, err := u.listOwn(ctx, manager, loaded)
 	if err != nil {
 		return err
 	}
@@ -121,13 +121,16 @@ func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOu
 	for _, name := range candidates {
 		one := u.unit(name)
 		id := one.text("Id") // a unit may have several names
-		if isOwnPath(one.text("FragmentPath")) && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
+		if one.isOwn() && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
 			u.own = append(u.own, id)
 			u.all[id] = one
 		}
 	}
 	slices.Sort(u.own)
-	return u.askDependencies(ctx, manager)
+	if err := u.askDependencies(ctx, manager); err != nil {
+		return err
+	}
+	return u.askOrder(ctx, manager, ours)
 }
 
 // linked returns the units that have a directory of links in the user's configuration. The
@@ -187,32 +190,6 @@ func (u *user) ask(ctx context.Context, manager object, name string) error {
 	return nil
 }
 
-// listOwn returns the units whose files somebody has written for the user, and the loaded
-// instances of their templates.
-func listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
-	var files []struct{ Path, State string }
-	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &files); err != nil {
-		return nil, err
-	}
-	var own, templates []string
-	for _, file := range files {
-		name := filepath.Base(file.Path)
-		switch {
-		case !isOwnPath(file.Path):
-		case strings.Contains(name, "@."):
-			templates = append(templates, name)
-		default:
-			own = append(own, name)
-		}
-	}
-	for _, l := range loaded {
-		if slices.Contains(templates, templateOf(l.Name)) {
-			own = append(own, l.Name)
-		}
-	}
-	return own, nil
-}
-
 // templateOf returns the name of an instance's template, or "" for a unit that is not an
 // instance.
 func templateOf(name string) string {
@@ -221,14 +198,6 @@ func templateOf(name string) string {
 		return ""
 	}
 	return prefix + "@" + filepath.Ext(rest)
-}
-
-// isOwnPath reports whether somebody has written a file, as opposed to packages, generators
-// and transient units (systemd.unit(5), "User Unit Search Path").
-func isOwnPath(path string) bool {
-	return path != "" && !slices.ContainsFunc([]string{"/usr/", "/lib/", "/run/", "/nix/store/"}, func(dir string) bool {
-		return strings.HasPrefix(path, dir)
-	})
 }
 
 func (sys *system) manager() []Finding {

@@ -1,0 +1,66 @@
+package doctor
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+)
+
+// isOwn reports whether somebody has written or changed the unit: its file, a drop-in of it,
+// or what a generator makes it from. A desktop's autostart files are no units.
+func (u unit) isOwn() bool {
+	source := u.text("SourcePath")
+	return isOwnPath(u.text("FragmentPath")) || u.load() == "loaded" &&
+		(slices.ContainsFunc(u.texts("DropInPaths"), isOwnPath) || isOwnPath(source) && filepath.Ext(source) != ".desktop")
+}
+
+// isOwnPath reports whether somebody has written a file, as opposed to packages, generators
+// and transient units (systemd.unit(5), "User Unit Search Path").
+func isOwnPath(path string) bool {
+	return path != "" && !slices.ContainsFunc([]string{"/usr/", "/lib/", "/run/", "/nix/store/"}, func(dir string) bool {
+		return strings.HasPrefix(path, dir)
+	})
+}
+
+// listOwn returns the units that somebody may have written or changed for the user, and the
+// loaded instances of such templates.
+func (u user) listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
+	var files []struct{ Path, State string }
+	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &files); err != nil {
+		return nil, err
+	}
+	names := u.changed()
+	for _, file := range files {
+		if isOwnPath(file.Path) || isGenerated(file.Path) {
+			names = append(names, filepath.Base(file.Path))
+		}
+	}
+	isTemplate := func(name string) bool { return strings.Contains(name, "@.") }
+	own := slices.DeleteFunc(slices.Clone(names), isTemplate)
+	for _, l := range loaded {
+		if slices.Contains(names, templateOf(l.Name)) {
+			own = append(own, l.Name)
+		}
+	}
+	return own, nil
+}
+
+// changed returns the units that have a directory of drop-ins among the user's units.
+func (u user) changed() []string {
+	var names []string
+	for _, dir := range u.manager.texts("UnitPath") {
+		if !isOwnPath(dir) {
+			continue
+		}
+		folders, _ := filepath.Glob(filepath.Join(dir, "*.d")) // fails for bad patterns only
+		for _, folder := range folders {
+			if name := strings.TrimSuffix(filepath.Base(folder), ".d"); isUnitName(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

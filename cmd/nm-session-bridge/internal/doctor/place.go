@@ -1,0 +1,107 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// dropInName is the drop-in that commands of the doctor write. It sorts behind other
+// drop-ins, so that it has the last word.
+const dropInName = "zz-nm-session-bridge.conf"
+
+// place is where changes to a unit belong.
+type place struct {
+	// dropIn is the drop-in that takes new lines, and content what it has already.
+	dropIn, content string
+	// sudo is set if root owns the unit's files.
+	sudo bool
+	// source says in words what the unit's file is made from, if that is what to change.
+	source string
+}
+
+// placeOf finds the place for changes to a unit. Those to an instance go to its template,
+// unless that names other units by the instance.
+func (sys *system) placeOf(u unit, all files) place {
+	fragment, name := u.text("FragmentPath"), u.name
+	bySpecifier := slices.ContainsFunc(all, func(f file) bool {
+		return slices.ContainsFunc(f.settings, func(s setting) bool {
+			return slices.Contains(append(dependencyKeys(), installKeys()...), s.key) && strings.Contains(strings.Join(s.names, " "), "%")
+		})
+	})
+	if template := templateOf(name); template != "" && !bySpecifier {
+		name = template
+	}
+	p := place{source: sourceOf(u)}
+	dir := sys.user.configuration()
+	if strings.HasPrefix(fragment, "/etc/") {
+		dir, p.sudo = filepath.Dir(fragment), os.Geteuid() != 0
+	}
+	p.dropIn = filepath.Join(dir, name+".d", dropInName)
+	content, _ := os.ReadFile(p.dropIn) // there may be none yet
+	p.content = string(content)
+	return p
+}
+
+// sourceOf returns words for what a unit's file is made from, or "" if somebody has written
+// the file itself.
+func sourceOf(u unit) string {
+	fragment := u.text("FragmentPath")
+	resolved, err := filepath.EvalSymlinks(fragment)
+	switch {
+	case isGenerated(fragment):
+		return u.text("SourcePath")
+	case err == nil && strings.HasPrefix(resolved, "/nix/store/"):
+		return "what " + fragment + " is made from, such as systemd.user in home-manager or NixOS"
+	}
+	return ""
+}
+
+// isGenerated reports whether a generator has written a file (systemd.generator(7)).
+func isGenerated(path string) bool {
+	return strings.HasPrefix(path, "/run/") && strings.HasPrefix(filepath.Base(filepath.Dir(path)), "generator")
+}
+
+// configuration returns the directory in which users keep their own units.
+func (u user) configuration() string {
+	for _, dir := range u.manager.texts("UnitPath") {
+		if isOwnPath(dir) && strings.HasSuffix(dir, "/systemd/user") {
+			return dir
+		}
+	}
+	return ""
+}
+
+// isEditable reports whether sed can change a file and leave its other names alone: with
+// one more name, the file would part from that.
+func isEditable(path string, sudo bool) bool {
+	var stat unix.Stat_t
+	if unix.Stat(path, &stat) != nil || stat.Nlink > 1 {
+		return false
+	}
+	return sudo || slices.Equal(
+		[]error{unix.Access(path, unix.W_OK), unix.Access(filepath.Dir(path), unix.W_OK)}, []error{nil, nil})
+}
+
+// write returns the command that adds lines to the drop-in.
+func (p place) write(lines map[string][]string) string {
+	words := []string{`printf '%s\n'`}
+	for line := range strings.Lines(p.content) {
+		words = append(words, systemdctl.Quote(strings.TrimRight(line, "\r\n")))
+	}
+	for _, section := range sections(lines) {
+		for _, line := range append([]string{"[" + section + "]"}, lines[section]...) {
+			words = append(words, systemdctl.Quote(line))
+		}
+	}
+	dir, path := systemdctl.Quote(filepath.Dir(p.dropIn)), systemdctl.Quote(p.dropIn)
+	if p.sudo {
+		return "sudo mkdir -p " + dir + " && " + strings.Join(words, " ") + " | sudo tee " + path + " >/dev/null"
+	}
+	return "mkdir -p " + dir + " && " + strings.Join(words, " ") + " >" + path
+}
