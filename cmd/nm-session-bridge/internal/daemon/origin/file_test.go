@@ -159,7 +159,8 @@ func TestThisProgramKnowsItsFile(t *testing.T) {
 func TestWatchLooksWhenItIsAskedTo(t *testing.T) {
 	m := begin(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	ticks, news, ended := make(chan struct{}), make(chan error), make(chan struct{})
+	ticks, ended := make(chan struct{}), make(chan struct{})
+	news := make(chan error, 4) // one for each tick: the first may already see what is written after it
 	go func() {
 		defer close(ended)
 		m.file.Watch(ctx, ticks, func(context.Context) (string, error) { return m.unit, nil }, news)
