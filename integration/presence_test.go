@@ -113,8 +113,48 @@ func TestLimitedIsNotEnoughWithoutADefaultRoute(t *testing.T) {
 	s.flags("--online-when=limited")
 	s.install()
 	s.offline()
-	s.reads("internet", "State=ConnectedLocal")
+	s.reads("internet", "State=ConnectedLocal, no default route")
 	s.started("internet-online.target", 0)
+}
+
+// A connection that stays active keeps its Default, and NetworkManager its State,
+// when the last default route goes.
+func TestLimitedIsNotEnoughOnceTheDefaultRouteHasGone(t *testing.T) {
+	for name, withRoute := range map[string]func(*scene, bool){
+		"never-default": func(s *scene, with bool) {
+			s.nmcli("connection", "modify", "home", "ipv4.never-default", map[bool]string{false: "yes", true: "no"}[with])
+		},
+		"a gateway that the user removes": func(s *scene, with bool) {
+			s.nmcli("connection", "modify", "home", "ipv4.method", "manual", "ipv4.addresses", "192.0.2.50/24",
+				"ipv4.gateway", map[bool]string{false: "", true: "192.0.2.1"}[with])
+		},
+		"a lease without a router": func(s *scene, with bool) {
+			s.must(s.Uplink.StopDHCP(s.ctx))
+			s.Uplink.NoRouter = !with
+			s.must(s.Uplink.StartDHCP(s.ctx))
+			// NetworkManager asks for a lease again if something about it has changed.
+			s.nmcli("connection", "modify", "home", "ipv4.dhcp-send-hostname", map[bool]string{false: "no", true: "yes"}[with])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.flags("--online-when=limited --limited-grace=500ms")
+			s.install()
+			s.online()
+			withRoute(s, false)
+			s.nmcli("device", "reapply", sandbox.Interface)
+			s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityLimited))
+			s.offline()
+			s.reads("internet", "State=ConnectedSite, no default route")
+			s.check(sandbox.LimitedRefuse)
+			withRoute(s, true)
+			s.nmcli("device", "reapply", sandbox.Interface)
+			s.online()
+			s.reads("internet", "Connectivity=Limited State=ConnectedSite")
+			s.started("internet-online.target", 2)
+			s.started("internet-offline.target", 1)
+		})
+	}
 }
 
 func TestLimitedIsNotEnoughWithABridgeOfContainersAlone(t *testing.T) {

@@ -33,6 +33,8 @@ func truth(source Source, turn int) map[string]any {
 			values[name] = uint32(50 + turn)
 		case "t":
 			values[name] = uint64(5000000 + turn)
+		case "s":
+			values[name] = strings.Repeat("a", turn)
 		default:
 			values[name] = turn%2 == 1
 		}
@@ -49,6 +51,8 @@ func unlike(source Source, heard map[string]any) map[string]any {
 			values[name] = value + 1
 		case uint64:
 			values[name] = value + 1
+		case string:
+			values[name] = value + "a"
 		case bool:
 			values[name] = !value
 		}
@@ -152,6 +156,8 @@ func said(source Source, all map[string]dbus.Variant) (values map[string]any, se
 			sense = signature == "u"
 		case uint64:
 			sense = signature == "t"
+		case string:
+			sense = signature == "s"
 		case bool:
 			sense = signature == "b"
 		default:

@@ -61,18 +61,21 @@ func readInternet(policy Policy, facts, links Facts, past *memory) Reading {
 	}
 
 	reading.Needs = map[string]Need{uplinks: Watched}
-	best, hasRoute := bestUplink(links)
-	if hasRoute && isBetter(best.connectivity, connectivity) {
+	if best := bestUplink(links); isBetter(best.connectivity, connectivity) {
 		connectivity = best.connectivity
 		reading.Reason += " " + best.reason
 	}
-	hasRoute = hasRoute || state >= nm.NmStateConnectedSite
+	isEnough := false
+	if connectivity == nm.NmConnectivityLimited && policy.OnlineWhen == Limited {
+		// State and the active connections' Default outlast the last default route.
+		primary, _ := facts.Text("PrimaryConnectionType")
+		if isEnough = primary != ""; !isEnough {
+			reading.Reason += ", no default route"
+		}
+	}
 	grace := past.grace(policy, facts, "internet")
 	switch {
-	case connectivity == nm.NmConnectivityFull:
-		reading.Position = "online"
-		return reading
-	case connectivity == nm.NmConnectivityLimited && hasRoute && policy.OnlineWhen == Limited:
+	case connectivity == nm.NmConnectivityFull || isEnough:
 		reading.Position = "online"
 		return reading
 	case connectivity == nm.NmConnectivityPortal:

@@ -13,6 +13,13 @@ func network(c nm.NmConnectivity, s nm.NmState, startup bool) Facts {
 	}}
 }
 
+// routed returns what NetworkManager says where it has a default route.
+func routed(c nm.NmConnectivity, s nm.NmState) Facts {
+	facts := network(c, s, false)
+	facts.values["PrimaryConnectionType"] = "802-3-ethernet"
+	return facts
+}
+
 // links returns the facts of devices, each with a default route of its own.
 func links(devices ...Facts) Facts {
 	facts := Facts{Source: uplinks}
@@ -58,8 +65,9 @@ func TestInternet(t *testing.T) {
 		{"disconnected", policy(), network(none, disconnected, false), "offline", 0},
 		{"portal", policy(), network(portal, site, false), "portal", 0},
 		{"limited", policy(), network(limited, site, false), "offline", grace},
-		{"limited is enough", lenient, network(limited, site, false), "online", 0},
-		{"limited is not enough without a router", lenient, network(limited, nm.NmStateConnectedLocal, false), "offline", grace},
+		{"limited is enough", lenient, routed(limited, site), "online", 0},
+		{"limited is not enough without a default route", lenient, network(limited, nm.NmStateConnectedLocal, false), "offline", grace},
+		{"limited is not enough once the default route has gone", lenient, network(limited, site, false), "offline", grace},
 		{"limited is enough, but not without an address", lenient, network(limited, connecting, false), "offline", grace},
 		{"limited is enough, none is not", lenient, network(none, disconnected, false), "offline", 0},
 		{"check disabled in an old NetworkManager", policy(), network(unknown, global, false), "online", 0},
@@ -171,9 +179,10 @@ func TestTheLinkThatReachesMostDecides(t *testing.T) {
 		{"1.58, the first refused", policy(), network(full, global, false), Facts{Source: uplinks, Problem: "NetworkManager is not asked", Awaited: true}, "online", "Connectivity=Full State=ConnectedGlobal"},
 		{"1.58, both refused", policy(), network(limited, site, false), links(eth0(limited), eth1(limited)), "offline", "Connectivity=Limited State=ConnectedSite"},
 		{"networking is off", policy(), network(limited, nm.NmStateAsleep, false), links(eth1(full)), "offline", "Connectivity=Limited State=Asleep"},
-		{"limited is enough", lenient, network(none, local, false), links(eth0(none), eth1(limited)), "online", "Connectivity=None State=ConnectedLocal eth1.Ip4Connectivity=Limited"},
-		{"limited is not enough behind a portal", lenient, network(limited, site, false), links(eth0(portal), eth1(limited)), "portal", "Connectivity=Limited State=ConnectedSite eth0.Ip4Connectivity=Portal"},
-		{"no link has a default route", lenient, network(limited, local, false), links(), "offline", "Connectivity=Limited State=ConnectedLocal"},
+		{"limited is enough", lenient, routed(none, site), links(eth0(none), eth1(limited)), "online", "Connectivity=None State=ConnectedSite eth1.Ip4Connectivity=Limited"},
+		{"limited is not enough behind a portal", lenient, routed(limited, site), links(eth0(portal), eth1(limited)), "portal", "Connectivity=Limited State=ConnectedSite eth0.Ip4Connectivity=Portal"},
+		{"no link has a default route", lenient, network(limited, local, false), links(), "offline", "Connectivity=Limited State=ConnectedLocal, no default route"},
+		{"the default route of the only link has gone", lenient, network(limited, site, false), links(eth0(limited)), "offline", "Connectivity=Limited State=ConnectedSite, no default route"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := internet(test.policy)(Snapshot{networkManager: test.network, uplinks: test.links})

@@ -36,6 +36,8 @@ func NetworkManager() Source {
 				"State":        "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMState
 				"Metered":      "u", // https://networkmanager.dev/docs/api/latest/nm-dbus-types.html#NMMetered
 				"Startup":      "b", // devices known at its start are still being activated
+				// It is empty while NetworkManager has no default route.
+				"PrimaryConnectionType": "s",
 				// No switch depends on it. People want to know it because without the check
 				// Connectivity is a guess.
 				"ConnectivityCheckEnabled": "b",

@@ -12,25 +12,24 @@ type uplink struct {
 	reason       string
 }
 
-// bestUplink returns the device that reaches most, and whether one has a default
-// route. Up to 1.56, NetworkManager's own Connectivity is that of the connection
-// with the best configured metric, even where packets leave by another.
-func bestUplink(facts Facts) (best uplink, found bool) {
+// bestUplink returns the device that reaches most, if there is one. Up to 1.56,
+// NetworkManager's own Connectivity is that of the connection with the best
+// configured metric, even where packets leave by another.
+func bestUplink(facts Facts) (best uplink) {
 	for _, connection := range facts.Children() {
 		for _, device := range connection.Children() {
 			for _, property := range []string{"Ip4Connectivity", "Ip6Connectivity"} {
 				c, _ := device.Uint32(property)
 				connectivity := nm.NmConnectivity(c)
-				if found && !isBetter(connectivity, best.connectivity) {
+				if !isBetter(connectivity, best.connectivity) {
 					continue
 				}
 				name, _ := device.Text("Interface")
-				reason := fmt.Sprintf("%s.%s=%s", legible(name), property, connectivityWord(connectivity))
-				best, found = uplink{connectivity, reason}, true
+				best = uplink{connectivity, fmt.Sprintf("%s.%s=%s", legible(name), property, connectivityWord(connectivity))}
 			}
 		}
 	}
-	return best, found
+	return best
 }
 
 // mayRoam reports whether a device with a default route is on Wi-Fi. One that has

@@ -44,8 +44,7 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	bustest.Answer(device, 4, nil, uplinkOf(3))
 	best := func() string {
 		t.Helper()
-		found, _ := bestUplink(w.hears())
-		return found.reason
+		return bestUplink(w.hears()).reason
 	}
 	if got := best(); got != "eth0.Ip4Connectivity=Limited" {
 		t.Errorf("at first: %s", got)

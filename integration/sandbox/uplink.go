@@ -46,6 +46,9 @@ const (
 
 // Uplink is the network that an interface is plugged into. It lives in a separate network namespace.
 type Uplink struct {
+	// NoRouter makes StartDHCP start a server whose leases name no router.
+	NoRouter bool
+
 	sb        *Sandbox
 	cable     cable
 	namespace *os.File
@@ -108,6 +111,9 @@ func (u *Uplink) StartDHCP(ctx context.Context) error {
 		"--dhcp-range="+u.cable.leases, "--dhcp-leasefile=/run/sandbox/leases."+u.cable.near, "--dhcp-authoritative",
 		"--no-ping", // otherwise it pings the offered address for three seconds
 	)
+	if u.NoRouter {
+		cmd.Args = append(cmd.Args, "--dhcp-option=option:router")
+	}
 	cmd.Stderr = listening
 	err := u.do(func() error {
 		var err error
