@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
@@ -36,6 +38,66 @@ func TestNothingWakesTheBridgeAtRest(t *testing.T) {
 		}
 	}
 	t.Errorf("in windows of %v the bridge was woken %v times", window, woken)
+}
+
+// While NetworkManager reaches the internet, what its devices say matters to nobody.
+func TestDevicesOnlyWakeTheBridgeWhereTheyDecide(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.online()
+	system, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer system.Close()
+	hears := func(want bool) {
+		s.Helper()
+		s.until(fmt.Sprintf("the bridge listens to devices: %t", want), func() bool {
+			return strings.Contains(s.rules(system), "arg0='org.freedesktop.NetworkManager.Device'") == want
+		})
+	}
+	hears(false)
+	process := s.systemctl("show", "--property=MainPID", "--value", bridgeUnit)
+	before := s.wakeUps(process)
+	s.chatter()
+	// It is woken now and then while its start is being tidied up.
+	if woken := s.wakeUps(process) - before; woken > changes/2 {
+		t.Errorf("%d changes of a device have woken the bridge %d times", changes, woken)
+	}
+	s.check(sandbox.PortalRedirect)
+	s.portal()
+	hears(true)
+	s.check(sandbox.Full)
+	s.online()
+	hears(false)
+}
+
+// changes is how often a device says that something about it has changed.
+const changes = 50
+
+// chatter makes the device of the network say that something about it has changed,
+// and returns when all of it was heard.
+func (s *scene) chatter() {
+	s.Helper()
+	const name, device = "org.freedesktop.NetworkManager", "org.freedesktop.NetworkManager.Device"
+	bus, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer bus.Close()
+	var path dbus.ObjectPath
+	s.must(bus.Object(name, "/org/freedesktop/NetworkManager").CallWithContext(s.ctx, name+".GetDeviceByIpIface", 0, sandbox.Interface).Store(&path))
+	said := make(chan *dbus.Signal, 256)
+	bus.Signal(said)
+	s.must(bus.AddMatchSignalContext(s.ctx, dbus.WithMatchObjectPath(path), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchArg(0, device)))
+	for i := range changes {
+		s.must(bus.Object(name, path).SetProperty(device+".Autoconnect", i%2 == 1))
+		for isHeard := false; !isHeard; {
+			select {
+			case signal := <-said:
+				changed, _ := signal.Body[1].(map[string]dbus.Variant)
+				_, isHeard = changed["Autoconnect"]
+			case <-s.ctx.Done():
+				s.Fatal("the device says nothing")
+			}
+		}
+	}
 }
 
 // wakeUps counts how often the threads of a process have been woken.

@@ -303,27 +303,27 @@ func TestEveryTypeOfLinkNamesObjects(t *testing.T) {
 // A rule that names less would wake us needlessly.
 func TestMatchRulesNameSenderPathAndInterfaceOfEveryKind(t *testing.T) {
 	rules := deep().Matches()
-	text := fmt.Sprint(rules)
 	for _, rule := range rules {
-		one := fmt.Sprint(rule)
-		if !strings.Contains(one, "{sender "+networkManagerName+"}") || !strings.Contains(one, "{path") || !strings.Contains(one, "{interface ") {
-			t.Errorf("%s says too little", one)
+		if !strings.Contains(rule, "sender='"+networkManagerName+"'") || !strings.Contains(rule, "path") || !strings.Contains(rule, "interface='") {
+			t.Errorf("%s says too little", rule)
 		}
 	}
+	const properties = "interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',"
+	text := strings.Join(rules, "\n")
 	for _, kind := range []string{
-		"{path /org/freedesktop/NetworkManager} {interface org.freedesktop.DBus.Properties} {member PropertiesChanged} {arg0 org.freedesktop.NetworkManager}",
-		"{path_namespace /org/freedesktop/NetworkManager/ActiveConnection} {interface org.freedesktop.DBus.Properties} {member PropertiesChanged} {arg0 org.freedesktop.NetworkManager.Connection.Active}",
-		"{path_namespace /org/freedesktop/NetworkManager/Devices} {interface org.freedesktop.DBus.Properties} {member PropertiesChanged} {arg0 org.freedesktop.NetworkManager.Device}",
-		"{member DeviceRemoved} {arg0path /org/freedesktop/NetworkManager/Devices/1}",
+		"path='/org/freedesktop/NetworkManager'," + properties + "arg0='org.freedesktop.NetworkManager'",
+		"path_namespace='/org/freedesktop/NetworkManager/ActiveConnection'," + properties + "arg0='org.freedesktop.NetworkManager.Connection.Active'",
+		"path_namespace='/org/freedesktop/NetworkManager/Devices'," + properties + "arg0='org.freedesktop.NetworkManager.Device'",
+		"member='DeviceRemoved',arg0path='/org/freedesktop/NetworkManager/Devices/1'",
 	} {
 		if !strings.Contains(text, kind) {
 			t.Errorf("%s is missing in %s", kind, text)
 		}
 	}
 	for _, member := range []string{"Lock", "Unlock"} {
-		want := "{path_namespace /org/freedesktop/login1/session} {interface org.freedesktop.login1.Session} {member " + member + "}"
-		if text := fmt.Sprint(Session().Matches()); !strings.Contains(text, want) {
-			t.Errorf("%s is missing in %s", want, text)
+		want := "path_namespace='/org/freedesktop/login1/session',interface='org.freedesktop.login1.Session',member='" + member + "'"
+		if !slices.Contains(Session().Matches(), "type='signal',sender='org.freedesktop.login1',"+want) {
+			t.Errorf("%s is missing in %s", want, Session().Matches())
 		}
 	}
 }

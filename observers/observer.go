@@ -41,6 +41,9 @@ type Service interface {
 	Signals() <-chan *dbus.Signal
 	// Go calls a method of the present owner without waiting for the answer.
 	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
+	// Listen asks the bus for the signals that a match rule describes until stop is
+	// called. Calls made after it are answered after the bus has taken the rule.
+	Listen(rule string) (stop func())
 }
 
 // Starter starts a service that is not running, by D-Bus activation.
@@ -64,7 +67,8 @@ type Observer struct {
 	needs  chan Need
 
 	need      Need
-	served    Need // the need for which everything was last read
+	stops     []func() // end the listening to the signals of a source on demand
+	served    Need     // the need for which everything was last read
 	owner     string
 	root      *object
 	early     early // what was said of objects that nobody has named yet
@@ -249,6 +253,7 @@ func (o *Observer) demand(ctx context.Context, need Need) {
 	before := o.need
 	o.need = need
 	o.polling.demand(need)
+	o.listen()
 	switch {
 	case need == Dormant:
 		o.calls.abandon()
@@ -260,6 +265,21 @@ func (o *Observer) demand(ctx context.Context, need Need) {
 		o.fails("is not running")
 	case before == Dormant, need > Watched: // what is not signalled may have changed
 		o.read(ctx)
+	}
+}
+
+// listen makes the bus send the signals of a source on demand as long as there is a
+// need, so that they wake nobody otherwise.
+func (o *Observer) listen() {
+	if o.need == Dormant {
+		for _, stop := range o.stops {
+			stop()
+		}
+		o.stops = nil
+	} else if o.source.OnDemand && o.stops == nil {
+		for _, rule := range o.source.rules() {
+			o.stops = append(o.stops, o.service.Listen(rule))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -104,54 +105,53 @@ func (f Farewell) isSaidBy(signal *dbus.Signal) bool {
 	return true
 }
 
-func (f Farewell) matches(sender string) []dbus.MatchOption {
-	rule := []dbus.MatchOption{
-		dbus.WithMatchSender(sender),
-		dbus.WithMatchPathNamespace(f.From),
-		dbus.WithMatchInterface(f.Interface),
-		dbus.WithMatchMember(f.Member),
-	}
+// rule returns a match rule for the farewell.
+func (f Farewell) rule(sender string) string {
+	rule := matchRule(sender, "path_namespace", f.From, f.Interface, f.Member)
 	for i, want := range f.Body {
 		if path, isPath := want.(dbus.ObjectPath); isPath {
-			rule = append(rule, dbus.WithMatchArgPath(i, string(path)))
+			rule += fmt.Sprintf(",arg%dpath='%s'", i, path)
 		}
 	}
 	return rule
 }
 
-// Matches returns the match rules for the source's signals. They name sender,
-// path and interface, so that nothing else of the service wakes us.
-func (s Source) Matches() [][]dbus.MatchOption {
-	rules := s.Root.matches(s.Name, dbus.WithMatchObjectPath(s.Root.Path))
+// Matches returns the match rules for the source's signals, unless it is on demand.
+// Then its observer listens to them itself, as long as it is asked.
+func (s Source) Matches() []string {
+	if s.OnDemand {
+		return nil
+	}
+	return s.rules()
+}
+
+// rules returns the match rules for the source's signals. They name sender, path
+// and interface, so that nothing else of the service wakes us.
+func (s Source) rules() []string {
+	rules := s.Root.rules(s.Name, "path")
 	for _, farewell := range s.Farewells {
-		rules = append(rules, farewell.matches(s.Name))
+		rules = append(rules, farewell.rule(s.Name))
 	}
 	return rules
 }
 
-// matches returns the match rules for objects of the kind that are in a place,
-// and for those that they link to.
-func (k *Kind) matches(sender string, place dbus.MatchOption) [][]dbus.MatchOption {
-	rules := [][]dbus.MatchOption{{
-		dbus.WithMatchSender(sender),
-		place,
-		dbus.WithMatchInterface(propertiesInterface),
-		dbus.WithMatchMember("PropertiesChanged"),
-		dbus.WithMatchArg(0, k.Interface),
-	}}
+// rules returns the match rules for objects of the kind, which have its path or are
+// below, and for those that they link to.
+func (k *Kind) rules(sender, place string) []string {
+	rules := []string{matchRule(sender, place, k.Path, propertiesInterface, "PropertiesChanged") + ",arg0='" + k.Interface + "'"}
 	for _, member := range k.signals() {
-		rules = append(rules, []dbus.MatchOption{
-			dbus.WithMatchSender(sender),
-			place,
-			dbus.WithMatchInterface(k.Interface),
-			dbus.WithMatchMember(member),
-		})
+		rules = append(rules, matchRule(sender, place, k.Path, k.Interface, member))
 	}
 	for i := range k.Links {
-		linked := &k.Links[i].Kind
-		rules = append(rules, linked.matches(sender, dbus.WithMatchPathNamespace(linked.Path))...)
+		rules = append(rules, k.Links[i].Kind.rules(sender, "path_namespace")...)
 	}
 	return rules
+}
+
+// matchRule returns a match rule
+// (https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-routing-match-rules).
+func matchRule(sender, place string, path dbus.ObjectPath, iface, member string) string {
+	return fmt.Sprintf("type='signal',sender='%s',%s='%s',interface='%s',member='%s'", sender, place, path, iface, member)
 }
 
 // signals returns the names of the signals of the interface that matter.

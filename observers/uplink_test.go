@@ -33,8 +33,15 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	w := observe(t, Uplinks())
 	w.owner(":1.1")
 	w.hearsProblem("NetworkManager is not asked")
+	if w.service.Listening() > 0 || len(w.source.Matches()) > 0 {
+		t.Error("it is listened to without a need")
+	}
 	w.observer.Demand(Watched)
-	bustest.Answer(w.called("GetAll"), 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(activeConnectionPath+"/", 1, 2)})
+	asked := w.called("GetAll")
+	if w.service.Listening() == 0 {
+		t.Error("it is asked before it is listened to")
+	}
+	bustest.Answer(asked, 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(activeConnectionPath+"/", 1, 2)})
 	bustest.Answer(w.called("GetAll"), 2, nil, uplinkConnection(true, 1))
 	bustest.Answer(w.called("GetAll"), 3, nil, uplinkConnection(false, 2))
 	device := w.called("GetAll")
@@ -70,8 +77,8 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	w.observer.Demand(Dormant)
 	w.hearsProblem("NetworkManager is not asked")
 	w.isDefault(11, activeConnectionPath+"/1", false)
-	if len(w.calls) > 0 {
-		t.Error("it is read without a need")
+	if len(w.calls) > 0 || w.service.Listening() > 0 {
+		t.Error("it is read, or listened to, without a need")
 	}
 }
 

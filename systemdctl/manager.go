@@ -47,13 +47,8 @@ type Manager interface {
 
 // Matches returns the match rules for the user manager's signals about itself:
 // its reloads. A [Reconciler] adds the rules for its targets.
-func Matches() [][]dbus.MatchOption {
-	return [][]dbus.MatchOption{{
-		dbus.WithMatchSender(ManagerName),
-		dbus.WithMatchObjectPath(managerPath),
-		dbus.WithMatchInterface(managerInterface),
-		dbus.WithMatchMember("Reloading"),
-	}}
+func Matches() []string {
+	return []string{"type='signal',sender='" + ManagerName + "',path='" + string(managerPath) + "',interface='" + managerInterface + "',member='Reloading'"}
 }
 
 // rules returns the match rules for the user manager's signals about a target:

@@ -2,6 +2,7 @@ package bustest
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,12 +17,13 @@ type Service struct {
 	// not have been handled yet, but the one before it has.
 	Sent chan *dbus.Signal
 
-	called func(*dbus.Call)
+	called    func(*dbus.Call)
+	listening atomic.Int64
 }
 
 // NewService returns a service that passes each call on as it is made.
 func NewService(called func(*dbus.Call)) *Service {
-	return &Service{make(chan *dbus.Signal), called}
+	return &Service{Sent: make(chan *dbus.Signal), called: called}
 }
 
 // Signals delivers the signals that the test sends.
@@ -48,6 +50,15 @@ func (s *Service) Go(_ context.Context, path dbus.ObjectPath, method string, arg
 func (s *Service) Start(ctx context.Context) *dbus.Call {
 	return s.Go(ctx, "/org/freedesktop/DBus", "org.freedesktop.DBus.StartServiceByName")
 }
+
+// Listen notes that somebody listens to the signals of a match rule.
+func (s *Service) Listen(string) (stop func()) {
+	s.listening.Add(1)
+	return func() { s.listening.Add(-1) }
+}
+
+// Listening returns how many rules somebody listens to.
+func (s *Service) Listening() int { return int(s.listening.Load()) }
 
 // Answer ends a call. The sequence is the answer's place among the signals.
 func Answer(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) {

@@ -31,17 +31,12 @@ type Service struct {
 // Follow begins to follow the owner of a well-known name and asks the bus for
 // the signals that the match rules describe. The first signal to arrive is
 // always a NameOwnerChanged that names the present owner.
-func (c *Conn) Follow(ctx context.Context, name string, rules ...[]dbus.MatchOption) (*Service, error) {
+func (c *Conn) Follow(ctx context.Context, name string, rules ...string) (*Service, error) {
 	s := &Service{conn: c, name: name, signals: make(chan *dbus.Signal, backlog)}
 	c.router.add(s)
-	rules = append([][]dbus.MatchOption{{
-		dbus.WithMatchSender(daemonName),
-		dbus.WithMatchInterface(daemonName),
-		dbus.WithMatchMember("NameOwnerChanged"),
-		dbus.WithMatchArg(0, name),
-	}}, rules...)
-	for _, rule := range rules {
-		if err := c.AddMatchSignalContext(ctx, rule...); err != nil {
+	const owners = "type='signal',sender='" + daemonName + "',interface='" + daemonName + "',member='NameOwnerChanged',arg0='%s'"
+	for _, rule := range append([]string{fmt.Sprintf(owners, name)}, rules...) {
+		if err := c.BusObject().CallWithContext(ctx, daemonName+".AddMatch", 0, rule).Err; err != nil {
 			return nil, fmt.Errorf("cannot follow %s: %w", name, err)
 		}
 	}

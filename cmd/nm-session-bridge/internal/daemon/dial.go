@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/godbus/dbus/v5"
-
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
@@ -40,7 +38,7 @@ func dialPatiently(ctx context.Context, what, address string, notify func(string
 	}
 }
 
-func follow(ctx context.Context, conn *bus.Conn, name string, rules ...[]dbus.MatchOption) (*bus.Service, error) {
+func follow(ctx context.Context, conn *bus.Conn, name string, rules ...string) (*bus.Service, error) {
 	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()
 	return conn.Follow(ctx, name, rules...)
