@@ -31,6 +31,7 @@ const program = "/dev/shm/nm-session-bridge"
 const programVariable = "NM_SESSION_BRIDGE_PROGRAM"
 
 func TestMain(m *testing.M) {
+	beSudo()
 	flag.Parse()
 	os.Exit(play(m))
 }

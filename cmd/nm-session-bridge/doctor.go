@@ -34,6 +34,7 @@ order, 1 findings.`,
 				Environment: os.Environ(),
 				UID:         os.Getuid(),
 				Program:     self.Command(),
+				Path:        self.Path(),
 				Usage:       func(args []string) error { return check(cmd.Root(), args) },
 			})
 			if err := ctx.Err(); err != nil {

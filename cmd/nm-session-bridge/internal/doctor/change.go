@@ -116,11 +116,8 @@ func (ch *change) mend() Mend {
 		if took {
 			delete(lines, "Unit")
 		}
-		if ch.place.sudo && command != "" {
-			command = "sudo " + command
-		}
 		if command != "" {
-			commands = append(commands, command)
+			commands = append(commands, asRoot(ch.place.sudo, command))
 		}
 	}
 	if len(lines) > 0 {

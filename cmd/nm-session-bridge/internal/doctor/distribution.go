@@ -4,6 +4,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // distribution says how packages are installed. The zero value stands for an unknown
@@ -12,6 +14,8 @@ type distribution struct {
 	command string
 	names   map[string]string // a Debian package's name → the name there
 	check   string            // the package that turns the connectivity check on
+	// isDebian reports whether packages have the names of Debian's.
+	isDebian bool
 }
 
 // thisDistribution returns the distribution that os-release(5) names.
@@ -31,7 +35,7 @@ func distributionOf(release string) distribution {
 			ids = append(ids, strings.Fields(strings.Trim(value, `"'`))...)
 		}
 	}
-	apt := distribution{command: "sudo apt install"}
+	apt := distribution{command: "sudo apt install", isDebian: true}
 	switch {
 	case slices.Contains(ids, "ubuntu"):
 		apt.check = "network-manager-config-connectivity-ubuntu"
@@ -40,9 +44,9 @@ func distributionOf(release string) distribution {
 		apt.check = "network-manager-config-connectivity-debian"
 		return apt
 	case slices.Contains(ids, "fedora"):
-		return distribution{"sudo dnf install", map[string]string{"network-manager": "NetworkManager", "polkitd": "polkit"}, "NetworkManager-config-connectivity-fedora"}
+		return distribution{"sudo dnf install", map[string]string{"network-manager": "NetworkManager", "polkitd": "polkit"}, "NetworkManager-config-connectivity-fedora", false}
 	case slices.Contains(ids, "arch"):
-		return distribution{"sudo pacman -S", map[string]string{"network-manager": "networkmanager", "polkitd": "polkit"}, ""}
+		return distribution{"sudo pacman -S", map[string]string{"network-manager": "networkmanager", "polkitd": "polkit"}, "", false}
 	}
 	return distribution{command: "sudo apt install"}
 }
@@ -53,6 +57,14 @@ func (d distribution) install(name string) string {
 		name = other
 	}
 	return d.command + " " + name
+}
+
+// program returns how to install a program of which only Debian's package is known.
+func (d distribution) program(p systemdctl.Program) Mend {
+	if !d.isDebian {
+		return byHand("install " + p.Name)
+	}
+	return run(d.install(p.Package))
 }
 
 // connectivity returns the command that turns on NetworkManager's connectivity check.

@@ -15,10 +15,10 @@ type Setting struct {
 	// the caller's user.
 	Environment []string
 	UID         int
-	// Program is how to call this program from a shell. Usage returns an error if
-	// the program would reject some arguments.
-	Program string
-	Usage   func(args []string) error
+	// Program is how to call this program from a shell, and Path the path of its file.
+	// Usage returns an error if the program would reject some arguments.
+	Program, Path string
+	Usage         func(args []string) error
 }
 
 // system is everything that is known about a machine and a user's units.

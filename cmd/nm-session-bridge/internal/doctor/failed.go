@@ -2,8 +2,11 @@ package doctor
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -42,7 +45,12 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 		case u.text("ActiveState") == "failed":
 			f.What += u.failure()
 			f.Why = "the target starts it, and it ended so"
-			f.Mend = byHand("journalctl --user -u " + unitName + " says why; when that is mended, systemctl --user restart " + unitName)
+			f.Mend = sys.afterFailure(u)
+			found = append(found, f)
+		case u.text("SubState") == "auto-restart" && u.text("Result") != "success":
+			f.What = fmt.Sprintf("%s, which %s wants, fails each time: %s", name, target, u.failure())
+			f.Why = "systemd starts it again and again, as its Restart= asks for"
+			f.Mend = sys.afterFailure(u)
 			found = append(found, f)
 		}
 		if strings.HasSuffix(name, ".target") {
@@ -50,6 +58,50 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 		}
 	}
 	return found
+}
+
+// afterFailure says how to mend what made a unit fail, and starts it again.
+func (sys *system) afterFailure(u unit) Mend {
+	restart := "systemctl --user restart " + systemdctl.Quote(u.name)
+	if u.text("Result") != "exit-code" || property[int32](u.properties, "ExecMainStatus") != exitExec {
+		return byHand("journalctl --user -u " + systemdctl.Quote(u.name) + " says why; when that is mended, " + restart)
+	}
+	program := u.program()
+	if there := sys.find(filepath.Base(program)); there != "" && there != program {
+		return sys.useProgram(u, there).then(restart)
+	}
+	for _, r := range systemdctl.Recipes() {
+		for _, known := range r.Programs {
+			if known.Name == filepath.Base(program) {
+				return thisDistribution().program(known).then(restart)
+			}
+		}
+	}
+	return byHand("install " + program + ", or correct ExecStart= of " + u.name + "; then " + restart)
+}
+
+// useProgram makes a service run a program that is elsewhere than its ExecStart= says.
+func (sys *system) useProgram(u unit, program string) Mend {
+	all, _ := readAll(u) // a file that cannot be read leaves no line to change
+	path, start := all.startLine()
+	where := sys.placeOf(u, all)
+	if start.text == "" || where.source != "" {
+		return byHand("in " + path + ", write ExecStart=" + program)
+	}
+	_, line, _ := strings.Cut(start.text, "=")
+	line = strings.Replace(strings.TrimSpace(line), start.names[0], program, 1)
+	return run(where.write(map[string][]string{"Service": {"ExecStart=", "ExecStart=" + line}}) + " && systemctl --user daemon-reload")
+}
+
+// find returns where the caller's shell finds a program.
+func (sys *system) find(program string) string {
+	for _, dir := range filepath.SplitList(variables(sys.Environment)["PATH"]) {
+		path := filepath.Join(dir, program)
+		if unix.Access(path, unix.X_OK) == nil && filepath.IsAbs(path) && !strings.ContainsAny(path, " %$\\\"'") {
+			return path
+		}
+	}
+	return ""
 }
 
 // failure describes how a unit has failed.

@@ -26,6 +26,14 @@ type Mend struct {
 // run mends with a command.
 func run(command string) Mend { return Mend{Command: command} }
 
+// then adds what is to be done afterwards.
+func (m Mend) then(command string) Mend {
+	if m.Command == "" {
+		return byHand(m.ByHand + "; then " + command)
+	}
+	return run(m.Command + " && " + command)
+}
+
 // byHand leaves it to a person.
 func byHand(words string) Mend { return Mend{ByHand: words} }
 

@@ -39,8 +39,8 @@ func (sys *system) placeOf(u unit, all files) place {
 	}
 	p := place{source: sourceOf(u)}
 	dir := sys.user.configuration()
-	if strings.HasPrefix(fragment, "/etc/") {
-		dir, p.sudo = filepath.Dir(fragment), os.Geteuid() != 0
+	if isRoots(fragment) {
+		dir, p.sudo = filepath.Dir(fragment), true
 	}
 	p.dropIn = filepath.Join(dir, name+".d", dropInName)
 	content, _ := os.ReadFile(p.dropIn) // there may be none yet
@@ -86,6 +86,17 @@ func isEditable(path string, sudo bool) bool {
 	}
 	return sudo || slices.Equal(
 		[]error{unix.Access(path, unix.W_OK), unix.Access(filepath.Dir(path), unix.W_OK)}, []error{nil, nil})
+}
+
+// isRoots reports whether a file is root's, and the user is another.
+func isRoots(path string) bool { return strings.HasPrefix(path, "/etc/") && os.Geteuid() != 0 }
+
+// asRoot returns a command for the user that may run it.
+func asRoot(sudo bool, command string) string {
+	if sudo {
+		return "sudo " + command
+	}
+	return command
 }
 
 // write returns the command that adds lines to the drop-in.

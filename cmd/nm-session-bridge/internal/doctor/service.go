@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,10 +11,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
+// anew makes the bridge's service run by its files as they are now.
+const anew = "systemctl --user daemon-reload && systemctl --user restart " + systemdctl.ServiceName
 
 func (sys *system) service() []Finding {
 	const name = systemdctl.ServiceName
@@ -27,8 +26,7 @@ func (sys *system) service() []Finding {
 		f.What = name + " is not installed"
 		f.Mend = run(sys.Program + " install --now")
 	case s.load() != "loaded":
-		f.What = fmt.Sprintf("%s cannot be loaded (%s)", name, s.load())
-		f.Mend = run(sys.Program + " install --now --force")
+		f = sys.unloadable(s)
 	case slices.Contains([]string{"disabled", "linked", "linked-runtime"}, s.state()):
 		f.What = name + " is not enabled"
 		f.Why = "the targets do not follow anything after the next login"
@@ -38,135 +36,156 @@ func (sys *system) service() []Finding {
 	case state == "inactive":
 		f.What = name + " does not run"
 		f.Mend = run("systemctl --user start " + name)
+	case s.isOutdated():
+		f.What = name + " runs with other arguments than its files say"
+		f.Why = "the process is older than the change, which has no effect yet"
+		f.Mend = run("systemctl --user restart " + name)
 	default:
 		return nil
 	}
 	return about(name, []Finding{f})
 }
 
-func (sys *system) failed(s unit) Finding {
-	status := property[int32](s.properties, "ExecMainStatus")
+// unloadable describes what keeps the user manager from loading the service.
+func (sys *system) unloadable(s unit) Finding {
 	f := Finding{
-		What: fmt.Sprintf("%s has failed: %s, status %d", s.name, s.text("Result"), status),
-		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " shows the reason",
-		Mend: run("systemctl --user restart " + s.name),
+		What: fmt.Sprintf("%s cannot be loaded (%s)", s.name, s.load()),
+		Why:  "nothing keeps the targets true",
+		Mend: run(sys.Program + " install --now --force"),
 	}
-	if path, err := sys.wrongFlags(s); err != nil {
-		f.What = s.name + " has failed: wrong flags in " + path
-		f.Mend = byHand("correct " + path + ", then systemctl --user daemon-reload and systemctl --user restart " + s.name + ": " + err.Error())
+	if path, isSecond := secondStart(s); isSecond {
+		f.What = s.name + " cannot be loaded: " + path + " sets ExecStart= without an empty ExecStart= before it"
+		f.Why = "a service has one ExecStart=, and this is a second: nothing keeps the targets true"
+		f.Mend = sys.emptyFirst(s, path)
+	} else if len(s.texts("DropInPaths")) > 0 {
+		f.Mend = byHand("systemd-analyze --user verify " + s.name + " says why; then " + anew)
 	}
 	return f
 }
 
-// wrongFlags returns what is wrong with the flags in the service's command line, if
-// anything, and the file that has them.
-func (sys *system) wrongFlags(s unit) (path string, err error) {
-	for _, command := range property[[][]any](s.properties, "ExecStart") { // of a(sasbttttuii), org.freedesktop.systemd1(5)
-		args, _ := command[1].([]string)
-		isVariable := slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "$") })
-		if len(args) > 0 && !isVariable {
-			err = sys.Usage(args[1:])
-		}
+func (sys *system) failed(s unit) Finding {
+	result, status := s.text("Result"), property[int32](s.properties, "ExecMainStatus")
+	f := Finding{
+		What: fmt.Sprintf("%s has failed: %s, status %d", s.name, result, status),
+		Why:  "nothing keeps the targets true; journalctl --user -u " + s.name + " shows the reason",
+		Mend: run("systemctl --user restart " + s.name),
 	}
+	path, start := startLine(s)
+	err := sys.wrongFlags(s)
+	switch {
+	case result == "exit-code" && status == exitExec:
+		f.What = s.name + " has failed: its program " + s.program() + " in " + path + " is missing or cannot be run (203/EXEC)"
+		f.Mend = sys.rightProgram(s, path, start)
+	case err != nil:
+		f.What = s.name + " has failed: wrong flags in " + path
+		f.Mend = byHand("correct " + path + ", then " + anew + ": " + err.Error())
+	}
+	return f
+}
+
+// rightProgram makes a drop-in run the program that the service itself runs, or this one.
+func (sys *system) rightProgram(s unit, path string, start setting) Mend {
+	fragment := s.text("FragmentPath")
+	if path == fragment {
+		return run(sys.Program + " install --now")
+	}
+	program := sys.Path
+	if _, own := (files{readPath(fragment)}).startLine(); len(own.names) > 0 && exists(strings.ReplaceAll(own.names[0], "%h", variables(sys.Environment)["HOME"])) {
+		program = own.names[0]
+	}
+	sudo := isRoots(path)
+	line := strings.Replace(start.text, start.names[0], program, 1)
+	if start.text == "" || !isEditable(path, sudo) || strings.ContainsAny(program, " $\\\"'") {
+		return byHand("in " + path + ", write " + program + " for " + start.names[0] + "; then " + anew)
+	}
+	return run(asRoot(sudo, "sed -i -e "+systemdctl.Quote("s/^"+pattern(start.text)+"$/"+replacement(line)+"/")+" "+systemdctl.Quote(path)) + " && " + anew)
+}
+
+// startLine returns the ExecStart= that counts, and its file.
+func startLine(s unit) (path string, start setting) {
 	all, _ := readAll(s) // a file that cannot be read is not named
+	return all.startLine()
+}
+
+func (fs files) startLine() (path string, start setting) {
+	for _, f := range fs {
+		for _, one := range f.settings {
+			if one.section == "Service" && one.key == "ExecStart" && len(one.names) > 0 {
+				path, start = f.path, one
+			}
+		}
+	}
+	return path, start
+}
+
+// secondStart finds the file that sets ExecStart= of a service again without emptying it
+// first, which only Type=oneshot allows.
+func secondStart(s unit) (path string, found bool) {
+	all, _ := readAll(s) // a file that cannot be read is not named
+	have := false
 	for _, f := range all {
-		if len(f.names("Service", "ExecStart")) > 0 {
-			path = f.path
+		for _, one := range f.settings {
+			if one.section != "Service" || one.key != "ExecStart" {
+				continue
+			}
+			if have && len(one.names) > 0 {
+				return f.path, f.path != all[0].path
+			}
+			have = len(one.names) > 0
 		}
 	}
-	return path, err
+	return "", false
 }
 
-// sessionVariables returns the variables that programs need from a session.
-func sessionVariables() []string {
-	return []string{"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS"}
-}
-
-// environment finds variables that the caller's environment has and the user manager's
-// lacks.
-func (sys *system) environment() []Finding {
-	here, there := variables(sys.Environment), variables(sys.user.manager.texts("Environment"))
-	var missing []string
-	for _, name := range sessionVariables() {
-		if here[name] != "" && there[name] == "" && isOfThisSession(name, here) {
-			missing = append(missing, name)
+// emptyFirst puts an empty ExecStart= before that of a drop-in.
+func (sys *system) emptyFirst(s unit, path string) Mend {
+	sudo := isRoots(path)
+	starts := 0
+	for _, one := range readPath(path).settings {
+		if one.section == "Service" && one.key == "ExecStart" && len(one.names) > 0 {
+			starts++
 		}
 	}
-	gaps := slices.Clone(missing)
-	if dirs := sys.missingPath(here, there); len(dirs) > 0 {
-		missing = append(missing, "PATH")
-		gaps = append(gaps, listed(dirs)+" in PATH")
+	apply := "systemctl --user daemon-reload"
+	if s.name == systemdctl.ServiceName {
+		apply = anew
 	}
-	if len(missing) == 0 {
+	if starts != 1 || !isEditable(path, sudo) {
+		return byHand("in " + path + ", write an empty ExecStart= before the only ExecStart= that it needs; then " + apply)
+	}
+	const blanks = "[[:space:]]*"
+	const start = "^" + blanks + "ExecStart" + blanks + "="
+	return run(asRoot(sudo, "sed -i -e '/"+start+blanks+"$/d' -e '0,/"+start+`/s//ExecStart=\n&/' `+systemdctl.Quote(path)) + " && " + apply)
+}
+
+// wrongFlags returns what is wrong with the flags in the service's command line, if
+// anything.
+func (sys *system) wrongFlags(s unit) (err error) {
+	if args := s.arguments(); len(args) > 0 {
+		return sys.Usage(args[1:])
+	}
+	return nil
+}
+
+// arguments returns the service's command line, or nothing if it depends on variables.
+func (u unit) arguments() []string {
+	commands := property[[][]any](u.properties, "ExecStart") // of a(sasbttttuii), org.freedesktop.systemd1(5)
+	if len(commands) == 0 || len(commands[len(commands)-1]) < 2 {
 		return nil
 	}
-	return []Finding{{
-		What: "the user manager's environment lacks " + listed(gaps),
-		Why:  "services have the manager's environment, not the session's: their programs find neither the screen nor the tools that only the session has",
-		Mend: run("systemctl --user import-environment " + strings.Join(missing, " ")),
-	}}
-}
-
-func variables(environment []string) map[string]string {
-	all := map[string]string{}
-	for _, one := range environment {
-		name, value, _ := strings.Cut(one, "=")
-		all[name] = value
+	args, _ := commands[len(commands)-1][1].([]string)
+	if slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "$") }) {
+		return nil
 	}
-	return all
+	return args
 }
 
-// isOfThisSession reports whether a variable belongs to a session on this machine. The
-// variables of an ssh connection end with it.
-func isOfThisSession(name string, here map[string]string) bool {
-	return name == "DBUS_SESSION_BUS_ADDRESS" || here["SSH_CONNECTION"] == ""
-}
-
-// hasPrograms reports whether a directory has programs besides our own, which services do
-// not need.
-func hasPrograms(dir string) bool {
-	d, err := os.Open(dir)
-	if err != nil {
+// isOutdated reports whether the service's process was started with another command line.
+func (u unit) isOutdated() bool {
+	args := u.arguments()
+	running, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(property[uint32](u.properties, "MainPID")), "cmdline"))
+	if err != nil || len(running) == 0 || len(args) == 0 {
 		return false
 	}
-	defer d.Close()
-	names, _ := d.Readdirnames(-1) // a directory that cannot be read has none
-	return slices.ContainsFunc(names, func(name string) bool { return name != "nm-session-bridge" })
-}
-
-// missingPath returns the $PATH directories in the user's home that the manager lacks, if
-// the user has a service that may need them.
-func (sys *system) missingPath(here, there map[string]string) []string {
-	bound := slices.ContainsFunc(sys.user.own, func(name string) bool {
-		return strings.HasSuffix(name, ".service") && len(sys.wanters(name)) > 0
-	})
-	if !bound || here["HOME"] == "" {
-		return nil
-	}
-	known := filepath.SplitList(there["PATH"])
-	var missing []string
-	for _, dir := range filepath.SplitList(here["PATH"]) {
-		if strings.HasPrefix(dir, here["HOME"]+"/") && !slices.Contains(known, dir) && !slices.Contains(missing, dir) && hasPrograms(dir) {
-			missing = append(missing, dir)
-		}
-	}
-	return missing
-}
-
-// reload finds units whose files changed after the user manager read them.
-func (sys *system) reload() []Finding {
-	var changed []string
-	for _, name := range slices.Concat([]string{systemdctl.ServiceName}, sys.targets, sys.user.own) {
-		if sys.user.unit(name).is("NeedDaemonReload") {
-			changed = append(changed, name)
-		}
-	}
-	if len(changed) == 0 {
-		return nil
-	}
-	return []Finding{{
-		What: few(changed) + " changed on disk, and the user manager has not read the changes",
-		Why:  "the changes have no effect yet",
-		Mend: run("systemctl --user daemon-reload"),
-	}}
+	return !bytes.Equal(running, []byte(strings.Join(args, "\x00")+"\x00"))
 }

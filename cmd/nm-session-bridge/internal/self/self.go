@@ -8,15 +8,21 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
+const name = "nm-session-bridge"
+
 // Command returns how to call this program from the user's shell, quoted for it: by its
 // name if it is in $PATH, otherwise by its path.
 func Command() string {
-	const name = "nm-session-bridge"
 	if _, err := exec.LookPath(name); err == nil {
 		return name
 	}
+	return systemdctl.Quote(Path())
+}
+
+// Path returns the path of this program's file, or its name if that is not known.
+func Path() string {
 	if path, err := os.Executable(); err == nil {
-		return systemdctl.Quote(path)
+		return path
 	}
 	return name
 }

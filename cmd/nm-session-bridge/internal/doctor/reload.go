@@ -1,0 +1,47 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// reload finds units whose files changed after the user manager read them.
+func (sys *system) reload() []Finding {
+	var changed []string
+	for _, name := range slices.Concat([]string{systemdctl.ServiceName}, sys.targets, sys.user.own) {
+		if u := sys.user.unit(name); u.load() == "loaded" && (u.is("NeedDaemonReload") || sys.user.hasNewDropIn(u)) {
+			changed = append(changed, name)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	apply := "systemctl --user daemon-reload"
+	if changed[0] == systemdctl.ServiceName && sys.user.unit(changed[0]).active() {
+		apply = anew // it disturbs no unit
+	}
+	return []Finding{{
+		What: few(changed) + " changed on disk, and the user manager has not read the changes",
+		Why:  "the changes have no effect yet",
+		Mend: run(apply),
+	}}
+}
+
+// hasNewDropIn reports whether the user manager does not know a drop-in of a unit. Of a new
+// one, systemd 252 does not say that it needs to be read.
+func (u user) hasNewDropIn(one unit) bool {
+	known := one.texts("DropInPaths")
+	for _, dir := range u.manager.texts("UnitPath") {
+		paths, _ := filepath.Glob(filepath.Join(dir, one.name+".d", "*.conf")) // fails for bad patterns only
+		for _, path := range paths {
+			isKnown := slices.ContainsFunc(known, func(other string) bool { return filepath.Base(other) == filepath.Base(path) })
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !isKnown {
+				return true
+			}
+		}
+	}
+	return false
+}

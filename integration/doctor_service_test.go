@@ -1,0 +1,97 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// People give the service flags in a drop-in, which goes wrong in several ways.
+func TestDoctorOnADropInOfTheService(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	const dropIn = ".config/systemd/user/" + bridgeUnit + ".d/override.conf"
+	running := func() string {
+		t.Helper()
+		return s.user("tr '\\0' ' ' </proc/$(systemctl --user show -P MainPID " + bridgeUnit + ")/cmdline")
+	}
+
+	// The old process runs on.
+	s.flags("--switches=internet,lid,lock")
+	s.mended(bridgeUnit + " changed on disk")
+	if now := running(); !strings.HasSuffix(now, "--switches=internet,lid,lock") {
+		t.Errorf("it runs as %s", now)
+	}
+	s.flags("--switches=internet,lid")
+	s.systemctl("daemon-reload")
+	s.mended(bridgeUnit + " runs with other arguments")
+	if now := running(); !strings.HasSuffix(now, "--switches=internet,lid") {
+		t.Errorf("it runs as %s", now)
+	}
+
+	// There are two command lines.
+	s.write(dropIn, "[Service]\nExecStart=%h/.local/bin/nm-session-bridge run --switches=internet\n")
+	s.systemctl("daemon-reload")
+	f := s.finds("", bridgeUnit+" cannot be loaded: "+sandbox.Home+"/"+dropIn+" sets ExecStart= without an empty ExecStart= before it")
+	for range 2 {
+		s.user(f.mend)
+		s.clean("")
+	}
+	if now := running(); !strings.HasSuffix(now, "--switches=internet") {
+		t.Errorf("it runs as %s", now)
+	}
+	if now, want := s.user("cat "+dropIn), "[Service]\nExecStart=\nExecStart=%h/.local/bin/nm-session-bridge run --switches=internet"; now != want {
+		t.Errorf("the drop-in has become\n%s", now)
+	}
+
+	// The program is somewhere else.
+	s.write(dropIn, "[Service]\nExecStart=\nExecStart=/opt/nm-session-bridge run '--switches=internet,lid'\n")
+	s.systemctl("daemon-reload")
+	_, _ = s.Systemctl("restart", bridgeUnit) // systemd may or may not know at once that it fails
+	s.expect("failed", bridgeUnit)
+	f = s.finds("", bridgeUnit+" has failed: its program /opt/nm-session-bridge in "+sandbox.Home+"/"+dropIn+" is missing")
+	for range 2 {
+		s.user(f.mend)
+		s.clean("")
+	}
+	if now := running(); !strings.HasSuffix(now, "--switches=internet,lid") {
+		t.Errorf("it runs as %s", now)
+	}
+}
+
+// A recipe was added before its program was installed.
+func TestDoctorOnAMissingProgram(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.giveSudo(map[string]string{
+		"apt": "#!/bin/sh\nprintf '#!/bin/sh\\nexec sleep infinity\\n' >/usr/local/bin/offlineimap\nchmod +x /usr/local/bin/offlineimap\n",
+	})
+	s.systemctl("import-environment", "PATH")
+	s.user(program + " recipe add mail; systemctl --user enable mail-sync.service; systemctl --user start mail-sync.service || true")
+	s.expect("activating", "mail-sync.service")
+	f := s.finds("", "mail-sync.service, which internet-online.target wants, fails each time: its program ", "offlineimap is missing or cannot be run (exit-code, 203/EXEC)")
+	if !strings.HasPrefix(f.mend, "sudo apt install offlineimap3 && ") {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	for range 2 {
+		s.user(f.mend)
+		s.clean("")
+	}
+	s.expect("active", "mail-sync.service")
+
+	// It is where only the user's shell looks.
+	s.user("mkdir /tmp/tools && cp /usr/local/bin/offlineimap /tmp/tools/")
+	s.must(os.Remove("/usr/local/bin/offlineimap"))
+	_, _ = s.Systemctl("restart", "mail-sync.service")
+	s.expect("activating", "mail-sync.service")
+	const shell = "PATH=/tmp/tools:$PATH;"
+	f = s.finds(shell, "mail-sync.service", "203/EXEC")
+	for range 2 {
+		s.user(shell + f.mend)
+		s.clean("")
+	}
+	s.expect("active", "mail-sync.service")
+	if line := s.systemctl("show", "-P", "ExecStart", "mail-sync.service"); !strings.Contains(line, "/tmp/tools/offlineimap -u basic") {
+		t.Errorf("it runs %s", line)
+	}
+}
