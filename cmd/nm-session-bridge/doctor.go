@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -13,23 +14,36 @@ import (
 func newDoctor() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [UNIT]",
 		Short: "Find out what keeps units from following the targets",
 		Long: `Check NetworkManager, logind, the user manager, the targets and your own units. It
 changes nothing, and reports for each finding what is wrong, why it matters and what
 mends it: a command that can be run as it stands, or, behind a #, what to do by hand.
-The fields of --json are in nm-session-bridge(1). Exit status: 0 everything is in
-order, 1 findings.`,
+With UNIT it looks at no other unit. The fields of --json are in nm-session-bridge(1).
+Exit status: 0 everything is in order, 1 findings.`,
 		Example: `  # look at this machine and at your units
   nm-session-bridge doctor
+  # look at one, which may also come from a package
+  nm-session-bridge doctor syncthing.service
   # act on the exit status
   nm-session-bridge doctor && echo fit
   # only the commands that mend
   nm-session-bridge doctor --json | jq -r '.findings[].mend // empty' | uniq`,
-		Args: onlyFlags,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		ValidArgsFunction: completeUnit,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && args[0] == "" {
+				return errors.New("doctor takes one unit, or none to look at all")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			report := doctor.Examine(ctx, doctor.Setting{
+			unit := ""
+			if len(args) > 0 {
+				unit = doctor.UnitName(args[0])
+			}
+			report, err := doctor.Examine(ctx, doctor.Setting{
+				Unit:        unit,
 				Switches:    observers.Table(),
 				Environment: os.Environ(),
 				UID:         os.Getuid(),
@@ -40,7 +54,10 @@ order, 1 findings.`,
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			var err error
+			var missing *doctor.NoUnitError
+			if errors.As(err, &missing) {
+				return usageError{err}
+			}
 			if asJSON {
 				err = report.WriteJSON(cmd.OutOrStdout())
 			} else {
@@ -54,4 +71,11 @@ order, 1 findings.`,
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+func completeUnit(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return doctor.Units(cmd.Context()), cobra.ShellCompDirectiveNoFileComp
 }

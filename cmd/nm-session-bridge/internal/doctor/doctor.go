@@ -2,13 +2,19 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // Setting is what the doctor has to know before it can examine anything.
 type Setting struct {
+	// Unit is the unit to look at, besides the machine, the service and the targets, or ""
+	// for all of the user's.
+	Unit string
 	// Switches are the switches whose targets are checked.
 	Switches observers.Switches
 	// Environment is the caller's environment, in the form of [os.Environ], and UID
@@ -75,8 +81,23 @@ func theManagerAndLogind(sys *system) problem {
 	return sys.machine.noLogind()
 }
 
-// Examine checks the machine and the user's units.
-func Examine(ctx context.Context, setting Setting) Report {
+// NoUnitError says that the unit to look at does not exist.
+type NoUnitError struct {
+	Unit string
+	// Meant is a unit of the user's with a similar name, if there is one.
+	Meant string
+}
+
+func (e *NoUnitError) Error() string {
+	if e.Meant != "" {
+		return fmt.Sprintf("no unit is called %s, did you mean %s?", e.Unit, e.Meant)
+	}
+	return "no unit is called " + e.Unit
+}
+
+// Examine checks the machine and the user's units. It returns a [NoUnitError] if there is no
+// unit of the name in the setting.
+func Examine(ctx context.Context, setting Setting) (Report, error) {
 	sys := &system{
 		Setting:      setting,
 		targets:      slices.Sorted(slices.Values(setting.Switches.Targets())),
@@ -86,7 +107,18 @@ func Examine(ctx context.Context, setting Setting) Report {
 	sys.machine = askMachine(ctx)
 	sys.user = sys.askUser(ctx)
 	sys.targets = append(sys.targets, sys.instances()...)
-	return sys.examine()
+	if one := sys.user.unit(sys.Unit); sys.Unit != "" && sys.user.problem == "" && (one.load() == "not-found" || one.properties == nil) {
+		meant, _ := suggest.Name(sys.Unit, sys.user.own)
+		return Report{}, &NoUnitError{sys.Unit, meant}
+	} else if id := one.text("Id"); id != "" {
+		sys.Unit = id // it may have several names
+	}
+	return sys.examine(), nil
+}
+
+// concerns reports whether a finding is not about another unit than the one to look at.
+func (sys *system) concerns(f Finding) bool {
+	return sys.Unit == "" || slices.Contains([]string{"", sys.Unit, systemdctl.ServiceName}, f.Unit) || slices.Contains(sys.targets, f.Unit)
 }
 
 // isInstance reports whether a unit is an instance of one of our templates.
@@ -117,7 +149,11 @@ func (sys *system) examine() Report {
 	for _, c := range checks() {
 		missing := c.needs(sys)
 		if missing == "" {
-			report.Findings = append(report.Findings, c.find(sys)...)
+			for _, f := range c.find(sys) {
+				if sys.concerns(f) {
+					report.Findings = append(report.Findings, f)
+				}
+			}
 			continue
 		}
 		if !slices.Contains(problems, missing) {

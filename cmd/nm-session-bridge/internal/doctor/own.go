@@ -7,6 +7,10 @@ import (
 	"strings"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // isOwn reports whether somebody has written or changed the unit: its file, a drop-in of it,
@@ -46,6 +50,27 @@ func (u user) listOwn(ctx context.Context, manager object, loaded []systemd.Unit
 		}
 	}
 	return own, nil
+}
+
+// Units returns the names of units that somebody has written or changed for the user, for a
+// shell to complete. It returns none if the user manager does not answer.
+func Units(ctx context.Context) []string {
+	address, err := bus.SessionAddress()
+	if err != nil {
+		return nil
+	}
+	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	u, manager := user{}, object{conn, systemdctl.ManagerName, "/org/freedesktop/systemd1"}
+	if u.manager, err = manager.all(ctx, managerInterface); err != nil {
+		return nil
+	}
+	names, _ := u.listOwn(ctx, manager, nil) // none if it fails
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // changed returns the units that have a directory of drop-ins among the user's units.

@@ -75,7 +75,7 @@ func (sys *system) askUser(ctx context.Context) user {
 	defer conn.Close()
 	manager := object{conn, systemdctl.ManagerName, "/org/freedesktop/systemd1"}
 	if u.manager, err = manager.all(ctx, managerInterface); err == nil {
-		err = u.askUnits(ctx, manager, append([]string{systemdctl.ServiceName}, sys.targets...), sys.isInstance)
+		err = sys.askUnits(ctx, &u, manager, append([]string{systemdctl.ServiceName}, sys.targets...))
 	}
 	if err != nil {
 		u.problem, u.cause = "no user manager", err
@@ -85,9 +85,9 @@ func (sys *system) askUser(ctx context.Context) user {
 	return u
 }
 
-// askUnits asks for our units, the instances that isOurs recognizes, the user's own units,
-// and all that these depend on.
-func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOurs func(name string) bool) error {
+// askUnits asks for our units with the instances among them, the user's own units and the one
+// to look at, and for all that these depend on.
+func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours []string) error {
 	var loaded []systemd.UnitStatus
 	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {
 		return err
@@ -96,12 +96,15 @@ func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOu
 	if err != nil {
 		return err
 	}
+	if sys.Unit != "" {
+		candidates = append(candidates, sys.Unit)
+	}
 	instances := u.linked()
 	for _, l := range loaded {
 		instances = append(instances, l.Name)
 	}
 	for _, name := range instances {
-		if isOurs(name) {
+		if sys.isInstance(name) {
 			ours = append(ours, name)
 		}
 	}
@@ -121,7 +124,7 @@ func (u *user) askUnits(ctx context.Context, manager object, ours []string, isOu
 	for _, name := range candidates {
 		one := u.unit(name)
 		id := one.text("Id") // a unit may have several names
-		if one.isOwn() && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
+		if (one.isOwn() || name == sys.Unit && one.load() == "loaded") && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
 			u.own = append(u.own, id)
 			u.all[id] = one
 		}
