@@ -125,6 +125,7 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 		one := u.unit(name)
 		id := one.text("Id") // a unit may have several names
 		if (one.isOwn() || name == sys.Unit && one.load() == "loaded") && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
+			one.name = id
 			u.own = append(u.own, id)
 			u.all[id] = one
 		}
