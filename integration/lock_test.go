@@ -430,6 +430,58 @@ func TestALockedScreenStaysLockedUntilEveryOneIsUnlocked(t *testing.T) {
 	s.lock("unlocked")
 }
 
+// A sleep and a Lock lock every screen again: that one was unlocked before says
+// nothing any more when the last locked one ends.
+func TestAnUnlockBeforeTheLatestLockDoesNotCount(t *testing.T) {
+	for name, lockAgain := range map[string]func(s *scene, last int){
+		"a sleep": func(s *scene, _ int) {
+			s.must(s.Login1.PrepareForSleep(true))
+			s.expect("active", "sleep.target")
+			s.locks(0)
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+		},
+		"a sleep without a word of waking": func(s *scene, _ int) {
+			for range 2 {
+				s.must(s.Login1.PrepareForSleep(true))
+				s.expect("active", "sleep.target")
+				s.Login1.Wake()
+			}
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+		},
+		"Lock": func(s *scene, last int) { s.must(s.Login1.AskSessionToLock(last, true)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{NoSession: true})
+			s.enable("locker.service", whileUnit("lock.target"))
+			s.install()
+			var both []int
+			for range 2 {
+				one, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "wayland", Seat: "seat0"})
+				s.must(err)
+				both = append(both, one)
+			}
+			s.lock("unlocked")
+			for _, one := range both {
+				s.must(s.Login1.AskSessionToLock(one, true))
+			}
+			s.lock("locked")
+			s.must(s.Login1.AskSessionToLock(both[0], false))
+			s.knows("session 1: Locked=false LockedHint=false, session 2: Locked=true LockedHint=false", true)
+			lockAgain(s, both[1])
+			s.must(s.Login1.EndSession(both[1]))
+			s.knows("Locked=false LockedHint=false", true) // of the session that is left
+			s.settle()
+			s.lock("locked")
+			s.expect("active", "locker.service")
+			s.started("locker.service", 1)
+			s.must(s.Login1.AskSessionToLock(both[0], false))
+			s.lock("unlocked")
+		})
+	}
+}
+
 // The compositor takes its hint back when the locker has long ended.
 func TestAHintThatFallsLateStartsNoLocker(t *testing.T) {
 	s := begin(t, sandbox.Options{})

@@ -115,6 +115,117 @@ func TestASleepWithoutALockerEndsUnlocked(t *testing.T) {
 	s.lock("locked")
 }
 
+// The same holds for whatever ends a sleep, and where somebody holds the lock
+// meanwhile.
+func TestASleepWithoutALockerEndsUnlockedInEveryWay(t *testing.T) {
+	for name, sleep := range map[string]func(*scene){
+		"by hand": func(s *scene) {
+			s.user("nm-session-bridge set sleep asleep")
+			s.lock("locked")
+			s.user("nm-session-bridge set sleep auto")
+		},
+		"by hand, from one position to the other": func(s *scene) {
+			s.user("nm-session-bridge set sleep asleep")
+			s.lock("locked")
+			s.user("nm-session-bridge set sleep awake")
+			s.expect("inactive", "sleep.target")
+			s.user("nm-session-bridge set sleep auto")
+		},
+		"by hand, and the bridge restarts": func(s *scene) {
+			s.user("nm-session-bridge set sleep asleep")
+			s.lock("locked")
+			s.systemctl("kill", "-s", "KILL", bridgeUnit)
+			s.secondBridge()
+			s.user("nm-session-bridge set sleep auto")
+		},
+		"everything is read anew meanwhile": func(s *scene) {
+			s.must(s.Login1.PrepareForSleep(true))
+			s.lock("locked")
+			s.systemctl("reload", bridgeUnit)
+			s.systemctl("daemon-reload")
+			s.must(s.Login1.PrepareForSleep(false))
+		},
+		"the bridge restarts meanwhile": func(s *scene) {
+			s.must(s.Login1.PrepareForSleep(true))
+			s.lock("locked")
+			s.systemctl("kill", "-s", "KILL", bridgeUnit)
+			s.secondBridge()
+			s.must(s.Login1.PrepareForSleep(false))
+		},
+		"before the screen is locked": func(s *scene) {
+			s.enable("music.service", "[Unit]\nPartOf=unlock.target\nAfter=unlock.target\n[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 1\n[Install]\nWantedBy=unlock.target\n")
+			s.systemctl("start", "music.service")
+			s.must(s.Login1.PrepareForSleep(true))
+			s.expect("deactivating", "music.service")
+			s.must(s.Login1.PrepareForSleep(false))
+			s.started("lock.target", 1)
+		},
+		"the lock is held meanwhile": func(s *scene) {
+			s.must(s.Login1.PrepareForSleep(true))
+			s.lock("locked")
+			s.user("nm-session-bridge set lock locked")
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+			s.settle()
+			s.lock("locked")
+			s.user("nm-session-bridge set lock auto")
+		},
+		"the lock is held before": func(s *scene) {
+			s.user("nm-session-bridge set lock locked")
+			s.lock("locked")
+			s.must(s.Login1.PrepareForSleep(true))
+			s.expect("active", "sleep.target")
+			s.user("nm-session-bridge set lock auto")
+			s.settle()
+			s.lock("locked")
+			s.must(s.Login1.PrepareForSleep(false))
+		},
+		"the lock is held for a part of it": func(s *scene) {
+			s.must(s.Login1.PrepareForSleep(true))
+			s.lock("locked")
+			s.user("nm-session-bridge set lock locked")
+			s.user("nm-session-bridge set lock auto")
+			s.settle()
+			s.lock("locked")
+			s.must(s.Login1.PrepareForSleep(false))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.enable("awake.service", whileUnit("unlock.target"))
+			s.install()
+			s.lock("unlocked")
+			s.expect("active", "awake.service")
+			sleep(s)
+			s.expect("inactive", "sleep.target")
+			s.lock("unlocked")
+			s.expect("active", "awake.service")
+			s.neverBoth("lock.target", "unlock.target")
+		})
+	}
+}
+
+// Waking up does not unlock where the locker is still to come.
+func TestALockerThatIsSlowToStartIsNotMissed(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.write("dim.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until [ -e %h/dimmed ]; do sleep 0.05; done'\n")
+	s.enable("locker.service", "[Unit]\nAfter=lock.target dim.service\nWants=dim.service\nPartOf=lock.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.PrepareForSleep(true))
+	s.lock("locked")
+	s.expect("active", "sleep.target")
+	s.must(s.Login1.PrepareForSleep(false))
+	s.expect("inactive", "sleep.target")
+	s.status("sleep awake")
+	s.write(sandbox.Home+"/dimmed", "")
+	s.expect("active", "locker.service")
+	s.settle()
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.started("locker.service", 1)
+}
+
 func TestALockerThatIsStoppedOrCrashesUnlocksNothing(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", "[Service]\nExecStart=/bin/sh -c '"+typed+"'\n[Install]\nWantedBy=lock.target\n")

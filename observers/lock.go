@@ -29,8 +29,9 @@ func lock() Follower {
 			return untold(facts.Problem)
 		}
 		sessions := facts.Children()
-		memory = memory.hear(sessions, present)
 		screens := slices.DeleteFunc(slices.Clone(sessions), func(one Facts) bool { return !isScreen(one) })
+		memory.asked = max(memory.asked, lastRequest(screens), snapshot[logind].Request())
+		memory = memory.hear(sessions, present)
 		switch {
 		case len(screens) == 0:
 			return untold("the user has no graphical session")
@@ -87,17 +88,21 @@ type lockMemory struct {
 	// heard is the place in the stream of messages up to which each session has
 	// been heard; nil before the first reading.
 	heard map[dbus.ObjectPath]dbus.Sequence
+	// asked is the place of the latest Lock or sleep. Each locks every screen, so that
+	// what was unlocked before says nothing any more.
+	asked dbus.Sequence
 }
 
 // hear returns the memory once the sessions have been heard. present is the
 // position that the targets have; if it is not the one that is remembered,
 // something else has moved them, and of what was said before nothing counts.
 func (m lockMemory) hear(sessions []Facts, present string) lockMemory {
-	next := lockMemory{position: present, heard: map[dbus.ObjectPath]dbus.Sequence{}, isLocked: map[dbus.ObjectPath]bool{}}
+	next := lockMemory{position: present, heard: map[dbus.ObjectPath]dbus.Sequence{}, isLocked: map[dbus.ObjectPath]bool{}, asked: m.asked}
 	isFirst := m.heard == nil
 	for _, one := range inOrder(sessions) {
 		next.heard[one.Path] = one.Latest()
-		if before, known := m.isLocked[one.Path]; known && isScreen(one) && present == m.position {
+		before, known := m.isLocked[one.Path]
+		if known && isScreen(one) && present == m.position && (before || one.Latest() > m.asked) {
 			next.isLocked[one.Path] = before
 		}
 	}
@@ -107,7 +112,7 @@ func (m lockMemory) hear(sessions []Facts, present string) lockMemory {
 		said, hasSaid := one.Bool(saidLast)
 		switch {
 		case !isScreen(one):
-		case hasSaid && (present == Unknown || one.Latest() > before):
+		case hasSaid && (present == Unknown || one.Latest() > before) && (said || one.Latest() > m.asked):
 			next = next.with(one.Path, said)
 		case isTold && present == Unknown, hint && !wasHeard && !isFirst:
 			next = next.with(one.Path, hint)

@@ -48,7 +48,7 @@ func (r *Reconciler) ask(u *unit, verb string) {
 		method = managerInterface + ".StopUnit"
 	}
 	j := &job{verb: verb, ended: map[dbus.ObjectPath]ending{}}
-	u.job, u.displaced = j, false
+	u.job, u.displaced, u.maybeUnused = j, false, false
 	r.call(method, func(call *dbus.Call) {
 		if u.job == j {
 			r.takeJob(u, call)

@@ -37,8 +37,8 @@ func (r *Reconciler) isServiceEnding(u *unit) bool {
 
 // followServices follows the services that a target wants, to learn how they end.
 func (r *Reconciler) followServices(u *unit) {
-	r.askWants(u, func(names []string) {
-		for _, name := range names {
+	r.askTarget(u, func(all properties) {
+		for _, name := range wanted(all) {
 			if !strings.HasSuffix(name, ".service") {
 				continue
 			}
@@ -71,17 +71,32 @@ func (r *Reconciler) rereadFollowers() {
 	}
 }
 
-// askWants asks what a target wants.
-func (r *Reconciler) askWants(u *unit, take func(names []string)) {
+// askAgain asks again what a manager may not have answered, or may answer otherwise
+// since a reload.
+func (r *Reconciler) askAgain(u *unit) {
+	if u.yields() && u.isActive() && u.settled && u.wanted {
+		r.followServices(u)
+	}
+	if u.maybeUnused {
+		r.search(u)
+	}
+}
+
+// askTarget asks about a target. A manager that does not answer is asked again once
+// it has listed the targets.
+func (r *Reconciler) askTarget(u *unit, take func(all properties)) {
 	r.callAt(u.path, propertiesInterface+".GetAll", func(call *dbus.Call) {
-		all, err := allProperties(call)
-		if err != nil {
-			return // a manager that does not answer is reloading or exiting
+		if all, err := allProperties(call); err == nil {
+			take(all)
 		}
-		wants, _, _ := property[[]string](all, "Wants")
-		requires, _, _ := property[[]string](all, "Requires")
-		take(slices.Concat(wants, requires))
 	}, unitInterface)
+}
+
+// wanted returns what a target wants, according to its properties.
+func wanted(of properties) []string {
+	wants, _, _ := property[[]string](of, "Wants")
+	requires, _, _ := property[[]string](of, "Requires")
+	return slices.Concat(wants, requires)
 }
 
 func (r *Reconciler) askFollower(path dbus.ObjectPath, take func(f *follower, all properties)) {
@@ -150,30 +165,53 @@ func (r *Reconciler) hasDoneItsWork(u *unit) {
 	}
 }
 
-// FindUnused finds those of managed targets that are active though nothing that
-// they want has run. [Moved] tells which.
+// FindUnused finds those of managed targets that are active, or about to be, though
+// nothing that they want has run. [Moved] tells which.
 func (r *Reconciler) FindUnused(targets []string) {
 	for _, name := range targets {
-		u := r.unit(name)
-		if u == nil || !u.isActive() {
-			continue
+		if u := r.unit(name); u != nil {
+			u.maybeUnused = true
+			r.search(u)
 		}
-		r.askWants(u, func(names []string) { r.findRun(u, names) })
 	}
 }
 
-// findRun looks for one of the units that has run. A unit that was never started
-// since it was loaded has left the inactive state at no time
+// search looks for a unit that a target wants and that has run. It goes on once the
+// target is active. What we start or stop ends it without a result.
+func (r *Reconciler) search(u *unit) {
+	u.searches++
+	search := u.searches
+	r.askTarget(u, func(all properties) {
+		switch {
+		case all.text("ActiveState") == "active":
+			r.findRun(u, search, wanted(all))
+		case !hasJob(all) && search == u.searches:
+			u.maybeUnused = false
+		}
+	})
+}
+
+// findRun looks for one of the units that has run, or is about to. A unit that was
+// never started since it was loaded has left the inactive state at no time
 // (InactiveExitTimestamp, org.freedesktop.systemd1(5)).
-func (r *Reconciler) findRun(u *unit, names []string) {
-	if len(names) == 0 {
+func (r *Reconciler) findRun(u *unit, search int, names []string) {
+	switch {
+	case search != u.searches || !u.maybeUnused:
+		return
+	case len(names) == 0:
+		u.maybeUnused = false
 		r.hasDoneItsWork(u)
 		return
 	}
 	r.callAt(unitPath(names[0]), propertiesInterface+".GetAll", func(call *dbus.Call) {
 		all, err := allProperties(call)
-		if exit, _, _ := property[uint64](all, "InactiveExitTimestampMonotonic"); err == nil && exit == 0 {
-			r.findRun(u, names[1:])
+		exit, _, _ := property[uint64](all, "InactiveExitTimestampMonotonic")
+		switch {
+		case err != nil:
+		case exit == 0 && !hasJob(all):
+			r.findRun(u, search, names[1:])
+		case search == u.searches:
+			u.maybeUnused = false
 		}
 	}, unitInterface)
 }

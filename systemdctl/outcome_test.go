@@ -115,3 +115,96 @@ func TestAServiceOfWhichSignalsWereLostHasNotDoneItsWork(t *testing.T) {
 		m.wants("")
 	}
 }
+
+// unused brings the reconciler to the point where it looks whether anything that a
+// target wants has run, and answers how the target is.
+func (m *fakeManager) unused(active string, job uint32) {
+	m.t.Helper()
+	m.begin(isOnline)
+	m.r.yieldToEachOther([]string{online, offline})
+	m.r.Want(wantOnline)
+	m.wanting = nil
+	m.r.FindUnused([]string{online, "of-another-switch.target"})
+	m.tellsOfTarget(active, job)
+}
+
+func (m *fakeManager) tellsOfTarget(active string, job uint32) {
+	m.t.Helper()
+	ask := m.wanting[len(m.wanting)-1]
+	m.wanting = nil
+	m.answer(ask, nil, map[string]dbus.Variant{
+		"ActiveState": dbus.MakeVariant(active), "Job": dbus.MakeVariant([]any{job, dbus.ObjectPath("/")}),
+		"Wants": dbus.MakeVariant([]string{"locker.service"}), "Requires": dbus.MakeVariant([]string{"dim.service"}),
+	})
+}
+
+// tellsOfRun answers when a unit that the target wants was started first, and whether
+// it has a job.
+func (m *fakeManager) tellsOfRun(at uint64, job uint32) {
+	m.t.Helper()
+	m.answer(m.wants(propertiesInterface + ".GetAll " + unitInterface)[0], nil, map[string]dbus.Variant{
+		"InactiveExitTimestampMonotonic": dbus.MakeVariant(at), "Job": dbus.MakeVariant([]any{job, dbus.ObjectPath("/")}),
+	})
+}
+
+func TestATargetIsUnusedIfNothingThatItWantsHasRun(t *testing.T) {
+	for name, test := range map[string]struct {
+		then func(*fakeManager)
+		want bool
+	}{
+		"nothing has run": {func(m *fakeManager) {
+			m.tellsOfRun(0, 0)
+			m.tellsOfRun(0, 0)
+		}, true},
+		"the first has": {func(m *fakeManager) {
+			m.tellsOfRun(7, 0)
+		}, false},
+		"the second is about to": {func(m *fakeManager) {
+			m.tellsOfRun(0, 0)
+			m.tellsOfRun(0, 1)
+		}, false},
+		"a start of ours comes in between": {func(m *fakeManager) {
+			m.tellsOfRun(0, 0)
+			ask := m.wants(propertiesInterface + ".GetAll " + unitInterface)[0]
+			m.r.StartAgain([]string{online})
+			m.wants("StartUnit " + online)
+			m.calls = append(m.calls, ask)
+			m.tellsOfRun(0, 0)
+		}, false},
+		"a manager comes in between": {func(m *fakeManager) {
+			m.owner(":1.2")
+			m.list(m.calls[len(m.calls)-1], isOnline)
+			m.calls = nil
+			m.tellsOfTarget("active", 0)
+			m.tellsOfRun(0, 0)
+			m.tellsOfRun(0, 0)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.unused("active", 0)
+			test.then(m)
+			m.wants("")
+			if got := len(m.moved.Done) == 1; got != test.want {
+				t.Errorf("done: %v", m.moved.Done)
+			}
+		})
+	}
+}
+
+// A sleep that was short may have left the start of the target behind.
+func TestATargetThatIsAboutToBeActiveMayBeUnused(t *testing.T) {
+	for name, job := range map[string]uint32{"it is": 1, "somebody starts it later": 0} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.begin(allDown)
+			m.r.yieldToEachOther([]string{online, offline})
+			m.r.FindUnused([]string{online})
+			m.tellsOfTarget("inactive", job)
+			m.is(online, "active", "")
+			if (len(m.wanting) == 1) != (job == 1) {
+				t.Errorf("it is asked again %d times", len(m.wanting))
+			}
+		})
+	}
+}

@@ -107,6 +107,7 @@ func (r *Reconciler) takeList(call *dbus.Call) {
 		if u := r.unit(status.Name); u != nil {
 			u.takeStatus(status, call.ResponseSequence)
 			r.noteStray(u)
+			r.askAgain(u)
 		}
 	}
 	r.reconcile()
@@ -165,6 +166,9 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 		r.nonsense(signal, err)
 		return
 	}
+	if u.maybeUnused && u.isActive() {
+		r.search(u)
+	}
 	r.noteStray(u)
 	r.reconcile()
 }
@@ -172,7 +176,7 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 // is takes a unit's ActiveState as a message said it.
 func (u *unit) is(active string, sequence dbus.Sequence) {
 	if (active == "active") != u.isActive() {
-		u.changed = sequence
+		u.changed, u.maybeUnused = sequence, u.maybeUnused && active == "active"
 	}
 	u.active, u.sequence = active, sequence
 	u.displaced = u.displaced && u.isActive()

@@ -33,6 +33,11 @@ type unit struct {
 	pauseEnd  time.Time
 	stopPause func()
 
+	// maybeUnused says that perhaps nothing that it wants has run; searches counts how
+	// often that was looked into.
+	maybeUnused bool
+	searches    int
+
 	activation int      // counts how often it has settled as active
 	reviving   []func() // end the waits for services that may start again later
 

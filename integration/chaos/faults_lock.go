@@ -42,9 +42,7 @@ func (w *World) pullsLock() {
 		w.vagueLock()
 	}
 	w.locks("locked", true)
-	if w.sessions.oneSaid(saidUnlocked) {
-		w.sessions.hazy = true // whether that still counts after the sleep
-	}
+	w.sessions.outdate()
 }
 
 // bridgeReborn notes that a new bridge starts, which has heard nothing yet.
@@ -92,6 +90,9 @@ func askToLock(_ context.Context, w *World, arg string) error {
 	isLocked := ask == "lock"
 	if one.hasScreen && isLocked && (w.lock == "locked" || w.round.vague["lock"]) {
 		w.pulled("lock.target") // because it is started again
+	}
+	if one.hasScreen && isLocked {
+		w.sessions.outdate()
 	}
 	w.says(one, isLocked)
 	w.round.must[locker] = one.hasScreen && isLocked

@@ -61,6 +61,15 @@ func (s *sessions) forget() {
 	}
 }
 
+// outdate forgets who has said that they are unlocked: a Lock and a sleep lock every screen.
+func (s *sessions) outdate() {
+	for _, one := range s.all {
+		if one.said == saidUnlocked {
+			one.said = nothingYet
+		}
+	}
+}
+
 // oneSaid reports whether a session with a screen has said something.
 func (s *sessions) oneSaid(said word) bool {
 	return slices.ContainsFunc(s.screens(), func(one *session) bool { return one.said == said })

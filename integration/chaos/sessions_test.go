@@ -25,6 +25,7 @@ func TestTheLockFollowsEverySession(t *testing.T) {
 		"one ends":                        {func(w *World) { w.ends(all(w, 1)) }, "locked"},
 		"both end":                        {func(w *World) { w.ends(all(w, 2)); w.ends(all(w, 1)) }, "locked"},
 		"one is unlocked, the other ends": {func(w *World) { w.says(all(w, 1), false); w.ends(all(w, 2)) }, "unlocked"},
+		"and a sleep in between":          {func(w *World) { w.says(all(w, 1), false); w.pullsLock(); w.ends(all(w, 2)) }, "locked"},
 		"one ends, the other is unlocked": {func(w *World) { w.ends(all(w, 1)); w.says(all(w, 1), false) }, "unlocked"},
 		"another begins":                  {func(w *World) { w.begins(3, graphical) }, "locked"},
 		"a login by SSH is unlocked": {func(w *World) {

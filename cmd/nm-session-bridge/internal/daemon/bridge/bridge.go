@@ -123,15 +123,17 @@ func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
 }
 
 // leaveDone moves switches away from targets whose services have done their work,
-// as far as the facts do not say otherwise.
+// as far as the facts do not say otherwise. One that is held by hand leaves later.
 func (b *Bridge) leaveDone(targets []string) (change Change) {
 	for _, s := range b.switches {
-		if s.Done == nil || s.heldIn != nil || !slices.ContainsFunc(s.TargetsIn(s.position), func(target string) bool { return slices.Contains(targets, target) }) {
+		if s.Done == nil || !slices.ContainsFunc(s.TargetsIn(s.position), func(target string) bool { return slices.Contains(targets, target) }) {
 			continue
 		}
 		if position, follows := s.Done(b.snapshot); follows && position != s.position {
 			s.damper.Adopt(position)
-			change.add(b.enter(s, position, "what its targets want has ended"))
+			if s.heldIn == nil {
+				change.add(b.enter(s, position, "what its targets want has ended"))
+			}
 		}
 	}
 	return change
@@ -223,10 +225,16 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 }
 
 // startOthersAgain starts the targets of other switches that are to be started
-// again where a switch is in its position During.
+// again where a switch is in its position During. One that is held by hand stays
+// there once it is released.
 func (b *Bridge) startOthersAgain(s *switchState) {
 	if s.position == observers.Unknown || s.position != s.During {
 		return
+	}
+	for _, other := range b.switches {
+		if other.heldIn != nil && slices.ContainsFunc(other.TargetsIn(other.position), func(target string) bool { return slices.Contains(s.StartAgain, target) }) {
+			other.damper.Adopt(other.position)
+		}
 	}
 	b.targets.StartAgain(slices.DeleteFunc(slices.Clone(s.StartAgain), func(target string) bool {
 		return !slices.Contains(b.states.Active(), target)

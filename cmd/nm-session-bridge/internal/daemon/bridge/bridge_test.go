@@ -22,6 +22,7 @@ type targets struct {
 	pending bool
 	problem string
 	again   int
+	unused  []string // what was looked for
 }
 
 func (t *targets) StartAgain(targets []string) {
@@ -32,7 +33,7 @@ func (t *targets) StartAgain(targets []string) {
 
 func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
 
-func (t *targets) FindUnused([]string) {}
+func (t *targets) FindUnused(targets []string) { t.unused = append(t.unused, targets...) }
 
 func (t *targets) Active() []string { return t.active }
 

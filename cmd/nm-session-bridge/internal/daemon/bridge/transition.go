@@ -46,9 +46,6 @@ func (b *Bridge) move(s *switchState) Change {
 		return Change{}
 	}
 	change := Change{View: true, Stale: s.Delays != "" && from == s.During}
-	if change.Stale {
-		b.targets.FindUnused(s.StartAgain)
-	}
 	if s.heldIn == nil {
 		change.add(b.enter(s, reading.Position, reading.Reason))
 	}
@@ -66,6 +63,9 @@ func (b *Bridge) enter(s *switchState, position, reason string) Change {
 	}
 	s.position, s.known, s.cause, s.since = position, true, reason, b.now()
 	b.targets.Want(s.transition.wanted)
+	if s.transition.from == s.During {
+		b.targets.FindUnused(s.StartAgain)
+	}
 	b.startOthersAgain(s)
 	return Change{View: true, Entered: []Transition{{s.Name, observers.InWords(s.transition.from), observers.InWords(position), reason}}}
 }

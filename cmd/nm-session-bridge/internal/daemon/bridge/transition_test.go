@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,5 +78,39 @@ func TestTheEndOfADelayedOperationMakesEverythingStale(t *testing.T) {
 		if _, underway := b.Underway("slam"); underway != step.underway || change.Stale != step.stale {
 			t.Errorf("%+v: underway %t", step, underway)
 		}
+	}
+}
+
+func TestWhateverEndsAnOperationMakesUnusedTargetsOfOthersLookedFor(t *testing.T) {
+	for name, ends := range map[string]func(*Bridge, *observers.Reading) error{
+		"the facts": func(b *Bridge, reading *observers.Reading) error {
+			*reading = observers.Reading{Position: "open"}
+			b.Observe(facts)
+			return nil
+		},
+		"a hand": func(b *Bridge, _ *observers.Reading) error {
+			_, err := b.Hold("door", "open")
+			return err
+		},
+		"a hand that lets go": func(b *Bridge, reading *observers.Reading) error {
+			_, holding := b.Hold("door", "shut")
+			*reading = observers.Reading{Position: "open"}
+			b.Observe(facts)
+			_, releasing := b.Release("door")
+			return errors.Join(holding, releasing)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, targets, reading, _, _ := begin()
+			b.switches[0].Delays, b.switches[0].During, b.switches[0].StartAgain = "slam", "shut", []string{"lamp.target"}
+			*reading = observers.Reading{Position: "shut"}
+			b.Observe(facts)
+			if len(targets.unused) > 0 {
+				t.Fatalf("looked for %v too early", targets.unused)
+			}
+			if err := ends(b, reading); err != nil || !slices.Equal(targets.unused, []string{"lamp.target"}) {
+				t.Errorf("looked for %v, %v", targets.unused, err)
+			}
+		})
 	}
 }
