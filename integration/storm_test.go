@@ -85,3 +85,34 @@ func TestServicesThatTheStartLimitHitStayStoppedWithTheirTarget(t *testing.T) {
 	s.expect("active", "limited.service")
 	s.started("limited.service", 2)
 }
+
+// A bridge whose clocks run ahead takes the start limit's time to be over, as it may
+// after a sleep that the user manager does not count.
+func TestAServiceThatTheStartLimitHitsOnceMoreIsTriedAgain(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("limited.service", limitedUnit("ExecStart=/bin/sleep infinity"))
+	s.write("work.target", "[Unit]\nAfter=internet-online.target\nPartOf=internet-online.target\n[Install]\nWantedBy=internet-online.target\n")
+	s.systemctl("daemon-reload")
+	s.systemctl("enable", "work.target")
+	behind := strings.ReplaceAll(limitedUnit("ExecStart=/bin/sleep infinity"), "internet-online.target", "work.target")
+	s.enable("behind.service", behind)
+	s.remember("limited.service", "behind.service", "work.target")
+	s.write(".config/systemd/user/"+bridgeUnit+".d/ahead.conf", "[Service]\nRestrictNamespaces=no\nSystemCallFilter=\nExecStart=\n"+
+		"ExecStart=/usr/bin/unshare --user --map-current-user --time --monotonic 3600 --boottime 3600 %h/.local/bin/nm-session-bridge run\n")
+	s.install()
+	s.online()
+	s.expect("active", "limited.service", "behind.service")
+	s.check(sandbox.PortalRedirect)
+	s.portal()
+	s.check(sandbox.Full)
+	s.online()
+	s.expect("failed", "limited.service", "behind.service")
+	s.expect("active", "limited.service", "behind.service")
+	for _, unit := range []string{"limited.service", "behind.service"} {
+		s.started(unit, 2)
+		if tries := strings.Count(s.log(), "starting "+unit+" again"); tries < 2 {
+			t.Errorf("%s was tried again %d times:\n%s", unit, tries, s.log())
+		}
+	}
+	s.started("internet-online.target", 2)
+}

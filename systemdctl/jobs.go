@@ -104,15 +104,14 @@ func jobPathOf(call *dbus.Call) (dbus.ObjectPath, error) {
 func (r *Reconciler) refuse(u *unit, err error) {
 	verb := u.job.verb
 	u.job = nil
-	var refusal dbus.Error
-	if !errors.As(err, &refusal) || refusal.Name == "org.freedesktop.DBus.Error.NoReply" {
-		// The manager is exiting, restarting or hanging; the targets' states
-		// will tell what became of the call.
+	if isUnanswered(err) {
+		// The targets' states will tell what became of the call.
 		r.log.Warn("the user manager did not answer; reading the targets anew", "target", u.name, "error", err)
 		r.listLater()
 		return
 	}
-	if refusal.Name == ManagerName+".TransactionIsDestructive" {
+	var refusal dbus.Error
+	if errors.As(err, &refusal) && refusal.Name == ManagerName+".TransactionIsDestructive" {
 		// A running exit.target cannot be undone, and that is fine. It is seldom
 		// anything else; then a later try helps.
 		if !r.exiting {
@@ -131,6 +130,13 @@ func (r *Reconciler) refuse(u *unit, err error) {
 	}
 	r.log.Warn("cannot "+verb+" "+u.name+": "+u.refused, "target", u.name, "next", remedy(u))
 	r.reconcile() // the start of this one would have stopped others
+}
+
+// isUnanswered reports whether an error says that the manager has not answered: it
+// is exiting, restarting or hanging.
+func isUnanswered(err error) bool {
+	var refusal dbus.Error
+	return err != nil && (!errors.As(err, &refusal) || refusal.Name == "org.freedesktop.DBus.Error.NoReply")
 }
 
 // jobRemoved handles the end of any job of a managed target (JobRemoved(u id, o

@@ -28,6 +28,10 @@ type limited struct {
 	// StartLimitIntervalUSec is in microseconds, StateChangeTimestampMonotonic
 	// in those of CLOCK_MONOTONIC.
 	StartLimitIntervalUSec, StateChangeTimestampMonotonic uint64
+	// InactiveExitTimestampMonotonic is when it began to run last; 0 for never.
+	InactiveExitTimestampMonotonic uint64
+	// isQueued says that it has a job.
+	isQueued bool
 }
 
 // revival is a failed service that may be started again until its target moves.
@@ -40,6 +44,10 @@ type revival struct {
 	// same moment in clock; 0 before the manager was asked.
 	changed uint64
 	failed  time.Duration
+	// isStarted says that it was started again, and ran when it had begun to run last
+	// by then, according to the manager.
+	isStarted bool
+	ran       uint64
 }
 
 // reviveLater checks the services that a target wants some time after it has
@@ -47,11 +55,26 @@ type revival struct {
 func (r *Reconciler) reviveLater(u *unit) {
 	u.stopReviving()
 	u.activation++
-	activation := u.activation
-	u.reviving = append(u.reviving, r.clocks.Monotonic.AfterFunc(reviveAfter, func() {
+	r.findLimitedLater(u, u.activation)
+}
+
+func (r *Reconciler) findLimitedLater(u *unit, activation int) {
+	if u.activation != activation {
+		return
+	}
+	r.lookLater(r.clocks.Monotonic, reviveAfter, u, activation, func() { r.findLimited(u, activation) })
+}
+
+// lookLater calls look after a time if a target is still active then. While the
+// manager tells nothing, it waits again.
+func (r *Reconciler) lookLater(clock Clock, wait time.Duration, u *unit, activation int, look func()) {
+	u.reviving = append(u.reviving, clock.AfterFunc(wait, func() {
 		r.post(func() {
-			if r.isStill(u, activation) {
-				r.findLimited(u, activation)
+			switch {
+			case r.isStill(u, activation):
+				look()
+			case u.activation == activation && u.wanted && !r.listed:
+				r.lookLater(r.clocks.Monotonic, reviveAfter, u, activation, look)
 			}
 		})
 	}))
@@ -73,11 +96,19 @@ func (r *Reconciler) isStill(u *unit, activation int) bool {
 func (r *Reconciler) findLimited(u *unit, activation int) {
 	r.call(managerInterface+".ListUnitsByPatterns", func(call *dbus.Call) {
 		var failed []systemd.UnitStatus
+		if isUnanswered(call.Err) {
+			r.findLimitedLater(u, activation)
+			return
+		}
 		if err := call.Store(&failed); err != nil || len(failed) == 0 || !r.isStill(u, activation) {
-			return // a manager that does not answer is reloading or exiting
+			return
 		}
 		r.call(propertiesInterface+".Get", func(call *dbus.Call) {
 			var version string
+			if isUnanswered(call.Err) {
+				r.findLimitedLater(u, activation)
+				return
+			}
 			if err := call.Store(&version); err != nil || !r.isStill(u, activation) {
 				return
 			}
@@ -96,11 +127,20 @@ func (r *Reconciler) revive(v revival) {
 	u := v.target
 	r.callAt(v.service.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
 		service, err := limitedService(call)
-		if err != nil || service.Result != startLimitHit || !r.isStill(u, v.activation) {
-			return
+		switch {
+		case u.activation != v.activation:
+		case isUnanswered(call.Err), service.isQueued:
+			r.lookAgain(v)
+		case err != nil, !r.isStill(u, v.activation):
+		case service.Result == startLimitHit && (!v.isStarted || service.InactiveExitTimestampMonotonic == v.ran):
+			r.ifBehind(u, slices.Concat(service.WantedBy, service.RequiredBy), map[string]bool{}, func() { r.startOnceAllowed(v, service) })
 		}
-		r.ifBehind(u, slices.Concat(service.WantedBy, service.RequiredBy), map[string]bool{}, func() { r.startOnceAllowed(v, service) })
 	}, "") // of all interfaces
+}
+
+// lookAgain looks some time later what has become of a service.
+func (r *Reconciler) lookAgain(v revival) {
+	r.lookLater(r.clocks.Monotonic, reviveAfter, v.target, v.activation, func() { r.revive(v) })
 }
 
 // ifBehind calls do if a target is among those that want something, or wants one
@@ -124,7 +164,8 @@ func (r *Reconciler) ifBehind(u *unit, wantedBy []string, asked map[string]bool,
 }
 
 // startOnceAllowed starts a service that the start limit kept from starting, once
-// that allows it.
+// that allows it. It looks later whether the service has run, and tries again if the
+// limit has kept it from starting once more.
 func (r *Reconciler) startOnceAllowed(v revival, service limited) {
 	u, name := v.target, v.service.Name
 	if !r.isStill(u, v.activation) {
@@ -132,19 +173,18 @@ func (r *Reconciler) startOnceAllowed(v revival, service limited) {
 	}
 	v.date(service, r.clocks.Monotonic)
 	if rest := v.rest(service); rest > 0 {
-		u.reviving = append(u.reviving, v.clock.AfterFunc(rest, func() {
-			r.post(func() {
-				if r.isStill(u, v.activation) {
-					r.revive(v)
-				}
-			})
-		}))
+		r.lookLater(v.clock, rest, u, v.activation, func() { r.revive(v) })
 		return
 	}
+	v.isStarted, v.ran = true, service.InactiveExitTimestampMonotonic
 	r.log.Info("starting "+name+" again: systemd's start limit kept it from starting with "+u.name, "unit", name, "target", u.name)
 	r.call(managerInterface+".StartUnit", func(call *dbus.Call) {
-		if call.Err != nil {
+		if call.Err != nil && !isUnanswered(call.Err) {
 			r.log.Warn("cannot start "+name+": "+call.Err.Error(), "unit", name, "next", "systemctl --user status "+Quote(name))
+			return
+		}
+		if u.activation == v.activation {
+			r.lookAgain(v)
 		}
 	}, name, jobMode)
 }
@@ -179,11 +219,13 @@ func limitedService(call *dbus.Call) (service limited, err error) {
 	if err != nil {
 		return limited{}, err
 	}
+	service.isQueued = hasJob(all)
 	return service, errors.Join(
 		must(all, "Result", &service.Result),
 		must(all, "WantedBy", &service.WantedBy),
 		must(all, "RequiredBy", &service.RequiredBy),
 		must(all, "StartLimitIntervalUSec", &service.StartLimitIntervalUSec),
 		must(all, "StateChangeTimestampMonotonic", &service.StateChangeTimestampMonotonic),
+		must(all, "InactiveExitTimestampMonotonic", &service.InactiveExitTimestampMonotonic),
 	)
 }

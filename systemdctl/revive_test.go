@@ -1,6 +1,7 @@
 package systemdctl
 
 import (
+	"maps"
 	"math"
 	"testing"
 	"time"
@@ -78,12 +79,13 @@ const limitedName = "mail-sync.service"
 // failedAt returns the properties of a service that the start limit hit.
 func failedAt(at time.Duration, interval uint64) map[string]dbus.Variant {
 	return map[string]dbus.Variant{
-		"Id":                            dbus.MakeVariant(limitedName),
-		"Result":                        dbus.MakeVariant(startLimitHit),
-		"WantedBy":                      dbus.MakeVariant([]string{"default.target", online}),
-		"RequiredBy":                    dbus.MakeVariant([]string{}),
-		"StartLimitIntervalUSec":        dbus.MakeVariant(interval),
-		"StateChangeTimestampMonotonic": dbus.MakeVariant(uint64(at.Microseconds())),
+		"Id":                             dbus.MakeVariant(limitedName),
+		"Result":                         dbus.MakeVariant(startLimitHit),
+		"WantedBy":                       dbus.MakeVariant([]string{"default.target", online}),
+		"RequiredBy":                     dbus.MakeVariant([]string{}),
+		"StartLimitIntervalUSec":         dbus.MakeVariant(interval),
+		"StateChangeTimestampMonotonic":  dbus.MakeVariant(uint64(at.Microseconds())),
+		"InactiveExitTimestampMonotonic": dbus.MakeVariant(uint64(5)),
 	}
 }
 
@@ -264,5 +266,97 @@ func TestAServiceBehindATargetOfTheUsersIsRevived(t *testing.T) {
 			m.answer(call, nil, map[string]dbus.Variant{"WantedBy": dbus.MakeVariant([]string{test.wantedBy})})
 			m.wants(test.asked)
 		})
+	}
+}
+
+// revived brings the manager to the point where a service was started again, and
+// answers that start.
+func (m *fakeManager) revived(err error) {
+	m.t.Helper()
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.laptop.runs(reviveAfter)
+	m.finds("257.8-1")
+	m.tells(failedAt(m.laptop.monotonic.now-time.Hour, 60_000_000))
+	m.answer(m.wants("StartUnit " + limitedName)[0], err, dbus.ObjectPath("/job/1"))
+	m.laptop.runs(reviveAfter)
+	m.takeReply()
+}
+
+func TestItIsLookedWhetherAServiceThatWasStartedAgainRuns(t *testing.T) {
+	hit := func(m *fakeManager) map[string]dbus.Variant {
+		return failedAt(m.laptop.monotonic.now-reviveAfter, 60_000_000)
+	}
+	for name, test := range map[string]struct {
+		err  error
+		tell func(*fakeManager, map[string]dbus.Variant)
+		then string // once the start limit's time is over
+	}{
+		"the limit has hit it again": {nil, func(*fakeManager, map[string]dbus.Variant) {}, "StartUnit " + limitedName},
+		"it runs": {nil, func(_ *fakeManager, service map[string]dbus.Variant) {
+			service["Result"] = dbus.MakeVariant("success")
+		}, ""},
+		"it has run": {nil, func(_ *fakeManager, service map[string]dbus.Variant) {
+			service["InactiveExitTimestampMonotonic"] = dbus.MakeVariant(uint64(6))
+		}, ""},
+		"its job waits": {nil, func(m *fakeManager, service map[string]dbus.Variant) {
+			waiting := maps.Clone(service)
+			waiting["Job"] = dbus.MakeVariant([]any{uint32(1), dbus.ObjectPath("/job/1")})
+			m.tells(waiting)
+			m.laptop.runs(reviveAfter)
+			m.takeReply()
+		}, "StartUnit " + limitedName},
+		"the manager did not answer": {dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"}, func(*fakeManager, map[string]dbus.Variant) {}, "StartUnit " + limitedName},
+		"the manager is away": {nil, func(m *fakeManager, _ map[string]dbus.Variant) {
+			ask := m.wants(propertiesInterface + ".GetAll ")[0]
+			m.owner(":1.2")
+			m.answer(ask, dbus.Error{Name: "org.freedesktop.DBus.Error.NoReply"})
+			m.laptop.runs(reviveAfter) // it is not back yet
+			m.takeReply()
+			list := m.wants("Subscribe, ListUnitsByNames")[1]
+			m.list(list, isOnline)
+			m.wanting = nil
+			m.laptop.runs(reviveAfter)
+			m.takeReply()
+		}, "StartUnit " + limitedName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.revived(test.err)
+			service := hit(m)
+			test.tell(m, service)
+			m.tells(service)
+			m.wants("")
+			if test.then == "" {
+				if waits := m.laptop.monotonic.pending(); waits > 0 {
+					t.Errorf("%d timers wait", waits)
+				}
+				return
+			}
+			m.laptop.runs(time.Minute)
+			m.takeReply()
+			m.tells(service)
+			m.wants(test.then)
+		})
+	}
+}
+
+// Somebody sets the clock on the wall, which no start limit counts in.
+func TestAClockThatIsSetEndsNoStartLimit(t *testing.T) {
+	for _, version := range []string{"257.8-1", "262-1"} {
+		m := newManager(t)
+		m.begin(isOnline)
+		m.r.Want(wantOnline)
+		m.laptop.runs(reviveAfter)
+		service := failedAt(m.laptop.monotonic.now, 60_000_000)
+		m.r.now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+		m.finds(version)
+		m.tells(service)
+		m.laptop.runs(59 * time.Second)
+		m.wants("")
+		m.laptop.runs(time.Second)
+		m.takeReply()
+		m.tells(service)
+		m.wants("StartUnit " + limitedName)
 	}
 }
