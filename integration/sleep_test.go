@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
@@ -197,4 +199,94 @@ func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
 	s.must(s.Login1.PrepareForSleep(true))
 	s.locks(0)
 	s.finished("slow.service", "nap.service", "late.service", "screen-off.service")
+}
+
+// refusals waits until logind has refused a number of locks.
+func (s *scene) refusals(count int) {
+	s.Helper()
+	for {
+		got, changed := s.Login1.Refusals()
+		if got >= count {
+			return
+		}
+		select {
+		case <-changed:
+		case <-s.ctx.Done():
+			s.Fatalf("%d locks were refused, not %d", got, count)
+		}
+	}
+}
+
+// noPolkit is how a logind refuses where polkit is not installed, seen with 257.
+var noPolkit = dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied", Body: []any{"Access denied"}}
+
+func TestADelayLockThatWasRefusedIsTakenOnRequest(t *testing.T) {
+	for name, again := range map[string]func(*scene){
+		"a reload": func(s *scene) { s.systemctl("reload", bridgeUnit) },
+		"SIGHUP":   func(s *scene) { s.systemctl("kill", "-s", "HUP", bridgeUnit) },
+		"a restart of logind": func(s *scene) {
+			s.must(s.Login1.Vanish())
+			s.must(s.Login1.Appear(s.ctx))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const complaint = "logind does not let this user delay sleep"
+			s := begin(t, sandbox.Options{})
+			s.Login1.RefuseLocks(noPolkit)
+			s.install()
+			s.online()
+			s.says(complaint)
+			s.status(", the delay lock on sleep is refused")
+			if found := s.finds("", "delay sleep", "polkit"); !strings.HasSuffix(found.mend, " && systemctl --user reload nm-session-bridge.service") {
+				t.Errorf("the doctor says %q", found.mend)
+			}
+			refused, _ := s.Login1.Refusals()
+			again(s)
+			s.refusals(refused + 1)
+			s.must(s.Login1.PrepareForSleep(true)) // which does not wait
+			s.expect("active", "sleep.target")
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+			s.locks(0)
+
+			s.Login1.RefuseLocks(dbus.Error{}) // polkit is installed
+			again(s)
+			s.locks(1)
+			s.clean("")
+			s.says(complaint)
+			if status := s.systemctl("show", "--value", "--property=StatusText", bridgeUnit); strings.Contains(status, "refused") {
+				t.Errorf("the status is %q", status)
+			}
+		})
+	}
+}
+
+func TestADelayLockThatLogindFailsToGiveIsTriedAgainInSilence(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.Login1.RefuseLocks(dbus.Error{Name: "org.freedesktop.DBus.Error.LimitsExceeded", Body: []any{"too many locks"}})
+	s.install()
+	s.refusals(3)
+	s.says("cannot delay sleep; trying again")
+	s.Login1.RefuseLocks(dbus.Error{Name: "org.freedesktop.DBus.Error.Failed", Body: []any{"out of files"}})
+	s.waitLog("out of files")
+	s.Login1.RefuseLocks(dbus.Error{})
+	s.locks(1)
+	for _, why := range []string{"too many locks", "out of files"} {
+		if said := strings.Count(s.log(), why); said != 1 {
+			t.Errorf("%q is said %d times", why, said)
+		}
+	}
+}
+
+// Nothing listens at the first address.
+func TestTheDelayLockIsTakenAtWhicheverAddressTheSystemBusIs(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.write(".config/systemd/user/"+bridgeUnit+".d/addresses.conf",
+		"[Service]\nEnvironment=\"DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere/bus;"+sandbox.SystemBusAddress+"\"\n")
+	s.wake()
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	s.finished("nap.service", "late.service")
+	s.must(s.Login1.PrepareForSleep(false))
+	s.locks(1)
 }

@@ -58,6 +58,8 @@ type Login1 struct {
 	properties map[string]dbus.Variant
 	conn       *dbus.Conn
 	inhibitors map[*os.File]Inhibitor
+	refusal    dbus.Error // of locks; nameless while they are given
+	refusals   int
 	changed    chan struct{}
 	sessions   sessions
 

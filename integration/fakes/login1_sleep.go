@@ -54,11 +54,46 @@ func (l *Login1) Inhibitors() ([]Inhibitor, <-chan struct{}) {
 	return held, l.changed
 }
 
+// RefuseLocks makes it answer whoever wants a lock with an error, as a logind does that finds no polkit. An
+// error without a name ends that.
+func (l *Login1) RefuseLocks(refusal dbus.Error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusal = refusal
+}
+
+// Refusals returns how often it has refused a lock, and a channel that is closed at the next change.
+func (l *Login1) Refusals() (count int, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusals, l.changed
+}
+
+// refuses reports whether it refuses a lock, and refuses it.
+func (l *Login1) refuses(conn *dbus.Conn, msg *dbus.Message) bool {
+	l.mu.Lock()
+	refusal := l.refusal
+	if refusal.Name != "" {
+		l.refusals++
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
+	l.mu.Unlock()
+	if refusal.Name == "" {
+		return false
+	}
+	fail(conn, msg, refusal.Name, refusal.Error())
+	return true
+}
+
 // inhibit hands out the write end of a pipe: the lock lasts until the client's last copy of it is closed.
 func (l *Login1) inhibit(conn *dbus.Conn, msg *dbus.Message, sender string) {
 	lock := Inhibitor{Holder: sender}
 	if err := dbus.Store(msg.Body, &lock.What, &lock.Who, &lock.Why, &lock.Mode); err != nil {
 		fail(conn, msg, "org.freedesktop.DBus.Error.InvalidArgs", err.Error())
+		return
+	}
+	if lock.Who != "NetworkManager" && l.refuses(conn, msg) {
 		return
 	}
 	l.mu.Lock()
