@@ -20,12 +20,18 @@ const (
 	atATime = 32
 )
 
-// read begins to read everything, from the root downwards.
+// read begins to read everything, from the root downwards. A reading that is under
+// way goes on and is repeated, so that it comes to an end however often something
+// asks for another.
 func (o *Observer) read(ctx context.Context) {
 	if o.owner == "" || o.need == Dormant {
 		return
 	}
-	o.calls.abandon()
+	o.isStale = o.calls.areUnderWay()
+	if o.isStale {
+		return
+	}
+	o.calls.abandon() // a pause
 	o.polling.queue = nil
 	o.root.setDue()
 	o.ask(ctx)
@@ -38,6 +44,10 @@ func (o *Observer) ask(ctx context.Context) {
 		return
 	}
 	due := o.root.due()
+	if len(due) == 0 && o.isStale {
+		o.read(ctx)
+		return
+	}
 	for _, one := range due[:min(len(due), atATime)] {
 		o.askObject(ctx, one)
 	}
@@ -114,7 +124,9 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 func (o *Observer) goOn(ctx context.Context) {
 	if !o.calls.areUnderWay() && len(o.root.due()) == 0 {
 		o.calls.succeeded()
-		o.served = o.need
+		if !o.isStale { // it may have begun before there was the need
+			o.served = o.need
+		}
 	}
 	o.ask(ctx)
 }

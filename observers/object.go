@@ -157,7 +157,7 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 	if member != o.kind.RereadOn {
 		return false, nil
 	}
-	if len(signal.Body) == 1 && signal.Body[0] == true {
+	if isRequest(signal) {
 		o.request = signal.Sequence
 	}
 	return true, nil
@@ -176,6 +176,10 @@ func (o *object) hearLatest(member string, sequence dbus.Sequence) {
 		o.request = sequence
 	}
 }
+
+// isRequest reports whether a signal after which everything is read again asks for
+// something.
+func isRequest(signal *dbus.Signal) bool { return len(signal.Body) == 1 && signal.Body[0] == true }
 
 // take stores the news of a signal or of an answer.
 func (o *object) take(news news, sequence dbus.Sequence) {

@@ -73,6 +73,7 @@ type Observer struct {
 	root      *object
 	early     early // what was said of objects that nobody has named yet
 	calls     calls
+	isStale   bool // whether the reading that is under way is to be repeated
 	polling   polling
 	problem   string // why there are no facts; empty if there are some
 	isAwaited bool   // whether the problem will end soon, one way or the other

@@ -68,7 +68,7 @@ func emitTo(t *testing.T, from *dbus.Conn, to *Conn, member string) {
 
 func follow(t *testing.T, conn *Conn) *Service {
 	t.Helper()
-	service, err := conn.Follow(patient(t), name, "type='signal',sender='"+name+"',path='"+string(path)+"'")
+	service, err := conn.Follow(patient(t), name, Everything{}, "type='signal',sender='"+name+"',path='"+string(path)+"'")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,8 @@ func FuzzSignal(target *testing.F) {
 			return
 		}
 		signal := &dbus.Signal{Sender: sender, Path: dbus.ObjectPath(path), Name: iface + "." + member, Body: message.Body}
-		service := &Service{name: name, signals: make(chan *dbus.Signal, backlog), owner: owner, announced: true}
+		service := newService(nil, name, Everything{})
+		service.owner, service.announced = owner, true
 		r := newRouter()
 		r.add(service)
 		r.DeliverSignal(iface, member, signal)

@@ -4,15 +4,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/godbus/dbus/v5"
 )
 
-// backlog is how many signals of one service may wait to be handled. The followed
-// objects send a few at a time. If more wait, reading the objects again is cheaper
-// than catching up.
-const backlog = 64
+const (
+	// backlog is how many signals of one service may wait to be handled. The followed
+	// objects send a few at a time. If more wait, reading the objects again is cheaper
+	// than catching up.
+	backlog = 64
+	// mostEdges is how much news may wait beside that because it cannot be read again:
+	// one signal of each of a user's sessions, and two about sleep.
+	mostEdges = 1024
+)
+
+// Filter judges the signals of a service before they are queued. Its methods are
+// called on the goroutine that reads the connection, and must not block.
+type Filter interface {
+	// Wants reports whether a signal is to be delivered.
+	Wants(signal *dbus.Signal) bool
+	// Edge says what news of a signal cannot be read again, or returns "". Of signals
+	// with the same news, the last is delivered however many wait.
+	Edge(signal *dbus.Signal) string
+}
+
+// Everything is a filter that keeps out nothing.
+type Everything struct{}
+
+// Wants implements [Filter].
+func (Everything) Wants(*dbus.Signal) bool { return true }
+
+// Edge implements [Filter].
+func (Everything) Edge(*dbus.Signal) string { return "" }
 
 // ErrNoOwner is the error of a call to a service that nobody provides at present.
 var ErrNoOwner = errors.New("nobody owns the name")
@@ -21,6 +46,7 @@ var ErrNoOwner = errors.New("nobody owns the name")
 type Service struct {
 	conn    *Conn
 	name    string
+	filter  Filter
 	signals chan *dbus.Signal
 
 	mu        sync.Mutex
@@ -29,10 +55,11 @@ type Service struct {
 }
 
 // Follow begins to follow the owner of a well-known name and asks the bus for
-// the signals that the match rules describe. The first signal to arrive is
+// the signals that the match rules describe. Of what arrives, also for other rules of
+// the connection, the filter picks what is delivered. The first signal to arrive is
 // always a NameOwnerChanged that names the present owner.
-func (c *Conn) Follow(ctx context.Context, name string, rules ...string) (*Service, error) {
-	s := &Service{conn: c, name: name, signals: make(chan *dbus.Signal, backlog)}
+func (c *Conn) Follow(ctx context.Context, name string, filter Filter, rules ...string) (*Service, error) {
+	s := newService(c, name, filter)
 	c.router.add(s)
 	const owners = "type='signal',sender='" + daemonName + "',interface='" + daemonName + "',member='NameOwnerChanged',arg0='%s'"
 	for _, rule := range append([]string{fmt.Sprintf(owners, name)}, rules...) {
@@ -52,6 +79,10 @@ func (c *Conn) Follow(ctx context.Context, name string, rules ...string) (*Servi
 	}
 	s.announce(owner, call.ResponseSequence)
 	return s, nil
+}
+
+func newService(c *Conn, name string, filter Filter) *Service {
+	return &Service{conn: c, name: name, filter: filter, signals: make(chan *dbus.Signal, backlog+1+mostEdges)}
 }
 
 // announce handles the answer to GetNameOwner, unless the bus has named a newer
@@ -99,7 +130,7 @@ func (s *Service) ownerChanged(signal *dbus.Signal) {
 func (s *Service) deliver(signal *dbus.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.owner == "" || signal.Sender != s.owner || signal.Name == nameOwnerChanged {
+	if s.owner == "" || signal.Sender != s.owner || signal.Name == nameOwnerChanged || !s.filter.Wants(signal) {
 		return
 	}
 	s.push(signal)
@@ -121,27 +152,47 @@ func (s *Service) lost(sender string) {
 }
 
 // push queues a signal. If there is no room, it replaces all waiting signals by a
-// NameOwnerChanged that names the present owner again; the owner's state must then
-// be read again.
+// NameOwnerChanged that names the present owner again, so that the owner's state is
+// read again, and by the last signals of news that cannot be.
 func (s *Service) push(signal *dbus.Signal) {
-	select {
-	case s.signals <- signal:
+	if len(s.signals) < backlog {
+		s.signals <- signal // all senders hold mu, so there is room
 		return
-	default:
 	}
-	for len(s.signals) > 0 {
+	var waiting []*dbus.Signal
+	for isMore := true; isMore; {
 		select {
-		case <-s.signals:
-		default: // taken in the meantime
+		case one := <-s.signals:
+			waiting = append(waiting, one)
+		default:
+			isMore = false
 		}
 	}
-	// All senders hold mu, so there is room.
 	s.signals <- s.announcement(signal.Sequence)
+	for _, edge := range s.edges(append(waiting, signal)) {
+		s.signals <- edge
+	}
+}
+
+// edges returns the last signals of news that cannot be read again, in their order.
+func (s *Service) edges(signals []*dbus.Signal) []*dbus.Signal {
+	var last []*dbus.Signal
+	isKept := map[string]bool{"": true}
+	for _, signal := range slices.Backward(signals) {
+		news := s.filter.Edge(signal)
+		if !isKept[news] && len(last) < mostEdges {
+			isKept[news] = true
+			last = append(last, signal)
+		}
+	}
+	slices.Reverse(last)
+	return last
 }
 
 // Signals delivers, in the order of the bus, the present owner's signals and the
 // bus daemon's NameOwnerChanged for each change of owner. A NameOwnerChanged that
-// names the present owner again means that signals were lost.
+// names the present owner again means that signals were lost; the news of them that
+// cannot be read again follows.
 func (s *Service) Signals() <-chan *dbus.Signal {
 	return s.signals
 }

@@ -72,13 +72,13 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	}
 	defer system.Close()
 
-	manager, err := follow(ctx, session, systemdctl.ManagerName, systemdctl.Matches()...)
+	manager, err := follow(ctx, session, systemdctl.ManagerName, bus.Everything{}, systemdctl.Matches()...)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	byID := observersByID{}
 	for _, source := range config.Switches.Sources() {
-		followed, err := follow(ctx, system, source.Name, source.Matches()...)
+		followed, err := follow(ctx, system, source.Name, source, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}

@@ -38,10 +38,10 @@ func dialPatiently(ctx context.Context, what, address string, notify func(string
 	}
 }
 
-func follow(ctx context.Context, conn *bus.Conn, name string, rules ...string) (*bus.Service, error) {
+func follow(ctx context.Context, conn *bus.Conn, name string, filter bus.Filter, rules ...string) (*bus.Service, error) {
 	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()
-	return conn.Follow(ctx, name, rules...)
+	return conn.Follow(ctx, name, filter, rules...)
 }
 
 // ignoreCanceled returns nil if the program was told to stop, which is not an

@@ -63,7 +63,7 @@ func readFacts(ctx context.Context, switches observers.Switches) (map[string]str
 	sources := switches.Sources()
 	heard := make(chan observers.Facts)
 	for _, source := range sources {
-		service, err := system.Follow(ctx, source.Name, source.Matches()...)
+		service, err := system.Follow(ctx, source.Name, source, source.Matches()...)
 		if err != nil {
 			return nil, err
 		}

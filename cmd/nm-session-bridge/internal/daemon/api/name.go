@@ -7,6 +7,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
@@ -36,7 +37,7 @@ func (a *API) Claim(ctx context.Context, waits func(holder string)) error {
 func (a *API) standInLine(ctx context.Context, waits func(holder string)) error {
 	limited, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	name, err := a.conn.Follow(limited, client.Name)
+	name, err := a.conn.Follow(limited, client.Name, bus.Everything{})
 	if err != nil {
 		return err
 	}
