@@ -142,6 +142,30 @@ func TestALockerThatDoesNotUnlockLocksBeforeEachSleep(t *testing.T) {
 	}
 }
 
+// What unlocking starts takes a while, and the target with it: its start is under way
+// when sleep.target asks for lock.target, and ends canceled.
+func TestASleepWhileTheScreenIsBeingUnlockedLocks(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.enable("greeting.service", "[Unit]\nPartOf=unlock.target\n[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\nTimeoutStartSec=infinity\n[Install]\nWantedBy=unlock.target\n")
+	s.install()
+	s.expect("activating", "greeting.service")
+	for _, begins := range []func() error{
+		func() error { return s.Login1.PrepareForSleep(true) },
+		func() error { _, err := s.Systemctl("start", "--no-block", "lock.target"); return err },
+	} {
+		s.must(begins())
+		s.lock("locked")
+		s.expect("active", "locker.service")
+		s.must(s.Login1.PrepareForSleep(false))
+		s.settle()
+		s.lock("locked")
+		s.must(s.Login1.AskToLock(false))
+		s.expect("activating", "greeting.service")
+	}
+	s.neverBoth("lock.target", "unlock.target")
+}
+
 func TestALockThatIsNoLongerHeldFollowsTheFacts(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()

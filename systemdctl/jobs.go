@@ -36,9 +36,11 @@ type job struct {
 	correction string
 }
 
-// ending is how a job ended and what its target was at that moment.
+// ending is how a job ended, what its target was at that moment, and the message that
+// said so.
 type ending struct {
 	result, active string
+	sequence       dbus.Sequence
 }
 
 // ask requests a job from the manager. A signal announces its end.
@@ -161,9 +163,9 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 	}
 	switch u.job.path {
 	case path:
-		r.ended(u, ending{result, u.active})
+		r.ended(u, ending{result, u.active, signal.Sequence})
 	case "":
-		u.job.ended[path] = ending{result, u.active}
+		u.job.ended[path] = ending{result, u.active, signal.Sequence}
 	}
 }
 
@@ -190,6 +192,8 @@ func (r *Reconciler) ended(u *unit, end ending) {
 		// Not by us: where we replace a job, u.job is the new one.
 		r.log.Info("something else has canceled the "+verb+" job of "+u.name, "target", u.name, "result", end.result, "next", remedy(u))
 		u.settled = true
+		// What canceled it may be the start of a rival, of which the manager tells next.
+		u.changed = max(u.changed, end.sequence)
 	case end.result != "done":
 		u.refused = "job result " + end.result
 		r.log.Warn("the "+verb+" job of "+u.name+" ended with result "+end.result, "target", u.name, "result", end.result, "next", remedy(u))

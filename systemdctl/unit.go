@@ -17,7 +17,7 @@ type unit struct {
 	load, active string          // "" until the manager has said
 	queued       dbus.ObjectPath // the manager's job for it, ours or not; "" if there is none
 	sequence     dbus.Sequence   // of the message that said so
-	changed      dbus.Sequence   // of the message that said that it had become active or was no longer
+	changed      dbus.Sequence   // of the message that said that it had become active or was no longer, or that its job was canceled
 
 	decided     bool // whether Want has said if the target is wanted
 	wanted      bool
