@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
@@ -38,6 +41,8 @@ type system struct {
 	// lasted returns how long the last start of one of the user's units took, if
 	// that is known.
 	lasted func(unit string) (took seconds, known bool)
+	// monotonic is the time for which the machine has been awake, as in systemd's timestamps.
+	monotonic time.Duration
 }
 
 // check examines one subject.
@@ -55,6 +60,7 @@ func checks() []check {
 	return []check{
 		{"system bus", (*system).systemBus, nothing},
 		{"NetworkManager", (*system).network, theSystemBus},
+		{"links", (*system).links, theSystemBus},
 		{"logind", (*system).logind, theSystemBus},
 		{"user manager", (*system).manager, nothing},
 		{"service", (*system).service, theManager},
@@ -104,7 +110,7 @@ func Examine(ctx context.Context, setting Setting) (Report, error) {
 		isSystemUnit: isSystemUnit,
 		lasted:       func(unit string) (seconds, bool) { return lastStart(ctx, unit) },
 	}
-	sys.machine = askMachine(ctx)
+	sys.monotonic, sys.machine = monotonic(), askMachine(ctx)
 	sys.user = sys.askUser(ctx)
 	sys.targets = append(sys.targets, sys.instances()...)
 	if one := sys.user.unit(sys.Unit); sys.Unit != "" && sys.user.problem == "" && (one.load() == "not-found" || one.properties == nil) {
@@ -119,6 +125,13 @@ func Examine(ctx context.Context, setting Setting) (Report, error) {
 // concerns reports whether a finding is not about another unit than the one to look at.
 func (sys *system) concerns(f Finding) bool {
 	return sys.Unit == "" || slices.Contains([]string{"", sys.Unit, systemdctl.ServiceName}, f.Unit) || slices.Contains(sys.targets, f.Unit)
+}
+
+// monotonic reads CLOCK_MONOTONIC.
+func monotonic() time.Duration {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // fails for bad clocks only
+	return time.Duration(now.Nano())
 }
 
 // isInstance reports whether a unit is an instance of one of our templates.

@@ -25,6 +25,7 @@ type machine struct {
 	owned, activatable []string
 	networkManager     answer
 	login1             answer
+	links              []link
 	// profiles are the names of NetworkManager's profiles. Other names can be compared with
 	// them only if all are known.
 	profiles      []string
@@ -56,6 +57,8 @@ func askMachine(ctx context.Context) machine {
 	m.networkManager = m.ask(ctx, conn, observers.NetworkManager())
 	if m.networkManager.properties != nil {
 		m.profiles, m.knowsProfiles = profilesOf(ctx, conn)
+		source := observers.NetworkManager()
+		m.links = askLinks(ctx, object{conn, source.Name, source.Root.Path}, m.networkManager.properties)
 	}
 	logind := observers.Logind()
 	m.login1 = m.ask(ctx, conn, logind)

@@ -1,0 +1,114 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// later makes the clock of systemd's timestamps ten minutes late for the program of a command
+// line of the user's, so that nobody has to wait.
+const later = "sudo unshare --time --monotonic=600 --fork setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=-all "
+
+func (s *scene) later() string {
+	s.Helper()
+	s.giveSudo(nil)
+	// exec, which the doctor is called with, runs programs only.
+	return "nm_session_bridge_doctor() { " + fmt.Sprintf(later, sandbox.UID, sandbox.UID) + program + " doctor; }; nm_session_bridge_doctor; exit $?;"
+}
+
+func TestDoctorOnABlockedCheck(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	later := s.later()
+	s.clean(later)
+	s.check(sandbox.LimitedRefuse)
+	s.offline()
+	s.clean("") // it may be one failed check
+	f := s.finds(later, "has not reached the internet for 10m0s, although eth0 has an address and a default route")
+	if !strings.Contains(f.why, "the network blocks the check at http://192.0.2.1/check") {
+		t.Errorf("the reason is %s", f.why)
+	}
+	for range 2 {
+		s.user(f.mend)
+		s.online()
+		s.clean(later)
+	}
+	if line := s.systemctl("show", "-P", "ExecStart", bridgeUnit); !strings.Contains(line, "nm-session-bridge run --online-when=limited ") {
+		t.Errorf("the service runs %s", line)
+	}
+
+	s.user("rm -r .config/systemd/user/" + bridgeUnit + ".d")
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", bridgeUnit)
+	s.offline()
+	s.finds(later, "has not reached the internet for 10m0s")
+	s.must(s.Uplink.Unplug(s.ctx)) // it is offline indeed
+	s.until("the link is down", func() bool {
+		out, err := s.NM.Nmcli(s.ctx, "-g", "GENERAL.STATE", "device", "show", sandbox.Interface)
+		return err == nil && strings.HasPrefix(out, "20")
+	})
+	s.clean(later)
+	s.must(s.Uplink.Plug(s.ctx))
+	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityLimited))
+	s.user("nm-session-bridge set internet offline")
+	s.finds(later, "internet is held offline by hand")
+	s.user("nm-session-bridge set internet auto")
+	s.check(sandbox.PortalRedirect)
+	s.portal()
+	s.clean(later)
+}
+
+func TestDoctorOnALinkThatNetworkManagerDoesNotManage(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.clean("")
+	root := func(line string) {
+		t.Helper()
+		s.giveSudo(nil)
+		s.user("sudo sh -c '" + line + "'")
+	}
+	t.Cleanup(func() { root("ip link del own0") })
+	// This is what somebody else's program leaves behind.
+	root("ip link add own0 type veth peer name own1 && nmcli device set own0 managed no && ip link set own1 up && ip link set own0 up && ip address add 203.0.113.2/24 dev own0 && ip route add default via 203.0.113.1 metric 9000")
+	s.until("NetworkManager knows the route", func() bool {
+		out, err := s.NM.Nmcli(s.ctx, "-g", "IP4.GATEWAY", "device", "show", "own0")
+		return err == nil && out == "203.0.113.1"
+	})
+	s.clean("") // there is another one
+	s.nmcli("device", "disconnect", sandbox.Interface)
+	s.offline()
+	f := s.finds("", "NetworkManager has no default route, but own0, which it does not manage, has one")
+	if !strings.HasPrefix(f.mend, "# by hand: make NetworkManager manage own0") {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	root("ip route del default via 203.0.113.1 dev own0")
+	s.until("NetworkManager knows that the route is gone", func() bool {
+		out, err := s.NM.Nmcli(s.ctx, "-g", "IP4.GATEWAY", "device", "show", "own0")
+		return err == nil && out == ""
+	})
+	s.clean("")
+}
+
+func TestDoctorOnALinkThatReachesMoreThanThePreferredOne(t *testing.T) {
+	s := beginWithTwoLinks(t, "")
+	s.install()
+	s.online()
+	s.systemctl("import-environment", "PATH")
+	s.clean("")
+	for mode, reached := range map[sandbox.CheckMode]uint32{sandbox.LimitedRefuse: sandbox.ConnectivityLimited, sandbox.PortalRedirect: sandbox.ConnectivityPortal} {
+		s.check(mode)
+		s.reaches(sandbox.Interface, reached)
+		f := s.finds("", "eth0, which has the preferred route, ", ", and eth1 decides")
+		if !strings.HasSuffix(f.mend, "nmcli device disconnect eth0") {
+			t.Errorf("it is mended by %s", f.mend)
+		}
+	}
+	s.check(sandbox.Full)
+	s.reaches(sandbox.Interface, sandbox.ConnectivityFull)
+	s.must(s.Second.Check.Set(sandbox.LimitedRefuse))
+	s.reaches(sandbox.SecondInterface, sandbox.ConnectivityLimited)
+	s.clean("") // it is not needed
+}
