@@ -39,6 +39,12 @@ func TestCompletionNamesWhatMayComeNext(t *testing.T) {
 		"recipe list ":                "",
 		"set lid open ":               "",
 		"set moon ":                   "",
+		"wait ":                       "internet lid sleep lock power metered vpn connection",
+		"wait lid ":                   "open closed",
+		"wait lid=":                   "lid=open lid=closed",
+		"wait lid=open ":              "internet= lid= sleep= lock= power= metered= vpn= connection=",
+		"wait lid=open power=":        "power=ac power=battery",
+		"wait moon ":                  "",
 		"status --":                   "--help --json",
 		"fly ":                        "",
 	} {

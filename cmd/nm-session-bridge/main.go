@@ -13,6 +13,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 )
 
 // Exit statuses.
@@ -20,8 +23,8 @@ const (
 	success    = 0
 	failure    = 1
 	wrongUsage = 2
-	// notRunning reports a bridge that does not run, by a command that works
-	// without one. systemctl status uses the same number.
+	// notRunning reports a bridge that does not run, to those who want to know that.
+	// systemctl status uses the same number.
 	notRunning = 3
 	// outdated reports, by run, that its program was replaced. The service's
 	// RestartForceExitStatus= names it, so that the new one starts. It is EX_TEMPFAIL of
@@ -65,6 +68,7 @@ func newRoot() *cobra.Command {
 		newMonitor(),
 		newHistory(),
 		newSet(),
+		newWait(),
 		newDoctor(),
 		newRecipe(),
 		newInstall(),
@@ -87,7 +91,7 @@ const introduction = `Keeps systemd user targets equal to what NetworkManager an
   vpn-up.target, vpn-down.target, connection@NAME.target
 
 It runs if no command is given. Exit status: 0 success, 1 failure, 2 wrong usage,
-3 from status if nm-session-bridge does not run.`
+3 from status and wait if nm-session-bridge does not run.`
 
 const exampleUnit = `  # a service that runs while the internet is there
   [Unit]
@@ -151,6 +155,14 @@ func conclude(err error, stderr io.Writer) int {
 	case errors.As(err, &status):
 		return int(status)
 	}
-	fmt.Fprintf(stderr, "nm-session-bridge: %v\n", err)
+	fmt.Fprintf(stderr, "nm-session-bridge: %v\n", advise(err))
 	return failure
+}
+
+// advise adds to an error what to do next, if it needs that.
+func advise(err error) error {
+	if errors.Is(err, client.ErrNotRunning) {
+		return fmt.Errorf("%w; %s doctor says why, and how to start it", err, self.Command())
+	}
+	return err
 }

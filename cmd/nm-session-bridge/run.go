@@ -38,8 +38,8 @@ func (o *runOptions) declare(flags *pflag.FlagSet) {
 	}
 	flags.Func("switches", "keep only the switches in the `LIST`, separated by commas; all are "+strings.Join(observers.Table().Names(), ","), o.chooseSwitches)
 	flags.Func("online-when", "what connectivity counts as online: `full|limited` (default full); limited is for networks that block the check", o.setBar)
-	flags.Func("limited-grace", "leave online or portal once connectivity has been limited for a `DURATION` (default 5s)", grace(&o.policy.LimitedGrace))
-	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", grace(&o.policy.GoneGrace))
+	flags.Func("limited-grace", "leave online or portal once connectivity has been limited for a `DURATION` (default 5s)", duration(&o.policy.LimitedGrace))
+	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", duration(&o.policy.GoneGrace))
 }
 
 // parseRun reads a command line that runs the bridge. It reports false for any other, and
@@ -117,19 +117,6 @@ func completeSwitches(_ *cobra.Command, _ []string, typed string) ([]cobra.Compl
 		}
 	}
 	return lists, cobra.ShellCompDirectiveNoFileComp
-}
-
-// grace returns a function that parses and sets a grace period, which must not be
-// negative.
-func grace(target *time.Duration) func(string) error {
-	return func(given string) error {
-		d, err := time.ParseDuration(given)
-		if err != nil || d < 0 {
-			return errors.New("accepted values are durations such as 500ms, 5s or 1m")
-		}
-		*target = d
-		return nil
-	}
 }
 
 // run keeps the targets true until the context ends.

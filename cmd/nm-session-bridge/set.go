@@ -35,7 +35,7 @@ as active, as systemd-escape writes them and separated by blanks, or is none.`,
 			if len(args) != 2 {
 				return fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", strings.Join(observers.Table().Names(), ", "))
 			}
-			return positions.Check(args[0], args[1])
+			return positions.Check("set", args[0], args[1])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			now, odd, err := positions.Set(cmd.Context(), args[0], args[1])

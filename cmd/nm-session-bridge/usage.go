@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -92,6 +93,19 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 		return fmt.Errorf("unknown flag %s: %s has no flags", given, cmd.Name())
 	}
 	return fmt.Errorf("unknown flag %s: flags of %s are %s", given, cmd.Name(), strings.Join(accepted, ", "))
+}
+
+// duration returns a function that parses the value of a flag and stores it. Durations
+// must not be negative.
+func duration(target *time.Duration) func(string) error {
+	return func(given string) error {
+		d, err := time.ParseDuration(given)
+		if err != nil || d < 0 {
+			return errors.New("accepted values are durations such as 500ms, 5s or 1m")
+		}
+		*target = d
+		return nil
+	}
 }
 
 // checkHelp makes help refuse a command that does not exist. Cobra's own help would

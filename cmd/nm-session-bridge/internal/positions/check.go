@@ -9,19 +9,19 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Check returns an error if a switch cannot be set to a position. The error names what
-// is accepted.
-func Check(name, position string) error {
+// Check returns an error if a switch has no such position. The error names what the
+// command accepts: "wait", or "set", which also takes [Automatic].
+func Check(command, name, position string) error {
 	table := observers.Table()
 	if s, exists := table.Named(name); exists {
-		return checkFor(s, position)
+		return checkFor(command, s, position)
 	}
 	if words := switchOf(name); words != "" {
 		if position == Automatic {
 			words, _, _ = strings.Cut(words, " ")
 			words += " " + Automatic
 		}
-		return fmt.Errorf("%s is a target; its switch is set with \"set %s\"", name, words)
+		return fmt.Errorf("%s is a target; its switch is meant by \"%s %s\"", name, command, words)
 	}
 	all := strings.Join(table.Names(), ", ")
 	if meant, found := suggest.Name(name, table.Names()); found {
@@ -30,12 +30,13 @@ func Check(name, position string) error {
 	return fmt.Errorf("no switch is called %q; switches are %s", name, all)
 }
 
-func checkFor(s observers.Switch, position string) error {
+func checkFor(command string, s observers.Switch, position string) error {
 	_, err := s.Canonical(position)
-	if err == nil || position == Automatic {
+	canBeAutomatic := command == "set"
+	if err == nil || canBeAutomatic && position == Automatic {
 		return nil
 	}
-	if !s.HasTemplate() || strings.TrimSpace(position) == "" {
+	if canBeAutomatic && (!s.HasTemplate() || strings.TrimSpace(position) == "") {
 		return fmt.Errorf("%w, or %s to follow the facts", err, Automatic)
 	}
 	for _, instance := range strings.Fields(position) {
@@ -43,7 +44,7 @@ func checkFor(s observers.Switch, position string) error {
 		if !isEscaped {
 			profile = instance
 		}
-		if _, err := s.Canonical(observers.Escape(profile)); err != nil {
+		if _, err := s.Canonical(observers.Escape(profile)); s.HasTemplate() && err != nil {
 			return fmt.Errorf("the profile %q has no target: its name, escaped as systemd-escape does, is too long for a unit; a shorter name has one", profile)
 		}
 	}

@@ -4,8 +4,6 @@ package positions
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +11,6 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -40,9 +37,6 @@ func Set(ctx context.Context, name, position string) (now, odd string, err error
 	} else {
 		err = running.Hold(asked, name, position)
 		now = name + " is held " + asWritten(name, position) + " by hand"
-	}
-	if errors.Is(err, client.ErrNotRunning) {
-		err = fmt.Errorf("%w; %s doctor says why, and how to start it", err, self.Command())
 	}
 	if err != nil {
 		return "", "", err
@@ -85,18 +79,25 @@ func doubt(ctx context.Context, name, position string) string {
 // Words returns the words that [Set] accepts for a switch, or none if there is no such
 // switch.
 func Words(ctx context.Context, name string) []string {
-	s, exists := observers.Table().Named(name)
-	if !exists {
+	existing := Existing(ctx, name)
+	if len(existing) == 0 {
 		return nil
 	}
-	words := []string{Automatic}
-	if s.HasTemplate() {
-		words = append(words, observers.None)
-		for _, word := range profiles.Words(ctx) {
-			if _, err := s.Canonical(word); err == nil { // others are too long for a unit's name
-				words = append(words, word)
-			}
+	return append([]string{Automatic}, existing...)
+}
+
+// Existing returns the positions of a switch, or none if there is no such switch. Those
+// of a set are none and NetworkManager's profiles.
+func Existing(ctx context.Context, name string) []string {
+	s, exists := observers.Table().Named(name)
+	if !exists || !s.HasTemplate() {
+		return s.PositionNames()
+	}
+	words := []string{observers.None}
+	for _, word := range profiles.Words(ctx) {
+		if _, err := s.Canonical(word); err == nil { // others are too long for a unit's name
+			words = append(words, word)
 		}
 	}
-	return append(words, s.PositionNames()...)
+	return words
 }

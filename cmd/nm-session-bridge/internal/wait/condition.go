@@ -1,0 +1,89 @@
+package wait
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/positions"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+)
+
+// Condition is that a switch is in a position, or that it is in another one.
+type Condition struct {
+	of       observers.Switch
+	position string
+	not      bool
+}
+
+// Conditions returns the conditions that arguments name: a switch and a position, or
+// words such as lid=open. With not, the switches are to be in other positions.
+func Conditions(args []string, not bool) ([]Condition, error) {
+	if len(args) == 2 && !strings.Contains(args[0], "=") {
+		args = []string{args[0] + "=" + args[1]}
+	}
+	if len(args) == 0 {
+		return nil, errForm
+	}
+	var conditions []Condition
+	for _, arg := range args {
+		name, position, isPair := strings.Cut(arg, "=")
+		if !isPair {
+			return nil, errForm
+		}
+		if err := positions.Check("wait", name, position); err != nil {
+			return nil, err
+		}
+		s, _ := observers.Table().Named(name)
+		conditions = append(conditions, Condition{s, position, not})
+	}
+	return conditions, nil
+}
+
+// errForm is the error of arguments that are no pairs.
+var errForm = errors.New(`wait takes a switch and a position, as in "wait internet online", or several as in "wait internet=online lid=open"`)
+
+// holds reports whether the condition is true in a position. Nothing is true of an
+// unknown one.
+func (c Condition) holds(position string) bool {
+	if position == observers.UnknownWord || position == "" {
+		return false
+	}
+	return c.matches(position) != c.not
+}
+
+// matches reports whether the switch is where the condition says. A set is where all
+// the named instances are.
+func (c Condition) matches(position string) bool {
+	if !c.of.HasTemplate() || c.position == observers.None {
+		return position == c.position
+	}
+	present := observers.Instances(position)
+	return !slices.ContainsFunc(observers.Instances(c.position), func(instance string) bool {
+		return !slices.Contains(present, instance)
+	})
+}
+
+// concerns reports whether a target has to stop while the switch is in a position
+// that the condition holds in. Of a set these are the named targets alone, or all if
+// none is to be left.
+func (c Condition) concerns(position, target string) bool {
+	if !c.of.Owns(target) || slices.Contains(c.of.TargetsIn(position), target) {
+		return false
+	}
+	if !c.of.HasTemplate() || c.position == observers.None {
+		return true
+	}
+	return slices.Contains(c.of.TargetsIn(c.position), target)
+}
+
+// failure says how things are, for a condition that does not hold.
+func (c Condition) failure(state client.State) string {
+	said := fmt.Sprintf("%s is %s", c.of.Name, state.Positions[client.PropertyOf(c.of.Name)])
+	if reason := state.Facts[c.of.Name+".reason"]; reason != "" {
+		said += " (" + reason + ")"
+	}
+	return said
+}
