@@ -1,11 +1,15 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -347,4 +351,88 @@ func TestATargetOfNoActiveProfileIsPutRight(t *testing.T) {
 	s.systemctl("start", "connection@mars.target")
 	s.systemctl("start", bridgeUnit)
 	s.profiles("home")
+}
+
+// Container tools make bridges come and go. Only their own targets are damped.
+func TestAStormOfBridgesDelaysNoOtherProfile(t *testing.T) {
+	const home, bridge = "connection@home.target", "connection@compose0.target"
+	s := begin(t, sandbox.Options{Unplugged: true})
+	s.install()
+	s.offline()
+	turns := s.bridgeStorm("compose0")
+	s.until("the storm is on", func() bool { return turns() > 10 })
+	// follows checks that the target has moved before many more turns.
+	follows := func(state string) {
+		s.Helper()
+		before := turns()
+		s.expect(state, home)
+		if late := turns() - before; late > 3 {
+			t.Errorf("%s is %s only %d turns of the bridge later", home, state, late)
+		}
+	}
+	s.must(s.Uplink.Plug(s.ctx))
+	s.until("the cable is used", func() bool {
+		out, err := s.NM.Nmcli(s.ctx, "-g", "GENERAL.STATE", "device", "show", sandbox.Interface)
+		return err == nil && strings.HasPrefix(out, "100")
+	})
+	follows("active")
+	for range 2 {
+		s.nmcli("connection", "down", "home")
+		follows("inactive")
+		s.nmcli("connection", "up", "home")
+		follows("active")
+	}
+	if starts, ups := s.timeline.Starts(bridge), turns()/2; starts == 0 || starts > ups/2 {
+		t.Errorf("%s was started %d times while the bridge came %d times", bridge, starts, ups)
+	}
+}
+
+// bridgeStorm makes a bridge come and go until the test ends. Each turn ends when
+// NetworkManager has the profile, or no longer. The function that it returns counts them.
+func (s *scene) bridgeStorm(device string) (turns func() int) {
+	s.Helper()
+	conn, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	var count atomic.Int64
+	ctx, cancel := context.WithCancel(s.ctx)
+	ended := make(chan struct{})
+	s.Cleanup(func() {
+		cancel()
+		<-ended
+		_ = exec.Command("ip", "link", "delete", device).Run() // it may have gone
+		_ = conn.Close()
+	})
+	const name = "org.freedesktop.NetworkManager"
+	isListed := func() bool {
+		var path dbus.ObjectPath
+		err := conn.Object(name, "/org/freedesktop/NetworkManager").CallWithContext(ctx, name+".GetDeviceByIpIface", 0, device).Store(&path)
+		if err != nil {
+			return false
+		}
+		active, err := conn.Object(name, path).GetProperty(name + ".Device.ActiveConnection")
+		return err == nil && active.Value() != dbus.ObjectPath("/")
+	}
+	go func() {
+		defer close(ended)
+		for exists := false; ctx.Err() == nil; count.Add(1) {
+			exists = !exists
+			words := "link delete " + device
+			if exists {
+				words = "link add " + device + " up type bridge"
+			}
+			next := time.After(700 * time.Millisecond)                         // as docker compose was seen to do
+			_ = exec.CommandContext(ctx, "ip", strings.Fields(words)...).Run() // it becomes listed, or the test does not go on
+			if exists {
+				_ = exec.CommandContext(ctx, "ip", "address", "add", "172.18.0.1/16", "dev", device).Run()
+			}
+			for ctx.Err() == nil && isListed() != exists {
+				time.Sleep(20 * time.Millisecond) // several objects would have to be watched
+			}
+			select {
+			case <-next:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return func() int { return int(count.Load()) }
 }
