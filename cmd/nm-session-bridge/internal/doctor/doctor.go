@@ -62,6 +62,7 @@ func checks() []check {
 		{"NetworkManager", (*system).network, theSystemBus},
 		{"links", (*system).links, theSystemBus},
 		{"logind", (*system).logind, theSystemBus},
+		{"power", (*system).power, theSystemBus},
 		{"user manager", (*system).manager, nothing},
 		{"service", (*system).service, theManager},
 		{"switches", (*system).switches, theManager},

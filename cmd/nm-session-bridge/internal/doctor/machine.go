@@ -24,7 +24,7 @@ type machine struct {
 	// owned are the names on the bus, activatable the names that it can start.
 	owned, activatable []string
 	networkManager     answer
-	login1             answer
+	login1, upower     answer
 	links              []link
 	// profiles are the names of NetworkManager's profiles. Other names can be compared with
 	// them only if all are known.
@@ -60,6 +60,7 @@ func askMachine(ctx context.Context) machine {
 		source := observers.NetworkManager()
 		m.links = askLinks(ctx, object{conn, source.Name, source.Root.Path}, m.networkManager.properties)
 	}
+	m.upower = m.ask(ctx, conn, observers.UPower())
 	logind := observers.Logind()
 	m.login1 = m.ask(ctx, conn, logind)
 	if m.login1.properties != nil {

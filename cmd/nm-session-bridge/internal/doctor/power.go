@@ -1,0 +1,20 @@
+package doctor
+
+// power finds UPower and logind at odds about where the power comes from.
+func (sys *system) power() []Finding {
+	upower, login1 := sys.machine.upower.properties, sys.machine.login1.properties
+	_, upowerKnows := upower["OnBattery"]
+	_, logindKnows := login1["OnExternalPower"]
+	if !upowerKnows || !logindKnows || upower.is("OnBattery") != login1.is("OnExternalPower") {
+		return nil
+	}
+	f := Finding{
+		What: "UPower says that the machine has external power, but logind that it has none",
+		Why:  "power-ac.target and power-battery.target follow UPower; what logind does with a closed lid follows logind",
+		Mend: byHand("the files /sys/class/power_supply/*/online say who is right; if that is logind, sudo systemctl restart upower.service"),
+	}
+	if upower.is("OnBattery") {
+		f.What = "UPower says that the machine runs on battery, but logind that it has external power"
+	}
+	return []Finding{f}
+}
