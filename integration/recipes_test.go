@@ -171,7 +171,16 @@ func (s *scene) verify(r systemdctl.Recipe) {
 func (s *scene) standIn(programs map[string]string) {
 	s.Helper()
 	const place = "/usr/local/bin"
-	layers, err := os.MkdirTemp("/dev/shm", "stand-ins")
+	s.layOver(place)
+	for name, script := range programs {
+		s.must(os.WriteFile(filepath.Join(place, name), []byte(script), 0o755))
+	}
+}
+
+// layOver puts a writable layer over a directory until the test ends.
+func (s *scene) layOver(place string) {
+	s.Helper()
+	layers, err := os.MkdirTemp("/dev/shm", "layers")
 	s.must(err)
 	s.must(os.Chmod(layers, 0o755))
 	upper, work := filepath.Join(layers, "upper"), filepath.Join(layers, "work")
@@ -183,9 +192,6 @@ func (s *scene) standIn(programs map[string]string) {
 			s.Error(err)
 		}
 	})
-	for name, script := range programs {
-		s.must(os.WriteFile(filepath.Join(place, name), []byte(script), 0o755))
-	}
 }
 
 // letTheUserConnect makes NetworkManager allow what polkit allows to a user at

@@ -18,8 +18,9 @@ type change struct {
 	// lines are the new lines of each section.
 	lines map[string][]string
 	edits []edit
-	// unable says why no command can make the changes safely.
-	unable string
+	// unable says why no command can make the changes, and instead what to do where they
+	// themselves would do harm.
+	unable, instead string
 	// enables and starts are set if the unit must be enabled and started.
 	enables, starts bool
 }
@@ -56,7 +57,7 @@ func (ch *change) size() int {
 	for _, lines := range ch.lines {
 		size += len(lines)
 	}
-	for _, too := range []bool{ch.enables, ch.starts, ch.unable != ""} {
+	for _, too := range []bool{ch.enables, ch.starts, ch.unable != "", ch.instead != ""} {
 		if too {
 			size++
 		}
@@ -106,6 +107,9 @@ func (ch *change) rewrite(section string, keys []string, other func(key, name st
 
 // mend returns the command that makes the changes and applies them, or words.
 func (ch *change) mend() Mend {
+	if ch.instead != "" {
+		return byHand(ch.instead)
+	}
 	if ch.unable != "" || ch.place.source != "" && ch.changesFiles() {
 		return byHand(ch.words())
 	}

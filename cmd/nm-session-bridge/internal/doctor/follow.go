@@ -72,31 +72,35 @@ func (c unitCheck) correct(targets []string, rename func(string) string) {
 	})
 }
 
-// pattern returns the settings in which the unit must name a target. Requisite= is for units
-// that something else starts as well. Before= forbids After=, and a locker has to be ready
-// before its target is.
+// pattern returns the settings in which the unit must name a target.
 func (c unitCheck) pattern(target string) []string {
-	var keys []string
 	switch {
 	case slices.Contains(c.momentary(), target):
 		return nil
 	case c.locks(target):
-		return []string{"PartOf"}
-	case c.isTriggered():
-		keys = []string{"After", "Requisite"}
-	case c.isOnce() && !c.isStartedBesides():
-		return nil
-	case c.isOnce():
-		keys = []string{"After", "Requisite"}
-	case c.isStartedBesides(), c.files.assign("Unit", requiring(), func(name string) bool { return name == target }):
-		keys = []string{"After", "PartOf", "Requisite"}
-	default:
-		keys = []string{"After", "PartOf"}
+		return []string{"PartOf"} // a locker has to be ready before its target is
 	}
-	if !c.mayWaitFor(target) {
-		keys = slices.DeleteFunc(keys, func(key string) bool { return key == "After" })
+	var keys []string
+	waits := slices.Contains(c.texts("After"), target) || c.mayWaitFor(target)
+	refuses := c.refuses(target)
+	if waits && (refuses || !c.isOnce()) {
+		keys = append(keys, "After")
+	}
+	if !c.isTriggered() && !c.isOnce() {
+		keys = append(keys, "PartOf")
+	}
+	if waits && refuses { // without After= it would refuse while the target starts
+		keys = append(keys, "Requisite")
 	}
 	return keys
+}
+
+// refuses reports whether the unit must not start without a target: because it pulls the
+// target up now, or because something starts it that knows nothing of the target. If it
+// says itself that both start it, it may.
+func (c unitCheck) refuses(target string) bool {
+	isTarget := func(name string) bool { return name == target }
+	return c.files.assign("Unit", requiring(), isTarget) || c.isStartedBesides() && !slices.Contains(c.files.installs(), target)
 }
 
 // isStartedBesides reports whether something besides targets of ours starts the unit.
@@ -112,35 +116,40 @@ func (sys *system) locks(target string) bool {
 	return slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool { return slices.Contains(s.StartAgain, target) })
 }
 
-// beware leaves changes to a person that would keep something from starting.
+// beware leaves changes to a person that would keep something from starting, or stop it too
+// early.
 func (c unitCheck) beware(targets []string) {
 	dependents := slices.Concat(c.texts("RequiredBy"), c.texts("BoundBy"), c.texts("RequisiteOf"))
 	dependents = slices.DeleteFunc(dependents, func(other string) bool { return slices.Contains(c.targets, other) })
-	var activators []string
-	for _, other := range c.activators() {
-		if strings.HasSuffix(other, ".socket") || strings.HasSuffix(other, ".path") {
-			activators = append(activators, other)
-		}
-	}
+	activators := slices.DeleteFunc(c.activators(), func(other string) bool { return strings.HasSuffix(other, ".timer") })
 	switch {
-	case len(dependents) > 0:
-		c.change.unable = listed(dependents) + " cannot run without it"
 	case len(activators) > 0:
-		// systemd 252 and 262 fail a path or a socket with trigger-limit-hit if Requisite=
-		// refuses the start of their service a few times.
-		c.change.unable = listed(activators) + " must do the same, and would fail if the unit refused to start"
+		// With Requisite= in a service whose start they ask for, systemd 252 and 262 fail
+		// paths and sockets for good, with trigger-limit-hit.
+		c.change.instead = "add " + listed(c.whole(targets)) + " to " + listed(activators) + " rather than to " + c.name + ", whose refusal to start would make " + listed(activators) + " fail"
+	case len(dependents) > 0:
+		c.change.instead = "add " + listed(c.whole(targets)) + " to " + c.name + ", and also to " + listed(dependents) + ", which cannot start without it"
 	}
 	for _, target := range targets {
 		others := c.others(target)
 		switch {
 		case c.change.has("Unit", "PartOf="+target) && len(others) > 0:
-			c.change.unable = listed(others) + " starts it as well; StopWhenUnneeded=yes instead stops it when neither wants it"
+			c.change.instead = "add StopWhenUnneeded=yes to " + c.name + " if it is to stop when neither " + target + " nor " + strings.Join(others, " nor ") + " is active, or PartOf= those that are to stop it"
 		case c.locks(target) && len(c.among(pulling(), target)) > 0:
-			c.change.unable = "it may be meant to lock the screen, which ExecStart=loginctl lock-session does"
+			c.change.instead = "in " + c.text("FragmentPath") + ", run loginctl lock-session if it is to lock the screen, and remove " + target + " from " + settings(c.among(pulling(), target))
 		case len(c.among(pulling(), target)) > 0 && !c.isHeldUp(targets, nil):
-			c.change.unable = "a link in " + c.name + ".wants or " + c.name + ".requires does it"
+			c.change.instead = "remove the link to " + target + " in the directory " + c.name + ".wants or " + c.name + ".requires"
 		}
 	}
+}
+
+// whole returns the lines with which any unit follows targets.
+func (c unitCheck) whole(targets []string) []string {
+	var lines []string
+	for _, target := range targets {
+		lines = append(lines, "After="+target, "PartOf="+target, "WantedBy="+target)
+	}
+	return lines
 }
 
 // others returns other targets of ours that start the unit, stay active and do not stop it.

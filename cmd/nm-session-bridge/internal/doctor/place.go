@@ -40,7 +40,11 @@ func (sys *system) placeOf(u unit, all files) place {
 	p := place{source: sourceOf(u)}
 	dir := sys.user.configuration()
 	if isRoots(fragment) {
-		dir, p.sudo = filepath.Dir(fragment), true
+		p.sudo = true
+		dir = filepath.Dir(fragment)
+		if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = resolved // Debian's /etc/xdg/systemd/user is a link
+		}
 	}
 	p.dropIn = filepath.Join(dir, name+".d", dropInName)
 	content, _ := os.ReadFile(p.dropIn) // there may be none yet
@@ -57,7 +61,7 @@ func sourceOf(u unit) string {
 	case isGenerated(fragment):
 		return u.text("SourcePath")
 	case err == nil && strings.HasPrefix(resolved, "/nix/store/"):
-		return "what " + fragment + " is made from, such as systemd.user in home-manager or NixOS"
+		return "the source of " + fragment + ", such as systemd.user in home-manager's configuration"
 	}
 	return ""
 }

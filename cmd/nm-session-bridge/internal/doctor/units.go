@@ -114,7 +114,7 @@ func (c unitCheck) unknownNames() []Finding {
 	var ofSystem, misspelt, meant []string
 	renames := map[string]string{}
 	for _, name := range c.missing() {
-		target := c.meant(name)
+		target := c.meantAfter(name)
 		switch {
 		case c.isSystemUnit(name):
 			ofSystem = append(ofSystem, c.place(name))
@@ -133,11 +133,15 @@ func (c unitCheck) unknownNames() []Finding {
 	}
 	slices.Sort(meant)
 	meant = slices.Compact(meant)
+	if i := slices.Index(meant, afterSleep); i >= 0 && !slices.Contains(c.targets, afterSleep) {
+		meant = slices.Delete(meant, i, i+1)
+		c.change.instead = "to run it after waking up, make its program ExecStop= of a unit that is WantedBy=sleep.target and has Type=oneshot, RemainAfterExit=yes and StopWhenUnneeded=yes"
+	}
 	before := c.change.size()
 	if !c.follow(meant, renames, !c.isStartedOtherwise()) {
 		c.login()
 	}
-	if c.change.size() == before {
+	if c.change.size() == before && c.change.instead == "" {
 		return nil // what is meant stands beside it
 	}
 	f := Finding{Why: "systemd silently ignores the name: the unit neither waits for it nor starts with it"}
@@ -157,6 +161,19 @@ func (c unitCheck) unknownNames() []Finding {
 		f.Why += "; " + listed(meant) + " is what a user unit can follow"
 	}
 	return []Finding{f}
+}
+
+// afterSleep stands for what a unit waits for that is ordered after a target for sleep: the
+// system manager reaches those only when the machine is awake again.
+const afterSleep = "wake.target"
+
+// meantAfter returns the target that a name in the unit was meant to be.
+func (c unitCheck) meantAfter(name string) string {
+	target := c.meant(name)
+	if slices.Contains(c.momentary(), target) && name != target && slices.Contains(c.naming(name), "After") {
+		return afterSleep
+	}
+	return target
 }
 
 // matters reports whether the unit would behave differently if a name existed. To be
