@@ -179,6 +179,9 @@ func collect(t *testing.T) *corpus {
 	c.giveSudo(nil)
 	programs := map[string]string{"podman": corpusStays}
 	c.furnishNix()
+	for _, dir := range []string{"/etc/systemd/user", "/run/systemd/user", "/run/systemd/user-generators"} {
+		c.layOver(dir)
+	}
 	root := os.DirFS("corpus")
 	c.must(fs.WalkDir(root, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -206,7 +209,6 @@ func collect(t *testing.T) *corpus {
 	for name, script := range programs {
 		c.must(os.WriteFile(filepath.Join("/usr/bin", name), []byte(script), 0o755))
 	}
-	c.must(os.MkdirAll("/run/systemd/user-generators", 0o755))
 	c.must(os.WriteFile("/run/systemd/user-generators/quadlet", []byte(quadlet), 0o755))
 	c.install()
 	c.systemctl("daemon-reload")

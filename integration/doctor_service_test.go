@@ -80,18 +80,19 @@ func TestDoctorOnAMissingProgram(t *testing.T) {
 	s.expect("active", "mail-sync.service")
 
 	// It is where only the user's shell looks.
-	s.user("mkdir /tmp/tools && cp /usr/local/bin/offlineimap /tmp/tools/")
+	s.user("mkdir /dev/shm/tools && cp /usr/local/bin/offlineimap /dev/shm/tools/")
+	t.Cleanup(func() { _ = os.RemoveAll("/dev/shm/tools") })
 	s.must(os.Remove("/usr/local/bin/offlineimap"))
 	_, _ = s.Systemctl("restart", "mail-sync.service")
 	s.expect("activating", "mail-sync.service")
-	const shell = "PATH=/tmp/tools:$PATH;"
+	const shell = "PATH=/dev/shm/tools:$PATH;"
 	f = s.finds(shell, "mail-sync.service", "203/EXEC")
 	for range 2 {
 		s.user(shell + f.mend)
 		s.clean("")
 	}
 	s.expect("active", "mail-sync.service")
-	if line := s.systemctl("show", "-P", "ExecStart", "mail-sync.service"); !strings.Contains(line, "/tmp/tools/offlineimap -u basic") {
+	if line := s.systemctl("show", "-P", "ExecStart", "mail-sync.service"); !strings.Contains(line, "/dev/shm/tools/offlineimap -u basic") {
 		t.Errorf("it runs %s", line)
 	}
 }

@@ -15,7 +15,7 @@ func TestDoctorOnOneUnit(t *testing.T) {
 	s.enable("one.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
 	s.enable("other.service", "[Service]\nExecStart=/bin/false\n[Install]\nAlias=alias.service\nWantedBy=internet-online.target\n")
 	// This one comes from a package.
-	s.must(os.MkdirAll("/run/systemd/user", 0o755))
+	s.layOver("/run/systemd/user")
 	s.must(os.WriteFile("/run/systemd/user/packaged.service", []byte("[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lid-open.target\n"), 0o644))
 	s.systemctl("daemon-reload")
 	s.systemctl("start", "internet-online.target", "one.service", "other.service")

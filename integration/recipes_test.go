@@ -180,6 +180,7 @@ func (s *scene) standIn(programs map[string]string) {
 // layOver puts a writable layer over a directory until the test ends.
 func (s *scene) layOver(place string) {
 	s.Helper()
+	s.must(os.MkdirAll(place, 0o755))
 	layers, err := os.MkdirTemp("/dev/shm", "layers")
 	s.must(err)
 	s.must(os.Chmod(layers, 0o755))

@@ -24,8 +24,8 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 		c.correct(targets, rename)
 	}
 	for _, target := range targets {
-		for _, key := range c.pattern(target) {
-			isTarget := func(name string) bool { return rename(name) == target }
+		isTarget := func(name string) bool { return rename(name) == target }
+		for _, key := range c.pattern(target, c.files.assign("Unit", requiring(), isTarget)) {
 			if !slices.Contains(c.texts(key), target) && !c.files.assign("Unit", []string{key}, isTarget) {
 				c.change.add("Unit", key+"="+target)
 			}
@@ -72,8 +72,10 @@ func (c unitCheck) correct(targets []string, rename func(string) string) {
 	})
 }
 
-// pattern returns the settings in which the unit must name a target.
-func (c unitCheck) pattern(target string) []string {
+// pattern returns the settings in which the unit must name a target. It refuses to start
+// without the target if its file says so, or if something starts it that knows nothing of
+// the target; if it says itself that both start it, it may.
+func (c unitCheck) pattern(target string, refuses bool) []string {
 	switch {
 	case slices.Contains(c.momentary(), target):
 		return nil
@@ -82,7 +84,7 @@ func (c unitCheck) pattern(target string) []string {
 	}
 	var keys []string
 	waits := slices.Contains(c.texts("After"), target) || c.mayWaitFor(target)
-	refuses := c.refuses(target)
+	refuses = refuses || c.isStartedBesides() && !slices.Contains(c.files.installs(), target)
 	if waits && (refuses || !c.isOnce()) {
 		keys = append(keys, "After")
 	}
@@ -93,14 +95,6 @@ func (c unitCheck) pattern(target string) []string {
 		keys = append(keys, "Requisite")
 	}
 	return keys
-}
-
-// refuses reports whether the unit must not start without a target: because it pulls the
-// target up now, or because something starts it that knows nothing of the target. If it
-// says itself that both start it, it may.
-func (c unitCheck) refuses(target string) bool {
-	isTarget := func(name string) bool { return name == target }
-	return c.files.assign("Unit", requiring(), isTarget) || c.isStartedBesides() && !slices.Contains(c.files.installs(), target)
 }
 
 // isStartedBesides reports whether something besides targets of ours starts the unit.
