@@ -3,7 +3,9 @@ package systemdctl
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -211,7 +213,11 @@ func remedy(u *unit) string {
 	case "not-found":
 		return "nm-session-bridge install"
 	case "masked":
-		return "systemctl --user unmask " + Quote(u.name)
+		command := "systemctl --user unmask " + Quote(u.name)
+		if template, instance, isInstance := strings.Cut(u.name, "@"); isInstance {
+			command += " " + Quote(template+"@"+path.Ext(instance)) // which of them is masked, the manager does not say
+		}
+		return command
 	}
 	return "systemctl --user status " + Quote(u.name)
 }

@@ -31,13 +31,12 @@ func isOwnPath(path string) bool {
 
 // listOwn returns the units that somebody may have written or changed for the user, and the
 // loaded instances of such templates.
-func (u user) listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
-	var files []struct{ Path, State string }
-	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &files); err != nil {
+func (u *user) listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
+	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &u.files); err != nil {
 		return nil, err
 	}
 	names := u.changed()
-	for _, file := range files {
+	for _, file := range u.files {
 		if isOwnPath(file.Path) || isGenerated(file.Path) {
 			names = append(names, filepath.Base(file.Path))
 		}

@@ -10,25 +10,18 @@ import (
 
 // ownTargets finds targets of ours that are missing or changed for the worse.
 func (sys *system) ownTargets() []Finding {
-	var found []Finding
+	found := sys.masked()
 	reported := map[string]bool{} // of templates, whose instances inherit it
 	for _, name := range sys.targets {
 		target := sys.user.unit(name)
 		switch {
-		case target.load() == "masked":
-			found = append(found, Finding{
-				Unit: name,
-				What: name + " is masked",
-				Why:  "the bridge can start neither it nor the units that it wants",
-				Mend: run("systemctl --user unmask " + systemdctl.Quote(name)),
-			})
 		case target.load() == "loaded":
 			template := templateOf(name)
 			if f := sys.overridden(target); f.What != "" && !reported[template] {
 				found = append(found, f)
 				reported[template] = template != ""
 			}
-		case sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise the missing service is the finding
+		case target.load() != "masked" && sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise the missing service is the finding
 			found = append(found, Finding{
 				Unit: name,
 				What: fmt.Sprintf("%s cannot be loaded (%s)", name, target.load()),

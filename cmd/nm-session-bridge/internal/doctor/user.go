@@ -23,11 +23,17 @@ type user struct {
 	manager properties
 	// all holds every unit that was asked for, by that name.
 	all map[string]unit
+	// files are the unit files that the manager finds on disk.
+	files []unitFile
 	// own are the names of the units that the user has written or changed.
 	own []string
 	// bridge is what a running bridge says about its switches.
 	bridge properties
 }
+
+// unitFile is a file that the user manager finds, with a state such as "enabled" or
+// "masked-runtime" (systemctl(1), is-enabled).
+type unitFile struct{ Path, State string }
 
 // unit is what the user manager says about a unit.
 type unit struct {

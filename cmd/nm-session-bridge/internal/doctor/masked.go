@@ -1,0 +1,61 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// masked finds targets of ours that are masked, with templates and instances that are not
+// loaded.
+func (sys *system) masked() []Finding {
+	var found []Finding
+	for _, file := range sys.user.files {
+		name := filepath.Base(file.Path)
+		isTemplate := slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool { return s.HasTemplate() && s.Template.Target("") == name })
+		if !strings.HasPrefix(file.State, "masked") || !slices.Contains(sys.targets, name) && !sys.isInstance(name) && !isTemplate {
+			continue
+		}
+		f := Finding{
+			Unit: name,
+			What: name + " is masked",
+			Why:  "the bridge can start neither it nor the units that it wants",
+			Mend: unmask(file.Path),
+		}
+		if isTemplate {
+			f.Unit, f.Why = "", "the bridge can start none of its instances, nor the units that they want"
+		}
+		found = append(found, f)
+	}
+	return found
+}
+
+// mask returns the file that masks a unit.
+func (u user) mask(name string) string {
+	for _, file := range u.files {
+		if filepath.Base(file.Path) == name {
+			return file.Path
+		}
+	}
+	return ""
+}
+
+// unmask returns what unmasks a unit, given the file that masks it. systemctl unmask removes
+// links alone.
+func unmask(path string) Mend {
+	unit := systemdctl.Quote(filepath.Base(path))
+	if to, err := os.Readlink(path); err != nil || to != os.DevNull {
+		return byHand("remove " + path + ", which is empty; then systemctl --user daemon-reload")
+	}
+	switch {
+	case strings.HasPrefix(path, "/run/user/"):
+		return run("systemctl --user unmask --runtime " + unit)
+	case strings.HasPrefix(path, "/etc/"):
+		return run("sudo systemctl --global unmask " + unit + " && systemctl --user daemon-reload")
+	}
+	return run("systemctl --user unmask " + unit)
+}
