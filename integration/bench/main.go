@@ -36,7 +36,7 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest; this happens twice")
 	flag.IntVar(&o.flood, "flood", 100_000, "measure memory after this many foreign signals")
 	flag.IntVar(&o.transitions, "transitions", 1000, "measure memory after this many transitions")
-	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, memory, latency, share, start, units or connections")
+	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, reading, memory, latency, share, start, units or connections")
 	flag.StringVar(&o.out, "out", "integration/bench", "the `directory` for figures.json and chart.svg")
 	flag.Parse()
 	if flag.NArg() > 0 || o.changes < 1 {
@@ -114,6 +114,7 @@ func measure(ctx context.Context, o options) (t *table, err error) {
 	}{
 		{"size", s.size},
 		{"rest", s.atRest},
+		{"reading", s.secondReading},
 		{"memory", s.afterWork},
 		{"latency", s.latency},
 		{"share", s.share},
