@@ -25,10 +25,18 @@ func TestDoctorOnADropInOfTheService(t *testing.T) {
 	}
 	s.flags("--switches=internet,lid")
 	s.systemctl("daemon-reload")
-	s.mended(bridgeUnit + " runs with other arguments")
+	s.mended(bridgeUnit + " runs with another command line or environment")
 	if now := running(); !strings.HasSuffix(now, "--switches=internet,lid") {
 		t.Errorf("it runs as %s", now)
 	}
+
+	const variable = ".config/systemd/user/" + bridgeUnit + ".d/variable.conf"
+	s.write(variable, "[Service]\nEnvironment='COLOUR=light blue'\n")
+	s.systemctl("daemon-reload")
+	s.mended(bridgeUnit + " runs with another command line or environment")
+	s.must(os.Remove(sandbox.Home + "/" + variable))
+	s.systemctl("daemon-reload")
+	s.clean("") // nothing misses what is gone
 
 	// There are two command lines.
 	s.write(dropIn, "[Service]\nExecStart=%h/.local/bin/nm-session-bridge run --switches=internet\n")

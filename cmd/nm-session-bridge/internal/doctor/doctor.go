@@ -67,6 +67,7 @@ func checks() []check {
 		{"service", (*system).service, theManager},
 		{"switches", (*system).switches, theManager},
 		{"targets", (*system).ownTargets, theManager},
+		{"rivals", (*system).rivalry, theManager},
 		{"environment", (*system).environment, theManager},
 		{"reload", (*system).reload, theManager},
 		{"units", (*system).units, theManager},

@@ -25,17 +25,22 @@ func (sys *system) failures() []Finding {
 	return found
 }
 
-// failedUnder finds failed units that a target wants, directly or through other targets.
+// failedUnder finds failed units that a target starts, directly or through other targets and
+// timers.
 // The root is the target of ours at the beginning of this chain.
 func (sys *system) failedUnder(target, root string, seen map[string]bool) []Finding {
 	var found []Finding
-	for _, name := range sys.user.unit(target).wants() {
+	by, verb := sys.user.unit(target), "wants"
+	if len(by.texts("Triggers")) > 0 {
+		verb = "starts" // as a timer does
+	}
+	for _, name := range slices.Concat(by.wants(), by.texts("Triggers")) {
 		if seen[name] || slices.Contains(sys.targets, name) {
 			continue
 		}
 		seen[name] = true
 		u, unitName := sys.user.unit(name), systemdctl.Quote(name)
-		f := Finding{Unit: name, What: fmt.Sprintf("%s, which %s wants, has failed: ", name, target)}
+		f := Finding{Unit: name, What: fmt.Sprintf("%s, which %s %s, has failed: ", name, target, verb)}
 		switch {
 		case u.text("Result") == "start-limit-hit" && sys.user.unit(root).active():
 			f.What += "start-limit-hit"
@@ -48,12 +53,12 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			f.Mend = sys.afterFailure(u)
 			found = append(found, f)
 		case u.text("SubState") == "auto-restart" && u.text("Result") != "success":
-			f.What = fmt.Sprintf("%s, which %s wants, fails each time: %s", name, target, u.failure())
+			f.What = fmt.Sprintf("%s, which %s %s, fails each time: %s", name, target, verb, u.failure())
 			f.Why = "systemd starts it again and again, as its Restart= asks for"
 			f.Mend = sys.afterFailure(u)
 			found = append(found, f)
 		}
-		if strings.HasSuffix(name, ".target") {
+		if strings.HasSuffix(name, ".target") || len(u.texts("Triggers")) > 0 {
 			found = append(found, sys.failedUnder(name, root, seen)...)
 		}
 	}

@@ -37,7 +37,7 @@ func (sys *system) service() []Finding {
 		f.What = name + " does not run"
 		f.Mend = run("systemctl --user start " + name)
 	case s.isOutdated():
-		f.What = name + " runs with other arguments than its files say"
+		f.What = name + " runs with another command line or environment than its files say"
 		f.Why = "the process is older than the change, which has no effect yet"
 		f.Mend = run("systemctl --user restart " + name)
 	default:
@@ -180,12 +180,20 @@ func (u unit) arguments() []string {
 	return args
 }
 
-// isOutdated reports whether the service's process was started with another command line.
+// isOutdated reports whether the service's process was started with another command line, or
+// without variables that its files set.
 func (u unit) isOutdated() bool {
-	args := u.arguments()
-	running, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(property[uint32](u.properties, "MainPID")), "cmdline"))
+	args, process := u.arguments(), filepath.Join("/proc", fmt.Sprint(property[uint32](u.properties, "MainPID")))
+	running, err := os.ReadFile(filepath.Join(process, "cmdline"))
 	if err != nil || len(running) == 0 || len(args) == 0 {
 		return false
 	}
-	return !bytes.Equal(running, []byte(strings.Join(args, "\x00")+"\x00"))
+	environment, _ := os.ReadFile(filepath.Join(process, "environ"))
+	if len(property[[][]any](u.properties, "EnvironmentFiles"))+len(u.texts("UnsetEnvironment")) > 0 {
+		environment = nil // they change what Environment= sets
+	}
+	known := strings.Split(string(environment), "\x00")
+	lacks := func(variable string) bool { return !slices.Contains(known, variable) }
+	return !bytes.Equal(running, []byte(strings.Join(args, "\x00")+"\x00")) ||
+		len(environment) > 0 && slices.ContainsFunc(u.texts("Environment"), lacks)
 }

@@ -61,6 +61,12 @@ func (sys *system) overridden(target unit) Finding {
 			}
 		}
 	}
+	for _, other := range target.texts("Conflicts") {
+		if slices.Contains(sys.targets, other) && !slices.Contains(shipped(target.name, "Conflicts"), other) {
+			faults = append(faults, "has Conflicts="+other)
+			ch.rewrite("Unit", []string{"Conflicts"}, func(_, name string) (string, bool) { return name, name != other })
+		}
+	}
 	if len(faults) == 0 {
 		return Finding{}
 	}

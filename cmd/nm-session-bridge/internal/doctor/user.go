@@ -114,7 +114,7 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 			ours = append(ours, name)
 		}
 	}
-	for _, name := range slices.Concat(ours, candidates) {
+	for _, name := range slices.Concat(ours, candidates, u.rivals()) {
 		if err := u.ask(ctx, manager, name); err != nil {
 			return err
 		}
@@ -124,6 +124,11 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 			candidates = append(candidates, wanted)
 			if err := u.ask(ctx, manager, wanted); err != nil {
 				return err
+			}
+			for _, triggered := range u.unit(wanted).texts("Triggers") {
+				if err := u.ask(ctx, manager, triggered); err != nil {
+					return err
+				}
 			}
 		}
 	}
