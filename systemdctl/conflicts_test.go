@@ -1,6 +1,7 @@
 package systemdctl
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,6 +193,42 @@ func TestATargetThatOurStartIsStoppingIsStartedAgain(t *testing.T) {
 			m.wants("")
 			if pending, problem := m.r.Progress(wantOffline); pending || problem != "" || m.moved.Yielding {
 				t.Errorf("pending %t, problem %q, moved %+v", pending, problem, m.moved)
+			}
+		})
+	}
+}
+
+// A start of ours may have ended before another one of ours can cancel it, but the
+// manager tells of that later. The other target must not give way to it.
+func TestAnOvertakenStartIsNotSomebodyElses(t *testing.T) {
+	for name, isAnswered := range map[string]bool{"answered before": true, "answered after": false} {
+		t.Run(name, func(t *testing.T) {
+			m := newManagerOf(t, yielding)
+			m.conflicts(conflicting)
+			m.r.Want(wantOnline)
+			m.answer(m.wants("StartUnit " + online)[0], nil, dbus.ObjectPath("/job/"+online))
+			m.move(online, offline)
+			m.r.Want(wantOffline)
+			calls := m.wants("StopUnit " + online + ", StartUnit " + offline)
+			m.answer(calls[0], nil, dbus.ObjectPath("/job/7"))
+			m.is(online, "inactive", "")
+			m.removed(online, "/job/7", "done")
+			if isAnswered {
+				m.answer(calls[1], nil, dbus.ObjectPath("/job/8"))
+			}
+			m.r.Want(wantOnline)
+			again := m.wants("StartUnit " + online)
+			m.is(offline, "active", "")
+			m.wants("")
+			m.removed(offline, "/job/8", "done")
+			if !isAnswered {
+				m.answer(calls[1], nil, dbus.ObjectPath("/job/8"))
+			}
+			m.answer(again[0], nil, dbus.ObjectPath("/job/"+online))
+			m.move(online, offline)
+			m.wants("")
+			if active := m.r.Active(); !slices.Equal(active, []string{online}) || m.moved.Yielding || strings.Contains(m.log.String(), "something else") {
+				t.Errorf("%v are active, moved %+v, logged %s", active, m.moved, m.log.String())
 			}
 		})
 	}

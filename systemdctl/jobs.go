@@ -38,6 +38,12 @@ type job struct {
 	correction string
 }
 
+// isOver reports whether a message that names the present job of the target shows that
+// the end of this one was not heard.
+func (j *job) isOver(queued dbus.ObjectPath, sequence dbus.Sequence) bool {
+	return j != nil && j.path != "" && j.path != queued && j.answered < sequence
+}
+
 // ending is how a job ended, what its target was at that moment, and the message that
 // said so.
 type ending struct {
@@ -54,8 +60,11 @@ func (r *Reconciler) ask(u *unit, verb string) {
 	j := &job{verb: verb, ended: map[dbus.ObjectPath]ending{}}
 	u.job, u.displaced, u.maybeUnused = j, false, false
 	r.call(method, func(call *dbus.Call) {
-		if u.job == j {
+		switch j {
+		case u.job:
 			r.takeJob(u, call)
+		case u.overtaken:
+			r.takeOvertaken(u, call)
 		}
 		r.checkWaiting()
 	}, u.name, jobMode)
@@ -90,6 +99,19 @@ func (r *Reconciler) takeJob(u *unit, call *dbus.Call) {
 	if end, ended := u.job.ended[path]; ended {
 		r.ended(u, end)
 	}
+}
+
+// takeOvertaken handles the answer to a start that another one of ours cancels. It may
+// have ended before that.
+func (r *Reconciler) takeOvertaken(u *unit, call *dbus.Call) {
+	path, err := jobPathOf(call)
+	if _, ended := u.overtaken.ended[path]; err != nil || ended {
+		u.overtaken = nil
+		r.reconcile()
+		return
+	}
+	u.overtaken.path, u.overtaken.answered = path, call.ResponseSequence
+	r.remember(path)
 }
 
 func jobPathOf(call *dbus.Call) (dbus.ObjectPath, error) {
@@ -158,6 +180,13 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 	}
 	if u.queued == path {
 		u.queued = ""
+	}
+	if o := u.overtaken; o != nil {
+		if o.path == path {
+			u.overtaken = nil
+		} else if o.path == "" {
+			o.ended[path] = ending{result, u.active, signal.Sequence}
+		}
 	}
 	if u.job == nil {
 		r.reconcile()

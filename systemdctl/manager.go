@@ -115,7 +115,7 @@ func (r *Reconciler) ownerChanged(owner string) {
 	r.owner, r.listed, r.exiting, r.nonsenseLogged = owner, false, false, false
 	r.listing++
 	for _, u := range r.units {
-		u.job, u.refused = nil, ""
+		u.job, u.overtaken, u.refused = nil, nil, ""
 	}
 	if owner == "" {
 		r.later(absencePatience, r.logAbsence)

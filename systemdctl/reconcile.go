@@ -208,7 +208,7 @@ func (r *Reconciler) reconcile() {
 		}
 	}
 	for _, u := range r.units {
-		if u.isDecided() && !u.settled && u.job == nil && !u.isQueued() && u.isActive() == u.wanted {
+		if u.isDecided() && !u.settled && u.job == nil && u.overtaken == nil && !u.isQueued() && u.isActive() == u.wanted {
 			u.settled = true
 			if u.wanted {
 				r.reviveLater(u)
@@ -244,8 +244,10 @@ func (r *Reconciler) putRight(u *unit, verb string) {
 		correction = "something else has " + moved + " " + u.name + "; putting it right"
 	}
 	if verb == stop && r.isStoppedByAStart(u) {
-		u.job = nil // a start job of ours, if there is one, is canceled
-		u.displaced = true
+		if u.isStarting() {
+			u.overtaken = u.job
+		}
+		u.job, u.displaced = nil, true
 		r.logCorrection(u, correction)
 		return
 	}

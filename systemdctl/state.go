@@ -141,8 +141,11 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 	if status.JobId != 0 {
 		u.queued = status.JobPath
 	}
-	if u.job != nil && u.job.path != "" && u.job.path != u.queued && u.job.answered < sequence {
-		u.job = nil // its end was not heard
+	if u.job.isOver(u.queued, sequence) {
+		u.job = nil
+	}
+	if u.overtaken.isOver(u.queued, sequence) {
+		u.overtaken = nil
 	}
 }
 

@@ -23,6 +23,7 @@ type unit struct {
 	wanted      bool
 	settled     bool        // whether it has been as wanted since the last decision
 	job         *job        // our job, until its end is known
+	overtaken   *job        // our start that one of our other starts cancels, unless it ends first; until its end is known
 	displaced   bool        // whether a start of ours is stopping it, even if the manager has not said so yet
 	refused     string      // why no start or stop is tried again
 	corrections []time.Time // when it was moved back after something else had moved it
