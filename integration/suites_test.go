@@ -29,7 +29,7 @@ var (
 
 // onEverySuite names the test files, without _test.go, whose outcome depends
 // most on the versions of the daemons.
-var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "forgery", "suites"}
+var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "forgery", "others", "suites"}
 
 // choosePart skips the tests that do not belong to the wanted part.
 func choosePart() error {

@@ -113,7 +113,9 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 	one.take(picked, answer.ResponseSequence)
 	if isRoot {
 		o.problem = ""
-		o.early.tell(o.root, answer.ResponseSequence)
+		for _, path := range o.early.tell(o.root, answer.ResponseSequence) {
+			o.service.Ignore(o.owner, path)
+		}
 	}
 	one.isKnown, one.isDue = true, false
 	o.goOn(ctx)

@@ -11,26 +11,27 @@ import (
 // be asked to lock before its user has been asked for their sessions.
 type early map[dbus.ObjectPath]*dbus.Signal
 
-// mostEarly bounds how many objects are remembered. Most of them are other users',
-// which is known once everything has been read.
+// mostEarly bounds how many objects are remembered until it is known whose they are.
 const mostEarly = 1024
 
-// keep keeps a signal, and reports whether there is room for others.
-func (e *early) keep(signal *dbus.Signal) (isRoom bool) {
+// keep keeps a signal, and reports whether it is the first of its object.
+func (e *early) keep(signal *dbus.Signal) (isFirst bool) {
 	if *e == nil {
 		*e = early{}
 	}
-	if _, isKnown := (*e)[signal.Path]; isKnown || len(*e) < mostEarly {
+	_, isKnown := (*e)[signal.Path]
+	if isKnown || len(*e) < mostEarly {
 		(*e)[signal.Path] = signal
 	}
-	return len(*e) < mostEarly
+	return !isKnown
 }
 
 // tell passes on what was said of the objects of a tree once a message has named
-// them. It forgets what was said before that of all others.
-func (e early) tell(root *object, sequence dbus.Sequence) {
+// them. It forgets what was said before that of all others, and returns those: they
+// are another user's.
+func (e early) tell(root *object, sequence dbus.Sequence) (foreign []dbus.ObjectPath) {
 	if len(e) == 0 {
-		return
+		return nil
 	}
 	for one := range root.all() {
 		signal, isEarly := e[one.path]
@@ -45,8 +46,10 @@ func (e early) tell(root *object, sequence dbus.Sequence) {
 	for path, signal := range e {
 		if signal.Sequence < sequence {
 			delete(e, path)
+			foreign = append(foreign, path)
 		}
 	}
+	return foreign
 }
 
 // isLatestBelow reports whether a signal decides the [Latest] of an object of a kind

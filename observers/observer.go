@@ -34,16 +34,23 @@ const (
 
 // Service is the D-Bus service that an [Observer] reads.
 type Service interface {
+	Hearing
+	// Go calls a method of the present owner without waiting for the answer.
+	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
+}
+
+// Hearing is what an [Observer] hears of a service.
+type Hearing interface {
 	// Signals delivers, in order, the present owner's signals and a NameOwnerChanged
 	// for each change of owner, which is also the first to arrive. A
 	// NameOwnerChanged that names the present owner again means that signals were
 	// lost.
 	Signals() <-chan *dbus.Signal
-	// Go calls a method of the present owner without waiting for the answer.
-	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
 	// Listen asks the bus for the signals that a match rule describes until stop is
 	// called. Calls made after it are answered after the bus has taken the rule.
 	Listen(rule string) (stop func())
+	// Ignore drops what an owner signals of an object from now on.
+	Ignore(owner string, path dbus.ObjectPath)
 }
 
 // Starter starts a service that is not running, by D-Bus activation.
@@ -203,8 +210,8 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 			o.objectSignal(ctx, one, signal)
 		}
 	}
-	if !isOurs && o.source.Root.isLatestBelow(signal) && !o.early.keep(signal) && !o.calls.areUnderWay() {
-		o.read(ctx) // which tells whose they are
+	if !isOurs && o.source.Root.isLatestBelow(signal) && o.early.keep(signal) {
+		o.read(ctx) // which tells whose it is
 	}
 	return isOurs
 }

@@ -1,0 +1,106 @@
+package integration
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// othersFor is how long other users keep logind signalling.
+var othersFor = flag.Duration("others", 5*time.Second, "how long other users lock and unlock their sessions 2,500 times a second")
+
+func TestOtherUsersOnDbusDaemon(t *testing.T) {
+	testOtherUsers(t, sandbox.Options{Bus: sandbox.DbusDaemon})
+}
+
+func TestOtherUsersOnDbusBroker(t *testing.T) {
+	testOtherUsers(t, sandbox.Options{Bus: sandbox.DbusBroker})
+}
+
+// Another user may lock and unlock a session of their own, as often as they like. The
+// real logind signals each, and the change of its LockedHint.
+func testOtherUsers(t *testing.T, options sandbox.Options) {
+	leaveOutBroker(t, options)
+	s := begin(t, options)
+	s.must(s.Login1.SetSession(sandbox.UID, true))
+	s.install()
+	s.status("lock unlocked")
+	s.lid("open")
+	s.locks(1)
+	quiet := s.rounds(func(n int) bool { return n < 100 })
+	s.lidAndSleep()
+
+	const signals = 100_000
+	done := make(chan error, 1)
+	go func() { done <- s.others(signals, 0) }()
+	amid := func(int) bool { return len(done) == 0 }
+	burst := s.rounds(amid)
+	s.lidAndSleep()
+	s.must(<-done)
+
+	const aSecond = 5000
+	steady := int(othersFor.Seconds() * aSecond)
+	go func() { done <- s.others(steady, aSecond) }()
+	s.lidAndSleep()
+	long := s.rounds(amid)
+	s.must(<-done)
+	fmt.Printf("%s: from Lock or Unlock to the target, in quiet %s; while others make %d signals at once %s; while they make %d a second for %v %s: none is lost\n",
+		t.Name(), times(quiet), signals, times(burst), aSecond, *othersFor, times(long))
+	s.started(bridgeUnit, 1)
+}
+
+// rounds locks and unlocks the user's session as long as it may go on, and returns how
+// long it took each time until the target was active. It waits for each.
+func (s *scene) rounds(mayGoOn func(n int) bool) (took []time.Duration) {
+	s.Helper()
+	for n := 0; n == 0 || mayGoOn(n); n++ {
+		for _, locked := range []bool{true, false} {
+			target := map[bool]string{true: "lock.target", false: "unlock.target"}[locked]
+			began := time.Now()
+			s.must(s.Login1.AskToLock(locked))
+			s.expect("active", target)
+			took = append(took, time.Since(began))
+		}
+	}
+	return took
+}
+
+// lidAndSleep closes and opens the lid, and goes to sleep in between.
+func (s *scene) lidAndSleep() {
+	s.Helper()
+	s.must(s.Login1.SetLid(true))
+	s.must(s.Login1.PrepareForSleep(true))
+	s.lid("closed")
+	s.locks(0)
+	s.must(s.Login1.PrepareForSleep(false))
+	s.locks(1)
+	s.must(s.Login1.SetLid(false))
+	s.lid("open")
+}
+
+// others makes logind signal what another user does with a session of theirs: a Lock
+// or an Unlock, and the hint. Without a rate it does so as fast as it can.
+func (s *scene) others(signals, aSecond int) error {
+	const perTurn = 2
+	began := time.Now()
+	for made := 0; made < signals; made += perTurn {
+		if err := s.Login1.LockOther(made%(2*perTurn) == 0); err != nil {
+			return err
+		}
+		if aSecond > 0 {
+			time.Sleep(time.Until(began.Add(time.Duration(made) * time.Second / time.Duration(aSecond))))
+		}
+	}
+	return nil
+}
+
+// times returns the median and the 99th percentile.
+func times(took []time.Duration) string {
+	slices.Sort(took)
+	const digits = 10 * time.Microsecond
+	return fmt.Sprintf("%v, at p99 %v (of %d)", took[len(took)/2].Round(digits), took[len(took)*99/100].Round(digits), len(took))
+}
