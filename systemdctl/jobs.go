@@ -182,9 +182,10 @@ func (r *Reconciler) jobRemoved(signal *dbus.Signal) {
 		u.queued = ""
 	}
 	if o := u.overtaken; o != nil {
-		if o.path == path {
+		switch o.path {
+		case path:
 			u.overtaken = nil
-		} else if o.path == "" {
+		case "":
 			o.ended[path] = ending{result, u.active, signal.Sequence}
 		}
 	}
