@@ -253,6 +253,23 @@ func TestSetOfASwitchThatIsSwitchedOff(t *testing.T) {
 	}
 }
 
+// What is held of a switch that is left out for a while is not lost.
+func TestAHoldOutlivesABridgeWithoutTheSwitch(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.lid("open")
+	s.user("nm-session-bridge set lid closed")
+	s.flags("--switches=internet")
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", bridgeUnit)
+	s.user("nm-session-bridge set internet offline")
+	s.flags("")
+	s.systemctl("daemon-reload")
+	s.systemctl("restart", bridgeUnit)
+	s.status("lid closed (held by hand)")
+	s.status("internet offline (held by hand)")
+}
+
 func TestSetOfProfiles(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()

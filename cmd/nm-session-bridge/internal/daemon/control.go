@@ -2,17 +2,21 @@ package daemon
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/api"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 // savingControl holds and releases the bridge's switches, and saves what is
 // held for the next start.
 type savingControl struct {
 	*bridge.Bridge
-	store overrides.Store
+	store    overrides.Store
+	switches observers.Switches // the bridge's
 }
 
 // Hold implements [api.Control].
@@ -33,8 +37,16 @@ func (c savingControl) Release(name string) (bridge.Change, error) {
 	return change, err
 }
 
+// save also keeps what is held of switches that this bridge leaves out, for a later
+// one that has them.
 func (c savingControl) save() error {
-	if err := c.store.Save(c.Held()); err != nil {
+	held, err := c.store.Load()
+	if err == nil {
+		maps.DeleteFunc(held, func(name, _ string) bool { return slices.Contains(c.switches.Names(), name) })
+		maps.Copy(held, c.Held())
+		err = c.store.Save(held)
+	}
+	if err != nil {
 		return api.Failure{Err: fmt.Errorf("the change is made, but a restart of nm-session-bridge will undo it: %w", err)}
 	}
 	return nil

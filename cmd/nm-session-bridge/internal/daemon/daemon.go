@@ -98,7 +98,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	go own.Watch(ctx, ticks, func(ctx context.Context) (string, error) {
 		return systemdctl.UnitFile(ctx, manager, systemdctl.ServiceName)
 	}, leave)
-	served := api.New(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store}, inbox)
+	served := api.New(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store, config.Switches}, inbox)
 	err = bridge.Run(ctx, bridge.Config{
 		Bridge:      b,
 		Units:       units,
