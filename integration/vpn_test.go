@@ -3,37 +3,42 @@ package integration
 import (
 	"encoding/json"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// beginWithVPNs brings up a sandbox whose NetworkManager has VPNs of a plugin.
-func beginWithVPNs(t *testing.T) (*scene, *fakes.VPN) {
+// openvpn is the service type of the VPNs of NetworkManager's plugin for openvpn.
+const openvpn = "org.freedesktop.NetworkManager.openvpn"
+
+// beginWithVPNs brings up a sandbox with a VPN's server.
+func beginWithVPNs(t *testing.T) (*scene, *sandbox.VPN) {
 	t.Helper()
 	s := begin(t, sandbox.Options{})
 	return s, s.vpns()
 }
 
-// vpns adds VPNs of a plugin to the sandbox's NetworkManager, and one profile of
-// them, "Office".
-func (s *scene) vpns() *fakes.VPN {
+// vpns starts a VPN's server, and adds a profile that dials it, "Office".
+func (s *scene) vpns() *sandbox.VPN {
 	s.Helper()
+	vpn, err := s.StartVPN(s.ctx)
+	s.must(err)
 	conn, err := s.SystemBus.Connect(s.ctx)
 	s.must(err)
-	vpn, err := fakes.NewVPN(s.ctx, conn)
-	s.must(err)
-	s.Cleanup(func() { _ = vpn.Crash() })
+	defer conn.Close()
 	const settings = "org.freedesktop.NetworkManager.Settings"
 	s.must(conn.Object("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager/Settings").CallWithContext(s.ctx,
 		settings+".AddConnection", 0, map[string]map[string]dbus.Variant{
 			"connection": {"id": dbus.MakeVariant("Office"), "type": dbus.MakeVariant("vpn"), "autoconnect": dbus.MakeVariant(false)},
-			"vpn":        {"service-type": dbus.MakeVariant(fakes.VPNService)},
+			"vpn":        {"service-type": dbus.MakeVariant(openvpn), "data": dbus.MakeVariant(vpn.Data())},
+			"ipv4":       {"method": dbus.MakeVariant("auto"), "never-default": dbus.MakeVariant(true)},
 			"ipv6":       {"method": dbus.MakeVariant("disabled")},
 		}).Err)
 	return vpn
@@ -47,17 +52,42 @@ func (s *scene) vpn(position string) {
 	s.expect("inactive", "vpn-"+other+".target")
 }
 
-// dial brings the profile up until its plugin is told to connect and the bridge
-// knows of it.
-func (s *scene) dial(vpn *fakes.VPN) {
+// dial brings the profile up until the bridge knows of it. The server does not answer
+// before it is resumed.
+func (s *scene) dial(vpn *sandbox.VPN) {
 	s.Helper()
+	s.must(vpn.Pause())
 	s.nmcli("--wait", "0", "connection", "up", "id", "Office")
-	select {
-	case <-vpn.Connects:
-	case <-s.ctx.Done():
-		s.Fatal("the plugin was not told to connect")
-	}
 	s.knows("Activating", true)
+}
+
+// killPlugin kills the plugin that keeps the VPN.
+func (s *scene) killPlugin() {
+	s.Helper()
+	conn, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer conn.Close()
+	var names []string
+	s.must(conn.BusObject().CallWithContext(s.ctx, "org.freedesktop.DBus.ListNames", 0).Store(&names))
+	plugins := slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, openvpn) })
+	if len(plugins) == 0 {
+		s.Fatal("the plugin is not on the bus")
+	}
+	for _, name := range plugins {
+		var pid uint32
+		s.must(conn.BusObject().CallWithContext(s.ctx, "org.freedesktop.DBus.GetConnectionUnixProcessID", 0, name).Store(&pid))
+		s.must(syscall.Kill(int(pid), syscall.SIGKILL))
+	}
+}
+
+// noTunnel waits until openvpn has removed its device. The next would have another name.
+func (s *scene) noTunnel() {
+	s.Helper()
+	s.until("there is no tunnel", func() bool {
+		devices, err := filepath.Glob("/sys/class/net/tun*")
+		s.must(err)
+		return len(devices) == 0
+	})
 }
 
 // knows waits until a value is, or is not, among the facts of the bridge.
@@ -86,35 +116,52 @@ func TestAVPNOfAPluginConnectsFailsAndDrops(t *testing.T) {
 	s.online()
 	s.vpn("down")
 
-	s.dial(vpn)
-	s.vpn("down")
-	s.profiles("home")
-	s.must(vpn.Fail())
+	// NetworkManager gives up a server that does not answer.
+	s.must(vpn.Pause())
+	s.nmcli("connection", "modify", "id", "Office", "vpn.timeout", "1")
+	if said, err := s.NM.Nmcli(s.ctx, "connection", "up", "id", "Office"); err == nil {
+		t.Errorf("the VPN has come up: %s", said)
+	}
+	s.nmcli("connection", "modify", "id", "Office", "vpn.timeout", "0") // the usual minute
 	s.knows("Office", false)
+	s.noTunnel()
 	s.vpn("down")
 	s.profiles("home")
 	s.started("vpn-up.target", 0)
 	s.started(office, 0)
 
-	for times, end := range []func(){
-		func() { s.must(vpn.Drop()) },
-		func() { s.nmcli("connection", "down", "id", "Office") },
-		func() { s.must(vpn.Crash()) },
-	} {
+	up := func(times int) {
+		s.Helper()
 		s.dial(vpn)
 		s.vpn("down")
-		s.must(vpn.Establish())
+		s.must(vpn.Resume())
 		s.vpn("up")
-		s.profiles("home", "Office")
+		s.profiles("home", "Office", "tun0")
 		s.expect("active", "tunnel.service", "office.service")
-		end()
-		s.vpn("down")
-		s.profiles("home")
-		s.expect("inactive", "tunnel.service", "office.service")
 		for _, unit := range []string{"vpn-up.target", office, "tunnel.service", "office.service"} {
-			s.started(unit, times+1)
+			s.started(unit, times)
 		}
 	}
+	down := func() {
+		s.Helper()
+		s.vpn("down")
+		s.expect("inactive", office, "tunnel.service", "office.service")
+	}
+	for times, end := range []func(){
+		func() { s.must(vpn.Drop(s.ctx)) },
+		func() { s.nmcli("connection", "down", "id", "Office") },
+	} {
+		up(times + 1)
+		end()
+		down()
+		s.noTunnel()
+		s.expect("inactive", "connection@tun0.target")
+		s.profiles("home")
+	}
+	up(3)
+	s.killPlugin()
+	down()
+	s.profiles("home", "tun0") // openvpn goes on, unknown to NetworkManager
 	s.started("connection@home.target", 1)
 	s.neverBoth("vpn-up.target", "vpn-down.target")
 }

@@ -1,5 +1,5 @@
 // Package fakes holds stand-ins for system services that cannot run in a sandbox. What they say about
-// themselves was recorded from the real services.
+// themselves was recorded from the real services. [VPN] stands in for one that can, and says why.
 package fakes
 
 import (

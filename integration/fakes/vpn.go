@@ -31,16 +31,16 @@ const VPNPolicy = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Con
 </busconfig>
 `
 
-// NMVpnServiceState and NMVpnPluginFailure, https://networkmanager.dev/docs/libnm/latest/libnm-nm-vpn-dbus-interface.html
+// NMVpnServiceState, https://networkmanager.dev/docs/libnm/latest/libnm-nm-vpn-dbus-interface.html
 const (
-	vpnStarting      = uint32(3)
-	vpnStarted       = uint32(4)
-	vpnStopped       = uint32(6)
-	vpnConnectFailed = uint32(1)
+	vpnStarting = uint32(3)
+	vpnStarted  = uint32(4)
+	vpnStopped  = uint32(6)
 )
 
-// VPN is a plugin that makes VPNs for a real NetworkManager. Its methods decide what becomes of a
-// VPN.
+// VPN is a plugin that makes VPNs for a real NetworkManager. Chaos uses it in place of the plugin for
+// openvpn, which needs a second for a handshake, leaves a program and a device behind when it or the bus is
+// killed, and so does not let the model say when the VPN is up.
 type VPN struct {
 	conn *dbus.Conn
 	// Connects receives a value each time that a VPN should connect, if there is room.
@@ -100,20 +100,6 @@ func (v *VPN) Establish() error {
 	}
 	return v.state(vpnStarted)
 }
-
-// Fail makes the VPN that is connecting fail.
-func (v *VPN) Fail() error {
-	if err := v.conn.Emit(vpnPath, vpnPlugin+".Failure", vpnConnectFailed); err != nil {
-		return err
-	}
-	return v.state(vpnStopped)
-}
-
-// Drop takes down the VPN that is up, as its server may do.
-func (v *VPN) Drop() error { return v.state(vpnStopped) }
-
-// Crash takes the plugin off the bus without notice.
-func (v *VPN) Crash() error { return v.conn.Close() }
 
 func (v *VPN) state(state uint32) error {
 	return v.conn.Emit(vpnPath, vpnPlugin+".StateChanged", state)

@@ -34,6 +34,9 @@ func Inside() []Package {
 		{"fish", "fish", "fish", program("fish")},
 		{"zsh", "zsh", "zsh", program("zsh")},
 		{"bsdutils", "util-linux-script", "util-linux", program("script")},
+		// A VPN, and NetworkManager's plugin for it.
+		{"openvpn", "openvpn", "openvpn", program("openvpn")},
+		{"network-manager-openvpn", "NetworkManager-openvpn", "networkmanager-openvpn", []anyOf{{"/usr/lib*/NetworkManager/VPN/nm-openvpn-service.name"}}},
 		// A UPower, and a machine with a battery for it.
 		{"upower", "upower", "upower", program("upower")},
 		{"umockdev", "umockdev", "umockdev", program("umockdev-wrapper")},
