@@ -41,6 +41,8 @@ type system struct {
 	// lasted returns how long the last start of one of the user's units took, if
 	// that is known.
 	lasted func(unit string) (took seconds, known bool)
+	// said returns what one of the user's units said last, if that is known.
+	said func(unit string) string
 	// monotonic is the time for which the machine has been awake, as in systemd's timestamps.
 	monotonic time.Duration
 }
@@ -111,6 +113,7 @@ func Examine(ctx context.Context, setting Setting) (Report, error) {
 		targets:      slices.Sorted(slices.Values(setting.Switches.Targets())),
 		isSystemUnit: isSystemUnit,
 		lasted:       func(unit string) (seconds, bool) { return lastStart(ctx, unit) },
+		said:         func(unit string) string { return lastWords(ctx, unit) },
 	}
 	sys.monotonic, sys.machine = monotonic(), askMachine(ctx)
 	sys.user = sys.askUser(ctx)

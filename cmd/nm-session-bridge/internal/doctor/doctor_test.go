@@ -216,6 +216,27 @@ func TestTheLastStartInTheJournal(t *testing.T) {
 	}
 }
 
+func TestProgramsThatFoundNoScreen(t *testing.T) {
+	for words, want := range map[string]bool{
+		"xset:  unable to open display \"\"":                                             true, // xset
+		"Error: Can't open display: ":                                                    true, // many for X
+		"(waybar:7): Gtk-WARNING **: 10:00:00.000: cannot open display: ":                true, // GTK
+		"qt.qpa.xcb: could not connect to display ":                                      true, // Qt
+		"2026-11-27 10:00:00 - [main.c:1] Unable to connect to the compositor":           true, // swaylock
+		"WAYLAND_DISPLAY is not set":                                                     true,
+		"foot: failed to connect to wayland; no compositor running?":                     true,
+		"could not connect to mail.example.org, displays the old mail instead":           false,
+		"cannot open /etc/fetchmailrc":                                                   false,
+		"rclone: failed to create file system: didn't find section in config file":       false,
+		"the display manager is running\ncannot open ~/.cache/x":                         false,
+		"Failed to get information about the wallpaper display-settings.json: forbidden": false,
+	} {
+		if got := noScreen.MatchString(words); got != want {
+			t.Errorf("%s: %t", words, got)
+		}
+	}
+}
+
 func TestPackagesHaveTheNamesOfTheDistribution(t *testing.T) {
 	for release, want := range map[string][2]string{
 		"ID=debian\nVERSION_ID=\"12\"\n":          {"sudo apt install network-manager", "sudo apt install network-manager-config-connectivity-debian "},

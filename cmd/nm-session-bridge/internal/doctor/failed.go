@@ -58,6 +58,10 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			f.Mend = sys.afterFailure(u)
 			found = append(found, f)
 		}
+		if last := len(found) - 1; last >= 0 && found[last].Unit == name && u.text("Result") != "start-limit-hit" && sys.lacksScreen(u) {
+			found[last].Why = "it found no screen, which services have once " + graphical + " is active"
+			found[last].Mend = sys.afterScreen(u)
+		}
 		if strings.HasSuffix(name, ".target") || len(u.texts("Triggers")) > 0 {
 			found = append(found, sys.failedUnder(name, root, seen)...)
 		}

@@ -20,6 +20,7 @@ func healthy(t *testing.T) *system {
 	sys.Program = "nm-session-bridge"
 	sys.UID = 1000
 	sys.lasted = func(string) (seconds, bool) { return 0, false }
+	sys.said = func(string) string { return "" }
 	sys.machine = machine{
 		owned:          []string{"org.freedesktop.NetworkManager", "org.freedesktop.login1", "org.freedesktop.UPower", "org.freedesktop.PolicyKit1"},
 		networkManager: answer{properties: bag("Version", "1.52.1", "ConnectivityCheckAvailable", true, "ConnectivityCheckEnabled", true)},

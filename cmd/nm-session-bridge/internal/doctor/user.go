@@ -114,7 +114,7 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 			ours = append(ours, name)
 		}
 	}
-	for _, name := range slices.Concat(ours, candidates, u.rivals()) {
+	for _, name := range slices.Concat(ours, candidates, u.rivals(), []string{graphical}) {
 		if err := u.ask(ctx, manager, name); err != nil {
 			return err
 		}
