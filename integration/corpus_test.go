@@ -41,7 +41,7 @@ func specimens() []specimen {
 	return []specimen{
 		{unit: "i3lock.service", says: []string{"WantedBy=lock.target, " + endless}, follows: "lock.target"},
 		{unit: "lock-before-suspend.service", says: []string{"suspend.target in Before= and WantedBy= are units of the system manager"}, follows: asleep},
-		{unit: "resume-fix.service", says: []string{"suspend.target in After= and WantedBy= " + ofSystem}, hand: true},
+		{unit: "resume-fix.service", says: []string{"suspend.target in After= and WantedBy= " + ofSystem}},
 		{unit: "lock-on-sleep.service", says: []string{"Wants=lock.target " + pulls}, hand: true},
 		{unit: "syncthing-wait.service", says: unknown("After= and Wants"), follows: online},
 		{unit: "fetch-mail.service", says: unknown("After= and Wants"), follows: online, triggered: true},

@@ -20,14 +20,17 @@ type Facts struct {
 	Problem string
 	// Awaited reports whether the problem will end soon, one way or the other.
 	Awaited bool
+	// Reread is the number of the latest request to read everything again that has
+	// been fulfilled.
+	Reread int
 
 	kind     *Kind
 	values   map[string]any
-	children []Facts  // in the order of their paths
-	silent   []string // properties whose changes the service does not signal
-	polled   []string // those of them that are polled
-	served   Need     // the need for which they were read
-	request  dbus.Sequence
+	children []Facts                  // in the order of their paths
+	silent   []string                 // properties whose changes the service does not signal
+	polled   []string                 // those of them that are polled
+	served   Need                     // the need for which they were read
+	requests map[string]dbus.Sequence // by the name of the signal
 	latest   dbus.Sequence
 }
 
@@ -62,9 +65,9 @@ func (f Facts) Bool(property string) (value, known bool) {
 	return value, known
 }
 
-// Request returns the sequence number of the message with the latest request, or
-// 0 if there was none.
-func (f Facts) Request() dbus.Sequence { return f.request }
+// Request returns the sequence number of the latest request that a signal of this
+// name made, or 0 if there was none.
+func (f Facts) Request(signal string) dbus.Sequence { return f.requests[signal] }
 
 // Latest returns the place in the stream of messages of what decided the object's
 // [Latest], or 0 if nothing has.
@@ -98,8 +101,8 @@ func (f Facts) Satisfies(need Need) bool {
 func (f Facts) equal(g Facts) bool {
 	return f.Source == g.Source && f.Path == g.Path && f.Owner == g.Owner &&
 		f.Problem == g.Problem && f.Awaited == g.Awaited &&
-		f.served == g.served && f.request == g.request && f.latest == g.latest &&
-		maps.Equal(f.values, g.values) &&
+		f.served == g.served && f.Reread == g.Reread && f.latest == g.latest &&
+		maps.Equal(f.values, g.values) && maps.Equal(f.requests, g.requests) &&
 		slices.Equal(f.silent, g.silent) && slices.Equal(f.polled, g.polled) &&
 		slices.EqualFunc(f.children, g.children, Facts.equal)
 }

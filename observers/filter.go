@@ -32,7 +32,7 @@ func (s Source) Edge(signal *dbus.Signal) string {
 			return string(signal.Path)
 		}
 	}
-	if member == kind.RereadOn {
+	if slices.Contains(kind.RereadOn, member) {
 		return fmt.Sprintf("%s %t", member, isRequest(signal)) // a request counts, also when it is over
 	}
 	return ""

@@ -21,6 +21,7 @@ func TestASourceWantsItsOwnSignalsAlone(t *testing.T) {
 		{Logind(), logindPath, manager + "PrepareForSleep", []any{true}, true, "PrepareForSleep true"},
 		{Logind(), logindPath, manager + "PrepareForSleep", []any{false}, true, "PrepareForSleep false"},
 		{Logind(), logindPath, manager + "PrepareForSleep", nil, true, "PrepareForSleep false"},
+		{Logind(), logindPath, manager + "PrepareForShutdown", []any{true}, true, "PrepareForShutdown true"},
 		{Logind(), logindPath, propertiesChanged, nil, true, ""},
 		{Logind(), logindPath, manager + "SessionNew", nil, false, ""},
 		{Logind(), logindPath + "/session/_31", session + "Lock", nil, false, ""},
@@ -56,7 +57,7 @@ func TestAReadingUnderWayIsRepeatedAndNotBegunAnew(t *testing.T) {
 	w.hears()
 	prepare := func(sequence dbus.Sequence) {
 		w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Sequence: sequence, Body: []any{true}})
-		if got := w.hears().Request(); got != sequence {
+		if got := w.hears().Request(prepareForSleep); got != sequence {
 			t.Errorf("the request is %d, not %d", got, sequence)
 		}
 	}

@@ -132,7 +132,7 @@ func (w *watch) readsAgain() bool {
 func (w *watch) recovers(heard map[string]any) {
 	w.Helper()
 	if !w.readsAgain() {
-		w.observer.Reread()
+		w.observer.Reread(1)
 	}
 	want := unlike(w.source, heard)
 	facts := w.tell(w.readAll(), 100, nil, variants(want))
@@ -207,7 +207,10 @@ func FuzzSignal(target *testing.F) {
 		case changed:
 			return source.Root.Path, propertiesInterface, "PropertiesChanged"
 		case turns:
-			return source.Root.Path, source.Root.Interface, source.Root.RereadOn
+			if names := source.Root.RereadOn; len(names) > 0 {
+				return source.Root.Path, source.Root.Interface, names[int(kind/4)%len(names)]
+			}
+			return source.Root.Path, source.Root.Interface, ""
 		case farewell:
 			if n := len(source.Farewells); n > 0 {
 				one := source.Farewells[int(kind/4)%n]
@@ -278,7 +281,7 @@ func FuzzSignal(target *testing.F) {
 				t.Errorf("heard %+v", heard)
 			}
 		case kind%4 == turns && len(signal.Body) == 1 && signal.Body[0] == true: // a request
-			if len(heard) != 1 || heard[0].Request() != signal.Sequence || !maps.Equal(heard[0].values, known) {
+			if len(heard) != 1 || heard[0].Request(member) != signal.Sequence || !maps.Equal(heard[0].values, known) {
 				t.Errorf("heard %+v of a request", heard)
 			}
 		case maps.Equal(want, known):
@@ -324,7 +327,7 @@ func FuzzProperties(target *testing.F) {
 		if known {
 			last = truth(source, 0)
 			w.tell(call, 2, nil, variants(last))
-			w.observer.Reread()
+			w.observer.Reread(1)
 			call = w.readAll()
 		}
 		heard := w.tell(call, 3, answer.Err, answer.Body...)

@@ -30,7 +30,7 @@ func lock() Follower {
 		}
 		sessions := facts.Children()
 		screens := slices.DeleteFunc(slices.Clone(sessions), func(one Facts) bool { return !isScreen(one) })
-		memory.asked = max(memory.asked, lastRequest(screens), snapshot[logind].Request())
+		memory.asked = max(memory.asked, lastRequest(screens), snapshot[logind].Request(prepareForSleep))
 		memory = memory.hear(sessions, present)
 		switch {
 		case len(screens) == 0:
@@ -157,7 +157,7 @@ func inOrder(sessions []Facts) []Facts {
 // units begin with it, and many never set LockedHint.
 func lastRequest(screens []Facts) (last dbus.Sequence) {
 	for _, one := range screens {
-		last = max(last, one.Request())
+		last = max(last, one.Request(lockSignal))
 	}
 	return last
 }

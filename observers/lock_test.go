@@ -21,7 +21,7 @@ func (s screen) facts(path dbus.ObjectPath) Facts {
 	facts := Facts{Path: path, values: values, latest: s.at}
 	switch s.said {
 	case "Lock":
-		values[saidLast], facts.request = true, s.at
+		values[saidLast], facts.requests = true, map[string]dbus.Sequence{lockSignal: s.at}
 	case "Unlock":
 		values[saidLast] = false
 	case "hint":
@@ -47,7 +47,7 @@ func (d desk) snapshot() Snapshot {
 			facts.children = append(facts.children, one.facts(path))
 		}
 	}
-	return Snapshot{session: facts, logind: {Source: logind, request: d[asleep].at}}
+	return Snapshot{session: facts, logind: {Source: logind, requests: map[string]dbus.Sequence{prepareForSleep: d[asleep].at}}}
 }
 
 const (

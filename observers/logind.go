@@ -18,6 +18,10 @@ const (
 
 	// saidLast is what Lock, Unlock or a change of LockedHint said last.
 	saidLast = "Locked"
+
+	// prepareForSleep and lockSignal are signals that ask for something.
+	prepareForSleep = "PrepareForSleep"
+	lockSignal      = "Lock"
 )
 
 // Logind is the source for what systemd-logind says about the machine.
@@ -34,15 +38,16 @@ func Logind() Source {
 			Path:      logindPath,
 			Interface: logindName + ".Manager",
 			Properties: map[string]string{
-				"LidClosed":           "b",
-				"PreparingForSleep":   "b",
-				"InhibitDelayMaxUSec": "t", // microseconds
-				"OnExternalPower":     "b",
+				"LidClosed":            "b",
+				"PreparingForSleep":    "b",
+				"PreparingForShutdown": "b",
+				"InhibitDelayMaxUSec":  "t", // microseconds
+				"OnExternalPower":      "b",
 			},
 			// No logind signals OnExternalPower so far.
 			PollIfSilent: map[string]Need{"LidClosed": PolledOften, "OnExternalPower": Polled},
 			// The lid may be the reason for the sleep, and is signalled only later.
-			RereadOn: "PrepareForSleep",
+			RereadOn: []string{prepareForSleep, "PrepareForShutdown"},
 		},
 		// With the lid closed, logind 257 first signals LidClosed=false, and true
 		// only 14 ms later, some 100 ms after its start.
@@ -77,7 +82,7 @@ func Session() Source {
 						"Id": "s", "Type": "s", "Class": "s", "State": "s", "Seat": "(so)",
 						"LockedHint": "b",
 					},
-					Latest: &Latest{Name: saidLast, Signals: map[string]bool{"Lock": true, "Unlock": false}, Property: "LockedHint", Request: "Lock"},
+					Latest: &Latest{Name: saidLast, Signals: map[string]bool{lockSignal: true, "Unlock": false}, Property: "LockedHint", Request: lockSignal},
 				},
 			}},
 		},

@@ -187,8 +187,9 @@ func TestLogindIsReadAgainBeforeSleep(t *testing.T) {
 	bustest.Answer(w.called("Introspect"), 1, nil, silentLid)
 	bustest.Answer(w.called("GetAll"), 2, nil, lidClosed(false))
 	w.hears()
-	w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{true}})
-	bustest.Answer(w.called("GetAll"), 3, nil, lidClosed(true))
+	w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{true}, Sequence: 3})
+	w.hears() // the request
+	bustest.Answer(w.called("GetAll"), 4, nil, lidClosed(true))
 	if closed, known := w.hears().Bool("LidClosed"); !known || !closed {
 		t.Errorf("closed %t, known %t", closed, known)
 	}

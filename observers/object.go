@@ -3,6 +3,7 @@ package observers
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,9 +28,10 @@ type object struct {
 	isIntrospected bool
 	silent         []string // the properties that the owner does not signal
 
-	values  map[string]value
-	links   map[string]list // by the property that names the objects
-	request dbus.Sequence   // of the latest signal that is a request
+	values map[string]value
+	links  map[string]list // by the property that names the objects
+	// requests are the latest signals that are requests, by their names.
+	requests map[string]dbus.Sequence
 }
 
 // value is a property and the sequence number of its message, because an answer
@@ -46,7 +48,7 @@ type list struct {
 }
 
 func newObject(kind *Kind, path dbus.ObjectPath) *object {
-	return &object{kind: kind, path: path, isDue: true, values: map[string]value{}, links: map[string]list{}}
+	return &object{kind: kind, path: path, isDue: true, values: map[string]value{}, links: map[string]list{}, requests: map[string]dbus.Sequence{}}
 }
 
 // all returns the objects of the tree.
@@ -154,11 +156,11 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 		return false, nil
 	}
 	o.hearLatest(member, signal.Sequence)
-	if member != o.kind.RereadOn {
+	if !slices.Contains(o.kind.RereadOn, member) {
 		return false, nil
 	}
 	if isRequest(signal) {
-		o.request = signal.Sequence
+		o.requests[member] = signal.Sequence
 	}
 	return true, nil
 }
@@ -173,7 +175,7 @@ func (o *object) hearLatest(member string, sequence dbus.Sequence) {
 		o.values[latest.Name] = value{content, sequence}
 	}
 	if member == latest.Request {
-		o.request = sequence
+		o.requests[member] = sequence
 	}
 }
 
@@ -254,7 +256,7 @@ func (o *object) facts(need Need) Facts {
 	for name, v := range o.values {
 		values[name] = v.content
 	}
-	facts := Facts{Path: o.path, kind: o.kind, values: values, silent: o.silent, polled: o.polled(need), request: o.request}
+	facts := Facts{Path: o.path, kind: o.kind, values: values, silent: o.silent, polled: o.polled(need), requests: maps.Clone(o.requests)}
 	if latest := o.kind.Latest; latest != nil {
 		facts.latest = o.values[latest.Name].sequence
 	}

@@ -46,7 +46,7 @@ func TestTheNewerListOfObjectsWins(t *testing.T) {
 		named(call, number)
 	}
 	w.hears()
-	w.observer.Reread()
+	w.observer.Reread(1)
 	all := w.called("GetAll")
 	list := func(count int) map[string]dbus.Variant {
 		var paths []dbus.ObjectPath

@@ -70,7 +70,7 @@ type Observer struct {
 	log     *slog.Logger
 
 	// From other goroutines.
-	reread chan struct{}
+	reread chan int
 	needs  chan Need
 
 	need      Need
@@ -86,6 +86,8 @@ type Observer struct {
 	isAwaited bool   // whether the problem will end soon, one way or the other
 	isWarned  bool   // whether nonsense of this owner has been logged
 	sent      Facts
+
+	asked, fulfilled int // numbers of requests to read everything again
 }
 
 // New returns an observer of a source. The starter starts the service if the
@@ -96,7 +98,7 @@ func New(source Source, service Service, starter Starter, log *slog.Logger) *Obs
 		service: service,
 		starter: starter,
 		log:     log,
-		reread:  make(chan struct{}, 1),
+		reread:  make(chan int, 1),
 		needs:   make(chan Need, 1),
 		need:    source.Initially(),
 		calls:   newCalls(),
@@ -116,12 +118,15 @@ func (o *Observer) Demand(need Need) {
 	o.needs <- need
 }
 
-// Reread makes a running observer read everything again. It does not wait.
-func (o *Observer) Reread() {
+// Reread makes a running observer read everything again. It does not wait, and must
+// be called from one goroutine. The facts say when the request with this number, or a
+// higher one, has been fulfilled.
+func (o *Observer) Reread(number int) {
 	select {
-	case o.reread <- struct{}{}:
+	case <-o.reread: // a newer request includes one that was not taken yet
 	default:
 	}
+	o.reread <- number
 }
 
 // Run sends the source's facts whenever they have changed, until the context
@@ -142,12 +147,15 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 			o.calls.take(ctx, answer)
 		case <-o.calls.retry.C:
 			o.read(ctx)
-		case <-o.reread:
+		case o.asked = <-o.reread:
 			o.read(ctx)
 		case need := <-o.needs:
 			o.demand(ctx, need)
 		case <-o.polling.ticker.C:
 			o.poll(ctx)
+		}
+		if !o.calls.areBusy() {
+			o.fulfilled = o.asked
 		}
 		facts, areFit := o.facts()
 		if !areFit || facts.equal(o.sent) {
@@ -166,10 +174,10 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 // They are not while an object is still unknown.
 func (o *Observer) facts() (facts Facts, areFit bool) {
 	if o.problem != "" {
-		return Facts{Source: o.source.ID, Problem: o.problem, Awaited: o.isAwaited}, true
+		return Facts{Source: o.source.ID, Problem: o.problem, Awaited: o.isAwaited, Reread: o.fulfilled}, true
 	}
 	facts = o.root.facts(o.satisfied())
-	facts.Source, facts.Owner, facts.served = o.source.ID, o.owner, o.satisfied()
+	facts.Source, facts.Owner, facts.Reread, facts.served = o.source.ID, o.owner, o.fulfilled, o.satisfied()
 	return facts, o.root.areKnown()
 }
 

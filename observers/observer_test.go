@@ -208,11 +208,31 @@ func TestLostSignalsHaveEverythingReadAgain(t *testing.T) {
 	w.hearsConnectivity(2)
 }
 
+// The facts say which request they answer, once everything has been read.
+func TestARequestToReadAgainIsFulfilledOnceEverythingIsRead(t *testing.T) {
+	w := observe(t, NetworkManager())
+	w.online()
+	w.observer.Reread(1)
+	first := w.called("GetAll")
+	w.owner(":1.1") // signals were lost
+	bustest.Answer(first, 3, nil, all(2, 60))
+	if facts := w.hears(); facts.Reread != 0 {
+		t.Errorf("request %d is fulfilled before everything has been read again", facts.Reread)
+	}
+	bustest.Answer(w.called("GetAll"), 4, nil, all(2, 60))
+	if facts := w.hears(); facts.Reread != 1 {
+		t.Errorf("request %d is fulfilled", facts.Reread)
+	}
+}
+
 func TestAServiceThatIsNotRunningIsNotRead(t *testing.T) {
 	w := observe(t, NetworkManager())
 	w.owner("")
 	w.hearsProblem("NetworkManager is not running")
-	w.observer.Reread()
+	w.observer.Reread(1)
+	if facts := w.hears(); facts.Reread != 1 || facts.Problem == "" {
+		t.Errorf("heard %+v", facts)
+	}
 	w.signal(&dbus.Signal{Path: "/another"}) // once two more are taken, the loop has handled this one
 	w.signal(&dbus.Signal{Path: "/another"})
 	select {

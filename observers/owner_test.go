@@ -66,7 +66,7 @@ func TestANewOwnerIsIntrospectedAndHasItsOwnRetries(t *testing.T) {
 	bustest.Answer(w.called("Introspect"), 1, nil, "<node/>")
 	bustest.Answer(w.called("GetAll"), 2, nil, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(false)})
 	w.hears()
-	w.observer.Reread()
+	w.observer.Reread(1)
 	bustest.Answer(w.called("GetAll"), 3, dbus.ErrClosed)
 	again := w.called("GetAll") // the failure has been taken
 	w.owner(":1.2")
@@ -86,7 +86,7 @@ func TestAnObjectThatIsBackIsRead(t *testing.T) {
 	if got := fmt.Sprint(ids(w.hears())); got != "[profile 0]" {
 		t.Fatalf("heard of %s", got)
 	}
-	w.observer.Reread()
+	w.observer.Reread(1)
 	for number, call := range w.naming(w.called("GetAll"), 2) {
 		named(call, number)
 	}

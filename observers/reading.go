@@ -10,8 +10,8 @@ import (
 // what it has read before, so it must be called from one goroutine.
 type Reader func(Snapshot) Reading
 
-// Follower is a Reader of a switch that yields. It is told the present position,
-// which something else may have given the switch. [Unknown] makes what the facts
+// Follower is a Reader that is told the present position, which something else may
+// have given the switch. [Unknown] makes what the facts
 // say count as if nothing had been read before.
 type Follower func(snapshot Snapshot, present string) Reading
 

@@ -1,18 +1,34 @@
 package observers
 
 // sleep reads the sleep switch. What logind says counts at once, because the
-// machine does not wait.
-func sleep(policy Policy, snapshot Snapshot) Reading {
-	facts := snapshot[logind]
-	preparing, known := facts.Bool("PreparingForSleep")
+// machine does not wait. Whether a machine that is awake has woken from a sleep is
+// not read but remembered, in the present position.
+func sleep(policy Policy) Follower {
+	return func(snapshot Snapshot, present string) Reading {
+		facts := snapshot[logind]
+		awake := "awake"
+		if present == "woken" {
+			awake = present
+		}
+		reading := operation(policy, facts, "PreparingForSleep", awake, "asleep")
+		if reading.Position == "asleep" {
+			// Waking up may go without a word, so that each PrepareForSleep counts.
+			reading.Request = facts.Request(prepareForSleep)
+		}
+		return reading
+	}
+}
+
+// operation reads whether logind is about to begin an operation.
+func operation(policy Policy, facts Facts, property, before, during string) Reading {
+	preparing, known := facts.Bool(property)
 	switch {
 	case facts.Problem != "":
-		return Reading{Position: "awake", Reason: facts.Problem, Grace: policy.GoneGrace}
+		return Reading{Position: before, Reason: facts.Problem, Grace: policy.GoneGrace}
 	case !known:
-		return Reading{Position: "awake", Reason: "logind does not report PreparingForSleep", Grace: policy.GoneGrace}
+		return Reading{Position: before, Reason: "logind does not report " + property, Grace: policy.GoneGrace}
 	case preparing:
-		// Waking up may go without a word, so that each PrepareForSleep counts.
-		return Reading{Position: "asleep", Reason: "PreparingForSleep=true", Urgent: true, Request: facts.Request()}
+		return Reading{Position: during, Reason: property + "=true", Urgent: true}
 	}
-	return Reading{Position: "awake", Reason: "PreparingForSleep=false", Urgent: true}
+	return Reading{Position: before, Reason: property + "=false", Urgent: true}
 }

@@ -12,14 +12,20 @@ func TestSleep(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		facts    Facts
+		present  string
 		position string
 		urgent   bool
 	}{
-		{"awake", Facts{values: map[string]any{"PreparingForSleep": false}}, "awake", true},
-		{"about to sleep", Facts{values: map[string]any{"PreparingForSleep": true}}, "asleep", true},
-		{"away", Facts{Problem: "logind is not running"}, "awake", false},
+		{"awake", Facts{values: map[string]any{"PreparingForSleep": false}}, "awake", "awake", true},
+		{"at first", Facts{values: map[string]any{"PreparingForSleep": false}}, Unknown, "awake", true},
+		{"after a sleep", Facts{values: map[string]any{"PreparingForSleep": false}}, "asleep", "awake", true},
+		{"long after a sleep", Facts{values: map[string]any{"PreparingForSleep": false}}, "woken", "woken", true},
+		{"about to sleep", Facts{values: map[string]any{"PreparingForSleep": true}}, "awake", "asleep", true},
+		{"about to sleep again", Facts{values: map[string]any{"PreparingForSleep": true}}, "woken", "asleep", true},
+		{"away", Facts{Problem: "logind is not running"}, "awake", "awake", false},
+		{"away after a sleep", Facts{Problem: "logind is not running"}, "woken", "woken", false},
 	} {
-		if got := sleep(policy(), Snapshot{logind: test.facts}); got.Position != test.position || got.Urgent != test.urgent {
+		if got := sleep(policy())(Snapshot{logind: test.facts}, test.present); got.Position != test.position || got.Urgent != test.urgent {
 			t.Errorf("%s: got %+v", test.name, got)
 		}
 	}
@@ -39,9 +45,9 @@ func TestEachPrepareForSleepIsANewSleep(t *testing.T) {
 	prepare := func(sequence dbus.Sequence, start bool) Reading {
 		w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{start}, Sequence: sequence})
 		bustest.Answer(w.called("GetAll"), sequence, nil, preparing(start))
-		reading := sleep(policy(), Snapshot{logind: w.hears()})
+		reading := sleep(policy())(Snapshot{logind: w.hears()}, Unknown)
 		for reading.Position == "awake" == start { // as it was before
-			reading = sleep(policy(), Snapshot{logind: w.hears()})
+			reading = sleep(policy())(Snapshot{logind: w.hears()}, Unknown)
 		}
 		return reading
 	}

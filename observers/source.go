@@ -46,9 +46,9 @@ type Kind struct {
 	// signal; its introspection data tells which. One that is not signalled is
 	// polled for those who need at least this much.
 	PollIfSilent map[string]Need
-	// RereadOn names a signal of the interface after which everything is read
-	// again. If it has one argument and that is true, it is a request.
-	RereadOn string
+	// RereadOn names signals of the interface after which everything is read
+	// again. One whose only argument is true is a request.
+	RereadOn []string
 	// Latest, if set, is a value that signals of the object give.
 	Latest *Latest
 	// Links are the properties that name further objects.
@@ -156,10 +156,7 @@ func matchRule(sender, place string, path dbus.ObjectPath, iface, member string)
 
 // signals returns the names of the signals of the interface that matter.
 func (k *Kind) signals() []string {
-	var members []string
-	if k.RereadOn != "" {
-		members = append(members, k.RereadOn)
-	}
+	members := slices.Clone(k.RereadOn)
 	if k.Latest != nil {
 		members = append(members, slices.Sorted(maps.Keys(k.Latest.Signals))...)
 	}

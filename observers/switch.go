@@ -40,14 +40,18 @@ type Switch struct {
 	Sources []Source
 	// Reader returns a new reader of the switch for a policy.
 	Reader func(Policy) Reader
-	// Follower returns a new reader of a switch that yields, in place of Reader.
-	Follower func() Follower
+	// Follower returns a new reader for a policy, in place of Reader, where the
+	// reading depends on the present position.
+	Follower func(Policy) Follower
 	// Done, if set, returns the position that follows once the services that the
 	// present targets want have done their work, and whether the facts allow it.
 	Done func(Snapshot) (position string, follows bool)
 	// Delays, if set, names the logind operation that the bridge holds up in the
 	// position During, until the units that its targets start have finished.
 	Delays, During string
+	// After, if set, is the position that follows once everything has been read again
+	// after the operation.
+	After string
 	// StartAgain are targets of other switches that are started when the switch
 	// enters During, even if they are active. Without that, units that an active
 	// target wants would not start again.
@@ -64,7 +68,7 @@ type Position struct {
 // NewReader returns a new reader of the switch for a policy.
 func (s Switch) NewReader(policy Policy) Follower {
 	if s.Follower != nil {
-		return s.Follower()
+		return s.Follower(policy)
 	}
 	read := s.Reader(policy)
 	return func(snapshot Snapshot, _ string) Reading { return read(snapshot) }

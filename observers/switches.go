@@ -121,11 +121,13 @@ func Table() Switches {
 			Positions: []Position{
 				{"awake", nil},
 				{"asleep", []string{"sleep.target"}},
+				{"woken", []string{"wake.target"}},
 			},
-			Sources: []Source{Logind()},
-			Reader:  pure(sleep),
-			Delays:  "sleep",
-			During:  "asleep",
+			Sources:  []Source{Logind()},
+			Follower: sleep,
+			Delays:   "sleep",
+			During:   "asleep",
+			After:    "woken",
 			// A locker may have ended without a word.
 			StartAgain: []string{"lock.target"},
 		},
@@ -136,7 +138,7 @@ func Table() Switches {
 				{"locked", []string{"lock.target"}},
 			},
 			Sources:  []Source{Session()},
-			Follower: lock,
+			Follower: func(Policy) Follower { return lock() },
 			Done:     lockDone,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,

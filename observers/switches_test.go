@@ -36,7 +36,7 @@ func TestChosenSwitchesHaveOnlyTheirOwnTargetsPatternsAndSources(t *testing.T) {
 	some := all.Choose([]string{"connection", "sleep", "internet", "vpn"})
 	for what, test := range map[string][2][]string{
 		"names":    {some.Names(), {"internet", "sleep", "vpn", "connection"}},
-		"targets":  {some.Targets(), {"internet-online.target", "internet-offline.target", "internet-portal.target", "sleep.target", "vpn-up.target", "vpn-down.target"}},
+		"targets":  {some.Targets(), {"internet-online.target", "internet-offline.target", "internet-portal.target", "sleep.target", "wake.target", "vpn-up.target", "vpn-down.target"}},
 		"patterns": {some.Patterns(), {"connection@*.target"}},
 	} {
 		if !slices.Equal(test[0], test[1]) {

@@ -153,6 +153,10 @@ func (r *Reconciler) StartAgain(targets []string) {
 	}
 }
 
+// IsReread reports whether the user manager, if there is one, has answered the
+// latest reading.
+func (r *Reconciler) IsReread() bool { return r.owner == "" || r.told == r.listing }
+
 // Progress reports whether jobs for a set of targets are still on the way, and
 // otherwise why one of the targets could not be moved.
 func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem string) {

@@ -74,7 +74,7 @@ func TestWrongUsage(t *testing.T) {
 		"set connection a b":    {"one word", `'home work'`, `\x20`},
 		"set moon full":         {`"moon"; switches are internet, lid`},
 		"set lid ajar":          {`no position "ajar"`, "open, closed, or auto to follow the facts;"},
-		"set sleep ato":         {"awake, asleep, or auto to follow the facts;"},
+		"set sleep ato":         {"awake, asleep, woken, or auto to follow the facts;"},
 		"set connection a/b":    {`"a/b" cannot be part of a unit's name; systemd-escape(1) makes a-b of a whole name;`},
 		"set connection " + strings.Repeat("ö", 80):        {strings.Repeat("ö", 80) + `" has no target`, "too long"},
 		"set connection " + strings.Repeat(`\xc3\xb6`, 80): {strings.Repeat("ö", 80) + `" has no target`, "too long"},

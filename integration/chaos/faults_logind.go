@@ -31,7 +31,7 @@ func (w *World) prepareForSleep(start bool) error {
 	if !w.logind.present || w.logind.hanging {
 		return skipped("there is no logind to do it")
 	}
-	w.logind.asleep, w.logind.unheard = start, false
+	w.logind.asleep, w.logind.unheard, w.logind.slept = start, false, w.logind.slept || start
 	w.goes()
 	return w.sb.Login1.PrepareForSleep(start)
 }

@@ -30,7 +30,7 @@ func aspects() []aspect {
 			"portal":  {"internet-offline.target", "internet-portal.target"},
 		}),
 		simple("lid", map[string][]string{"open": {"lid-open.target"}, "closed": {"lid-closed.target"}}),
-		simple("sleep", map[string][]string{"awake": nil, "asleep": {"sleep.target"}}),
+		simple("sleep", map[string][]string{"awake": nil, "asleep": {"sleep.target"}, "woken": {"wake.target"}}),
 		lock,
 		simple("power", map[string][]string{"ac": {"power-ac.target"}, "battery": {"power-battery.target"}}),
 		simple("metered", map[string][]string{"unmetered": {"network-unmetered.target"}, "metered": {"network-metered.target"}}),
@@ -141,6 +141,8 @@ func (n network) connection() string {
 // logind is the state that the faults have brought logind into.
 type logind struct {
 	present, hanging, closed, asleep bool
+	// slept is set from the first sleep on.
+	slept bool
 	// unheard is set from when the machine has woken up without a word until logind says something
 	// or is asked.
 	unheard bool
@@ -174,6 +176,9 @@ func (l logind) lid() string {
 func (l logind) sleep() string {
 	if l.present && l.asleep {
 		return "asleep"
+	}
+	if l.slept {
+		return "woken"
 	}
 	return "awake"
 }

@@ -225,7 +225,10 @@ func (w *World) possible(a aspect) []string {
 	case w.isVague(a):
 		return w.round.positions[a.name]
 	case a.name == "sleep" && w.logind.unheard:
-		return []string{"awake", "asleep"}
+		return []string{"awake", "woken", "asleep"}
+	case a.name == "sleep" && w.logind.slept && w.logind.sleep() != "asleep":
+		// A bridge that was away during the sleep does not know of it.
+		return []string{"awake", "woken"}
 	case a.name == "vpn" && !w.network.present:
 		// One that has ended with NetworkManager is down. A bridge that came later knows nothing of it.
 		return []string{w.network.tunnel(), unknown}

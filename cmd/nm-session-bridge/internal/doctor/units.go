@@ -133,10 +133,6 @@ func (c unitCheck) unknownNames() []Finding {
 	}
 	slices.Sort(meant)
 	meant = slices.Compact(meant)
-	if i := slices.Index(meant, afterSleep); i >= 0 && !slices.Contains(c.targets, afterSleep) {
-		meant = slices.Delete(meant, i, i+1)
-		c.change.instead = "to run it after waking up, make its program ExecStop= of a unit that is WantedBy=sleep.target and has Type=oneshot, RemainAfterExit=yes and StopWhenUnneeded=yes"
-	}
 	before := c.change.size()
 	if !c.follow(meant, renames, !c.isStartedOtherwise()) {
 		c.login()

@@ -62,6 +62,7 @@ type Bridge struct {
 	switches []*switchState
 	snapshot observers.Snapshot
 	demanded map[string]observers.Need
+	rereads  int // how often everything was to be read again
 }
 
 // switchState is a row of the switch table with its present state.
@@ -81,6 +82,9 @@ type switchState struct {
 	cause      string    // why it has this position
 	since      time.Time // when it entered its position; zero if before our start
 	transition *transition
+	// after is when the switch enters its position After at the latest; zero if it
+	// does not.
+	after time.Time
 }
 
 // New returns a bridge for switches that are read by a policy. It reads the time
@@ -291,6 +295,9 @@ func (b *Bridge) Due() (due time.Time, waiting bool) {
 		}
 		if s.transition != nil {
 			sooner(s.transition.began.Add(longTransition))
+		}
+		if !s.after.IsZero() {
+			sooner(s.after)
 		}
 	}
 	return due, waiting

@@ -62,7 +62,10 @@ func (b *Bridge) Release(name string) (Change, error) {
 	change := Change{View: true}
 	b.log.Info("the "+name+" is no longer held by hand", "switch", name)
 	if present, known := s.damper.Present(); known && present != s.position {
-		b.read(s, observers.Unknown) // the hold may have moved the targets since the last reading
+		if s.Yields {
+			present = observers.Unknown // the hold may have moved the targets since the last reading
+		}
+		b.read(s, present)
 		s.damper.Decide()
 		s.damper.Take()
 	}

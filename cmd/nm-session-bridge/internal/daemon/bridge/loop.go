@@ -144,6 +144,7 @@ func Run(ctx context.Context, config Config) error {
 			if !l.hasSlept() {
 				continue
 			}
+			change = l.Bridge.Slept()
 			change.Stale = true
 		}
 		l.endPass(ctx, change)
@@ -167,9 +168,14 @@ func (l *loop) endPass(ctx context.Context, change Change) {
 		change.add(l.Bridge.HoldAll(l.Held()))
 		l.adopted = true
 	}
-	if change.Stale || l.hasSlept() {
+	if l.hasSlept() && !change.Stale { // a sleep that logind told of makes it stale
+		change.add(l.Bridge.Slept())
+		change.Stale = true
+	}
+	if change.Stale {
 		l.reread()
 	}
+	change.add(l.Bridge.EnterAfter(l.Units.IsReread()))
 	l.Bridge.Settle()
 	l.tellNews(ctx, change)
 	for _, told := range change.Told {
@@ -186,8 +192,9 @@ func (l *loop) tick() Change {
 }
 
 func (l *loop) reread() {
+	number := l.Bridge.Reread()
 	for _, o := range l.Observers {
-		o.Reread()
+		o.Reread(number)
 	}
 	l.Units.Reread()
 }

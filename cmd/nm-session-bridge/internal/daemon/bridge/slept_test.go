@@ -40,6 +40,7 @@ type sleeper struct {
 	isClosed atomic.Bool
 	read     atomic.Int64 // how often logind and the user manager were read
 	told     chan string  // to the service manager
+	entered  chan string  // positions
 	ticks    chan time.Time
 	inbox    Inbox
 }
@@ -47,11 +48,11 @@ type sleeper struct {
 // newSleeper runs a bridge until it is ready.
 func newSleeper(t *testing.T) *sleeper {
 	t.Helper()
-	s := &sleeper{T: t, told: make(chan string, 100), ticks: make(chan time.Time), inbox: make(Inbox)}
+	s := &sleeper{T: t, told: make(chan string, 100), entered: make(chan string, 100), ticks: make(chan time.Time), inbox: make(Inbox)}
 	logind, upower, manager := bustest.NewService(s.logind), bustest.NewService(s.logind), bustest.NewService(s.manager)
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.DiscardHandler)
-	switches := observers.Table().Choose([]string{"lid"})
+	switches := observers.Table().Choose([]string{"lid", "sleep"})
 	units := systemdctl.New(ctx, listened{manager}, switches, s.inbox.PostMoved(ctx), time.Now, systemdctl.KernelClocks(), log)
 	byID := demanded{}
 	for i, source := range switches.Sources() {
@@ -64,7 +65,7 @@ func newSleeper(t *testing.T) *sleeper {
 			Bridge: New(switches, observers.Policy{}, units, units, byID, time.Now, log), Units: units,
 			Observers: slices.Collect(maps.Values(byID)), Inbox: s.inbox, Watchdog: s.ticks, Tick: func() {},
 			Slept:  func() time.Duration { return time.Duration(s.slept.Load()) },
-			Notify: func(message string) { s.told <- message }, Publish: func(View, []Transition) {}, Rest: func() {}, Now: time.Now,
+			Notify: func(message string) { s.told <- message }, Publish: s.publish, Rest: func() {}, Now: time.Now,
 			Claim: func(context.Context, func(string)) error { return nil }, Held: func() map[string]string { return nil },
 		})
 	}()
@@ -87,7 +88,7 @@ func (s *sleeper) logind(call *dbus.Call) {
 		return
 	}
 	s.read.Add(1)
-	bustest.Answer(call, 1, nil, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(s.isClosed.Load())})
+	bustest.Answer(call, 1, nil, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(s.isClosed.Load()), "PreparingForSleep": dbus.MakeVariant(false)})
 }
 
 // manager does not say what becomes of its jobs.
@@ -152,4 +153,37 @@ func TestAfterASleepThatNobodyToldOfEverythingIsReadAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+func (s *sleeper) publish(_ View, entered []Transition) {
+	for _, one := range entered {
+		s.entered <- one.Switch + " " + one.To
+	}
+}
+
+// enters waits until the switch sleep has entered positions, one after the other.
+func (s *sleeper) enters(positions ...string) {
+	s.Helper()
+	for _, want := range positions {
+		for got := ""; got != "sleep "+want; {
+			select {
+			case got = <-s.entered:
+				if strings.HasPrefix(got, "sleep ") && got != "sleep "+want {
+					s.Fatalf("%s, not %s", got, want)
+				}
+			case <-time.After(time.Minute):
+				s.Fatalf("sleep never enters %s", want)
+			}
+		}
+	}
+}
+
+func TestASleepThatNobodyToldOfEndsInWakeTargetToo(t *testing.T) {
+	s := newSleeper(t)
+	s.slept.Add(int64(3 * time.Second))
+	s.ticks <- time.Now()
+	s.enters("woken")
+	s.slept.Add(int64(3 * time.Second))
+	s.ticks <- time.Now()
+	s.enters("awake", "woken") // so that its units start again
 }

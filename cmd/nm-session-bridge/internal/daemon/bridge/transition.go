@@ -46,6 +46,9 @@ func (b *Bridge) move(s *switchState) Change {
 		return Change{}
 	}
 	change := Change{View: true, Stale: s.Delays != "" && from == s.During}
+	if change.Stale && s.After != "" {
+		s.after = b.now().Add(longestReread)
+	}
 	if s.heldIn == nil {
 		change.add(b.enter(s, reading.Position, reading.Reason))
 	}
