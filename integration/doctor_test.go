@@ -72,11 +72,14 @@ func (s *scene) clean(before string) {
 }
 
 // mended checks that the doctor finds one thing, types its command word for
-// word, and checks that the doctor then finds nothing.
+// word, twice, and checks that the doctor then finds nothing.
 func (s *scene) mended(words ...string) {
 	s.Helper()
-	s.user(s.finds("", words...).mend)
-	s.clean("")
+	mend := s.finds("", words...).mend
+	for range 2 {
+		s.user(mend)
+		s.clean("")
+	}
 }
 
 // asRoot runs a command of the doctor that only root may run.

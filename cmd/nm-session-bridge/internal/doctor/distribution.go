@@ -75,5 +75,5 @@ func (d distribution) connectivity() string {
 	}
 	// NetworkManager.conf(5) gives GNOME's address as an example.
 	return `printf '[connectivity]\nuri=http://nmcheck.gnome.org/check_network_status.txt\n' | ` +
-		"sudo tee /etc/NetworkManager/conf.d/20-connectivity.conf" + reload
+		"sudo tee /etc/NetworkManager/conf.d/90-nm-session-bridge.conf >/dev/null" + reload
 }

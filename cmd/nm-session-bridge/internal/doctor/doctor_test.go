@@ -38,6 +38,8 @@ func TestWhatNamesMean(t *testing.T) {
 		"suspend.target":         "sleep.target",
 		"swap.target":            "", // two letters from sleep, but the system manager's own
 		"mail.target":            "",
+		"internet-online":        "internet-online.target",
+		"sleep":                  "sleep.target",
 		"lid-open.service":       "",
 	} {
 		if got := someone().meant(name); got != want {

@@ -47,6 +47,8 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			f.Why = "it was started too often in a short time, and systemd does not start it again"
 			f.Mend = run("systemctl --user reset-failed " + unitName + " && systemctl --user start " + unitName)
 			found = append(found, f)
+		case slices.Contains(sys.user.own, name) && u.lacksIdentity():
+			// a finding of its own
 		case u.text("ActiveState") == "failed":
 			f.What += u.failure()
 			f.Why = "the target starts it, and it ended so"

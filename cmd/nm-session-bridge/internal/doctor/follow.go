@@ -25,7 +25,7 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 	}
 	for _, target := range targets {
 		isTarget := func(name string) bool { return rename(name) == target }
-		for _, key := range c.pattern(target, c.files.assign("Unit", requiring(), isTarget)) {
+		for _, key := range c.pattern(target, c.refuses(target, rename)) {
 			if !slices.Contains(c.texts(key), target) && !c.files.assign("Unit", []string{key}, isTarget) {
 				c.change.add("Unit", key+"="+target)
 			}
@@ -40,7 +40,7 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 	if c.change.size() == before {
 		return false
 	}
-	c.beware(targets)
+	c.beware(targets, rename)
 	c.change.starts = c.change.starts || (c.change.enables || c.untried()) && c.isDue(targets, rename)
 	return true
 }
@@ -49,10 +49,12 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 func requiring() []string { return []string{"Requires", "Requisite", "BindsTo"} }
 
 // isHeldUp reports whether the unit's files name something that no further line can undo: a
-// target that they pull up, or a wrong name without which the unit cannot start.
+// target that they pull up, or a wrong name without which the unit cannot start or be enabled.
 func (c unitCheck) isHeldUp(targets []string, renames map[string]string) bool {
+	isWrong := func(name string) bool { _, wrong := renames[name]; return wrong }
 	return c.files.assign("Unit", pulling(), func(name string) bool { return slices.Contains(targets, name) }) ||
-		c.files.assign("Unit", requiring(), func(name string) bool { _, wrong := renames[name]; return wrong })
+		c.files.assign("Unit", requiring(), isWrong) ||
+		c.files.assign("Install", installKeys(), func(name string) bool { return isWrong(name) && !isUnitName(name) }) // enable fails
 }
 
 // correct replaces wrong names in the unit's files, and takes out the targets that it
@@ -72,9 +74,7 @@ func (c unitCheck) correct(targets []string, rename func(string) string) {
 	})
 }
 
-// pattern returns the settings in which the unit must name a target. It refuses to start
-// without the target if its file says so, or if something starts it that knows nothing of
-// the target; if it says itself that both start it, it may.
+// pattern returns the settings in which the unit must name a target.
 func (c unitCheck) pattern(target string, refuses bool) []string {
 	switch {
 	case slices.Contains(c.momentary(), target):
@@ -83,8 +83,7 @@ func (c unitCheck) pattern(target string, refuses bool) []string {
 		return []string{"PartOf"} // a locker has to be ready before its target is
 	}
 	var keys []string
-	waits := slices.Contains(c.texts("After"), target) || c.mayWaitFor(target)
-	refuses = refuses || c.isStartedBesides() && !slices.Contains(c.files.installs(), target)
+	waits := c.waits(target)
 	if waits && (refuses || !c.isOnce()) {
 		keys = append(keys, "After")
 	}
@@ -95,6 +94,18 @@ func (c unitCheck) pattern(target string, refuses bool) []string {
 		keys = append(keys, "Requisite")
 	}
 	return keys
+}
+
+func (c unitCheck) waits(target string) bool {
+	return slices.Contains(c.texts("After"), target) || c.mayWaitFor(target)
+}
+
+// refuses reports whether the unit must not start without a target: because its file says
+// so, by the names that rename makes right, or because something starts it that knows nothing
+// of the target. If it says itself that both start it, it may.
+func (c unitCheck) refuses(target string, rename func(string) string) bool {
+	return c.files.assign("Unit", requiring(), func(name string) bool { return rename(name) == target }) ||
+		c.isStartedBesides() && !slices.Contains(c.files.installs(), target)
 }
 
 // isStartedBesides reports whether something besides targets of ours starts the unit.
@@ -112,7 +123,7 @@ func (sys *system) locks(target string) bool {
 
 // beware leaves changes to a person that would keep something from starting, or stop it too
 // early.
-func (c unitCheck) beware(targets []string) {
+func (c unitCheck) beware(targets []string, rename func(string) string) {
 	dependents := slices.Concat(c.texts("RequiredBy"), c.texts("BoundBy"), c.texts("RequisiteOf"))
 	dependents = slices.DeleteFunc(dependents, func(other string) bool { return slices.Contains(c.targets, other) })
 	activators := slices.DeleteFunc(c.activators(), func(other string) bool { return strings.HasSuffix(other, ".timer") })
@@ -127,9 +138,17 @@ func (c unitCheck) beware(targets []string) {
 	for _, target := range targets {
 		others := c.others(target)
 		switch {
+		case c.change.has("Unit", "PartOf="+target) && c.refuses(target, rename) && !c.waits(target) && !c.locks(target):
+			who := append(c.texts("Triggers"), c.name)[0]
+			c.change.instead = "add After=" + target + " and Requisite=" + target + " to " + who
+			if who != c.name {
+				c.change.instead += ", which " + c.name + " starts"
+			} else {
+				c.change.instead += " once it is no longer ordered before the target"
+			}
 		case c.change.has("Unit", "PartOf="+target) && len(others) > 0:
 			c.change.instead = "add StopWhenUnneeded=yes to " + c.name + " if it is to stop when neither " + target + " nor " + strings.Join(others, " nor ") + " is active, or PartOf= those that are to stop it"
-		case c.locks(target) && len(c.among(pulling(), target)) > 0:
+		case c.locks(target) && len(c.among(pulling(), target)) > 0 && !slices.Contains(c.wanters(c.name), target) && !slices.Contains(c.files.installs(), target):
 			c.change.instead = "in " + c.text("FragmentPath") + ", run loginctl lock-session if it is to lock the screen, and remove " + target + " from " + settings(c.among(pulling(), target))
 		case len(c.among(pulling(), target)) > 0 && !c.isHeldUp(targets, nil):
 			c.change.instead = "remove the link to " + target + " in the directory " + c.name + ".wants or " + c.name + ".requires"
@@ -157,15 +176,15 @@ func (c unitCheck) others(target string) []string {
 // isDue reports whether the unit must be started now because its target is active already.
 // A unit that runs once waits for the next time.
 func (c unitCheck) isDue(targets []string, rename func(string) string) bool {
-	if c.active() || c.isOnce() {
+	if c.active() || c.isOnce() || c.is("RefuseManualStart") {
 		return false
 	}
-	for _, f := range c.files {
-		for _, name := range f.names("Unit", "Requisite") {
-			if !c.user.unit(rename(name)).active() {
-				return false
-			}
-		}
+	needs := func(name string) bool {
+		name = rename(name)
+		return name != "" && !c.user.unit(name).active()
+	}
+	if c.files.assign("Unit", requiring(), needs) {
+		return false
 	}
 	for _, name := range append(c.files.installs(), targets...) {
 		if target := rename(name); slices.Contains(c.targets, target) && c.user.unit(target).active() {

@@ -43,6 +43,9 @@ func (sys *system) meant(name string) string {
 	if target := counterparts()[name]; slices.Contains(sys.targets, target) {
 		return target
 	}
+	if slices.Contains(sys.targets, name+".target") {
+		return name + ".target"
+	}
 	stem, isTarget := strings.CutSuffix(name, ".target")
 	if !isTarget || sys.isSystemUnit(name) {
 		return ""

@@ -17,7 +17,7 @@ import (
 // or what a generator makes it from. A desktop's autostart files are no units.
 func (u unit) isOwn() bool {
 	source := u.text("SourcePath")
-	return isOwnPath(u.text("FragmentPath")) || u.load() == "loaded" &&
+	return isOwnPath(u.text("FragmentPath")) || slices.Contains(append(unloadable(), "loaded"), u.load()) &&
 		(slices.ContainsFunc(u.texts("DropInPaths"), isOwnPath) || isOwnPath(source) && filepath.Ext(source) != ".desktop")
 }
 

@@ -54,7 +54,7 @@ func (sys *system) unloadable(s unit) Finding {
 		Mend: run(sys.Program + " install --now --force"),
 	}
 	if path, isSecond := secondStart(s); isSecond {
-		f.What = s.name + " cannot be loaded: " + path + " sets ExecStart= without an empty ExecStart= before it"
+		f.What = secondStartOf(s, path)
 		f.Why = "a service has one ExecStart=, and this is a second: nothing keeps the targets true"
 		f.Mend = sys.emptyFirst(s, path)
 	} else if len(s.texts("DropInPaths")) > 0 {
@@ -135,6 +135,10 @@ func secondStart(s unit) (path string, found bool) {
 		}
 	}
 	return "", false
+}
+
+func secondStartOf(s unit, path string) string {
+	return s.name + " cannot be loaded: " + path + " sets ExecStart= without an empty ExecStart= before it"
 }
 
 // emptyFirst puts an empty ExecStart= before that of a drop-in.

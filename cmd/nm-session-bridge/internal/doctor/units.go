@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // pulling returns the settings that start the units that they name.
@@ -23,6 +25,9 @@ func (sys *system) units() []Finding {
 	var found []Finding
 	for _, name := range sys.user.own {
 		u := sys.user.unit(name)
+		if slices.Contains(unloadable(), u.load()) {
+			found = append(found, sys.broken(u))
+		}
 		if u.load() != "loaded" {
 			continue
 		}
@@ -35,9 +40,27 @@ func (sys *system) units() []Finding {
 	return found
 }
 
+// unloadable returns the load states of units whose files make no sense.
+func unloadable() []string { return []string{"bad-setting", "error"} }
+
+// broken describes what keeps the user manager from loading a unit.
+func (sys *system) broken(u unit) Finding {
+	f := Finding{
+		Unit: u.name,
+		What: fmt.Sprintf("%s cannot be loaded (%s)", u.name, u.load()),
+		Why:  "nothing can start it",
+		Mend: byHand("systemd-analyze --user verify " + systemdctl.Quote(u.name) + " says why; then systemctl --user daemon-reload"),
+	}
+	if path, isSecond := secondStart(u); isSecond {
+		f.What = secondStartOf(u, path)
+		f.Mend = sys.emptyFirst(u, path)
+	}
+	return f
+}
+
 // findings returns what is wrong with the unit. One command makes all changes to it.
 func (c unitCheck) findings() []Finding {
-	found := slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted(), c.covers())
+	found := slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities())
 	for i := range found {
 		found[i].Unit = c.name
 		if found[i].Mend == (Mend{}) {
@@ -103,7 +126,7 @@ func (c unitCheck) names() []string {
 func (c unitCheck) missing() []string {
 	return slices.DeleteFunc(c.names(), func(name string) bool {
 		// systemd adds names of its own, such as tmp.mount.
-		return c.user.unit(name).load() != "not-found" || !c.files.name(name) ||
+		return c.user.unit(name).load() != "not-found" && isUnitName(name) || !c.files.name(name) ||
 			slices.Contains(c.targets, name) // a finding of its own
 	})
 }

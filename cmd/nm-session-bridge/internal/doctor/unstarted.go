@@ -8,7 +8,7 @@ import (
 // unstarted finds an active target of ours that wants the unit but has not started it. A
 // newly enabled unit starts only with the next start of its target.
 func (c unitCheck) unstarted() []Finding {
-	if c.isOnce() || !c.untried() || !c.isFree() {
+	if c.isOnce() || !c.untried() || !c.isFree() || c.is("RefuseManualStart") {
 		return nil
 	}
 	for _, target := range c.wanters(c.name) {
