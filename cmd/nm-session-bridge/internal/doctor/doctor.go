@@ -74,6 +74,7 @@ func checks() []check {
 		{"reload", (*system).reload, theManager},
 		{"units", (*system).units, theManager},
 		{"failures", (*system).failures, theManager},
+		{"containers", (*system).containers, theManager},
 		{"delay of sleep", (*system).delay, theManagerAndLogind},
 	}
 }

@@ -173,3 +173,23 @@ func TestARefusedDelayLockIsFound(t *testing.T) {
 		}
 	}
 }
+
+// No sandbox has a system manager.
+func TestContainersThatWaitedInVain(t *testing.T) {
+	for name, test := range map[string]struct {
+		result   string
+		isWanted bool
+		want     int
+	}{
+		"nothing starts the target":           {"timeout", false, 1},
+		"the machine was offline for so long": {"timeout", true, 0},
+		"it was stopped":                      {"signal", false, 0},
+	} {
+		sys := healthy(t)
+		sys.isSystemUnit = func(string) bool { return test.isWanted }
+		sys.put(podmanWait, "LoadState", "loaded", "ActiveState", "failed", "Result", test.result)
+		if found := sys.examine().Findings; len(found) != test.want {
+			t.Errorf("%s: %q", name, found)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func (sys *system) broken(u unit) Finding {
 
 // findings returns what is wrong with the unit. One command makes all changes to it.
 func (c unitCheck) findings() []Finding {
-	found := slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities())
+	found := slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities(), c.waitsTwice())
 	for i := range found {
 		found[i].Unit = c.name
 		if found[i].Mend == (Mend{}) {

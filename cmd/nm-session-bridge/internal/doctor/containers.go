@@ -1,0 +1,49 @@
+package doctor
+
+import (
+	"path/filepath"
+	"slices"
+)
+
+// podmanWait waits until the system manager has reached network-online.target, for 90 s at
+// most. Since podman 5.3 Quadlet makes each container of a user's wait for it, unless the
+// container's file says otherwise (podman-systemd.unit(5), "Quadlet section").
+const podmanWait = "podman-user-wait-network-online.service"
+
+// waitsTwice finds a container that waits for the network of the system manager although it
+// follows a target of ours.
+func (c unitCheck) waitsTwice() []Finding {
+	if !slices.Contains(c.texts("After"), podmanWait) {
+		return nil
+	}
+	i := slices.IndexFunc(c.targets, func(target string) bool {
+		return !slices.Contains(c.momentary(), target) && (slices.Contains(c.wanters(c.name), target) || slices.Contains(c.files.installs(), target))
+	})
+	if i < 0 {
+		return nil
+	}
+	f := Finding{
+		What: c.name + ": it waits for " + podmanWait + " besides " + c.targets[i],
+		Why:  "that is over once the system manager's network-online.target is reached, or after 90 s: the container may start so much later, and it tells nothing about the internet",
+		Mend: byHand("remove " + podmanWait + " from After= and Wants= of " + c.name + "; then systemctl --user daemon-reload"),
+	}
+	if source := c.text("SourcePath"); filepath.Ext(source) != ".service" && source != "" {
+		f.Mend = byHand("in " + source + ", add DefaultDependencies=false under [Quadlet]; then systemctl --user daemon-reload")
+	}
+	return []Finding{f}
+}
+
+// containers finds that the containers' wait for the network has been in vain, unless the
+// machine starts that target and was merely offline.
+func (sys *system) containers() []Finding {
+	wait := sys.user.unit(podmanWait)
+	if wait.text("ActiveState") != "failed" || wait.text("Result") != "timeout" || sys.isSystemUnit("multi-user.target.wants/network-online.target") {
+		return nil
+	}
+	return []Finding{{
+		Unit: podmanWait,
+		What: podmanWait + " has waited in vain for the system manager's network-online.target",
+		Why:  "multi-user.target does not want that target, and if nothing else does, each of your containers starts 90 s late",
+		Mend: run("sudo systemctl add-wants multi-user.target network-online.target && sudo systemctl start network-online.target && systemctl --user restart " + podmanWait),
+	}}
+}
