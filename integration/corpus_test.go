@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -26,6 +27,8 @@ type specimen struct {
 	// follows is the target that the unit follows once it is mended: it runs while that is
 	// active, and at no other time.
 	follows string
+	// once is set if the unit ends by itself while the target stays.
+	once bool
 	// triggered is set if not the target but a timer starts it.
 	triggered bool
 }
@@ -48,7 +51,7 @@ func specimens() []specimen {
 		{unit: "copied.service", says: []string{"User=, Group= and SupplementaryGroups= cannot be set by a user unit"}},
 		{unit: "pipewire-fix.service", says: []string{"pipewire-fix.service.d/flags.conf sets ExecStart= without an empty ExecStart= before it"}},
 		{unit: "lock-before-suspend.service", says: []string{"suspend.target in Before= and WantedBy= are units of the system manager"}, follows: asleep},
-		{unit: "resume-fix.service", says: []string{"suspend.target in After= and WantedBy= " + ofSystem}},
+		{unit: "resume-fix.service", says: []string{"suspend.target in After= and WantedBy= " + ofSystem}, follows: "wake.target", once: true},
 		{unit: "lock-on-sleep.service", says: []string{"Wants=lock.target " + pulls}, hand: true},
 		{unit: "syncthing-wait.service", says: unknown("After= and Wants"), follows: online},
 		{unit: "fetch-mail.service", says: unknown("After= and Wants"), follows: online, triggered: true},
@@ -229,12 +232,31 @@ func collect(t *testing.T) *corpus {
 	return c
 }
 
-// furnishNix makes a place for what Nix would have built.
+// furnishNix makes a place for what Nix would have built. Its directory is in the machine's own
+// root, where tests that run at the same time share it: the last one removes it.
 func (c *corpus) furnishNix() {
 	c.Helper()
-	if err := os.Mkdir("/nix", 0o755); err == nil {
-		c.Cleanup(func() { _ = os.Remove("/nix") }) // only the directory, in the machine's own root
+	var shared *os.File
+	for {
+		if err := os.Mkdir("/nix", 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			c.Fatal(err)
+		}
+		var err error
+		shared, err = os.Open("/nix")
+		if err == nil {
+			err = unix.Flock(int(shared.Fd()), unix.LOCK_SH)
+		}
+		var opened, now unix.Stat_t
+		if err == nil && unix.Fstat(int(shared.Fd()), &opened) == nil && unix.Stat("/nix", &now) == nil && opened.Ino == now.Ino {
+			break // nobody has removed it meanwhile
+		}
 	}
+	c.Cleanup(func() {
+		if unix.Flock(int(shared.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			_ = os.Remove("/nix") // fails if it was there before and holds anything
+		}
+		_ = shared.Close()
+	})
 	c.must(unix.Mount("tmpfs", "/nix", "tmpfs", 0, "mode=755"))
 	c.Cleanup(func() { _ = unix.Unmount("/nix", unix.MNT_DETACH) })
 }
@@ -339,6 +361,12 @@ func (c *corpus) cycles() []string {
 
 // moments are the times of a day, and which units run then, or were started.
 type moments map[string]map[string]bool
+
+// earlier returns the moment before another.
+func earlier(moment string) string {
+	order := []string{"", "login", "online", "locked", "unlocked", goesOffline, "woken", "closed", "opened", "vpn", "evening"}
+	return order[slices.Index(order, moment)-1]
+}
 
 // goesOffline is the moment at which NetworkManager brings the links down, sooner or later.
 const goesOffline = "asleep"
@@ -468,6 +496,10 @@ func (c *corpus) outlive(before, after moments) {
 			switch {
 			case !isMended && ran && !runs && (!pulled || !after["online"][unit]):
 				c.Errorf("%s: %s used to run", moment, unit)
+			case isMended && one.once:
+				if began := after[moment][one.follows] && !after[earlier(moment)][one.follows]; runs != began {
+					c.Errorf("%s: %s ran: %v; %s began: %v", moment, unit, runs, one.follows, began)
+				}
 			case isMended && !one.triggered && moment != goesOffline && runs != after[moment][one.follows]:
 				c.Errorf("%s: %s: %v, unlike %s", moment, unit, runs, one.follows)
 			}
