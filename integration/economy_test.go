@@ -79,6 +79,7 @@ func TestASwitchThatIsOffCostsNothing(t *testing.T) {
 		{"internet", "online", []string{networkManager}, []string{"internet-offline.target", "internet-online.target", "internet-portal.target"}},
 		{"lid", "open", []string{upower, logind}, []string{"lid-closed.target", "lid-open.target"}},
 		{"sleep", "awake", []string{logind}, []string{"sleep.target", "wake.target"}},
+		{"shutdown", "running", []string{logind}, []string{"before-shutdown.target"}},
 		{"lock", "unlocked", []string{logind}, []string{"lock.target", "unlock.target"}},
 		{"power", "ac", []string{upower, logind}, []string{"power-ac.target", "power-battery.target"}},
 		{"metered", "unmetered", []string{networkManager}, []string{"network-metered.target", "network-unmetered.target"}},

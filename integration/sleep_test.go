@@ -37,19 +37,25 @@ func (s *scene) wake() {
 	s.locks(1)
 }
 
-// locks waits until the bridge holds a number of delay locks. NetworkManager
+// locks waits until the bridge holds a number of delay locks on sleep. NetworkManager
 // holds its own.
 func (s *scene) locks(count int) {
+	s.Helper()
+	s.locksOn("sleep", count)
+}
+
+// locksOn waits until the bridge holds a number of delay locks on an operation.
+func (s *scene) locksOn(what string, count int) {
 	s.Helper()
 	for {
 		all, changed := s.Login1.Inhibitors()
 		held := 0
 		for _, lock := range all {
-			if lock.Who != "nm-session-bridge" {
+			if lock.Who != "nm-session-bridge" || lock.What != what {
 				continue
 			}
 			held++
-			if lock.What != "sleep" || lock.Mode != "delay" || lock.Why == "" {
+			if lock.Mode != "delay" || lock.Why == "" {
 				s.Fatalf("a lock is %+v", lock)
 			}
 		}
@@ -107,7 +113,7 @@ func TestAUnitThatTakesTooLongDoesNotKeepTheMachineAwake(t *testing.T) {
 	s.enable("endless.service", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=sleep.target\n")
 	s.must(s.Login1.PrepareForSleep(true))
 	s.locks(0)
-	s.waitLog("the machine goes to sleep with units unfinished")
+	s.waitLog("sleep begins with units unfinished")
 	if log := s.log(); !strings.Contains(log, "endless.service") {
 		t.Errorf("the log does not name the unit:\n%s", log)
 	}
@@ -271,7 +277,7 @@ func TestADelayLockThatLogindFailsToGiveIsTriedAgainInSilence(t *testing.T) {
 	s.waitLog("out of files")
 	s.Login1.RefuseLocks(dbus.Error{})
 	s.locks(1)
-	for _, why := range []string{"too many locks", "out of files"} {
+	for _, why := range []string{"delay lock on sleep: too many locks", "delay lock on sleep: out of files"} {
 		if said := strings.Count(s.log(), why); said != 1 {
 			t.Errorf("%q is said %d times", why, said)
 		}

@@ -132,6 +132,17 @@ func Table() Switches {
 			StartAgain: []string{"lock.target"},
 		},
 		{
+			Name: "shutdown",
+			Positions: []Position{
+				{"running", nil},
+				{"ending", []string{"before-shutdown.target"}},
+			},
+			Sources: []Source{Logind()},
+			Reader:  pure(shutdown),
+			Delays:  "shutdown",
+			During:  "ending",
+		},
+		{
 			Name: "lock",
 			Positions: []Position{
 				{"unlocked", []string{"unlock.target"}},

@@ -85,7 +85,7 @@ func newRoot() *cobra.Command {
 const introduction = `Keeps systemd user targets equal to what NetworkManager and logind say:
   internet-online.target, internet-offline.target, internet-portal.target
   lid-open.target, lid-closed.target
-  sleep.target, before the machine sleeps; wake.target, after it
+  sleep.target, before the machine sleeps; wake.target, after it; before-shutdown.target
   lock.target, unlock.target, power-ac.target, power-battery.target
   network-metered.target, network-unmetered.target
   vpn-up.target, vpn-down.target, connection@NAME.target

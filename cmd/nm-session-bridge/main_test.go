@@ -43,7 +43,7 @@ func TestWrongUsage(t *testing.T) {
 	for line, words := range map[string][]string{
 		"--frobnicate":          {"--frobnicate", "--switches", "--online-when", "--limited-grace", "--gone-grace"},
 		"--online-when=maybe":   {`"maybe"`, "full, limited"},
-		"--switches=internet,x": {`"x"`, "internet, lid, sleep, lock"},
+		"--switches=internet,x": {`"x"`, "internet, lid, sleep, shutdown, lock"},
 		"--switches=":           {`""`, "internet, lid"},
 		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},
 		"--gone-grace=-1s":      {`"-1s"`, "500ms, 5s or 1m"},

@@ -63,6 +63,7 @@ func faults() []fault {
 		{"sleep", 5, nil, goToSleep},
 		{"wake", 7, nil, wakeUp},
 		{"wake-unheard", 4, nil, wakeUnheard},
+		{"shutdown", 4, drawOf("begins", "cancelled"), shutDown},
 		{"logind-gone", 2, nil, logindGone},
 		{"logind-back", 4, nil, logindBack},
 		{"logind-restart", 3, drawGap, logindRestart},

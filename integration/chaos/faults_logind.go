@@ -72,6 +72,16 @@ func wakeUp(_ context.Context, w *World, _ string) error {
 	return w.prepareForSleep(false)
 }
 
+// shutDown begins a shutdown, or cancels it.
+func shutDown(_ context.Context, w *World, arg string) error {
+	if !w.logind.present || w.logind.hanging {
+		return skipped("there is no logind to do it")
+	}
+	w.logind.ending = arg == "begins"
+	w.goes()
+	return w.sb.Login1.PrepareForShutdown(w.logind.ending)
+}
+
 func logindGone(_ context.Context, w *World, _ string) error {
 	w.logind.present, w.logind.hanging, w.logind.unheard = false, false, false
 	w.vagueLock()
@@ -100,7 +110,7 @@ func logindRestart(ctx context.Context, w *World, arg string) error {
 
 // deaf notes that logind does not answer, or answers nonsense.
 func (w *World) deaf() {
-	for _, name := range []string{"lid", "sleep", "power"} {
+	for _, name := range []string{"lid", "sleep", "shutdown", "power"} {
 		w.round.deaf[name]++
 	}
 	w.vagueLock()

@@ -31,6 +31,7 @@ func aspects() []aspect {
 		}),
 		simple("lid", map[string][]string{"open": {"lid-open.target"}, "closed": {"lid-closed.target"}}),
 		simple("sleep", map[string][]string{"awake": nil, "asleep": {"sleep.target"}, "woken": {"wake.target"}}),
+		simple("shutdown", map[string][]string{"running": nil, "ending": {"before-shutdown.target"}}),
 		lock,
 		simple("power", map[string][]string{"ac": {"power-ac.target"}, "battery": {"power-battery.target"}}),
 		simple("metered", map[string][]string{"unmetered": {"network-unmetered.target"}, "metered": {"network-metered.target"}}),
@@ -143,6 +144,8 @@ type logind struct {
 	present, hanging, closed, asleep bool
 	// slept is set from the first sleep on.
 	slept bool
+	// ending is set while a shutdown is about to begin.
+	ending bool
 	// unheard is set from when the machine has woken up without a word until logind says something
 	// or is asked.
 	unheard bool
@@ -181,6 +184,13 @@ func (l logind) sleep() string {
 		return "woken"
 	}
 	return "awake"
+}
+
+func (l logind) shutdown() string {
+	if l.present && l.ending {
+		return "ending"
+	}
+	return "running"
 }
 
 // causes returns the most times that a target can have become active because the switch went

@@ -220,18 +220,21 @@ func statusOf(status, name string) string {
 
 // wrongLocks checks the delay locks: there must be one while the machine is awake.
 func (w *World) wrongLocks() string {
-	held, most := 0, 0
+	held := map[string]int{}
 	all, _ := w.sb.Login1.Inhibitors()
 	for _, lock := range all {
 		if lock.Who == "nm-session-bridge" {
-			held++
+			held[lock.What]++
 		}
 	}
-	if w.logind.present && !w.logind.asleep {
-		most = 1
-	}
-	if held > most || held < most && !w.logind.unheard {
-		return fmt.Sprintf("the bridge holds %d delay locks, not %d", held, most)
+	for what, isUnderway := range map[string]bool{"sleep": w.logind.asleep, "shutdown": w.logind.ending} {
+		most := 0
+		if w.logind.present && !isUnderway {
+			most = 1
+		}
+		if held[what] > most || held[what] < most && (what != "sleep" || !w.logind.unheard) {
+			return fmt.Sprintf("the bridge holds %d delay locks on %s, not %d", held[what], what, most)
+		}
 	}
 	return ""
 }

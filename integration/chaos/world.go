@@ -206,6 +206,7 @@ func (w *World) present() map[string]string {
 		"internet":   internet,
 		"lid":        w.logind.lid(),
 		"sleep":      w.logind.sleep(),
+		"shutdown":   w.logind.shutdown(),
 		"lock":       w.lock,
 		"power":      w.power.position(w.logind),
 		"metered":    w.network.metering(),

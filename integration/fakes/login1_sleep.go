@@ -43,6 +43,20 @@ func (l *Login1) PrepareForSleep(start bool) error {
 	return l.conn.Emit(login1Path, login1Manager+".PrepareForSleep", start)
 }
 
+// PrepareForShutdown sends the signal of that name and sets the property PreparingForShutdown before it. Since
+// systemd 255, PrepareForShutdownWithMetadata comes first, seen in its introspection data.
+func (l *Login1) PrepareForShutdown(start bool) error {
+	if err := l.set("PreparingForShutdown", dbus.MakeVariant(start)); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.present() {
+		return ErrVanished
+	}
+	return l.conn.Emit(login1Path, login1Manager+".PrepareForShutdown", start)
+}
+
 // Inhibitors returns the locks that are held now, and a channel that is closed at the next change.
 func (l *Login1) Inhibitors() ([]Inhibitor, <-chan struct{}) {
 	l.mu.Lock()

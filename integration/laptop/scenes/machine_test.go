@@ -81,13 +81,13 @@ func (s *scene) oneLock() {
 		s.must(call.Store(&all))
 		ours = nil
 		for _, i := range all {
-			if i.Who == "nm-session-bridge" && i.UID == uint32(s.who.uid) {
+			if i.Who == "nm-session-bridge" && i.What == "sleep" && i.UID == uint32(s.who.uid) {
 				ours = append(ours, i)
 			}
 		}
 		return len(ours) > 0
 	})
-	if len(ours) != 1 || ours[0].What != "sleep" || ours[0].Mode != "delay" {
+	if len(ours) != 1 || ours[0].Mode != "delay" {
 		s.Errorf("the locks of the bridge are %+v", ours)
 	}
 }

@@ -28,7 +28,7 @@ func (sys *system) delay() []Finding {
 			enough := int(math.Ceil(float64(took)/client.DelayShare)) + 1
 			found = append(found, Finding{
 				What: fmt.Sprintf("logind's InhibitDelayMaxSec=%gs is too short for %s, whose last start took %.1f s", most, name, took),
-				Why:  fmt.Sprintf("%s starts it before the machine sleeps; sleep waits for %.1f s, four fifths of that, and then begins before the start is complete", target, most*client.DelayShare),
+				Why:  fmt.Sprintf("%s starts it, and logind waits for %.1f s, four fifths of that, and then goes on before the start is complete", target, most*client.DelayShare),
 				Mend: run(fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough)),
 			})
 		}
@@ -39,18 +39,21 @@ func (sys *system) delay() []Finding {
 // refused finds delay locks that logind does not let the user take.
 func (sys *system) refused() []Finding {
 	facts := property[map[string]string](sys.user.bridge, client.FactsProperty)
-	var found []Finding
+	var operations, targets []string
 	for _, s := range sys.Switches {
-		if s.Delays == "" || facts[s.Name+".lock"] != "refused" {
-			continue
+		if s.Delays != "" && facts[s.Name+".lock"] == "refused" {
+			operations = append(operations, s.Delays)
+			targets = append(targets, s.TargetsIn(s.During)...)
 		}
-		found = append(found, Finding{
-			What: "logind does not let nm-session-bridge delay " + s.Delays + ", which takes polkit",
-			Why:  "the machine does not wait for the units of " + few(s.TargetsIn(s.During)) + ", which may only run after waking up",
-			Mend: run(thisDistribution().install("polkitd") + " && systemctl --user reload nm-session-bridge.service"),
-		})
 	}
-	return found
+	if len(operations) == 0 {
+		return nil
+	}
+	return []Finding{{
+		What: "logind does not let nm-session-bridge delay " + listed(operations) + ", which takes polkit",
+		Why:  "the machine does not wait for the units of " + few(targets),
+		Mend: run(thisDistribution().install("polkitd") + " && systemctl --user reload nm-session-bridge.service"),
+	}}
 }
 
 // beforeSleep returns the targets whose units delay sleep: those of sleep itself and of

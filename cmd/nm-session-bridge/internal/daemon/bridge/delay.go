@@ -148,7 +148,7 @@ func (d *Delay) Tick() {
 	if d.limit >= time.Duration(float64(longestDelay)*client.DelayShare) {
 		next = fmt.Sprintf("make the units faster: they are waited for at most %v, whatever InhibitDelayMaxSec= says", d.limit)
 	}
-	d.log.Warn("the machine goes to "+d.what+" with units unfinished",
+	d.log.Warn(d.what+" begins with units unfinished",
 		"unfinished", strings.Join(d.jobs.Unfinished(), " "), "next", next)
 	d.stopWaiting()
 	d.release()
@@ -175,7 +175,7 @@ func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
 		d.refused = true
 		if isNews {
-			d.log.Warn("logind does not let this user delay "+d.what+"; units for it may only run after waking up",
+			d.log.Warn("logind does not let this user delay "+d.what+", which does not wait for units",
 				"error", err, "next", "install polkit (Debian: apt install polkitd), then systemctl --user reload nm-session-bridge.service")
 		}
 	default:

@@ -10,7 +10,7 @@ import (
 
 const (
 	lockWho = "nm-session-bridge"
-	lockWhy = "Units for the lid and for sleep have to finish first"
+	lockWhy = "Units have to finish first"
 )
 
 // TakeDelayLock takes a delay lock on an operation such as "sleep" from the logind
