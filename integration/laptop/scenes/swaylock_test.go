@@ -28,7 +28,8 @@ RestartSec=0
 [Install]
 WantedBy=lock.target
 `
-	// swaylockNotifies is the unit of nm-session-bridge.targets(7).
+	// swaylockNotifies is the unit of nm-session-bridge.targets(7), for swaylock 1.8 or
+	// newer.
 	swaylockNotifies = `[Unit]
 OnSuccess=unlock.target
 PartOf=lock.target
@@ -77,6 +78,8 @@ func (s *scene) desktop() string {
 	session := s.enterWith("/usr/bin/sway --config "+s.who.home()+"/sway", "desktop", append(atTheSeat("tty7"),
 		"--setenv=XDG_SESSION_TYPE=wayland", "--setenv=WLR_BACKENDS=headless", "--setenv=WLR_RENDERER=pixman",
 		"--setenv=WLR_LIBINPUT_NO_DEVICES=1")...)
+	// What the compositor leaves behind keeps the session, and with it the console.
+	s.afterwards("loginctl terminate-session " + session + "; while loginctl show-session " + session + " >/dev/null 2>&1; do sleep 0.1; done")
 	s.until("the compositor is there", func() bool {
 		return strings.Contains(s.systemctl("show-environment"), "SWAYSOCK=")
 	})
@@ -140,6 +143,11 @@ func TestSwaylock(t *testing.T) {
 	s.sleepCovered()
 	s.types(password)
 	s.isUncovered()
+	s.starts(map[string]int{locked: 2, swaylock: 2, unlocked: 3, "unlocked.service": 3})
+	s.oneLock()
+	if !strings.Contains(s.root("swaylock --help 2>&1 || true"), "--ready-fd") {
+		return
+	}
 
 	s.enable(map[string]string{swaylock: swaylockNotifies})
 	s.systemctl("daemon-reload")
