@@ -463,7 +463,7 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s.user("systemctl --user start gone.service || true") // systemd may or may not know that at once
 	s.expect("failed", "gone.service")
 	f := s.finds("", "gone.service, which internet-online.target wants, has failed", "no-such-chat is missing or cannot be run (exit-code, 203/EXEC)")
-	if want := "# by hand: install no-such-chat, or correct ExecStart= of gone.service; then systemctl --user restart gone.service"; f.mend != want {
+	if want := "# by hand: install no-such-chat, or correct ExecStart= of gone.service; then systemctl --user reset-failed gone.service && systemctl --user restart gone.service"; f.mend != want {
 		t.Errorf("it is mended by %s, not %s", f.mend, want)
 	}
 	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "/bin/false", 1))

@@ -71,9 +71,16 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 	return found
 }
 
+// startAnew returns the command that starts a unit however often it was started before:
+// reset-failed also forgets that (systemctl(1)).
+func startAnew(u unit) string {
+	name := systemdctl.Quote(u.name)
+	return "systemctl --user reset-failed " + name + " && systemctl --user restart " + name
+}
+
 // afterFailure says how to mend what made a unit fail, and starts it again.
 func (sys *system) afterFailure(u unit) Mend {
-	restart := "systemctl --user restart " + systemdctl.Quote(u.name)
+	restart := startAnew(u)
 	if u.text("Result") != "exit-code" || property[int32](u.properties, "ExecMainStatus") != exitExec {
 		return byHand("journalctl --user -u " + systemdctl.Quote(u.name) + " says why; when that is mended, " + restart)
 	}

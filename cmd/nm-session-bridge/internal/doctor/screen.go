@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // graphical is active while the user has a graphical session (systemd.special(7)).
@@ -23,7 +21,7 @@ func (sys *system) lacksScreen(u unit) bool { return noScreen.MatchString(sys.sa
 
 // afterScreen makes a failed unit wait for the graphical session.
 func (sys *system) afterScreen(u unit) Mend {
-	restart := "systemctl --user restart " + systemdctl.Quote(u.name)
+	restart := startAnew(u)
 	if !sys.user.unit(graphical).active() {
 		return byHand("make your session start " + graphical + " once the user manager has DISPLAY or WAYLAND_DISPLAY, as man 7 systemd.special says; then " + restart)
 	}
