@@ -217,7 +217,7 @@ func TestALockerThatIsSlowToStartIsNotMissed(t *testing.T) {
 	s.expect("active", "sleep.target")
 	s.must(s.Login1.PrepareForSleep(false))
 	s.expect("inactive", "sleep.target")
-	s.status("sleep awake")
+	s.status("sleep woken")
 	s.write(sandbox.Home+"/dimmed", "")
 	s.expect("active", "locker.service")
 	s.settle()
