@@ -36,9 +36,11 @@ func testOtherUsers(t *testing.T, options sandbox.Options) {
 
 	const signals = 100_000
 	done := make(chan error, 1)
-	go func() { done <- s.others(signals, 0) }()
 	amid := func(int) bool { return len(done) == 0 }
+	go func() { done <- s.others(signals, 0) }()
 	burst := s.rounds(amid)
+	s.must(<-done)
+	go func() { done <- s.others(signals, 0) }()
 	s.lidAndSleep()
 	s.must(<-done)
 
