@@ -50,8 +50,11 @@ func OpenInstallation(record string) (*Installation, error) {
 func (i *Installation) read(record string) error {
 	for line := range strings.Lines(record) {
 		sum, path, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-		if !ok || len(sum) != len(checksum(nil)) || !filepath.IsAbs(path) {
+		if !ok || !filepath.IsAbs(path) || len(sum) != len(checksum(nil)) && len(sum) != sha256Digits {
 			return fmt.Errorf("%q is not a checksum and a path", line)
+		}
+		if len(sum) == sha256Digits {
+			sum = fromSHA256(sum, path)
 		}
 		i.sums[path] = append(i.sums[path], sum)
 	}
