@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -20,12 +21,21 @@ var lockers = map[string]string{
 		"[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'systemd-notify --ready; " + typed + "'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
 	"simple": "[Unit]\nPartOf=lock.target\n" +
 		"[Service]\nExecStart=/bin/sh -c '" + typed + "'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
+	// Its ExecStopPost= runs after a crash, too.
+	"that sends Unlock": "[Unit]\nPartOf=lock.target\nRequisite=graphical-session.target\nAfter=graphical-session.target\n" +
+		"[Service]\nExecStart=/bin/sh -c '" + typed + "'\nExecStopPost=loginctl unlock-session 1\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
+	"that sets LockedHint": "[Unit]\nPartOf=lock.target\n" +
+		"[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c '" + hint + "true; systemd-notify --ready; " + typed + "; " + hint + "false'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n",
 }
+
+// hint sets LockedHint, as lockers of desktops do.
+const hint = "busctl call org.freedesktop.login1 /org/freedesktop/login1/session/_31 org.freedesktop.login1.Session SetLockedHint b "
 
 func TestLockersAsTheirUsersWriteThem(t *testing.T) {
 	for name, unit := range lockers {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, sandbox.Options{})
+			s.beginGraphicalSession()
 			s.enable("locker.service", unit)
 			s.install()
 			s.lock("unlocked")
@@ -62,6 +72,8 @@ func TestLockersAsTheirUsersWriteThem(t *testing.T) {
 
 			s.systemctl("kill", "-s", "SEGV", "locker.service")
 			s.started("locker.service", 4) // by its Restart=
+			s.expect("active", "locker.service")
+			s.settle()
 			s.lock("locked")
 			s.write(sandbox.Home+"/typed", "")
 			s.lock("unlocked")
@@ -69,6 +81,69 @@ func TestLockersAsTheirUsersWriteThem(t *testing.T) {
 			s.neverBoth("lock.target", "unlock.target")
 		})
 	}
+}
+
+// beginGraphicalSession starts graphical-session.target as a desktop does, which may
+// not be started by hand.
+func (s *scene) beginGraphicalSession() {
+	s.Helper()
+	s.write("desktop.target", "[Unit]\nBindsTo=graphical-session.target\nBefore=graphical-session.target\n")
+	s.systemctl("daemon-reload")
+	s.systemctl("start", "desktop.target")
+}
+
+// At a logout the locker is stopped, the session ends, and so does everything else.
+func TestALogoutUnlocksNothingAndPassesInSilence(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.beginGraphicalSession()
+	s.enable("locker.service", "[Unit]\nPartOf=lock.target graphical-session.target\nAfter=graphical-session.target\n"+
+		"[Service]\nExecStart=/bin/sh -c '"+typed+"'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n")
+	s.enable("awake.service", whileUnit("unlock.target"))
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.systemctl("stop", "desktop.target")
+	s.expect("inactive", "graphical-session.target", "locker.service")
+	s.must(s.Login1.SetSession(sandbox.UID, false))
+	s.knows("the user has no graphical session", true)
+	s.settle()
+	s.lock("locked")
+	s.started("locker.service", 1)
+	s.started("awake.service", 1)
+	s.must(s.User.Stop(s.ctx))
+	warnings, err := s.Journal(s.ctx, bridgeWords(), "--priority=warning", "--output=cat")
+	s.must(err)
+	if log := s.log(); strings.Contains(log, "something else") || warnings != "" {
+		t.Errorf("it warns %q and says:\n%s", warnings, log)
+	}
+}
+
+// systemd takes every end of such a locker for a good one: of several processes it
+// cannot tell which is the main one.
+func TestALockerWithoutAMainProcessUnlocksNothingByEnding(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
+		"[Service]\nType=forking\nExecStart=/bin/sh -c '("+typed+") & (sleep infinity) & :'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.systemctl("kill", "-s", "SEGV", "locker.service")
+	s.expect("inactive", "locker.service")
+	if result := s.systemctl("show", "--value", "--property=Result", "locker.service"); result != "success" {
+		t.Logf("systemd says %q", result)
+	}
+	s.waitLog("systemd does not know the main process of locker.service")
+	s.settle()
+	s.lock("locked")
+	s.must(s.Login1.AskToLock(true)) // starts another one
+	s.expect("active", "locker.service")
+	s.started("locker.service", 2)
+	s.must(s.Login1.AskToLock(false))
+	s.lock("unlocked")
 }
 
 // The bridge has not locked the screen itself since it was started.

@@ -119,6 +119,7 @@ func (m lockMemory) hear(sessions []Facts, present string) lockMemory {
 		case hint && !wasHeard && present == locked:
 			next.isLocked[one.Path] = true
 		}
+		next = next.settled() // a word after this one may lock the screen anew
 	}
 	return next.settled()
 }

@@ -19,6 +19,7 @@ const (
 	managerPath         = dbus.ObjectPath("/org/freedesktop/systemd1")
 	managerInterface    = ManagerName + ".Manager"
 	unitInterface       = ManagerName + ".Unit"
+	serviceInterface    = ManagerName + ".Service"
 	propertiesInterface = "org.freedesktop.DBus.Properties"
 
 	// absencePatience is how long a user manager may be missing before the log says
@@ -51,19 +52,26 @@ func Matches() []string {
 	return []string{"type='signal',sender='" + ManagerName + "',path='" + string(managerPath) + "',interface='" + managerInterface + "',member='Reloading'"}
 }
 
+const sentByManager = "type='signal',sender='" + ManagerName + "',"
+
 // rules returns the match rules for the user manager's signals about a target:
 // its state and the ends of its jobs. A unit's name never contains a quote.
 func rules(name string) []string {
-	const sender = "type='signal',sender='" + ManagerName + "',"
 	return []string{
-		sender + "path='" + string(unitPath(name)) + "',interface='" + propertiesInterface + "',member='PropertiesChanged',arg0='" + unitInterface + "'",
-		sender + "path='" + string(managerPath) + "',interface='" + managerInterface + "',member='JobRemoved',arg2='" + name + "'",
+		changes(name) + ",arg0='" + unitInterface + "'",
+		sentByManager + "path='" + string(managerPath) + "',interface='" + managerInterface + "',member='JobRemoved',arg2='" + name + "'",
 	}
+}
+
+// changes returns the match rule for the user manager's signals about the state of a
+// unit, as a unit and as what else it is.
+func changes(name string) string {
+	return sentByManager + "path='" + string(unitPath(name)) + "',interface='" + propertiesInterface + "',member='PropertiesChanged'"
 }
 
 // newUnits is the match rule for the units that the user manager loads. It
 // matches all of them, because match rules have no patterns.
-const newUnits = "type='signal',sender='" + ManagerName + "',path='" + string(managerPath) + "',interface='" + managerInterface + "',member='UnitNew'"
+const newUnits = sentByManager + "path='" + string(managerPath) + "',interface='" + managerInterface + "',member='UnitNew'"
 
 // unitPath returns a unit's object path.
 func unitPath(name string) dbus.ObjectPath {

@@ -3,21 +3,40 @@ package systemdctl
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
 
 // follower is a service that a yielding target wants, such as a screen locker.
 type follower struct {
-	name   string
-	target *unit
-	active string // its ActiveState; "" until the manager has told
+	name    string
+	targets []*unit // that want it
+	active  string  // its ActiveState; "" until the manager has told
 	// isStopped says that a job has ended it, or is about to.
 	isStopped bool
 	// isEnding says that it ends, or has ended, by itself, and that it is not known yet how.
 	isEnding  bool
 	isOneshot bool
-	stop      func() // ends the match rule
+	result    string    // its Result, as far as it was told
+	crashed   time.Time // when it crashed last
+	stop      func()    // ends the match rule
+}
+
+// crashTime is for how long what a crashed service has said may still come: after a
+// crash, too, systemd runs its ExecStopPost=, which may send Unlock.
+const crashTime = 2 * time.Second
+
+// HasCrashed reports whether a service that one of some targets wants has just
+// crashed.
+func (r *Reconciler) HasCrashed(targets []string) bool {
+	for _, f := range r.followers {
+		isWanted := slices.ContainsFunc(f.targets, func(u *unit) bool { return slices.Contains(targets, u.name) })
+		if isWanted && r.now().Sub(f.crashed) < crashTime {
+			return true
+		}
+	}
+	return false
 }
 
 // isUp reports whether the service runs, or is about to.
@@ -28,7 +47,7 @@ func (f *follower) isUp() bool {
 // isServiceEnding reports whether a service that a target wants is ending by itself.
 func (r *Reconciler) isServiceEnding(u *unit) bool {
 	for _, f := range r.followers {
-		if f.target == u && f.isEnding {
+		if f.isEnding && slices.Contains(f.targets, u) {
 			return true
 		}
 	}
@@ -38,17 +57,36 @@ func (r *Reconciler) isServiceEnding(u *unit) bool {
 // followServices follows the services that a target wants, to learn how they end.
 func (r *Reconciler) followServices(u *unit) {
 	r.askTarget(u, func(all properties) {
-		for _, name := range wanted(all) {
+		names := wanted(all)
+		r.forgetServices(u, names)
+		for _, name := range names {
 			if !strings.HasSuffix(name, ".service") {
 				continue
 			}
 			path := unitPath(name)
 			if r.followers[path] == nil {
-				r.followers[path] = &follower{name: name, target: u, stop: r.manager.Listen(rules(name)[0])}
+				r.followers[path] = &follower{name: name, stop: r.manager.Listen(changes(name))}
+			}
+			if f := r.followers[path]; !slices.Contains(f.targets, u) {
+				f.targets = append(f.targets, u)
 			}
 			r.readFollower(path)
 		}
 	})
+}
+
+// forgetServices stops following services that a target wants no longer.
+func (r *Reconciler) forgetServices(u *unit, wanted []string) {
+	for path, f := range r.followers {
+		if slices.Contains(wanted, f.name) {
+			continue
+		}
+		f.targets = slices.DeleteFunc(f.targets, func(target *unit) bool { return target == u })
+		if len(f.targets) == 0 {
+			f.stop()
+			delete(r.followers, path)
+		}
+	}
 }
 
 // readFollower reads a service whose state is not known yet.
@@ -57,6 +95,7 @@ func (r *Reconciler) readFollower(path dbus.ObjectPath) {
 		if f.active == "" {
 			f.active = all.text("ActiveState")
 			f.isStopped = hasJob(all) || f.active == "deactivating"
+			f.result = all.text("Result")
 		}
 		f.isOneshot = all.text("Type") == "oneshot"
 	})
@@ -71,10 +110,11 @@ func (r *Reconciler) rereadFollowers() {
 	}
 }
 
-// askAgain asks again what a manager may not have answered, or may answer otherwise
-// since a reload.
+// askAgain asks what a manager may not have answered, or may answer otherwise since a
+// reload. A service may start and end before its target is known to be active, and so
+// it is followed from the beginning.
 func (r *Reconciler) askAgain(u *unit) {
-	if u.yields() && u.isActive() && u.settled && u.wanted {
+	if u.yields() {
 		r.followServices(u)
 	}
 	if u.maybeUnused {
@@ -117,6 +157,13 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 	if active := changed.text("ActiveState"); active != "" {
 		f.active = active
 	}
+	if result := changed.text("Result"); result != "" {
+		f.result = result
+	}
+	wasUp := slices.Contains([]string{"active", "reloading", "deactivating"}, was)
+	if wasUp && f.active != "active" && !f.isStopped && f.result != "" && f.result != "success" {
+		f.crashed = r.now()
+	}
 	if !slices.Contains([]string{"inactive", "failed", "activating", "deactivating"}, was) {
 		f.isStopped = f.isStopped || hasJob(changed)
 	}
@@ -131,12 +178,34 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 		f.isEnding = true
 		r.askFollower(path, func(f *follower, all properties) {
 			f.isEnding = false
-			if all.text("Result") == "success" && all.text("ActiveState") == "inactive" && !hasJob(all) && !f.target.wasStartedAfter(sequence) {
-				r.hasDoneItsWork(f.target)
+			if all.text("Result") == "success" && all.text("ActiveState") == "inactive" && !hasJob(all) {
+				r.endedWell(f, all, sequence)
 			}
 			r.reconcile()
 		})
 	}
+}
+
+// endedWell handles that a service has ended well by itself, as systemd sees it.
+func (r *Reconciler) endedWell(f *follower, all properties, sequence dbus.Sequence) {
+	for _, u := range f.targets {
+		switch {
+		case !u.wanted || u.wasStartedAfter(sequence):
+		case isMainUnknown(all):
+			r.log.Warn("systemd does not know the main process of "+f.name+", so that a crash would look like this end; "+u.name+" stays",
+				"unit", f.name, "target", u.name, "next", "man nm-session-bridge.targets")
+		default:
+			r.hasDoneItsWork(u)
+		}
+	}
+}
+
+// isMainUnknown reports whether systemd never knew the main process of a service that
+// forks. It guesses it only where one process is left (GuessMainPID=,
+// systemd.service(5)), and takes every end of several processes for a good one.
+func isMainUnknown(of properties) bool {
+	pid, told, _ := property[uint32](of, "ExecMainPID")
+	return of.text("Type") == "forking" && told && pid == 0
 }
 
 // hasJob reports whether a unit has a job, according to its properties.
@@ -156,7 +225,7 @@ func (u *unit) wasStartedAfter(sequence dbus.Sequence) bool {
 // unless one of them runs.
 func (r *Reconciler) hasDoneItsWork(u *unit) {
 	for _, f := range r.followers {
-		if f.target == u && f.isUp() {
+		if f.isUp() && slices.Contains(f.targets, u) {
 			return
 		}
 	}

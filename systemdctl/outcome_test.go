@@ -2,18 +2,21 @@ package systemdctl
 
 import (
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
 )
 
 // locked brings the reconciler to the point where a target that yields is active
 // and wants a locker, which runs.
 func (m *fakeManager) locked() {
 	m.t.Helper()
-	m.begin(isOnline)
 	m.r.yieldToEachOther([]string{online, offline})
+	m.begin(isOnline)
 	m.r.Want(wantOnline)
-	m.answer(m.wanting[0], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"locker.service", "mine.target"})})
+	m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"locker.service", "mine.target"})})
 	m.service("active", "success")
 }
 
@@ -121,7 +124,6 @@ func TestAServiceOfWhichSignalsWereLostHasNotDoneItsWork(t *testing.T) {
 func (m *fakeManager) unused(active string, job uint32) {
 	m.t.Helper()
 	m.begin(isOnline)
-	m.r.yieldToEachOther([]string{online, offline})
 	m.r.Want(wantOnline)
 	m.wanting = nil
 	m.r.FindUnused([]string{online, "of-another-switch.target"})
@@ -198,7 +200,6 @@ func TestATargetThatIsAboutToBeActiveMayBeUnused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := newManager(t)
 			m.begin(allDown)
-			m.r.yieldToEachOther([]string{online, offline})
 			m.r.FindUnused([]string{online})
 			m.tellsOfTarget("inactive", job)
 			m.is(online, "active", "")
@@ -206,5 +207,67 @@ func TestATargetThatIsAboutToBeActiveMayBeUnused(t *testing.T) {
 				t.Errorf("it is asked again %d times", len(m.wanting))
 			}
 		})
+	}
+}
+
+// ends signals a service's Result and, as the manager does, its state after that.
+func (m *fakeManager) ends(result, active string) {
+	m.hears(bustest.PropertiesChanged(0, unitPath("locker.service"), serviceInterface, map[string]dbus.Variant{"Result": dbus.MakeVariant(result)}))
+	m.is("locker.service", active, "")
+}
+
+func TestALockerThatEndsBadlyByItselfHasCrashed(t *testing.T) {
+	for name, test := range map[string]struct {
+		happens func(*fakeManager)
+		want    bool
+	}{
+		"it runs":                 {func(*fakeManager) {}, false},
+		"it ends well":            {func(m *fakeManager) { m.ends("success", "deactivating") }, false},
+		"it crashes":              {func(m *fakeManager) { m.ends("core-dump", "deactivating") }, true},
+		"it crashes, and is over": {func(m *fakeManager) { m.ends("signal", "failed") }, true},
+		"it crashes, and starts anew": {func(m *fakeManager) {
+			m.ends("signal", "activating")
+			m.ends("success", "active")
+		}, true},
+		"a stop kills it": {func(m *fakeManager) {
+			m.is("locker.service", "active", "/job/9")
+			m.ends("timeout", "failed")
+		}, false},
+		"it cannot start": {func(m *fakeManager) {
+			m.ends("success", "inactive")
+			m.is("locker.service", "activating", "")
+			m.ends("exec-condition", "inactive")
+		}, false},
+		"it has crashed a while ago": {func(m *fakeManager) {
+			m.ends("signal", "failed")
+			m.r.now = func() time.Time { return time.Now().Add(crashTime) }
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.locked()
+			test.happens(m)
+			if got := m.r.HasCrashed([]string{online}); got != test.want {
+				t.Errorf("it has crashed: %t", got)
+			}
+			if m.r.HasCrashed([]string{offline}) {
+				t.Error("it counts for another target")
+			}
+		})
+	}
+}
+
+func TestAServiceWithoutAMainProcessMayHaveCrashed(t *testing.T) {
+	for pid, want := range map[uint32]int{0: 0, 7: 1} {
+		m := newManager(t)
+		m.locked()
+		m.is("locker.service", "inactive", "")
+		m.answer(m.wants(propertiesInterface + ".GetAll ")[0], nil, map[string]dbus.Variant{
+			"ActiveState": dbus.MakeVariant("inactive"), "Result": dbus.MakeVariant("success"),
+			"Type": dbus.MakeVariant("forking"), "ExecMainPID": dbus.MakeVariant(pid),
+		})
+		if len(m.moved.Done) != want {
+			t.Errorf("with the main process %d: done %v", pid, m.moved.Done)
+		}
 	}
 }

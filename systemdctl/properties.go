@@ -3,6 +3,7 @@ package systemdctl
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -66,11 +67,11 @@ func allProperties(call *dbus.Call) (properties, error) {
 	return nil, errors.New("the answer holds no properties")
 }
 
-// changedProperties returns the changed properties of the Unit interface in the
-// body of a PropertiesChanged signal: the interface, the changed properties,
-// and the names of invalidated ones
+// changedProperties returns the changed properties of some interfaces in the body
+// of a PropertiesChanged signal: the interface, the changed properties, and the
+// names of invalidated ones
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
-func changedProperties(body []any) (properties, error) {
+func changedProperties(body []any, interfaces ...string) (properties, error) {
 	if len(body) != 3 {
 		return nil, fmt.Errorf("it has %d arguments", len(body))
 	}
@@ -80,7 +81,7 @@ func changedProperties(body []any) (properties, error) {
 	if !isString || !isMap || !isList {
 		return nil, fmt.Errorf("its arguments are %T, %T and %T", body[0], body[1], body[2])
 	}
-	if iface != unitInterface {
+	if !slices.Contains(interfaces, iface) {
 		return nil, nil
 	}
 	return changed, nil

@@ -216,9 +216,6 @@ func (r *Reconciler) reconcile() {
 			u.settled = true
 			if u.wanted {
 				r.reviveLater(u)
-				if u.yields() {
-					r.followServices(u)
-				}
 			}
 		}
 	}

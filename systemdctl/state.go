@@ -154,14 +154,14 @@ func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	u := r.unitAt(signal.Path)
 	if f := r.followers[signal.Path]; f != nil {
-		if changed, err := changedProperties(signal.Body); err == nil {
+		if changed, err := changedProperties(signal.Body, unitInterface, serviceInterface); err == nil {
 			r.followerChanged(signal.Path, f, changed, signal.Sequence)
 		}
 	}
 	if u == nil {
 		return
 	}
-	changed, err := changedProperties(signal.Body)
+	changed, err := changedProperties(signal.Body, unitInterface)
 	if err == nil {
 		err = u.take(changed, signal.Sequence)
 	}

@@ -25,9 +25,6 @@ func (r *Reconciler) yield(u *unit) bool {
 	switch {
 	case isRivalActive:
 		u.wanted, r.moved.Yielding = u.isActive(), true
-		if u.wanted {
-			r.followServices(u)
-		}
 		return true
 	case slices.ContainsFunc(u.rivals, (*unit).isQueued), r.isServiceEnding(u):
 		return true

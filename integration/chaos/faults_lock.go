@@ -3,7 +3,11 @@ package chaos
 import (
 	"context"
 	"strings"
+	"time"
 )
+
+// crashTime is for how long an Unlock may be taken for a part of the locker's crash, with some margin.
+const crashTime = 4 * time.Second
 
 // locks notes that the lock belongs in another position. After a shaky change the next one may be
 // missed or overtaken.
@@ -153,8 +157,10 @@ func lockerEnds(ctx context.Context, w *World, _ string) error {
 	return w.ask(ctx, ends...)
 }
 
-// lockerCrashes makes the locker crash, which unlocks nothing.
+// lockerCrashes makes the locker crash, which unlocks nothing. The bridge takes what unlocks just after it
+// for a part of it.
 func lockerCrashes(ctx context.Context, w *World, signal string) error {
+	w.crashed, w.round.crashed = time.Now(), true
 	return w.handle(ctx, serviceOf(locker), false, "kill", "-s", signal, locker)
 }
 

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"slices"
+	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 )
@@ -95,6 +96,11 @@ func (w *World) says(one *session, isLocked bool) {
 
 // unlocks notes that the lock belongs unlocked if no session is locked any more and one has said so.
 func (w *World) unlocks() {
+	if w.lock == "locked" && (w.round.crashed || time.Since(w.crashed) < crashTime) {
+		w.vagueLock()
+		w.locks("unlocked", true)
+		return
+	}
 	switch {
 	case w.lock != "locked":
 		w.locks("unlocked", false)

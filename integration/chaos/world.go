@@ -26,8 +26,9 @@ type World struct {
 	network     network
 	logind      logind
 	sessions    sessions
-	lock        string // position of the lock
-	silent      bool   // whether the locker ends without a word
+	lock        string    // position of the lock
+	crashed     time.Time // when the locker crashed last
+	silent      bool      // whether the locker ends without a word
 	power       power
 	standIns    standIns
 	busUp, nmUp bool
@@ -65,6 +66,7 @@ type round struct {
 	shaky     bool            // whether the next news about the lock may be missed or overtaken
 	hinted    bool            // whether a LockedHint has changed
 	silentEnd bool            // whether a locker has ended without a word
+	crashed   bool            // whether the locker has crashed
 	must      map[string]bool // services that must run once it has settled, whatever they did before
 	nested    bool            // whether it had one sleep, which was within another
 	fought    bool            // whether the user has moved targets so often that the bridge may pause

@@ -35,6 +35,8 @@ func (l *Login1) answer(conn *dbus.Conn, msg *dbus.Message, member string) {
 	switch {
 	case method == propertiesIfc+".GetAll" && path != login1Path:
 		l.getAllOf(conn, msg, path)
+	case method == login1Session+".SetLockedHint":
+		l.takeHint(conn, msg, path)
 	case path != login1Path:
 		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object '"+string(path)+"'.")
 	case method == "org.freedesktop.DBus.Peer.Ping":
@@ -45,6 +47,8 @@ func (l *Login1) answer(conn *dbus.Conn, msg *dbus.Message, member string) {
 		l.get(conn, msg)
 	case method == propertiesIfc+".GetAll":
 		l.getAll(conn, msg)
+	case method == login1Manager+".UnlockSession":
+		l.unlockSession(conn, msg)
 	case method == login1Manager+".Inhibit":
 		l.inhibit(conn, msg, sender)
 	case l.declared[method]:

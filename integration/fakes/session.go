@@ -244,3 +244,37 @@ func (l *Login1) emitChange(path dbus.ObjectPath, ifc, property string, value an
 	return l.conn.Emit(path, propertiesIfc+".PropertiesChanged",
 		ifc, map[string]dbus.Variant{property: dbus.MakeVariant(value)}, []string{})
 }
+
+// takeHint sets the LockedHint of a session at its own request.
+func (l *Login1) takeHint(conn *dbus.Conn, msg *dbus.Message, path dbus.ObjectPath) {
+	var isLocked bool
+	if err := dbus.Store(msg.Body, &isLocked); err != nil {
+		fail(conn, msg, "org.freedesktop.DBus.Error.InvalidArgs", err.Error())
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range l.sessions.all {
+		if sessionPath(one.number) == path && one.locked != isLocked {
+			_ = l.setHint(one.number, isLocked) // the bus may have gone
+		}
+	}
+	reply(conn, msg)
+}
+
+// unlockSession sends Unlock of a session, or of Display where the caller does not name one.
+func (l *Login1) unlockSession(conn *dbus.Conn, msg *dbus.Message) {
+	var id string
+	if err := dbus.Store(msg.Body, &id); err != nil {
+		fail(conn, msg, "org.freedesktop.DBus.Error.InvalidArgs", err.Error())
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range l.sessions.all {
+		if id == strconv.Itoa(one.number) || id == "" && one.number == l.sessions.display {
+			_ = l.emitLock(sessionPath(one.number), false) // the bus may have gone
+		}
+	}
+	reply(conn, msg)
+}

@@ -43,6 +43,9 @@ type TargetStates interface {
 	// Progress reports whether jobs for the targets are unfinished. If not, it returns
 	// why one of the targets could not be moved.
 	Progress(targets map[string]bool) (pending bool, problem string)
+	// HasCrashed reports whether a service that one of the targets wants has just
+	// crashed.
+	HasCrashed(targets []string) bool
 }
 
 // Sources are the observers of the system bus.
@@ -196,6 +199,10 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 func (b *Bridge) read(s *switchState, present string) observers.Reading {
 	reading := s.reader(b.snapshot, present)
 	s.reason, s.needs = reading.Reason, reading.Needs
+	if present == s.CrashProof && reading.Position != present && reading.Position != observers.Unknown && b.states.HasCrashed(s.TargetsIn(present)) {
+		b.log.Info("the "+s.Name+" stays "+present+": what says otherwise comes with a crash", "switch", s.Name, "reason", reading.Reason)
+		reading.Position = present
+	}
 	if reading.Origin != s.origin && reading.Origin.Source != "" {
 		s.origin = reading.Origin
 		b.log.Info("the "+s.Name+" is read "+s.origin.Source, "switch", s.Name, "because", s.origin.Because)

@@ -23,6 +23,7 @@ type targets struct {
 	problem string
 	again   int
 	unused  []string // what was looked for
+	crashed bool
 }
 
 func (t *targets) StartAgain(targets []string) {
@@ -34,6 +35,8 @@ func (t *targets) StartAgain(targets []string) {
 func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
 
 func (t *targets) FindUnused(targets []string) { t.unused = append(t.unused, targets...) }
+
+func (t *targets) HasCrashed([]string) bool { return t.crashed }
 
 func (t *targets) Active() []string { return t.active }
 
@@ -220,5 +223,23 @@ func TestAStrayIsStoppedOnceItIsKnownWhatIsWanted(t *testing.T) {
 	want := map[string]bool{"door@back.target": false}
 	if !maps.Equal(targets.wanted, want) || strings.Count(log.String(), "something else has started door@back.target") != 1 {
 		t.Errorf("wanted %v, logged %s", targets.wanted, log)
+	}
+}
+
+func TestWhatComesWithACrashMovesNothing(t *testing.T) {
+	for _, test := range []struct {
+		from, to string
+		moves    bool
+	}{{"shut", "open", false}, {"open", "shut", true}, {"shut", observers.Unknown, true}} {
+		b, targets, reading, log, _ := begin()
+		b.switches[0].CrashProof = "shut"
+		*reading = observers.Reading{Position: test.from}
+		b.Observe(facts)
+		targets.crashed = true
+		*reading = observers.Reading{Position: test.to}
+		b.Observe(facts)
+		if got := b.View().Positions["door"]; (got != test.from) != test.moves || strings.Contains(log.String(), "comes with a crash") == test.moves {
+			t.Errorf("%+v: it is %s, logged %s", test, got, log)
+		}
 	}
 }
