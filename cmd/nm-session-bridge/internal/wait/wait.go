@@ -40,7 +40,7 @@ func Until(ctx context.Context, conditions []Condition) error {
 		return err
 	}
 	defer manager.Close()
-	w := &waiter{conditions: conditions, manager: manager, end: end, giveUp: func() {}}
+	w := &waiter{conditions: conditions, manager: manager, end: end, giveUp: func() {}, missing: "no bridge has answered"}
 	err = client.New(session).Follow(following, func(state client.State, err error) { w.news(following, state, err) })
 	w.looks.Wait()
 	switch cause := context.Cause(following); {
