@@ -321,3 +321,44 @@ func TestALockerThatIsStoppedOrCrashesUnlocksNothing(t *testing.T) {
 		s.lock("locked")
 	}
 }
+
+// A locker that crashes may still speak in its ExecStopPost=. What is said once that
+// is over counts.
+func TestAnUnlockCountsOnceACrashIsOver(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
+		"[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=/bin/sh -c 'sleep 3; loginctl unlock-session 1'\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.systemctl("kill", "-s", "SEGV", "locker.service")
+	s.expect("failed", "locker.service")
+	s.waitLog("the lock stays locked: what unlocks comes with the crash of a locker")
+	s.settle()
+	s.lock("locked")
+	s.until("an Unlock counts", func() bool {
+		s.must(s.Login1.AskToLock(false))
+		return s.timeline.State("unlock.target") == "active"
+	})
+	s.lock("unlocked")
+}
+
+// Its next start would be stopped by what it says at the end of the first.
+func TestALockerThatFailsToStartUnlocksNothing(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
+		"[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'rm %h/ready && systemd-notify --ready && "+typed+"'\nExecStopPost=loginctl unlock-session 1\n"+
+		"Restart=on-failure\nRestartSec=1\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.waitLog("the lock stays locked: what unlocks comes with the crash of a locker")
+	s.write(sandbox.Home+"/ready", "")
+	s.expect("active", "locker.service")
+	s.settle()
+	s.lock("locked")
+	s.write(sandbox.Home+"/typed", "")
+	s.lock("unlocked")
+}

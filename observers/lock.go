@@ -23,7 +23,7 @@ const (
 // lock returns a reader of the lock switch, which remembers what it has heard.
 func lock() Follower {
 	memory := lockMemory{}
-	return func(snapshot Snapshot, present string) Reading {
+	return func(snapshot Snapshot, present Present) Reading {
 		facts := snapshot[session]
 		if facts.Problem != "" {
 			return untold(facts.Problem)
@@ -38,7 +38,7 @@ func lock() Follower {
 		case memory.position == Unknown:
 			return untold("logind does not report LockedHint")
 		}
-		return Reading{Position: memory.position, Reason: lockReason(screens), Urgent: true, Request: lastRequest(screens)}
+		return Reading{Position: memory.position, Reason: lockReason(screens), Ignored: memory.ignored, Urgent: true, Request: lastRequest(screens)}
 	}
 }
 
@@ -91,18 +91,21 @@ type lockMemory struct {
 	// asked is the place of the latest Lock or sleep. Each locks every screen, so that
 	// what was unlocked before says nothing any more.
 	asked dbus.Sequence
+	// ignored is what was heard last and does not count.
+	ignored string
 }
 
-// hear returns the memory once the sessions have been heard. present is the
-// position that the targets have; if it is not the one that is remembered,
-// something else has moved them, and of what was said before nothing counts.
-func (m lockMemory) hear(sessions []Facts, present string) lockMemory {
-	next := lockMemory{position: present, heard: map[dbus.ObjectPath]dbus.Sequence{}, isLocked: map[dbus.ObjectPath]bool{}, asked: m.asked}
+// hear returns the memory once the sessions have been heard. If the present position
+// is not the one that is remembered, something else has moved the targets, and of
+// what was said before nothing counts. A locker may send Unlock whenever it ends, so
+// that nothing unlocks while one crashes.
+func (m lockMemory) hear(sessions []Facts, present Present) lockMemory {
+	next := lockMemory{position: present.Position, heard: map[dbus.ObjectPath]dbus.Sequence{}, isLocked: map[dbus.ObjectPath]bool{}, asked: m.asked}
 	isFirst := m.heard == nil
 	for _, one := range inOrder(sessions) {
 		next.heard[one.Path] = one.Latest()
 		before, known := m.isLocked[one.Path]
-		if known && isScreen(one) && present == m.position && (before || one.Latest() > m.asked) {
+		if known && isScreen(one) && present.Position == m.position && (before || one.Latest() > m.asked) {
 			next.isLocked[one.Path] = before
 		}
 	}
@@ -112,11 +115,13 @@ func (m lockMemory) hear(sessions []Facts, present string) lockMemory {
 		said, hasSaid := one.Bool(saidLast)
 		switch {
 		case !isScreen(one):
-		case hasSaid && (present == Unknown || one.Latest() > before) && (said || one.Latest() > m.asked):
+		case hasSaid && !said && one.Latest() > before && present.Position == locked && present.HasCrashed:
+			next.ignored = "what unlocks comes with the crash of a locker"
+		case hasSaid && (present.Position == Unknown || one.Latest() > before) && (said || one.Latest() > m.asked):
 			next = next.with(one.Path, said)
-		case isTold && present == Unknown, hint && !wasHeard && !isFirst:
+		case isTold && present.Position == Unknown, hint && !wasHeard && !isFirst:
 			next = next.with(one.Path, hint)
-		case hint && !wasHeard && present == locked:
+		case hint && !wasHeard && present.Position == locked:
 			next.isLocked[one.Path] = true
 		}
 		next = next.settled() // a word after this one may lock the screen anew

@@ -52,6 +52,7 @@ func (d desk) snapshot() Snapshot {
 
 const (
 	unlockedByTheLocker, lockedByHand, restart = "unlock.target", "lock.target", "a new bridge"
+	crash, recovery                            = "the locker crashes", "that is a while ago"
 
 	// asleep is a sleep, and the place where a desk notes when it began.
 	asleep = "PrepareForSleep"
@@ -90,7 +91,7 @@ func (d desk) happens(what string, at dbus.Sequence) {
 // play lets things happen one after the other, and returns the last reading and
 // the position.
 func play(things ...string) (last Reading, position string) {
-	read, d := lock(), desk{}
+	read, d, crashes := lock(), desk{}, false
 	for i, what := range things {
 		switch what {
 		case restart:
@@ -98,6 +99,9 @@ func play(things ...string) (last Reading, position string) {
 			for path, one := range d { // of what was said before a new bridge knows nothing
 				d[path] = screen{hint: one.hint, as: one.as}
 			}
+		case crash, recovery:
+			crashes = what == crash
+			continue
 		case unlockedByTheLocker:
 			position = unlocked
 			continue
@@ -111,7 +115,7 @@ func play(things ...string) (last Reading, position string) {
 		default:
 			d.happens(what, dbus.Sequence(i+1))
 		}
-		last = read(d.snapshot(), position)
+		last = read(d.snapshot(), Present{position, crashes})
 		if last.Grace == 0 {
 			position = last.Position
 		}
@@ -163,6 +167,16 @@ func TestLock(t *testing.T) {
 		"one is, a sleep, so is the other":     {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "1 Unlock", asleep, "2 Unlock"}, unlocked},
 		"a sleep, the hint of the other stays": {[]string{"1 locked", "2 locked", "1 hint false", asleep, "1 Unlock"}, locked},
 		"one is, Lock, and the other ends":     {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "2 Unlock", "1 Lock", "1 ends"}, locked},
+		"Unlock with a crash":                  {[]string{"1 begins", "1 Lock", crash, "1 Unlock"}, locked},
+		"it does not count later":              {[]string{"1 begins", "1 Lock", crash, "1 Unlock", recovery, "2 begins"}, locked},
+		"another one does":                     {[]string{"1 begins", "1 Lock", crash, "1 Unlock", recovery, "1 Unlock"}, unlocked},
+		"a hint that falls with a crash":       {[]string{"1 begins", "1 hint true", crash, "1 hint false"}, locked},
+		"then it is set and falls":             {[]string{"1 begins", "1 hint true", crash, "1 hint false", recovery, "1 hint true", "1 hint false"}, unlocked},
+		"a crash, and the other is unlocked":   {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", crash, "1 Unlock", recovery, "2 Unlock"}, locked},
+		"a crash, and the other ends":          {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", crash, "1 Unlock", recovery, "2 ends"}, locked},
+		"unlocked, a crash, the other ends":    {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "1 Unlock", crash, "2 Unlock", "2 ends"}, unlocked},
+		"Lock with a crash":                    {[]string{"1 begins", crash, "1 Lock"}, locked},
+		"unlock.target after a crash":          {[]string{"1 begins", "1 Lock", crash, unlockedByTheLocker, "2 begins"}, unlocked},
 		"locked by hand, then Unlock":          {[]string{"1 begins", lockedByHand, "1 Unlock"}, unlocked},
 		"a new bridge believes the target":     {[]string{"1 begins", "1 Lock", restart}, locked},
 		"of an unlocked screen, too":           {[]string{"1 begins", "1 hint true", unlockedByTheLocker, restart}, unlocked},
@@ -204,11 +218,11 @@ func TestNothingIsSaidOfTheLock(t *testing.T) {
 	away := Snapshot{session: {Source: session, Problem: "logind is not running"}}
 	untoldHint := desk{"1": {as: map[string]any{"LockedHint": nil}}}.snapshot()
 	for name, snapshot := range map[string]Snapshot{"away": away, "no session": desk{}.snapshot(), "no hint": untoldHint} {
-		if got := lock()(snapshot, Unknown); got.Position != Unknown || got.Grace != unproven || got.GraceOnlyFrom != AnyPosition {
+		if got := lock()(snapshot, Present{}); got.Position != Unknown || got.Grace != unproven || got.GraceOnlyFrom != AnyPosition {
 			t.Errorf("%s: got %+v", name, got)
 		}
 	}
-	if got := lock()(untoldHint, locked); got.Position != locked {
+	if got := lock()(untoldHint, Present{Position: locked}); got.Position != locked {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -240,7 +254,7 @@ func TestOnlyASignalUnlocks(t *testing.T) {
 			}
 			things = append(things, what)
 			before, was := position, d[path]
-			got := read(d.snapshot(), position)
+			got := read(d.snapshot(), Present{Position: position})
 			if got.Grace == 0 {
 				position = got.Position
 			}

@@ -96,7 +96,7 @@ func TestEachLockIsARequest(t *testing.T) {
 		request bool
 	}{{"Lock", true}, {"Lock", true}, {"Unlock", false}, {"Lock", true}} {
 		w.signal(&dbus.Signal{Sender: ":1.1", Path: logindPath + "/session/_33", Name: logindName + ".Session." + test.member, Sequence: dbus.Sequence(sequence + 3)})
-		got := lock()(Snapshot{session: w.hears()}, Unknown)
+		got := lock()(Snapshot{session: w.hears()}, Present{})
 		if isNew := got.Request > last; isNew != test.request || (got.Position == "locked") != test.request {
 			t.Errorf("%s makes %+v after %d", test.member, got, last)
 		}

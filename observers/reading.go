@@ -10,10 +10,18 @@ import (
 // what it has read before, so it must be called from one goroutine.
 type Reader func(Snapshot) Reading
 
-// Follower is a Reader that is told the present position, which something else may
-// have given the switch. [Unknown] makes what the facts
-// say count as if nothing had been read before.
-type Follower func(snapshot Snapshot, present string) Reading
+// Follower is a Reader that is told how the switch is at present.
+type Follower func(snapshot Snapshot, present Present) Reading
+
+// Present is how a switch is when it is read.
+type Present struct {
+	// Position may have come from something else. [Unknown] makes what the facts say
+	// count as if nothing had been read before.
+	Position string
+	// HasCrashed reports whether a service that the position's targets want has just
+	// crashed.
+	HasCrashed bool
+}
 
 // pure turns a function that remembers nothing into a reader.
 func pure(read func(Policy, Snapshot) Reading) func(Policy) Reader {
@@ -39,6 +47,8 @@ type Reading struct {
 	Gone []string
 	// Urgent makes the reading count at once even if the switch is flapping.
 	Urgent bool
+	// Ignored says in words what does not count, if something new does not.
+	Ignored string
 	// Request is set if something asks for the position instead of reporting it. It
 	// increases with each request.
 	Request dbus.Sequence

@@ -4,11 +4,11 @@ package observers
 // machine does not wait. Whether a machine that is awake has woken from a sleep is
 // not read but remembered, in the present position.
 func sleep(policy Policy) Follower {
-	return func(snapshot Snapshot, present string) Reading {
+	return func(snapshot Snapshot, present Present) Reading {
 		facts := snapshot[logind]
 		awake := "awake"
-		if present == "woken" {
-			awake = present
+		if present.Position == "woken" {
+			awake = present.Position
 		}
 		reading := operation(policy, facts, "PreparingForSleep", awake, "asleep")
 		if reading.Position == "asleep" {

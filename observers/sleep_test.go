@@ -25,7 +25,7 @@ func TestSleep(t *testing.T) {
 		{"away", Facts{Problem: "logind is not running"}, "awake", "awake", false},
 		{"away after a sleep", Facts{Problem: "logind is not running"}, "woken", "woken", false},
 	} {
-		if got := sleep(policy())(Snapshot{logind: test.facts}, test.present); got.Position != test.position || got.Urgent != test.urgent {
+		if got := sleep(policy())(Snapshot{logind: test.facts}, Present{Position: test.present}); got.Position != test.position || got.Urgent != test.urgent {
 			t.Errorf("%s: got %+v", test.name, got)
 		}
 	}
@@ -45,9 +45,9 @@ func TestEachPrepareForSleepIsANewSleep(t *testing.T) {
 	prepare := func(sequence dbus.Sequence, start bool) Reading {
 		w.signal(&dbus.Signal{Path: w.source.Root.Path, Name: w.source.Root.Interface + ".PrepareForSleep", Body: []any{start}, Sequence: sequence})
 		bustest.Answer(w.called("GetAll"), sequence, nil, preparing(start))
-		reading := sleep(policy())(Snapshot{logind: w.hears()}, Unknown)
+		reading := sleep(policy())(Snapshot{logind: w.hears()}, Present{})
 		for reading.Position == "awake" == start { // as it was before
-			reading = sleep(policy())(Snapshot{logind: w.hears()}, Unknown)
+			reading = sleep(policy())(Snapshot{logind: w.hears()}, Present{})
 		}
 		return reading
 	}

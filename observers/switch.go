@@ -46,9 +46,6 @@ type Switch struct {
 	// Done, if set, returns the position that follows once the services that the
 	// present targets want have done their work, and whether the facts allow it.
 	Done func(Snapshot) (position string, follows bool)
-	// CrashProof, if set, is a position in which a service that the targets want says
-	// nothing by crashing, whatever it does meanwhile.
-	CrashProof string
 	// Delays, if set, names the logind operation that the bridge holds up in the
 	// position During, until the units that its targets start have finished.
 	Delays, During string
@@ -74,7 +71,7 @@ func (s Switch) NewReader(policy Policy) Follower {
 		return s.Follower(policy)
 	}
 	read := s.Reader(policy)
-	return func(snapshot Snapshot, _ string) Reading { return read(snapshot) }
+	return func(snapshot Snapshot, _ Present) Reading { return read(snapshot) }
 }
 
 // HasTemplate reports whether the switch is a set. A set does not list its

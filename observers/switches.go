@@ -151,8 +151,6 @@ func Table() Switches {
 			Sources:  []Source{Session()},
 			Follower: func(Policy) Follower { return lock() },
 			Done:     lockDone,
-			// A locker may send Unlock whenever it ends.
-			CrashProof: locked,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,
 		},

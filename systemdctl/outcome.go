@@ -18,21 +18,25 @@ type follower struct {
 	// isEnding says that it ends, or has ended, by itself, and that it is not known yet how.
 	isEnding  bool
 	isOneshot bool
-	result    string    // its Result, as far as it was told
-	crashed   time.Time // when it crashed last
-	stop      func()    // ends the match rule
+	result    string // its Result, as far as it was told
+	// isCrashing says that it ends after a crash; crashed is when it last did.
+	isCrashing bool
+	crashed    time.Time
+	stop       func() // ends the match rule
 }
 
-// crashTime is for how long what a crashed service has said may still come: after a
-// crash, too, systemd runs its ExecStopPost=, which may send Unlock.
+// crashTime is for how long after the end of a crashed service its last words may
+// still come: those of its OnFailure= units, and those that take a while from bus to
+// bus.
 const crashTime = 2 * time.Second
 
-// HasCrashed reports whether a service that one of some targets wants has just
-// crashed.
+// HasCrashed reports whether a service that one of some targets wants crashes, or has
+// just crashed. It crashes until its ExecStopPost= has ended: that may speak for it,
+// and systemd runs it after a crash, too. The manager tells of the crash first.
 func (r *Reconciler) HasCrashed(targets []string) bool {
 	for _, f := range r.followers {
 		isWanted := slices.ContainsFunc(f.targets, func(u *unit) bool { return slices.Contains(targets, u.name) })
-		if isWanted && r.now().Sub(f.crashed) < crashTime {
+		if isWanted && (f.isCrashing || r.now().Sub(f.crashed) < crashTime) {
 			return true
 		}
 	}
@@ -105,7 +109,7 @@ func (r *Reconciler) readFollower(path dbus.ObjectPath) {
 // ending, or has ended meanwhile, may have been stopped.
 func (r *Reconciler) rereadFollowers() {
 	for path, f := range r.followers {
-		f.active, f.isStopped, f.isEnding = "", false, false
+		f.active, f.isStopped, f.isEnding, f.isCrashing = "", false, false, false
 		r.readFollower(path)
 	}
 }
@@ -160,9 +164,11 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 	if result := changed.text("Result"); result != "" {
 		f.result = result
 	}
-	wasUp := slices.Contains([]string{"active", "reloading", "deactivating"}, was)
-	if wasUp && f.active != "active" && !f.isStopped && f.result != "" && f.result != "success" {
-		f.crashed = r.now()
+	switch {
+	case f.endsBadly(was):
+		f.isCrashing, f.crashed = f.active == "deactivating", r.now()
+	case f.active != "deactivating":
+		f.isCrashing = false
 	}
 	if !slices.Contains([]string{"inactive", "failed", "activating", "deactivating"}, was) {
 		f.isStopped = f.isStopped || hasJob(changed)
@@ -184,6 +190,14 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 			r.reconcile()
 		})
 	}
+}
+
+// endsBadly reports whether the service has begun to end badly by itself, or has ended
+// so, since it was in a state. One that nobody wants any more is being stopped.
+func (f *follower) endsBadly(was string) bool {
+	isNoFailure := slices.Contains([]string{"", "success", "exec-condition"}, f.result)
+	isEnding := f.active != was && f.active != "active" && !slices.Contains([]string{"", "inactive", "failed"}, was)
+	return isEnding && !isNoFailure && !f.isStopped && slices.ContainsFunc(f.targets, func(u *unit) bool { return u.wanted })
 }
 
 // endedWell handles that a service has ended well by itself, as systemd sees it.

@@ -229,11 +229,37 @@ func TestALockerThatEndsBadlyByItselfHasCrashed(t *testing.T) {
 			m.ends("signal", "activating")
 			m.ends("success", "active")
 		}, true},
+		"its ExecStopPost= goes on": {func(m *fakeManager) {
+			m.ends("signal", "deactivating")
+			m.r.now = func() time.Time { return time.Now().Add(2 * crashTime) }
+		}, true},
+		"it crashes while it starts": {func(m *fakeManager) {
+			m.ends("success", "inactive")
+			m.is("locker.service", "activating", "/job/9")
+			m.ends("exit-code", "failed")
+		}, true},
+		"a start kills it that wants the other target": {func(m *fakeManager) {
+			m.ends("success", "inactive")
+			m.is("locker.service", "activating", "/job/9")
+			m.r.Want(wantOffline)
+			m.ends("signal", "failed")
+		}, false},
+		"it crashes, and the other target is wanted before it is over": {func(m *fakeManager) {
+			m.ends("signal", "deactivating")
+			m.r.Want(wantOffline)
+			m.ends("signal", "failed")
+			m.r.now = func() time.Time { return time.Now().Add(crashTime) }
+		}, false},
+		"the manager changes while it crashes": {func(m *fakeManager) {
+			m.ends("signal", "deactivating")
+			m.owner(":1.2")
+			m.r.now = func() time.Time { return time.Now().Add(crashTime) }
+		}, false},
 		"a stop kills it": {func(m *fakeManager) {
 			m.is("locker.service", "active", "/job/9")
 			m.ends("timeout", "failed")
 		}, false},
-		"it cannot start": {func(m *fakeManager) {
+		"it is skipped": {func(m *fakeManager) {
 			m.ends("success", "inactive")
 			m.is("locker.service", "activating", "")
 			m.ends("exec-condition", "inactive")

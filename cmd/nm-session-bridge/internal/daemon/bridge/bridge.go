@@ -43,8 +43,8 @@ type TargetStates interface {
 	// Progress reports whether jobs for the targets are unfinished. If not, it returns
 	// why one of the targets could not be moved.
 	Progress(targets map[string]bool) (pending bool, problem string)
-	// HasCrashed reports whether a service that one of the targets wants has just
-	// crashed.
+	// HasCrashed reports whether a service that one of the targets wants crashes, or
+	// has just crashed.
 	HasCrashed(targets []string) bool
 }
 
@@ -197,11 +197,10 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 
 // read offers a switch what the facts say about it where it is in a position.
 func (b *Bridge) read(s *switchState, present string) observers.Reading {
-	reading := s.reader(b.snapshot, present)
+	reading := s.reader(b.snapshot, observers.Present{Position: present, HasCrashed: b.states.HasCrashed(s.TargetsIn(present))})
 	s.reason, s.needs = reading.Reason, reading.Needs
-	if present == s.CrashProof && reading.Position != present && reading.Position != observers.Unknown && b.states.HasCrashed(s.TargetsIn(present)) {
-		b.log.Info("the "+s.Name+" stays "+present+": what says otherwise comes with a crash", "switch", s.Name, "reason", reading.Reason)
-		reading.Position = present
+	if reading.Ignored != "" {
+		b.log.Info("the "+s.Name+" stays "+reading.Position+": "+reading.Ignored, "switch", s.Name, "reason", reading.Reason)
 	}
 	if reading.Origin != s.origin && reading.Origin.Source != "" {
 		s.origin = reading.Origin

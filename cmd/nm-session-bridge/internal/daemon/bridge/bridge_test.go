@@ -23,7 +23,7 @@ type targets struct {
 	problem string
 	again   int
 	unused  []string // what was looked for
-	crashed bool
+	crashed []string // whose services have
 }
 
 func (t *targets) StartAgain(targets []string) {
@@ -36,7 +36,7 @@ func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
 
 func (t *targets) FindUnused(targets []string) { t.unused = append(t.unused, targets...) }
 
-func (t *targets) HasCrashed([]string) bool { return t.crashed }
+func (t *targets) HasCrashed(targets []string) bool { return slices.Equal(targets, t.crashed) }
 
 func (t *targets) Active() []string { return t.active }
 
@@ -226,20 +226,22 @@ func TestAStrayIsStoppedOnceItIsKnownWhatIsWanted(t *testing.T) {
 	}
 }
 
-func TestWhatComesWithACrashMovesNothing(t *testing.T) {
-	for _, test := range []struct {
-		from, to string
-		moves    bool
-	}{{"shut", "open", false}, {"open", "shut", true}, {"shut", observers.Unknown, true}} {
-		b, targets, reading, log, _ := begin()
-		b.switches[0].CrashProof = "shut"
-		*reading = observers.Reading{Position: test.from}
-		b.Observe(facts)
-		targets.crashed = true
-		*reading = observers.Reading{Position: test.to}
-		b.Observe(facts)
-		if got := b.View().Positions["door"]; (got != test.from) != test.moves || strings.Contains(log.String(), "comes with a crash") == test.moves {
-			t.Errorf("%+v: it is %s, logged %s", test, got, log)
-		}
+func TestAReaderIsToldOfACrashAndWhatItIgnoresIsLogged(t *testing.T) {
+	b, targets, reading, log, _ := begin()
+	*reading = observers.Reading{Position: "shut"}
+	b.Observe(facts)
+	var told observers.Present
+	b.switches[0].reader = func(_ observers.Snapshot, present observers.Present) observers.Reading {
+		told = present
+		return observers.Reading{Position: present.Position, Ignored: "a draught counts for nothing"}
+	}
+	targets.crashed = []string{"shut.target"}
+	b.Observe(facts)
+	if !told.HasCrashed || told.Position != "shut" || !strings.Contains(log.String(), "the door stays shut: a draught counts for nothing") {
+		t.Errorf("told %+v, logged %s", told, log)
+	}
+	targets.crashed = []string{"open.target"}
+	if b.Observe(facts); told.HasCrashed {
+		t.Error("told of a crash in another position")
 	}
 }
