@@ -51,9 +51,12 @@ func (s *scene) meet() {
 	})
 }
 
+// logout ends the user's manager. A logind that has just started asks for the managers
+// of those who linger, which would cancel the stop; once it has answered anything, it
+// has done so.
 func (s *scene) logout() {
 	s.Helper()
-	s.root("systemctl stop " + manager)
+	s.root("loginctl list-users && systemctl stop " + manager)
 }
 
 // newUser removes everything that an earlier scene put into the user's home.
