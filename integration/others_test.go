@@ -4,9 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/nm-session-bridge/nm-session-bridge/integration/fakes"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
@@ -90,7 +92,7 @@ func (s *scene) others(signals, aSecond int) error {
 	const perTurn = 2
 	began := time.Now()
 	for made := 0; made < signals; made += perTurn {
-		if err := s.Login1.LockOther(made%(2*perTurn) == 0); err != nil {
+		if err := s.Login1.LockOther("1", made%(2*perTurn) == 0); err != nil {
 			return err
 		}
 		if aSecond > 0 {
@@ -105,4 +107,52 @@ func times(took []time.Duration) string {
 	slices.Sort(took)
 	const digits = 10 * time.Microsecond
 	return fmt.Sprintf("%v, at p99 %v (of %d)", took[len(took)/2].Round(digits), took[len(took)*99/100].Round(digits), len(took))
+}
+
+// However many sessions others have, and whatever they do, nothing makes the bridge
+// read anything.
+func TestWhatOtherUsersDoIsNeverAReasonToRead(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.must(s.Login1.SetSession(sandbox.UID, true))
+	s.install()
+	s.status("lock unlocked")
+	s.lid("open")
+	s.locks(1)
+	const sessions = 3000
+	for name, does := range map[string]func(n int) error{
+		"lock":       func(n int) error { return s.Login1.LockOther(strconv.Itoa(n), true) },
+		"only hint":  func(n int) error { return s.Login1.HintOther(strconv.Itoa(n), true) },
+		"inhibitors": func(int) error { return s.Login1.NoteOthersInhibitor() },
+	} {
+		before := s.Login1.Readings()
+		for n := range sessions {
+			s.must(does(n))
+		}
+		s.rounds(func(n int) bool { return n < 1 }) // what comes later is handled later
+		if n := s.Login1.Readings() - before; n > 0 {
+			t.Errorf("%s: logind was asked %d times", name, n)
+		}
+	}
+}
+
+func TestALockOfANewSessionAmidThoseOfOthersIsHeard(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.lid("open")
+	const others = 300
+	for range 10 {
+		for range others {
+			s.must(s.Login1.LockOther("1", true))
+		}
+		number, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "wayland", Seat: "seat0"})
+		s.must(err)
+		s.must(s.Login1.AskSessionToLock(number, true))
+		for range others {
+			s.must(s.Login1.LockOther("1", false))
+		}
+		s.lock("locked")
+		s.must(s.Login1.AskSessionToLock(number, false))
+		s.lock("unlocked")
+		s.must(s.Login1.EndSession(number))
+	}
 }

@@ -85,7 +85,7 @@ func (o *Observer) takeIntrospection(ctx context.Context, one *object, answer *d
 		emits, err = EmitsChangedSignal(data, one.kind.Interface)
 	}
 	if err != nil {
-		o.failed(ctx, one, err)
+		o.failed(ctx, one, err, answer.ResponseSequence)
 		return
 	}
 	one.isIntrospected = true
@@ -107,18 +107,22 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 		err = errors.New("it has none of the expected properties")
 	}
 	if err != nil {
-		o.failed(ctx, one, err)
+		o.failed(ctx, one, err, answer.ResponseSequence)
 		return
 	}
 	one.take(picked, answer.ResponseSequence)
 	if isRoot {
 		o.problem = ""
-		for _, path := range o.early.tell(o.root, answer.ResponseSequence) {
-			o.service.Ignore(o.owner, path)
-		}
+		o.tellApart(answer.ResponseSequence)
 	}
 	one.isKnown, one.isDue = true, false
 	o.goOn(ctx)
+}
+
+// tellApart tells our objects from those of others once a message has named ours.
+func (o *Observer) tellApart(at dbus.Sequence) {
+	o.early.tell(o.root, at)
+	o.filter.tell(o.owner, o.root, at)
 }
 
 // goOn asks for whatever is still to be read, or notes that everything has been

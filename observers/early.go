@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -27,11 +28,10 @@ func (e *early) keep(signal *dbus.Signal) (isFirst bool) {
 }
 
 // tell passes on what was said of the objects of a tree once a message has named
-// them. It forgets what was said before that of all others, and returns those: they
-// are another user's.
-func (e early) tell(root *object, sequence dbus.Sequence) (foreign []dbus.ObjectPath) {
+// them. It forgets what was said before that of all others: they are another user's.
+func (e early) tell(root *object, sequence dbus.Sequence) {
 	if len(e) == 0 {
-		return nil
+		return
 	}
 	for one := range root.all() {
 		signal, isEarly := e[one.path]
@@ -43,13 +43,7 @@ func (e early) tell(root *object, sequence dbus.Sequence) (foreign []dbus.Object
 		}
 		delete(e, one.path)
 	}
-	for path, signal := range e {
-		if signal.Sequence < sequence {
-			delete(e, path)
-			foreign = append(foreign, path)
-		}
-	}
-	return foreign
+	maps.DeleteFunc(e, func(_ dbus.ObjectPath, signal *dbus.Signal) bool { return signal.Sequence < sequence })
 }
 
 // isLatestBelow reports whether a signal decides the [Latest] of an object of a kind
@@ -58,7 +52,7 @@ func (k *Kind) isLatestBelow(signal *dbus.Signal) bool {
 	for i := range k.Links {
 		linked := &k.Links[i].Kind
 		member, isOurs := strings.CutPrefix(signal.Name, linked.Interface+".")
-		if isOurs && linked.Latest != nil && strings.HasPrefix(string(signal.Path), string(linked.Path)+"/") {
+		if isOurs && linked.Latest != nil && linked.isAbove(signal.Path) {
 			_, decides := linked.Latest.Signals[member]
 			return decides
 		}

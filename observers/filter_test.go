@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -25,11 +26,25 @@ func TestASourceWantsItsOwnSignalsAlone(t *testing.T) {
 		{Logind(), logindPath, propertiesChanged, nil, true, ""},
 		{Logind(), logindPath, manager + "SessionNew", nil, false, ""},
 		{Logind(), logindPath + "/session/_31", session + "Lock", nil, false, ""},
+		{Logind(), logindPath, propertiesChanged, about(manager, "LidClosed", true), true, ""},
+		{Logind(), logindPath, propertiesChanged, about(manager, "DelayInhibited", "sleep"), false, ""}, // anybody may
+		{Logind(), logindPath, propertiesChanged, about(session, "LidClosed", true), false, ""},
+		{Logind(), logindPath, propertiesChanged, about(manager, "LidClosed", "no bool"), true, ""},
 		{Session(), logindPath, manager + "PrepareForSleep", []any{true}, false, ""},
+		{Session(), logindPath, manager + "SessionNew", []any{"1", dbus.ObjectPath(logindPath + "/session/_31")}, true, ""},
+		{Session(), logindPath, manager + "SessionNew", []any{"1", dbus.ObjectPath(logindPath + "/seat/seat0")}, false, ""},
+		{Session(), logindPath, manager + "SessionNew", nil, false, ""},
+		{Session(), logindPath, manager + "SessionRemoved", []any{"1", dbus.ObjectPath(logindPath + "/session/_31")}, false, ""},
+		{Session(), logindPath + "/session/_31", manager + "SessionNew", []any{"1", dbus.ObjectPath(logindPath + "/session/_31")}, false, ""},
+		{Session(), Session().Root.Path, propertiesChanged, about(logindName+".User.", "Display", ""), true, ""},
+		{Session(), Session().Root.Path, propertiesChanged, about(logindName+".User.", "IdleHint", true), false, ""},
+		{Session(), logindPath + "/user/_1", propertiesChanged, nil, false, ""},
 		{Session(), logindPath + "/session/_31", session + "Lock", nil, true, logindPath + "/session/_31"},
 		{Session(), logindPath + "/session/_31", session + "Unlock", nil, true, logindPath + "/session/_31"},
 		{Session(), logindPath + "/session/_31", session + "PauseDevice", nil, false, ""},
 		{Session(), logindPath + "/session/_31", propertiesChanged, nil, true, ""},
+		{Session(), logindPath + "/session/_31", propertiesChanged, about(session, "LockedHint", true), true, ""},
+		{Session(), logindPath + "/session/_31", propertiesChanged, about(session, "IdleSinceHint", uint64(1)), false, ""},
 		{Session(), logindPath + "/session", propertiesChanged, nil, false, ""},
 		{Session(), logindPath + "/seat/seat0", propertiesChanged, nil, false, ""},
 		{NetworkManager(), networkManagerPath, propertiesChanged, nil, true, ""},
@@ -38,14 +53,20 @@ func TestASourceWantsItsOwnSignalsAlone(t *testing.T) {
 		{Uplinks(), networkManagerPath + "/Devices/1", propertiesChanged, nil, true, ""},
 		{UPower(), "/org/freedesktop/UPower/devices/battery_BAT0", propertiesChanged, nil, false, ""},
 	} {
-		signal := &dbus.Signal{Path: test.path, Name: test.name, Body: test.body}
-		if got := test.source.Wants(signal); got != test.isOurs {
+		signal := &dbus.Signal{Sender: ":1.1", Path: test.path, Name: test.name, Body: test.body}
+		filter := NewFilter(test.source)
+		if got := filter.Wants(signal); got != test.isOurs {
 			t.Errorf("%s wants %+v: %t", test.source.ID, signal, got)
 		}
-		if got := test.source.Edge(signal); got != test.edge {
+		if got := filter.Edge(signal); got != test.edge {
 			t.Errorf("of %+v, %s keeps %q", signal, test.source.ID, got)
 		}
 	}
+}
+
+// about returns the body of a PropertiesChanged signal.
+func about(iface, property string, value any) []any {
+	return []any{strings.TrimSuffix(iface, "."), map[string]dbus.Variant{property: dbus.MakeVariant(value)}, []string{}}
 }
 
 // Signals that come faster than answers must not keep a reading from its end.

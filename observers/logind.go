@@ -75,6 +75,7 @@ func Session() Source {
 				// has changed or not, and Sessions never (session_start and
 				// session_finalize in systemd's src/login/logind-session.c).
 				SignalledBy: "Display",
+				AnnouncedBy: &Announcement{logindPath, logindName + ".Manager", "SessionNew"},
 				Kind: Kind{
 					Path:      logindPath + "/session",
 					Interface: logindName + ".Session",

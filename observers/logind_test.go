@@ -141,9 +141,6 @@ func TestALockBeforeTheSessionIsReadIsHeard(t *testing.T) {
 			if left := len(w.observer.early); left > 0 {
 				t.Errorf("%d other sessions are remembered", left)
 			}
-			if !w.service.Ignores(logindPath+"/session/_39") || w.service.Ignores(logindPath+"/session/_33") {
-				t.Error("the wrong session is ignored")
-			}
 		})
 	}
 }

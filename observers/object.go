@@ -307,6 +307,13 @@ func (k *Kind) changed(body []any) (news, error) {
 	return picked, err
 }
 
+// isNews reports whether the body of a PropertiesChanged signal tells anything of
+// interest, or makes no sense.
+func (k *Kind) isNews(body []any) bool {
+	told, err := k.changed(body)
+	return err != nil || told.isReason || !told.isEmpty()
+}
+
 // wants reports whether a property is of interest.
 func (k *Kind) wants(property string) bool {
 	_, isValue := k.Properties[property]

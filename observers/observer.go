@@ -49,8 +49,6 @@ type Hearing interface {
 	// Listen asks the bus for the signals that a match rule describes until stop is
 	// called. Calls made after it are answered after the bus has taken the rule.
 	Listen(rule string) (stop func())
-	// Ignore drops what an owner signals of an object from now on.
-	Ignore(owner string, path dbus.ObjectPath)
 }
 
 // Starter starts a service that is not running, by D-Bus activation.
@@ -65,6 +63,7 @@ type Starter interface {
 // signalled.
 type Observer struct {
 	source  Source
+	filter  *Filter
 	service Service
 	starter Starter
 	log     *slog.Logger
@@ -90,11 +89,14 @@ type Observer struct {
 	asked, fulfilled int // numbers of requests to read everything again
 }
 
-// New returns an observer of a source. The starter starts the service if the
-// source is on demand. The observer does nothing before [Observer.Run].
-func New(source Source, service Service, starter Starter, log *slog.Logger) *Observer {
+// New returns an observer of the source of a filter, through which the service's
+// signals come. The starter starts the service if the source is on demand. The
+// observer does nothing before [Observer.Run].
+func New(filter *Filter, service Service, starter Starter, log *slog.Logger) *Observer {
+	source := filter.source
 	o := &Observer{
 		source:  source,
+		filter:  filter,
 		service: service,
 		starter: starter,
 		log:     log,
@@ -211,6 +213,10 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 			o.calls.pause(farewellTime)
 			return true
 		}
+	}
+	if _, isAnnounced := o.source.Root.announced(signal); isAnnounced {
+		o.read(ctx) // which tells whose it is
+		return false
 	}
 	for one := range o.root.all() {
 		if one.path == signal.Path {

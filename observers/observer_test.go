@@ -30,7 +30,7 @@ func newWatch(t *testing.T, source Source) *watch {
 		call.Method = call.Method[strings.LastIndex(call.Method, ".")+1:]
 		w.calls <- call
 	})
-	w.observer = New(source, w.service, w.service, slog.New(slog.NewTextHandler(w.log, nil)))
+	w.observer = New(NewFilter(source), w.service, w.service, slog.New(slog.NewTextHandler(w.log, nil)))
 	return w
 }
 

@@ -63,11 +63,21 @@ type Link struct {
 	// SignalledBy, if set, names a property whose signals are a reason to read this
 	// one, which has no signals.
 	SignalledBy string
+	// AnnouncedBy, if set, names the signal that announces an object before anything
+	// else is said of it. Others have such objects too, and what is said of theirs is
+	// not heard.
+	AnnouncedBy *Announcement
 	// While, if set, names properties of type b. The objects are only followed while
 	// one of them is true.
 	While []string
 	// Kind is that of the objects.
 	Kind Kind
+}
+
+// Announcement is a signal of which one argument is the path of a new object.
+type Announcement struct {
+	Path              dbus.ObjectPath
+	Interface, Member string
 }
 
 // Latest is a value of type b: whatever came last, one of the signals or a
@@ -144,6 +154,9 @@ func (k *Kind) rules(sender, place string) []string {
 	}
 	for i := range k.Links {
 		rules = append(rules, k.Links[i].Kind.rules(sender, "path_namespace")...)
+		if by := k.Links[i].AnnouncedBy; by != nil {
+			rules = append(rules, matchRule(sender, "path", by.Path, by.Interface, by.Member))
+		}
 	}
 	return rules
 }

@@ -2,7 +2,6 @@ package bustest
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,7 +19,6 @@ type Service struct {
 
 	called    func(*dbus.Call)
 	listening atomic.Int64
-	ignored   sync.Map
 }
 
 // NewService returns a service that passes each call on as it is made.
@@ -57,15 +55,6 @@ func (s *Service) Start(ctx context.Context) *dbus.Call {
 func (s *Service) Listen(string) (stop func()) {
 	s.listening.Add(1)
 	return func() { s.listening.Add(-1) }
-}
-
-// Ignore notes that nobody wants to hear of an object.
-func (s *Service) Ignore(_ string, path dbus.ObjectPath) { s.ignored.Store(path, true) }
-
-// Ignores reports whether nobody wants to hear of an object.
-func (s *Service) Ignores(path dbus.ObjectPath) bool {
-	_, isIgnored := s.ignored.Load(path)
-	return isIgnored
 }
 
 // Listening returns how many rules somebody listens to.

@@ -127,7 +127,7 @@ func lockOther(_ context.Context, w *World, arg string) error {
 	if !w.logind.present {
 		return skipped("there is no logind")
 	}
-	return w.sb.Login1.LockOther(arg == "lock")
+	return w.sb.Login1.LockOther("1", arg == "lock")
 }
 
 // lockerEnds ends the locker, as a password does. A hint that says otherwise is old, if the locker

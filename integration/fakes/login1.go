@@ -62,6 +62,7 @@ type Login1 struct {
 	refusals   int
 	changed    chan struct{}
 	sessions   sessions
+	readings   int // of all properties of an object
 
 	hanging bool
 	held    []func()        // what to do when it goes on
@@ -189,6 +190,13 @@ func (l *Login1) Vanish() error {
 		return fmt.Errorf("login1: leave the bus: %w", err)
 	}
 	return nil
+}
+
+// Readings returns how often somebody has read all properties of an object.
+func (l *Login1) Readings() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.readings
 }
 
 // SetExternalPower plugs the machine in, or unplugs it. No logind signals that.

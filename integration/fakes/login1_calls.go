@@ -91,13 +91,14 @@ func (l *Login1) getAll(conn *dbus.Conn, msg *dbus.Message) {
 		return
 	}
 	all := map[string]dbus.Variant{}
+	l.mu.Lock()
+	l.readings++
 	if ifc == login1Manager {
-		l.mu.Lock()
 		for name := range l.properties {
 			all[name], _ = l.told(name)
 		}
-		l.mu.Unlock()
 	}
+	l.mu.Unlock()
 	reply(conn, msg, all)
 }
 
@@ -109,6 +110,7 @@ func (l *Login1) getAllOf(conn *dbus.Conn, msg *dbus.Message, path dbus.ObjectPa
 		return
 	}
 	l.mu.Lock()
+	l.readings++
 	all, found := l.sessions.properties(path, ifc)
 	l.mu.Unlock()
 	if !found {

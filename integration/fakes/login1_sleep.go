@@ -68,6 +68,15 @@ func (l *Login1) Inhibitors() ([]Inhibitor, <-chan struct{}) {
 	return held, l.changed
 }
 
+// NoteOthersInhibitor signals what it does when another user takes a delay lock, or releases one: the same
+// value as before, because others hold some as well.
+func (l *Login1) NoteOthersInhibitor() error {
+	l.mu.Lock()
+	value := l.properties["DelayInhibited"]
+	l.mu.Unlock()
+	return l.set("DelayInhibited", value)
+}
+
 // RefuseLocks makes it answer whoever wants a lock with an error, as a logind does that finds no polkit. An
 // error without a name ends that.
 func (l *Login1) RefuseLocks(refusal dbus.Error) {

@@ -1,6 +1,7 @@
 package fakes
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -118,7 +119,7 @@ func (l *Login1) BeginSession(uid int, kind SessionKind) (number int, err error)
 		l.sessions.user = dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/user/_%d", uid))
 		l.sessions.all = append(l.sessions.all, &session{SessionKind: kind, number: number})
 		l.sessions.elect()
-		return l.emitDisplay(l.sessions.display)
+		return errors.Join(l.announce("SessionNew", number), l.emitDisplay(l.sessions.display))
 	})
 }
 
@@ -129,10 +130,10 @@ func (l *Login1) EndSession(number int) error {
 		before := l.sessions.display
 		l.sessions.all = slices.DeleteFunc(l.sessions.all, func(one *session) bool { return one.number == number })
 		l.sessions.elect()
-		if l.sessions.display == 0 {
-			return l.emitDisplay(before)
+		if l.sessions.display != 0 {
+			before = l.sessions.display
 		}
-		return l.emitDisplay(l.sessions.display)
+		return errors.Join(l.announce("SessionRemoved", number), l.emitDisplay(before))
 	})
 }
 
@@ -205,16 +206,24 @@ func (l *Login1) setHint(number int, locked bool) error {
 	return l.emitSession(number, "LockedHint", locked)
 }
 
-// LockOther locks or unlocks a session that is not the user's, such as another
-// user's.
-func (l *Login1) LockOther(locked bool) error {
-	const other = dbus.ObjectPath("/org/freedesktop/login1/session/c1")
-	return l.unlessHanging(func() error {
-		if err := l.emitLock(other, locked); err != nil {
-			return err
-		}
-		return l.emitChange(other, login1Session, "LockedHint", locked)
-	})
+// LockOther locks or unlocks a session of another user, and sets its LockedHint.
+func (l *Login1) LockOther(id string, locked bool) error {
+	return errors.Join(l.unlessHanging(func() error { return l.emitLock(otherSession(id), locked) }), l.HintOther(id, locked))
+}
+
+// HintOther sets the LockedHint of a session of another user.
+func (l *Login1) HintOther(id string, locked bool) error {
+	return l.unlessHanging(func() error { return l.emitChange(otherSession(id), login1Session, "LockedHint", locked) })
+}
+
+func otherSession(id string) dbus.ObjectPath { return "/org/freedesktop/login1/session/c" + dbus.ObjectPath(id) }
+
+// announce signals that a session is new, or is removed. It is called with mu held.
+func (l *Login1) announce(member string, number int) error {
+	if !l.present() {
+		return nil
+	}
+	return l.conn.Emit(login1Path, login1Manager+"."+member, strconv.Itoa(number), sessionPath(number))
 }
 
 func (l *Login1) emitLock(session dbus.ObjectPath, locked bool) error {

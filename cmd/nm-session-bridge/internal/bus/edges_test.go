@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -19,35 +18,6 @@ func (locks) Edge(signal *dbus.Signal) string {
 		return "the lock"
 	}
 	return ""
-}
-
-// Nobody wants to hear of another user's session, however often they lock it.
-func TestAnIgnoredObjectIsNotHeardOfUntilTheOwnerChanges(t *testing.T) {
-	s := newService(nil, name, Everything{})
-	s.setOwner(":1.1")
-	isHeard := func(path dbus.ObjectPath) bool {
-		before := len(s.signals)
-		s.deliver(&dbus.Signal{Sender: s.owner, Path: path, Name: iface + ".Lock"})
-		return len(s.signals) > before
-	}
-	s.Ignore(":1.0", "/of/others") // who owned the name before
-	if !isHeard("/of/others") {
-		t.Error("an object of the present owner is ignored")
-	}
-	s.Ignore(":1.1", "/of/others")
-	if isHeard("/of/others") || !isHeard(path) {
-		t.Error("the wrong object is ignored")
-	}
-	s.setOwner(":1.2")
-	if !isHeard("/of/others") {
-		t.Error("an object of the next owner is ignored")
-	}
-	for range 2 * mostIgnored {
-		s.Ignore(":1.2", dbus.ObjectPath(fmt.Sprint("/", len(s.ignored))))
-	}
-	if len(s.ignored) != mostIgnored {
-		t.Errorf("%d objects are remembered", len(s.ignored))
-	}
 }
 
 func TestWhatCannotBeReadAgainIsNotLostInAFlood(t *testing.T) {

@@ -18,8 +18,6 @@ const (
 	// mostEdges is how much news may wait beside that because it cannot be read again:
 	// one signal of each of a user's sessions, and two about sleep.
 	mostEdges = 1024
-	// mostIgnored bounds how many objects are remembered that nobody wants to hear of.
-	mostIgnored = 1024
 )
 
 // Filter judges the signals of a service before they are queued. Its methods are
@@ -52,9 +50,8 @@ type Service struct {
 	signals chan *dbus.Signal
 
 	mu        sync.Mutex
-	owner     string                   // unique name; "" while there is none
-	ignored   map[dbus.ObjectPath]bool // the owner's objects that nobody wants to hear of
-	announced bool                     // whether the bus has named an owner yet
+	owner     string // unique name; "" while there is none
+	announced bool   // whether the bus has named an owner yet
 }
 
 // Follow begins to follow the owner of a well-known name and asks the bus for
@@ -128,21 +125,7 @@ func (s *Service) ownerChanged(signal *dbus.Signal) {
 
 // setOwner is called with mu held.
 func (s *Service) setOwner(owner string) {
-	s.announced, s.owner, s.ignored = true, owner, nil
-}
-
-// Ignore drops what an owner signals of an object from now on, before it is queued.
-// Past a bound it does nothing.
-func (s *Service) Ignore(owner string, path dbus.ObjectPath) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if owner != s.owner || len(s.ignored) >= mostIgnored {
-		return
-	}
-	if s.ignored == nil {
-		s.ignored = map[dbus.ObjectPath]bool{}
-	}
-	s.ignored[path] = true
+	s.announced, s.owner = true, owner
 }
 
 // deliver handles a signal that a client of the bus sent. It ignores a client's
@@ -150,7 +133,7 @@ func (s *Service) Ignore(owner string, path dbus.ObjectPath) {
 func (s *Service) deliver(signal *dbus.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.owner == "" || signal.Sender != s.owner || signal.Name == nameOwnerChanged || s.ignored[signal.Path] || !s.filter.Wants(signal) {
+	if s.owner == "" || signal.Sender != s.owner || signal.Name == nameOwnerChanged || !s.filter.Wants(signal) {
 		return
 	}
 	s.push(signal)

@@ -78,11 +78,12 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	}
 	byID := observersByID{}
 	for _, source := range config.Switches.Sources() {
-		followed, err := follow(ctx, system, source.Name, source, source.Matches()...)
+		filter := observers.NewFilter(source)
+		followed, err := follow(ctx, system, source.Name, filter, source.Matches()...)
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}
-		byID[source.ID] = observers.New(source, followed, followed, log)
+		byID[source.ID] = observers.New(filter, followed, followed, log)
 	}
 
 	clock := time.Now // for everything that keeps time

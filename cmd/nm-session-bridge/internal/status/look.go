@@ -63,11 +63,12 @@ func readFacts(ctx context.Context, switches observers.Switches) (map[string]str
 	sources := switches.Sources()
 	heard := make(chan observers.Facts)
 	for _, source := range sources {
-		service, err := system.Follow(ctx, source.Name, source, source.Matches()...)
+		filter := observers.NewFilter(source)
+		service, err := system.Follow(ctx, source.Name, filter, source.Matches()...)
 		if err != nil {
 			return nil, err
 		}
-		go observers.New(source, service, service, slog.New(slog.DiscardHandler)).Run(ctx, heard)
+		go observers.New(filter, service, service, slog.New(slog.DiscardHandler)).Run(ctx, heard)
 	}
 	facts := map[string]string{}
 	for range sources {

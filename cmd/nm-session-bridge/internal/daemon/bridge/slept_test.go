@@ -57,7 +57,7 @@ func newSleeper(t *testing.T) *sleeper {
 	byID := demanded{}
 	for i, source := range switches.Sources() {
 		service := []*bustest.Service{logind, upower}[i]
-		byID[source.ID] = observers.New(source, service, service, log)
+		byID[source.ID] = observers.New(observers.NewFilter(source), service, service, log)
 	}
 	ended := make(chan error)
 	go func() {

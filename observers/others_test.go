@@ -1,0 +1,216 @@
+package observers
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/bustest"
+)
+
+// crowd is a logind with the sessions of several users.
+type crowd struct {
+	*watch
+	owner string
+	at    dbus.Sequence // of the latest message
+}
+
+// says makes logind signal something, and reports whether that reaches the queue.
+func (c *crowd) says(path dbus.ObjectPath, name string, body ...any) (isHeard bool) {
+	c.Helper()
+	c.at++
+	signal := &dbus.Signal{Sender: c.owner, Path: path, Name: name, Body: body, Sequence: c.at}
+	isHeard = c.observer.filter.Wants(signal)
+	if isHeard {
+		c.signal(signal)
+	}
+	return isHeard
+}
+
+func (c *crowd) begins(id string) {
+	c.Helper()
+	if !c.says(logindPath, logindName+".Manager.SessionNew", id, pathOf(id)) {
+		c.Errorf("the session %s begins unheard", id)
+	}
+}
+
+func (c *crowd) locks(id string) (isHeard bool) {
+	c.Helper()
+	return c.says(pathOf(id), logindName+".Session."+lockSignal)
+}
+
+func (c *crowd) hints(id string) (isHeard bool) {
+	c.Helper()
+	return c.says(pathOf(id), propertiesChanged, about(logindName+".Session", "LockedHint", true)...)
+}
+
+// answers answers a reading of the user, and those of their sessions.
+func (c *crowd) answers(ids ...string) {
+	c.Helper()
+	c.at++
+	bustest.Answer(c.called("GetAll"), c.at, nil, sessions(ids...))
+	for range ids {
+		session := c.called("GetAll")
+		c.at++
+		bustest.Answer(session, c.at, nil, aSession("wayland", "seat0", false))
+	}
+}
+
+func (c *crowd) isLocked(of string) any {
+	c.Helper()
+	for _, one := range c.hears().Children() {
+		if one.Path == pathOf(of) {
+			return one.values[saidLast]
+		}
+	}
+	return nil
+}
+
+func pathOf(id string) dbus.ObjectPath { return dbus.ObjectPath(logindPath + "/session/_3" + id) }
+
+// gather returns a logind with a session of ours, 1, and one of another user, 9.
+func gather(t *testing.T) *crowd {
+	t.Helper()
+	c := &crowd{watch: observe(t, Session()), owner: ":1.1"}
+	c.watch.owner(c.owner)
+	c.answers("1")
+	c.hears()
+	return c
+}
+
+// Another user may do with sessions of their own what they like.
+func TestWhatOtherUsersDoIsNotHeard(t *testing.T) {
+	c := gather(t)
+	if !c.locks("1") || c.isLocked("1") != true || !c.hints("1") {
+		t.Error("our own session is not heard")
+	}
+	if c.hints("9") || c.locks("9") || c.hints("9") {
+		t.Error("another user's session is heard")
+	}
+	for i := range 100 * mostAnnounced {
+		if id := fmt.Sprint(2 + i); c.locks(id) || c.hints(id) {
+			t.Fatalf("the session %s is heard", id)
+		}
+	}
+	if held := len(c.observer.filter.ours) + len(c.observer.filter.announced) + len(c.observer.early); held > 2 {
+		t.Errorf("%d objects are remembered", held)
+	}
+}
+
+// Nothing else tells that a new session was asked to lock.
+func TestANewSessionIsHeardUntilItIsKnownWhoseItIs(t *testing.T) {
+	for name, test := range map[string]struct {
+		ours []string
+		is   bool
+	}{"ours": {[]string{"1", "2"}, true}, "another's": {[]string{"1"}, false}} {
+		t.Run(name, func(t *testing.T) {
+			c := gather(t)
+			c.begins("2")
+			if !c.locks("2") || c.hints("9") {
+				t.Fatal("the wrong session is heard")
+			}
+			c.answers(test.ours...)
+			if test.is && c.isLocked("2") != true {
+				t.Error("its Lock is lost")
+			}
+			if heard := c.locks("2"); heard != test.is {
+				t.Errorf("then it is heard: %t", heard)
+			}
+		})
+	}
+}
+
+func TestASessionThatBeginsWhileOthersAreReadIsHeard(t *testing.T) {
+	c := gather(t)
+	c.begins("2")
+	before := c.called("GetAll")
+	c.at++
+	answered := c.at // before logind begins the next session, and heard after that
+	c.begins("3")
+	bustest.Answer(before, answered, nil, sessions("1"))
+	bustest.Answer(c.called("GetAll"), answered+1, nil, aSession("wayland", "seat0", false))
+	again := c.called("GetAll")
+	if c.locks("2") || !c.locks("3") {
+		t.Error("the wrong session is heard")
+	}
+	c.at++
+	bustest.Answer(again, c.at, nil, sessions("1", "3"))
+	for range 2 {
+		bustest.Answer(c.called("GetAll"), c.at, nil, aSession("wayland", "seat0", false))
+	}
+	if c.isLocked("3") != true {
+		t.Error("its Lock is lost")
+	}
+}
+
+func TestAPathMayBeOursLater(t *testing.T) {
+	c := gather(t)
+	if c.locks("9") {
+		t.Fatal("another user's session is heard")
+	}
+	c.begins("9") // another one of the same name
+	c.answers("1", "9")
+	c.hears()
+	if !c.locks("9") {
+		t.Error("it is not heard")
+	}
+	c.isLocked("9")
+	c.says(c.source.Root.Path, propertiesChanged, c.source.Root.Interface, display("1"), []string{}) // it has ended
+	c.answers("1")
+	c.hears()
+	if c.locks("9") {
+		t.Error("it is heard after its end")
+	}
+}
+
+func TestTheNextLogindSaysAnewWhoseTheSessionsAre(t *testing.T) {
+	c := gather(t)
+	c.owner = ":1.2"
+	c.watch.owner(c.owner)
+	c.hearsProblem("logind is starting")
+	if !c.locks("1") || !c.locks("9") {
+		t.Error("a session is not heard before it is known whose it is")
+	}
+	c.answers("1")
+	c.hears()
+	if c.locks("9") || !c.locks("1") {
+		t.Error("the wrong session is heard")
+	}
+}
+
+func TestWithoutASessionOfOursNoneIsHeard(t *testing.T) {
+	c := &crowd{watch: observe(t, Session()), owner: ":1.1"}
+	c.watch.owner(c.owner)
+	for range 5 { // as long as logind may only be starting
+		c.at++
+		bustest.Answer(c.called("GetAll"), c.at, dbus.Error{Name: "org.freedesktop.DBus.Error.UnknownObject"})
+	}
+	c.hears()
+	if c.locks("9") || c.hints("9") {
+		t.Error("another user's session is heard")
+	}
+	c.begins("1")
+	c.answers("1")
+	c.hears()
+	if !c.locks("1") {
+		t.Error("our own session is not heard")
+	}
+}
+
+// What is announced and never asked for must not fill the memory, and must not be missed.
+func TestWhatIsAnnouncedIsBounded(t *testing.T) {
+	f := NewFilter(Session())
+	lock := &dbus.Signal{Sender: ":1.1", Path: pathOf("2"), Name: logindName + ".Session." + lockSignal}
+	f.tell(":1.1", newObject(&f.source.Root, f.source.Root.Path), 1)
+	f.announce(pathOf("2"), 2)
+	for i := range 10 * mostAnnounced {
+		f.announce(pathOf(fmt.Sprint(3+i)), dbus.Sequence(3+i))
+	}
+	if held := len(f.announced); held > mostAnnounced {
+		t.Errorf("%d are remembered", held)
+	}
+	if !f.Wants(lock) {
+		t.Error("one of them is missed")
+	}
+}
