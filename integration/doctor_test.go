@@ -502,12 +502,12 @@ func TestDoctorOnARecipeThatIsNotEnabledYet(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
 	for recipe, units := range map[string][]string{
-		"timer": {"calendars.timer"},
-		"both":  {"chat.service", "online-and-open.target"},
-		"mail":  {"mail-sync.service"},
-		"vpn":   nil,
-		"home":  nil,
-		"away":  nil,
+		"timer":                   {"calendars.timer"},
+		"both":                    {"chat.service", "online-and-open.target"},
+		"mail":                    {"mail-sync.service"},
+		"vpn --set PROFILE=home":  nil,
+		"home --set PROFILE=home": nil,
+		"away --set PROFILE=home --set REMOTE=a --set NETWORK=b": nil,
 	} {
 		s.user(program + " recipe add " + recipe)
 		found, summary := s.doctor("")

@@ -207,7 +207,7 @@ func TestAPortalInDoubtIsThePortal(t *testing.T) {
 func TestTheTunnelOfTheRecipeAwayDoesNotStartAtHome(t *testing.T) {
 	s := beginStarting(t)
 	s.standIn(map[string]string{"sshuttle": stayingProgram})
-	s.user(program + " recipe add away")
+	s.user(program + " recipe add away --set PROFILE=home --set REMOTE=home.example.org --set NETWORK=192.168.1.0/24")
 	s.systemctl("enable", "away-tunnel@home.service", "away-ends@home.service")
 	s.flags("--gone-grace=1h")
 	s.install()

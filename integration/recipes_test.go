@@ -136,17 +136,27 @@ func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
 	s.fresh()
 	s.record()
 	s.must(os.RemoveAll(sandbox.Home + "/calls"))
-	out := s.user(program + " recipe add " + r.Name)
+	add := program + " recipe add " + r.Name
+	for _, blank := range r.Blanks {
+		add += " --set " + systemdctl.Quote(blank.Name+"="+filled(blank))
+	}
+	out := s.user(add)
 	s.Log(out)
 	s.verify(r)
-	_, next, _ := strings.Cut(out, "next: ")
-	next = strings.ReplaceAll(next, "PROFILE", profileInUnits)
-	s.user(next)
+	_, next, _ := strings.Cut(out, "next: systemctl --user enable ")
+	s.user("systemctl --user enable " + next)
 	story(s)
 	s.online()
 	s.lid("open")
-	units := strings.Join(r.Enable, " ")
-	s.user("systemctl --user disable --now " + strings.ReplaceAll(units, "PROFILE", profileInUnits))
+	s.user("systemctl --user disable --now " + strings.TrimPrefix(next, "--now "))
+}
+
+// filled returns what the tests fill a blank with.
+func filled(blank systemdctl.Blank) string {
+	if blank.IsProfile {
+		return profile
+	}
+	return "50% of $HOME's; \"" + strings.ToLower(blank.Name) + `\d"`
 }
 
 // verify makes systemd read the units, about which it must not complain, and
@@ -158,7 +168,7 @@ func (s *scene) verify(r systemdctl.Recipe) {
 	for _, file := range files {
 		content, err := os.ReadFile(file.Path)
 		s.must(err)
-		if string(content) != string(file.Content) {
+		if len(r.Blanks) == 0 && string(content) != string(file.Content) {
 			s.Errorf("%s is not as the recipe has it", file.Path)
 		}
 		if said := s.user("systemd-analyze --user verify " + file.Path); said != "" {
@@ -304,10 +314,7 @@ func storyOfFiles(s *scene) {
 	s.comesAndGoes("file-sync.service", "syncthing serve --no-browser")
 }
 
-const (
-	profile        = "My VPN"
-	profileInUnits = `'My\x20VPN'` // as systemd-escape and a shell write it
-)
+const profile = "My VPN"
 
 func storyOfVPN(s *scene) {
 	const unit = `vpn@My\x20VPN.service`
@@ -367,6 +374,7 @@ func storyOfAway(s *scene) {
 	s.nmcli("connection", "down", profile)
 	s.expect("inactive", ends)
 	s.expect("active", unit)
+	s.called(1, `sshuttle --remote 50% of $HOME's; "remote\d" 50% of $HOME's; "network\d"`)
 	s.unplug()
 	s.expect("inactive", unit)
 	s.refused(unit)

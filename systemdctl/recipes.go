@@ -14,12 +14,27 @@ type Recipe struct {
 	Name string
 	// Summary is one line.
 	Summary string
-	// Enable are the units to enable. PROFILE stands for a name that only the user
-	// knows.
+	// Enable are the units to enable.
 	Enable []string
 	// Programs are the programs that the units run.
 	Programs []Program
+	// Blanks are what only the user knows.
+	Blanks []Blank
 }
+
+// Blank is something to fill in. Its name stands between < and > in the names of units
+// to enable, in directives that name units, and in command lines.
+type Blank struct {
+	Name, Meaning string
+	// IsProfile says that it is the name of a NetworkManager profile, which becomes a part
+	// of units' names.
+	IsProfile bool
+	// MayRepeat says that there may be several. A word in which the name stands is
+	// repeated for each.
+	MayRepeat bool
+}
+
+func profile(meaning string) Blank { return Blank{Name: "PROFILE", Meaning: meaning, IsProfile: true} }
 
 // Program is a program and the Debian package that contains it.
 type Program struct{ Name, Package string }
@@ -31,66 +46,83 @@ func Recipes() []Recipe {
 			"mail", "keep mail in sync while online, with offlineimap",
 			[]string{"mail-sync.service"},
 			[]Program{{"offlineimap", "offlineimap3"}},
+			nil,
 		},
 		{
 			"files", "keep files in sync while online, with Syncthing",
 			[]string{"file-sync.service"},
 			[]Program{{"syncthing", "syncthing"}},
+			nil,
 		},
 		{
 			"vpn", "bring a VPN of NetworkManager up while online",
-			[]string{"vpn@PROFILE.service"},
+			[]string{"vpn@<PROFILE>.service"},
 			[]Program{{"nmcli", "network-manager"}},
+			[]Blank{profile("the VPN, as nmcli connection shows it")},
 		},
 		{
 			"notify", "a desktop notification when the internet comes, goes or waits behind a portal",
 			[]string{"notify-internet@online.service", "notify-internet@offline.service", "notify-internet@portal.service"},
 			[]Program{{"notify-send", "libnotify-bin"}},
+			nil,
 		},
 		{
 			"ratpoison", "the same as an alert of the window manager ratpoison",
 			[]string{"ratpoison-internet@online.service", "ratpoison-internet@offline.service", "ratpoison-internet@portal.service"},
 			[]Program{{"ratpoison", "ratpoison"}},
+			nil,
 		},
 		{
 			"portal", "open a browser when a captive portal wants a sign-in",
 			[]string{"portal-browser.service"},
 			[]Program{{"xdg-open", "xdg-utils"}},
+			nil,
 		},
 		{
 			"screen", "turn the screen off while the lid is closed",
 			[]string{"screen-off.service"},
 			[]Program{{"xset", "x11-xserver-utils"}},
+			nil,
 		},
 		{
 			"radios", "turn Wi-Fi and all other radios off while the lid is closed",
 			[]string{"radios-off.service"},
 			[]Program{{"rfkill", "rfkill"}},
+			nil,
 		},
 		{
 			"reconnect", "run something once each time the internet comes: fetch mail, with mbsync",
 			[]string{"mail-fetch.service"},
 			[]Program{{"mbsync", "isync"}},
+			nil,
 		},
 		{
 			"timer", "run something at intervals, only while online: sync calendars, with vdirsyncer",
 			[]string{"calendars.timer"},
 			[]Program{{"vdirsyncer", "vdirsyncer"}},
+			nil,
 		},
 		{
 			"home", "keep files in sync with another machine while at home, with Unison",
-			[]string{"home-sync@PROFILE.service"},
+			[]string{"home-sync@<PROFILE>.service"},
 			[]Program{{"unison", "unison"}},
+			[]Blank{profile("the network at home, as nmcli connection shows it")},
 		},
 		{
 			"away", "a tunnel while online, but not at home, with sshuttle",
-			[]string{"away-tunnel@PROFILE.service", "away-ends@PROFILE.service"},
+			[]string{"away-tunnel@<PROFILE>.service", "away-ends@<PROFILE>.service"},
 			[]Program{{"sshuttle", "sshuttle"}, {"nmcli", "network-manager"}},
+			[]Blank{
+				profile("the network at home, as nmcli connection shows it"),
+				{Name: "REMOTE", Meaning: "the machine at home, as for ssh"},
+				{Name: "NETWORK", Meaning: "the addresses at home, such as 192.168.1.0/24"},
+			},
 		},
 		{
 			"both", "two conditions at once: a chat program while online with the lid open",
 			[]string{"online-and-open.target", "chat.service"},
 			[]Program{{"gajim", "gajim"}},
+			nil,
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/installer"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/profiles"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -59,19 +60,58 @@ func newRecipeShow() *cobra.Command {
 }
 
 func newRecipeAdd() *cobra.Command {
-	return &cobra.Command{
+	var settings []string
+	var filling installer.Filling
+	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Write the units of a recipe, and say what to type next",
 		Long: `Write the units of a recipe into ~/.config/systemd/user, where they are yours to change.
 It never replaces a file that differs. It does not enable the units, so that you can
 read them and put in your own program or account first; it prints the command that
-enables them.`,
+enables them. What a recipe leaves blank, such as the name of a profile, is filled in by
+--set; if something is missing, nothing is written.`,
+		Example: `  # units that need nothing more
+  nm-session-bridge recipe add mail
+  # while a NetworkManager profile is active
+  nm-session-bridge recipe add home --set PROFILE='Home Wifi'`,
 		ValidArgsFunction: completeRecipe,
-		Args:              oneRecipe,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return installer.AddRecipe(cmd.Context(), cmd.OutOrStdout(), args[0])
+		Args: func(cmd *cobra.Command, args []string) (err error) {
+			if err := oneRecipe(cmd, args); err != nil {
+				return err
+			}
+			filling, err = installer.Filled(args[0], settings)
+			return err
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return installer.AddRecipe(cmd.Context(), cmd.OutOrStdout(), filling)
 		},
 	}
+	cmd.Flags().StringArrayVar(&settings, "set", nil, "fill in a blank: `BLANK=VALUE`")
+	_ = cmd.RegisterFlagCompletionFunc("set", completeBlank) // the flag exists
+	return cmd
+}
+
+// completeBlank names the blanks of a recipe, and after PROFILE= NetworkManager's profiles.
+func completeBlank(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	recipe, err := installer.FindRecipe(args[0])
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var found []cobra.Completion
+	for _, blank := range recipe.Blanks {
+		if !blank.IsProfile || !strings.HasPrefix(typed, blank.Name+"=") {
+			found = append(found, cobra.CompletionWithDesc(blank.Name+"=", blank.Meaning))
+			continue
+		}
+		names, _ := profiles.Ask(cmd.Context()) // there is nobody to tell why some are missing
+		for _, name := range names {
+			found = append(found, blank.Name+"="+name)
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 func completeRecipe(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {

@@ -58,7 +58,11 @@ func ListRecipes(w io.Writer) {
 
 // ShowRecipe prints a recipe's files under their paths, as systemctl cat does.
 func ShowRecipe(w io.Writer, name string) error {
-	_, files, _, err := recipeFiles(name)
+	recipe, err := FindRecipe(name)
+	if err != nil {
+		return err
+	}
+	files, _, err := recipeFiles(recipe)
 	if err != nil {
 		return err
 	}
@@ -73,11 +77,16 @@ func ShowRecipe(w io.Writer, name string) error {
 
 // AddRecipe writes a recipe's units and prints what is left to do. It never replaces a file
 // that differs.
-func AddRecipe(ctx context.Context, w io.Writer, name string) error {
-	r, files, p, err := recipeFiles(name)
+func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
+	r, name := filling.recipe, filling.recipe.Name
+	files, p, err := recipeFiles(r)
 	if err != nil {
 		return err
 	}
+	for i := range files {
+		files[i].Content = []byte(filling.fill(string(files[i].Content)))
+	}
+	enable := filling.fillAll(r.Enable)
 	manager, err := connect(ctx)
 	if err != nil {
 		return err
@@ -122,29 +131,25 @@ func AddRecipe(ctx context.Context, w io.Writer, name string) error {
 		fmt.Fprintf(w, "missing the targets: %s install --now\n", self.Command())
 	}
 	now := ""
-	if can, err := canStart(ctx, manager, r.Enable); err != nil {
+	if can, err := canStart(ctx, manager, enable); err != nil {
 		return err
 	} else if can {
 		now = "--now "
 	}
-	if strings.Contains(strings.Join(r.Enable, " "), "PROFILE") {
-		fmt.Fprintln(w, "replace PROFILE with a name that nmcli connection shows, as systemd-escape writes it")
+	for i, unit := range enable {
+		enable[i] = systemdctl.Quote(unit)
 	}
-	fmt.Fprintf(w, "next: systemctl --user enable %s%s\n", now, strings.Join(r.Enable, " "))
+	fmt.Fprintf(w, "next: systemctl --user enable %s%s\n", now, strings.Join(enable, " "))
 	return nil
 }
 
-func recipeFiles(name string) (systemdctl.Recipe, []systemdctl.File, places, error) {
-	recipe, err := FindRecipe(name)
-	if err != nil {
-		return recipe, nil, places{}, err
-	}
+func recipeFiles(recipe systemdctl.Recipe) ([]systemdctl.File, places, error) {
 	p, err := userPlaces()
 	if err != nil {
-		return recipe, nil, p, err
+		return nil, p, err
 	}
 	files, err := recipe.Files(p.ownUnits())
-	return recipe, files, p, err
+	return files, p, err
 }
 
 // reportMissing says what to do about a program that is not in systemd's search path.
