@@ -54,6 +54,9 @@ const (
 	unlockedByTheLocker, lockedByHand, restart = "unlock.target", "lock.target", "a new bridge"
 	crash, recovery                            = "the locker crashes", "that is a while ago"
 
+	// unread makes the next thing be heard only with the one after it.
+	unread = "unread"
+
 	// asleep is a sleep, and the place where a desk notes when it began.
 	asleep = "PrepareForSleep"
 )
@@ -91,7 +94,7 @@ func (d desk) happens(what string, at dbus.Sequence) {
 // play lets things happen one after the other, and returns the last reading and
 // the position.
 func play(things ...string) (last Reading, position string) {
-	read, d, crashes := lock(), desk{}, false
+	read, d, crashes, isUnread := lock(), desk{}, false, false
 	for i, what := range things {
 		switch what {
 		case restart:
@@ -101,6 +104,9 @@ func play(things ...string) (last Reading, position string) {
 			}
 		case crash, recovery:
 			crashes = what == crash
+			continue
+		case unread:
+			isUnread = true
 			continue
 		case unlockedByTheLocker:
 			position = unlocked
@@ -114,6 +120,10 @@ func play(things ...string) (last Reading, position string) {
 			continue
 		default:
 			d.happens(what, dbus.Sequence(i+1))
+		}
+		if isUnread {
+			isUnread = false
+			continue
 		}
 		last = read(d.snapshot(), Present{position, crashes})
 		if last.Grace == 0 {
@@ -165,6 +175,8 @@ func TestLock(t *testing.T) {
 		"then it is unlocked once more":        {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "1 Unlock", asleep, "2 ends", "1 Unlock"}, unlocked},
 		"one hint falls, a sleep, one ends":    {[]string{"1 locked", "2 locked", "1 hint false", asleep, "2 ends"}, locked},
 		"one is, a sleep, so is the other":     {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "1 Unlock", asleep, "2 Unlock"}, unlocked},
+		"one is, so is the other, a sleep":     {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "1 Unlock", unread, "2 Unlock", asleep, "1 Unlock"}, unlocked},
+		"heard at once, that says nothing new": {[]string{"1 begins", "2 begins", "3 begins", "1 Lock", "2 Lock", "1 Unlock", unread, "2 Unlock", asleep, "3 ends"}, locked},
 		"a sleep, the hint of the other stays": {[]string{"1 locked", "2 locked", "1 hint false", asleep, "1 Unlock"}, locked},
 		"one is, Lock, and the other ends":     {[]string{"1 begins", "2 begins", "1 Lock", "2 Lock", "2 Unlock", "1 Lock", "1 ends"}, locked},
 		"Unlock with a crash":                  {[]string{"1 begins", "1 Lock", crash, "1 Unlock"}, locked},
