@@ -15,8 +15,8 @@ import (
 )
 
 // Stand-ins for the programs that the recipes run, except nmcli, which is real.
-// They record their calls. Programs that should stay do so, and those that should
-// end hang while a file "hang" exists.
+// They record their calls. Programs that should stay do so, and those that should end
+// hang if a file "hang" exists, or, if they are slow, for as long as it does.
 const (
 	endingProgram = `#!/bin/sh
 echo "${0##*/} $*" >> /home/gemini/calls
@@ -25,6 +25,10 @@ echo "${0##*/} $*" >> /home/gemini/calls
 	stayingProgram = `#!/bin/sh
 echo "${0##*/} $*" >> /home/gemini/calls
 exec sleep infinity
+`
+	slowProgram = `#!/bin/sh
+printf '%s\n' "${0##*/} $*" >> /home/gemini/calls
+while [ -e /home/gemini/hang ]; do sleep 0.1; done
 `
 	// A desktop's xdg-open leaves a browser behind.
 	leavingProgram = `#!/bin/sh
@@ -50,15 +54,21 @@ func stories() map[string]func(*scene) {
 		"home":      storyOfHome,
 		"away":      storyOfAway,
 		"both":      storyOfBoth,
+		"desktop":   storyOfDesktop,
+		"undocked":  storyOfUndocked,
+		"hooks":     storyOfHooks,
+		"wake":      storyOfWake,
+		"shutdown":  storyOfShutdown,
 	}
 }
 
 func TestRecipes(t *testing.T) {
 	s := begin(t, sandbox.Options{NoNetworkManager: true})
 	s.standIn(map[string]string{
-		"offlineimap": stayingProgram, "syncthing": stayingProgram, "unison": stayingProgram, "sshuttle": stayingProgram, "gajim": stayingProgram,
+		"offlineimap": stayingProgram, "syncthing": stayingProgram, "unison": stayingProgram, "sshuttle": stayingProgram, "gajim": stayingProgram, "nextcloud": stayingProgram,
 		"mbsync": endingProgram, "vdirsyncer": endingProgram,
 		"notify-send": endingProgram, "ratpoison": endingProgram, "xset": endingProgram, "rfkill": endingProgram,
+		"playerctl": endingProgram, "bluetoothctl": endingProgram, "rsync": slowProgram,
 		"xdg-open": leavingProgram,
 	})
 	s.letTheUserConnect()
@@ -145,6 +155,7 @@ func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
 	s.verify(r)
 	_, next, _ := strings.Cut(out, "next: systemctl --user enable ")
 	s.user("systemctl --user enable " + next)
+	s.user("for unit in " + strings.TrimPrefix(next, "--now ") + "; do " + program + ` doctor "$unit" || exit; done`)
 	story(s)
 	s.online()
 	s.lid("open")
@@ -572,4 +583,93 @@ func (s *scene) oneComesWhileTheOtherIsGoing(units ...string) {
 	s.idle(units...)
 	s.systemctl("disable", "slow.service")
 	s.plug()
+}
+
+func storyOfDesktop(s *scene) {
+	const unit, desktop = "online-desktop.service", "graphical-session.target"
+	s.idle(unit)
+	s.refused(unit)
+	// A desktop starts this target through one of its own, because nobody can by hand.
+	s.write("desktop.target", "[Unit]\nBindsTo="+desktop+"\n")
+	s.systemctl("daemon-reload")
+	for round := 1; round <= 2; round++ {
+		s.systemctl("start", "desktop.target")
+		s.expect("active", unit)
+		s.started(unit, 2*round-1)
+		s.unplug()
+		s.expect("inactive", unit)
+		s.plug()
+		s.expect("active", unit)
+		s.started(unit, 2*round)
+		s.fresh()
+		s.systemctl("stop", "desktop.target", desktop)
+		s.expect("inactive", unit)
+		s.fresh()
+	}
+	s.wantCalls(slices.Repeat([]string{"nextcloud --background"}, 4)...)
+}
+
+func storyOfUndocked(s *scene) {
+	const call = "playerctl --all-players pause"
+	s.closeLid()
+	s.wantCalls(call)
+	s.openLid()
+	s.Login1.SetDocked(true)
+	s.closeLid()
+	s.wantCalls(call)
+	s.openLid()
+	s.Login1.SetDocked(false)
+	s.fresh()
+	s.closeLid()
+	s.wantCalls(call, call)
+	s.openLid()
+}
+
+// sleepAndWake lets the machine sleep and checks what had been called before it slept.
+func (s *scene) sleepAndWake(before ...string) {
+	s.Helper()
+	s.locks(1)
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+	if got := s.calls(); got != strings.Join(before, "\n") {
+		s.Errorf("before it slept the calls were\n%s\nnot\n%s", got, strings.Join(before, "\n"))
+	}
+	s.must(s.Login1.PrepareForSleep(false))
+	s.locks(1)
+	s.expect("inactive", "sleep.target")
+	s.expect("active", "wake.target")
+}
+
+func storyOfHooks(s *scene) {
+	const before, after = "bluetoothctl power off", "bluetoothctl power on"
+	s.wantCalls()
+	s.sleepAndWake(before)
+	s.wantCalls(before, after)
+	s.sleepAndWake(before, after, before)
+	s.wantCalls(before, after, before, after)
+}
+
+func storyOfWake(s *scene) {
+	const call = "xset r rate 220 40"
+	s.wantCalls()
+	s.sleepAndWake()
+	s.wantCalls(call)
+	s.sleepAndWake(call)
+	s.wantCalls(call, call)
+}
+
+func storyOfShutdown(s *scene) {
+	const call = `rsync --archive --update /home/gemini/Documents/ 50% of $HOME's; "destination\d"`
+	s.wantCalls()
+	s.locksOn("shutdown", 1)
+	hang := sandbox.Home + "/hang"
+	s.write(hang, "")
+	s.must(s.Login1.PrepareForShutdown(true))
+	s.called(1, call)
+	s.locksOn("shutdown", 1) // which it waits for
+	s.must(os.Remove(hang))
+	s.locksOn("shutdown", 0)
+	s.must(s.Login1.PrepareForShutdown(false)) // cancelled
+	s.expect("inactive", "before-shutdown.target")
+	s.wantCalls(call)
 }

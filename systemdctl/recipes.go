@@ -124,6 +124,36 @@ func Recipes() []Recipe {
 			[]Program{{"gajim", "gajim"}},
 			nil,
 		},
+		{
+			"desktop", "a fact and the graphical session together: Nextcloud while online on the desktop",
+			[]string{"online-desktop.service"},
+			[]Program{{"nextcloud", "nextcloud-desktop"}},
+			nil,
+		},
+		{
+			"undocked", "something when the lid closes without a dock: pause music, with playerctl",
+			[]string{"pause-music.service"},
+			[]Program{{"playerctl", "playerctl"}},
+			nil,
+		},
+		{
+			"hooks", "before and after sleep in one unit: Bluetooth off while asleep",
+			[]string{"around-sleep.service"},
+			[]Program{{"bluetoothctl", "bluez"}},
+			nil,
+		},
+		{
+			"wake", "something after waking up: the keyboard's repeat rate, with xset",
+			[]string{"keyboard-again.service"},
+			[]Program{{"xset", "x11-xserver-utils"}},
+			nil,
+		},
+		{
+			"shutdown", "a last sync before the machine powers off or restarts, with rsync",
+			[]string{"last-sync.service"},
+			[]Program{{"rsync", "rsync"}},
+			[]Blank{{Name: "DESTINATION", Meaning: "where to, as for rsync, such as backup.example.org:Documents"}},
+		},
 	}
 }
 
