@@ -52,9 +52,9 @@ func TestTheBridgeSaysOnTheBusHowThingsStand(t *testing.T) {
 	s.user("busctl --user introspect " + bridgeName + " " + bridgePath)
 	for line, words := range map[string]string{
 		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss internet maybe": "online, offline, portal",
-		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss net offline":    "internet, lid, sleep",
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss net offline":    "internet, uplink, lid, sleep",
 		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set s internet":        `"ss"`,
-		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Reset s net":           "internet, lid, sleep",
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Reset s net":           "internet, uplink, lid, sleep",
 		"get-property " + bridgeName + " " + bridgePath + " " + bridgeName + " Net":           "Facts, Internet",
 		"set-property " + bridgeName + " " + bridgePath + " " + bridgeName + " Lid s closed":  "read-only",
 		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Fly":                   "Fly",

@@ -77,6 +77,7 @@ func TestASwitchThatIsOffCostsNothing(t *testing.T) {
 		targets      []string
 	}{
 		{"internet", "online", []string{networkManager}, []string{"internet-offline.target", "internet-online.target", "internet-portal.target"}},
+		{"uplink", "wired", []string{networkManager}, []string{"uplink-cellular.target", "uplink-wifi.target", "uplink-wired.target"}},
 		{"lid", "open", []string{upower, logind}, []string{"lid-closed.target", "lid-open.target"}},
 		{"sleep", "awake", []string{logind}, []string{"sleep.target", "wake.target"}},
 		{"shutdown", "running", []string{logind}, []string{"before-shutdown.target"}},

@@ -25,7 +25,7 @@ func TestInstallTwiceChangesNothing(t *testing.T) {
 	s := beginOnline(t)
 	before := s.files()
 	out := s.user(program + " install --now")
-	if want := "already installed, nothing changed\nnow: internet online, lid open (from logind), sleep awake, shutdown running, lock unlocked, power ac (by polling logind every 10s), metered unmetered, vpn down, connection home"; out != want {
+	if want := "already installed, nothing changed\nnow: internet online, uplink wired, lid open (from logind), sleep awake, shutdown running, lock unlocked, power ac (by polling logind every 10s), metered unmetered, vpn down, connection home"; out != want {
 		t.Errorf("the second install said %q, not %q", out, want)
 	}
 	if after := s.files(); after != before {

@@ -62,7 +62,7 @@ func TestLogindRestarts(t *testing.T) {
 	s.must(s.Login1.Appear(s.ctx))
 	<-s.Login1.Looked()
 	s.settle()
-	s.status("internet online, lid closed")
+	s.status("internet online, uplink wired, lid closed")
 	s.must(s.Login1.Vanish())
 	s.status("lid closed (in doubt: logind is not running)")
 	s.must(s.Login1.SetLid(false))

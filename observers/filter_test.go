@@ -50,7 +50,7 @@ func TestASourceWantsItsOwnSignalsAlone(t *testing.T) {
 		{NetworkManager(), networkManagerPath, propertiesChanged, nil, true, ""},
 		{NetworkManager(), networkManagerPath + "/Devices/1", propertiesChanged, nil, false, ""},
 		{NetworkManager(), networkManagerPath, networkManagerName + ".DeviceRemoved", nil, true, ""},
-		{Uplinks(), networkManagerPath + "/Devices/1", propertiesChanged, nil, true, ""},
+		{Routes(), networkManagerPath + "/Devices/1", propertiesChanged, nil, true, ""},
 		{UPower(), "/org/freedesktop/UPower/devices/battery_BAT0", propertiesChanged, nil, false, ""},
 	} {
 		signal := &dbus.Signal{Sender: ":1.1", Path: test.path, Name: test.name, Body: test.body}

@@ -22,7 +22,7 @@ const (
 func internet(policy Policy) Reader {
 	var past memory
 	return func(snapshot Snapshot) Reading {
-		facts, links := snapshot[networkManager], snapshot[uplinks]
+		facts, links := snapshot[networkManager], snapshot[routes]
 		if facts.Problem == "" {
 			past.note(facts)
 		}
@@ -60,8 +60,8 @@ func readInternet(policy Policy, facts, links Facts, past *memory) Reading {
 		return reading
 	}
 
-	reading.Needs = map[string]Need{uplinks: Watched}
-	if best := bestUplink(links); isBetter(best.connectivity, connectivity) {
+	reading.Needs = map[string]Need{routes: Watched}
+	if best := bestReach(links); isBetter(best.connectivity, connectivity) {
 		connectivity = best.connectivity
 		reading.Reason += " " + best.reason
 	}

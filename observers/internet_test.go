@@ -22,7 +22,7 @@ func routed(c nm.NmConnectivity, s nm.NmState) Facts {
 
 // links returns the facts of devices, each with a default route of its own.
 func links(devices ...Facts) Facts {
-	facts := Facts{Source: uplinks}
+	facts := Facts{Source: routes}
 	for _, device := range devices {
 		facts.children = append(facts.children, Facts{children: []Facts{device}})
 	}
@@ -84,7 +84,7 @@ func TestInternet(t *testing.T) {
 		{"says nothing", policy(), Facts{Source: networkManager}, "offline", gone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := internet(test.policy)(Snapshot{networkManager: test.facts, uplinks: links()})
+			got := internet(test.policy)(Snapshot{networkManager: test.facts, routes: links()})
 			if got.Position != test.position || got.Grace != test.after {
 				t.Errorf("got %q after %v (%s), want %q after %v", got.Position, got.Grace, got.Reason, test.position, test.after)
 			}
@@ -95,8 +95,8 @@ func TestInternet(t *testing.T) {
 func TestAPulledCableCountsAtOnceAfterTheFirstCheck(t *testing.T) {
 	read := internet(policy())
 	pulled := network(nm.NmConnectivityNone, nm.NmStateConnectedGlobal, false)
-	read(Snapshot{uplinks: links(), networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
-	if got := read(Snapshot{networkManager: pulled, uplinks: links()}); got.Grace != 0 || got.Position != "offline" {
+	read(Snapshot{routes: links(), networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
+	if got := read(Snapshot{networkManager: pulled, routes: links()}); got.Grace != 0 || got.Position != "offline" {
 		t.Errorf("after a check: %+v", got)
 	}
 	pulled.Owner = ":1.2" // a NetworkManager that has just been started
@@ -132,7 +132,7 @@ func TestWiFiThatLosesItsAccessPointIsADoubt(t *testing.T) {
 	} {
 		read := internet(policy())
 		read(Snapshot{networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
-		got := read(Snapshot{networkManager: lost, uplinks: test.links})
+		got := read(Snapshot{networkManager: lost, routes: test.links})
 		if got.Position != "offline" || got.Grace != test.grace || (got.GraceOnlyFrom == AnyPosition) != (test.grace > 0) {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -176,7 +176,7 @@ func TestTheLinkThatReachesMostDecides(t *testing.T) {
 		{"1.42, the second behind a portal", policy(), network(none, site, false), links(eth0(none), eth1(portal)), "portal", "Connectivity=None State=ConnectedSite eth1.Ip4Connectivity=Portal"},
 		{"1.42, IPv6 alone", policy(), network(limited, site, false), links(device("wwan0", none, full)), "online", "Connectivity=Limited State=ConnectedSite wwan0.Ip6Connectivity=Full"},
 		{"1.42, starting", policy(), network(none, nm.NmStateConnecting, true), links(eth1(full)), "online", "Connectivity=None State=Connecting Startup=true eth1.Ip4Connectivity=Full"},
-		{"1.58, the first refused", policy(), network(full, global, false), Facts{Source: uplinks, Problem: "NetworkManager is not asked", Awaited: true}, "online", "Connectivity=Full State=ConnectedGlobal"},
+		{"1.58, the first refused", policy(), network(full, global, false), Facts{Source: routes, Problem: "NetworkManager is not asked", Awaited: true}, "online", "Connectivity=Full State=ConnectedGlobal"},
 		{"1.58, both refused", policy(), network(limited, site, false), links(eth0(limited), eth1(limited)), "offline", "Connectivity=Limited State=ConnectedSite"},
 		{"networking is off", policy(), network(limited, nm.NmStateAsleep, false), links(eth1(full)), "offline", "Connectivity=Limited State=Asleep"},
 		{"limited is enough", lenient, routed(none, site), links(eth0(none), eth1(limited)), "online", "Connectivity=None State=ConnectedSite eth1.Ip4Connectivity=Limited"},
@@ -185,14 +185,14 @@ func TestTheLinkThatReachesMostDecides(t *testing.T) {
 		{"the default route of the only link has gone", lenient, network(limited, site, false), links(eth0(limited)), "offline", "Connectivity=Limited State=ConnectedSite, no default route"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := internet(test.policy)(Snapshot{networkManager: test.network, uplinks: test.links})
+			got := internet(test.policy)(Snapshot{networkManager: test.network, routes: test.links})
 			if got.Position != test.position || got.Reason != test.reason {
 				t.Errorf("got %q because %s, want %q because %s", got.Position, got.Reason, test.position, test.reason)
 			}
 			c, _ := test.network.Uint32("Connectivity")
 			s, _ := test.network.Uint32("State")
 			isAsked := nm.NmConnectivity(c) != full && nm.NmState(s) != nm.NmStateAsleep
-			if (got.Needs[uplinks] == Watched) != isAsked {
+			if (got.Needs[routes] == Watched) != isAsked {
 				t.Errorf("it needs %v", got.Needs)
 			}
 		})
@@ -204,18 +204,18 @@ func TestNothingIsDecidedBeforeTheDevicesAreKnown(t *testing.T) {
 	pulled.Owner = ":1.2"
 	for name, facts := range map[string]Facts{
 		"not heard":                 {},
-		"not asked yet":             {Source: uplinks, Problem: "NetworkManager is not asked", Awaited: true},
-		"of another NetworkManager": {Source: uplinks, Owner: ":1.1"},
+		"not asked yet":             {Source: routes, Problem: "NetworkManager is not asked", Awaited: true},
+		"of another NetworkManager": {Source: routes, Owner: ":1.1"},
 	} {
 		read := internet(policy())
 		online := network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)
 		online.Owner = ":1.2"
 		read(Snapshot{networkManager: online})
-		if got := read(Snapshot{networkManager: pulled, uplinks: facts}); got.Grace != lookingGrace || got.GraceOnlyFrom != "" {
+		if got := read(Snapshot{networkManager: pulled, routes: facts}); got.Grace != lookingGrace || got.GraceOnlyFrom != "" {
 			t.Errorf("%s: %+v", name, got)
 		}
-		silent := Facts{Source: uplinks, Owner: ":1.2", Problem: "NetworkManager does not answer"}
-		if got := read(Snapshot{networkManager: pulled, uplinks: silent}); got.Grace != 0 {
+		silent := Facts{Source: routes, Owner: ":1.2", Problem: "NetworkManager does not answer"}
+		if got := read(Snapshot{networkManager: pulled, routes: silent}); got.Grace != 0 {
 			t.Errorf("no answer: %+v", got)
 		}
 	}
@@ -223,7 +223,7 @@ func TestNothingIsDecidedBeforeTheDevicesAreKnown(t *testing.T) {
 
 func TestADoubtIsNoneOfThePositionsThatAreThere(t *testing.T) {
 	for _, c := range []nm.NmConnectivity{nm.NmConnectivityLimited, nm.NmConnectivityUnknown} {
-		got := internet(policy())(Snapshot{networkManager: network(c, nm.NmStateConnectedSite, false), uplinks: links()})
+		got := internet(policy())(Snapshot{networkManager: network(c, nm.NmStateConnectedSite, false), routes: links()})
 		if got.Position != "offline" || got.GraceOnlyFrom != AnyPosition || got.Grace == 0 {
 			t.Errorf("%v: %+v", c, got)
 		}

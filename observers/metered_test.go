@@ -67,6 +67,11 @@ func TestWhatThisNetworkManagerHadUpIsMissingAtOnce(t *testing.T) {
 			func(o string) Facts { return network(o, none, nm.NmMeteredUnknown, nm.NmStateDisconnected) }, "unmetered", Unknown,
 		},
 		{
+			"uplink", uplink(policy()), networkManager,
+			func(o string) Facts { return starting(o, map[string]any{"PrimaryConnectionType": "802-3-ethernet"}) },
+			func(o string) Facts { return starting(o, map[string]any{"PrimaryConnectionType": ""}) }, "wired", None,
+		},
+		{
 			"vpn", vpn(policy()), connections,
 			func(o string) Facts { return starting(o, map[string]any{}, tunnel) },
 			func(o string) Facts { return starting(o, map[string]any{}) }, "up", "down",
@@ -83,7 +88,7 @@ func TestWhatThisNetworkManagerHadUpIsMissingAtOnce(t *testing.T) {
 				{test.missing(":1.1"), test.nowhere, 0},
 				{test.missing(":1.2"), test.nowhere, policy().GoneGrace},
 			} {
-				got := test.reader(Snapshot{test.source: step.facts, uplinks: {Source: uplinks, Owner: step.facts.Owner}})
+				got := test.reader(Snapshot{test.source: step.facts, routes: {Source: routes, Owner: step.facts.Owner}})
 				if got.Position != step.position || got.Grace != step.grace {
 					t.Errorf("got %+v, want %+v", got, step)
 				}

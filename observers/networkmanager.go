@@ -15,10 +15,10 @@ const (
 	activeConnectionPath      = networkManagerPath + "/ActiveConnection"
 	activeConnectionInterface = networkManagerName + ".Connection.Active"
 
-	// networkManager, connections and uplinks are the IDs of the sources.
+	// networkManager, connections and routes are the IDs of the sources.
 	networkManager = "NetworkManager"
 	connections    = "connections"
-	uplinks        = "uplinks"
+	routes         = "routes"
 )
 
 // NetworkManager is the source for what NetworkManager says about the network.
@@ -72,11 +72,11 @@ func Connections() Source {
 	}
 }
 
-// Uplinks is the source of what each device with a default route reaches. It is
+// Routes is the source of what each device with a default route reaches. It is
 // needed only where NetworkManager as a whole does not reach the internet.
-func Uplinks() Source {
+func Routes() Source {
 	return Source{
-		ID:       uplinks,
+		ID:       routes,
 		Name:     networkManagerName,
 		Label:    "NetworkManager",
 		OnDemand: true,
@@ -90,14 +90,14 @@ func Uplinks() Source {
 					"Default":  "b", // whether it has the IPv4 default route
 					"Default6": "b", // the same for IPv6
 				},
-				Links: []Link{{Property: "Devices", While: []string{"Default", "Default6"}, Kind: uplinkDevice()}},
+				Links: []Link{{Property: "Devices", While: []string{"Default", "Default6"}, Kind: routeDevice()}},
 			}}},
 		},
 		Farewells: farewells(),
 	}
 }
 
-func uplinkDevice() Kind {
+func routeDevice() Kind {
 	word := func(n uint32) string { return connectivityWord(nm.NmConnectivity(n)) }
 	return Kind{
 		Path:      networkManagerPath + "/Devices",

@@ -149,7 +149,7 @@ func (s Switch) Canonical(position string) (string, error) {
 }
 
 // PositionOf returns the position whose targets are exactly the switch's active
-// targets. A set without active targets is in no position.
+// targets, if there is only one. A set without active targets is in no position.
 func (s Switch) PositionOf(active []string) (position string, found bool) {
 	if s.HasTemplate() {
 		words := s.Template.words(active)
@@ -157,10 +157,13 @@ func (s Switch) PositionOf(active []string) (position string, found bool) {
 	}
 	for _, p := range s.Positions {
 		if matches(s.Targets(p.Name), active) {
-			return p.Name, true
+			if found {
+				return Unknown, false
+			}
+			position, found = p.Name, true
 		}
 	}
-	return Unknown, false
+	return position, found
 }
 
 func matches(wanted map[string]bool, active []string) bool {

@@ -30,6 +30,17 @@ func TestTargetsOfAPosition(t *testing.T) {
 	}
 }
 
+// Without an active target, the uplink may be none, or another than those with targets.
+func TestPositionsWithTheSameTargetsAreNotToldApart(t *testing.T) {
+	uplink, _ := Table().Named("uplink")
+	if position, found := uplink.PositionOf(nil); found {
+		t.Errorf("the position without targets is %q", position)
+	}
+	if position, _ := uplink.PositionOf([]string{"uplink-wifi.target"}); position != "wifi" {
+		t.Errorf("the position of uplink-wifi.target is %q", position)
+	}
+}
+
 func TestASwitchOwnsItsTargetsAlone(t *testing.T) {
 	for target, want := range map[string]string{
 		"lid-closed.target":          "lid",

@@ -104,8 +104,20 @@ func Table() Switches {
 				{"offline", []string{"internet-offline.target"}},
 				{"portal", []string{"internet-offline.target", "internet-portal.target"}},
 			},
-			Sources: []Source{NetworkManager(), Uplinks()},
+			Sources: []Source{NetworkManager(), Routes()},
 			Reader:  internet,
+		},
+		{
+			Name: "uplink",
+			Positions: []Position{
+				{"wired", []string{"uplink-wired.target"}},
+				{"wifi", []string{"uplink-wifi.target"}},
+				{"cellular", []string{"uplink-cellular.target"}},
+				{"other", nil},
+				{None, nil},
+			},
+			Sources: []Source{NetworkManager()},
+			Reader:  uplink,
 		},
 		{
 			Name: "lid",

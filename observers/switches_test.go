@@ -50,7 +50,7 @@ func TestChosenSwitchesHaveOnlyTheirOwnTargetsPatternsAndSources(t *testing.T) {
 	for _, source := range some.Sources() {
 		sources = append(sources, source.ID)
 	}
-	if !slices.Equal(sources, []string{networkManager, uplinks, logind, connections}) {
+	if !slices.Equal(sources, []string{networkManager, routes, logind, connections}) {
 		t.Errorf("sources: got %v", sources)
 	}
 	if _, exists := some.Named("lid"); exists {

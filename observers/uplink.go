@@ -1,56 +1,45 @@
 package observers
 
-import (
-	"fmt"
-
-	nm "github.com/Wifx/gonetworkmanager/v2"
-)
-
-// uplink is a device with a default route, and what it reaches.
-type uplink struct {
-	connectivity nm.NmConnectivity
-	reason       string
-}
-
-// bestUplink returns the device that reaches most, if there is one. Up to 1.56,
-// NetworkManager's own Connectivity is that of the connection with the best
-// configured metric, even where packets leave by another.
-func bestUplink(facts Facts) (best uplink) {
-	for _, connection := range facts.Children() {
-		for _, device := range connection.Children() {
-			for _, property := range []string{"Ip4Connectivity", "Ip6Connectivity"} {
-				c, _ := device.Uint32(property)
-				connectivity := nm.NmConnectivity(c)
-				if !isBetter(connectivity, best.connectivity) {
-					continue
-				}
-				name, _ := device.Text("Interface")
-				best = uplink{connectivity, fmt.Sprintf("%s.%s=%s", legible(name), property, connectivityWord(connectivity))}
-			}
+// uplink returns a reader of what kind of link the default route takes.
+func uplink(policy Policy) Reader {
+	var past memory
+	return func(snapshot Snapshot) Reading {
+		facts := snapshot[networkManager]
+		kind, isKnown := facts.Text("PrimaryConnectionType")
+		switch {
+		case facts.Problem != "":
+			return Reading{Reason: facts.Problem, Grace: policy.GoneGrace}
+		case !isKnown:
+			return Reading{Reason: "NetworkManager does not report PrimaryConnectionType", Grace: policy.GoneGrace}
 		}
-	}
-	return best
-}
-
-// mayRoam reports whether a device with a default route is on Wi-Fi. One that has
-// just lost its access point looks for another of the same network.
-func mayRoam(facts Facts) bool {
-	for _, connection := range facts.Children() {
-		for _, device := range connection.Children() {
-			kind, _ := device.Uint32("DeviceType")
-			if nm.NmDeviceType(kind) == nm.NmDeviceTypeWifi {
-				return true
-			}
+		past.note(facts)
+		reading := Reading{Position: uplinkKind(kind), Reason: whileStarting(facts, "PrimaryConnectionType="+legible(kind))}
+		if reading.Position == None {
+			reading.Reason = whileStarting(facts, "no default route")
+			// A restarted NetworkManager finds its networks one by one.
+			reading.Grace, reading.GraceOnlyFrom = past.grace(policy, facts, "uplink"), AnyPosition
+		} else {
+			past.note(facts, "uplink")
 		}
+		return reading
 	}
-	return false
 }
 
-// isBetter compares two connectivities. Behind a portal a sign-in helps; limited
-// connectivity may be less.
-func isBetter(one, other nm.NmConnectivity) bool {
-	rank := map[nm.NmConnectivity]int{
-		nm.NmConnectivityNone: 1, nm.NmConnectivityLimited: 2, nm.NmConnectivityPortal: 3, nm.NmConnectivityFull: 4,
+// uplinkKind returns the position for a type of connection
+// (connection.type in https://networkmanager.dev/docs/api/latest/settings-connection.html).
+// What is built on links, such as a bond, is built on wires; NetworkManager does not
+// say so of tunnels.
+func uplinkKind(connectionType string) string {
+	switch connectionType {
+	case "":
+		return None
+	case "802-3-ethernet", "infiniband", "pppoe", "adsl", "veth",
+		"bond", "team", "bridge", "vlan", "macvlan", "hsr", "ovs-interface":
+		return "wired"
+	case "802-11-wireless", "802-11-olpc-mesh", "wifi-p2p":
+		return "wifi"
+	case "gsm", "cdma":
+		return "cellular"
 	}
-	return rank[one] > rank[other]
+	return "other"
 }

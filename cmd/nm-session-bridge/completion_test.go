@@ -9,11 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // The tests in integration/ run the scripts in real shells.
 func TestCompletionNamesWhatMayComeNext(t *testing.T) {
+	all := observers.Table().Names()
+	others := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == "lid" })
 	for words, want := range map[string]string{
 		"ins":                         "install",
 		"--swit":                      "--switches",
@@ -23,7 +26,7 @@ func TestCompletionNamesWhatMayComeNext(t *testing.T) {
 		"run --online-when=":          "full limited",
 		"run --online-when ":          "full limited",
 		"run --online-when full --go": "--gone-grace",
-		"run --switches=lid,":         "lid,internet lid,sleep lid,shutdown lid,lock lid,power lid,metered lid,vpn lid,connection",
+		"run --switches=lid,":         "lid," + strings.Join(others, " lid,"),
 		"run --limited-grace ":        "",
 		"run --limited-grace=":        "",
 		"run --no-such=":              "",
@@ -32,17 +35,17 @@ func TestCompletionNamesWhatMayComeNext(t *testing.T) {
 		"completion z":                "zsh",
 		"completion zsh ":             "",
 		"completion zsh --":           "--help",
-		"set ":                        "internet lid sleep shutdown lock power metered vpn connection",
+		"set ":                        strings.Join(all, " "),
 		"set lid ":                    "auto open closed",
-		"history --switch=":           "internet lid sleep shutdown lock power metered vpn connection",
+		"history --switch=":           strings.Join(all, " "),
 		"recipe ":                     "add list show",
 		"recipe list ":                "",
 		"set lid open ":               "",
 		"set moon ":                   "",
-		"wait ":                       "internet lid sleep shutdown lock power metered vpn connection",
+		"wait ":                       strings.Join(all, " "),
 		"wait lid ":                   "open closed",
 		"wait lid=":                   "lid=open lid=closed",
-		"wait lid=open ":              "internet= lid= sleep= shutdown= lock= power= metered= vpn= connection=",
+		"wait lid=open ":              strings.Join(all, "= ") + "=",
 		"wait lid=open power=":        "power=ac power=battery",
 		"wait moon ":                  "",
 		"status --":                   "--help --json",

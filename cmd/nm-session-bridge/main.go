@@ -16,6 +16,7 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 // Exit statuses.
@@ -45,7 +46,7 @@ func newRoot() *cobra.Command {
 	run, version := newRun(), newVersion()
 	root := &cobra.Command{
 		Use:           "nm-session-bridge",
-		Long:          introduction,
+		Long:          introduction(),
 		Example:       exampleUnit,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -82,16 +83,18 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-const introduction = `Keeps systemd user targets equal to what NetworkManager and logind say:
-  internet-online.target, internet-offline.target, internet-portal.target
-  lid-open.target, lid-closed.target
-  sleep.target, before the machine sleeps; wake.target, after it; before-shutdown.target
-  lock.target, unlock.target, power-ac.target, power-battery.target
-  network-metered.target, network-unmetered.target
-  vpn-up.target, vpn-down.target, connection@NAME.target
-
+// introduction returns what the program is for, with each switch's targets.
+func introduction() string {
+	var targets strings.Builder
+	for _, one := range observers.Table() {
+		names := append(observers.Switches{one}.Targets(), observers.Switches{one}.Patterns()...)
+		fmt.Fprintf(&targets, "  %s\n", strings.ReplaceAll(strings.Join(names, ", "), "*", "NAME"))
+	}
+	return `Keeps systemd user targets equal to what NetworkManager and logind say:
+` + targets.String() + `
 It runs if no command is given. Exit status: 0 success, 1 failure, 2 wrong usage,
 3 from status and wait if nm-session-bridge does not run.`
+}
 
 const exampleUnit = `  # a service that runs while the internet is there
   [Unit]

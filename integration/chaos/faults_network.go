@@ -77,7 +77,7 @@ func (w *World) freezeNM(d time.Duration) error {
 		return skipped("NetworkManager is between two lives")
 	}
 	w.nmFrozen = true
-	for _, name := range []string{"internet", "metered", "vpn", "connection"} {
+	for _, name := range []string{"internet", "uplink", "metered", "vpn", "connection"} {
 		w.round.deaf[name]++
 	}
 	w.afterwards(d, "NetworkManager goes on", func(context.Context) error {

@@ -29,6 +29,11 @@ func aspects() []aspect {
 			"offline": {"internet-offline.target"},
 			"portal":  {"internet-offline.target", "internet-portal.target"},
 		}),
+		simple("uplink", map[string][]string{
+			"wired":    {"uplink-wired.target"},
+			"wifi":     {"uplink-wifi.target"},
+			"cellular": {"uplink-cellular.target"},
+		}),
 		simple("lid", map[string][]string{"open": {"lid-open.target"}, "closed": {"lid-closed.target"}}),
 		simple("sleep", map[string][]string{"awake": nil, "asleep": {"sleep.target"}, "woken": {"wake.target"}}),
 		simple("shutdown", map[string][]string{"running": nil, "ending": {"before-shutdown.target"}}),
@@ -76,6 +81,9 @@ func pairs() [][2]string {
 	return [][2]string{
 		{"internet-online.target", "internet-offline.target"},
 		{"internet-online.target", "internet-portal.target"},
+		{"uplink-wired.target", "uplink-wifi.target"},
+		{"uplink-wired.target", "uplink-cellular.target"},
+		{"uplink-wifi.target", "uplink-cellular.target"},
 		{"lid-open.target", "lid-closed.target"},
 		{"lock.target", "unlock.target"},
 		{"power-ac.target", "power-battery.target"},
@@ -102,6 +110,19 @@ func aspectOf(target string) (aspect, bool) {
 		}
 	}
 	return aspect{}, false
+}
+
+// uplink returns the position of the uplink switch. No plan has Wi-Fi or a modem.
+func (n network) uplink() string {
+	switch {
+	case !n.present:
+		return unknown
+	case n.primary == "":
+		return nothing
+	case n.primary == "802-3-ethernet", n.primary == "bridge":
+		return "wired"
+	}
+	return "other"
 }
 
 // metering returns the position of the metered switch.

@@ -23,6 +23,7 @@ const (
 type network struct {
 	present                      bool
 	state, connectivity, metered uint32
+	primary                      string // the type of the connection with the default route
 	// best is the most that a device with a default route reaches, and by the devices that reach it.
 	best     uint32
 	by       string
@@ -176,6 +177,7 @@ func (n *recorder) take(ctx context.Context, values map[string]dbus.Variant) {
 			*into, n.now.present, n.now.ended = v, true, false
 		}
 	}
+	store(values["PrimaryConnectionType"], &n.now.primary)
 	paths, named := values["ActiveConnections"].Value().([]dbus.ObjectPath)
 	if !named {
 		return

@@ -206,6 +206,7 @@ func (w *World) present() map[string]string {
 	internet, _ := w.network.internet()
 	return map[string]string{
 		"internet":   internet,
+		"uplink":     w.network.uplink(),
 		"lid":        w.logind.lid(),
 		"sleep":      w.logind.sleep(),
 		"shutdown":   w.logind.shutdown(),

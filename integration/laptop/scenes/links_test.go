@@ -57,11 +57,26 @@ func (s *scene) isNamed(device string) {
 	s.sure("internet online")
 }
 
+// uplink waits until the default route takes a kind of link, and its target alone
+// stands for it.
+func (s *scene) uplink(kind string) {
+	s.Helper()
+	for _, one := range []string{"wired", "wifi", "cellular"} {
+		state := "inactive"
+		if one == kind {
+			state = "active"
+		}
+		s.expect(state, "uplink-"+one+".target")
+	}
+	s.sure("uplink " + kind)
+}
+
 func TestWiFiAndAWire(t *testing.T) {
 	s := beginOnline(t)
 	s.plugIn()
 	s.expect("active", wire)
 	s.reaches("eth0", "full")
+	s.uplink("wired")
 
 	for _, link := range []struct{ network, device, other string }{
 		{wireNetwork, "eth0", "wlan0"},
@@ -77,9 +92,11 @@ func TestWiFiAndAWire(t *testing.T) {
 	s.root("ip -n ap link set port down")
 	s.expect("inactive", wire)
 	s.sure("internet online")
+	s.uplink("wifi")
 	s.root("ip -n ap link set port up")
 	s.expect("active", wire)
 	s.reaches("eth0", "full")
+	s.uplink("wired")
 
 	// NetworkManager 1.42 was seen to keep the connection without an access point.
 	s.root("systemctl stop ap-hostapd")

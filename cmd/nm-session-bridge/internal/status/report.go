@@ -88,7 +88,10 @@ func describe(s observers.Switch, state *client.State, targets []systemdctl.Targ
 			view.Position = position
 		}
 	} else {
-		view.Position = state.Positions[client.PropertyOf(s.Name)]
+		// A bridge that is older than this program may not have the switch.
+		if position, isThere := state.Positions[client.PropertyOf(s.Name)]; isThere {
+			view.Position = position
+		}
 		fact := func(what string) string { return state.Facts[s.Name+"."+what] }
 		view.Reason, view.Doubt, view.Source, view.Lock = fact("reason"), fact("doubt"), fact("source"), fact("lock")
 		_, view.Held = state.Overrides[s.Name]
