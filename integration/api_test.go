@@ -13,6 +13,7 @@ import (
 	"github.com/godbus/dbus/v5/introspect"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 const (
@@ -52,10 +53,10 @@ func TestTheBridgeSaysOnTheBusHowThingsStand(t *testing.T) {
 	s.user("busctl --user introspect " + bridgeName + " " + bridgePath)
 	for line, words := range map[string]string{
 		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss internet maybe": "online, offline, portal",
-		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss net offline":    "internet, uplink, lid, sleep",
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set ss net offline":    strings.Join(observers.Table().Names(), ", "),
 		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Set s internet":        `"ss"`,
-		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Reset s net":           "internet, uplink, lid, sleep",
-		"get-property " + bridgeName + " " + bridgePath + " " + bridgeName + " Net":           "Facts, Internet",
+		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Reset s net":           strings.Join(observers.Table().Names(), ", "),
+		"get-property " + bridgeName + " " + bridgePath + " " + bridgeName + " Net":           "Internet",
 		"set-property " + bridgeName + " " + bridgePath + " " + bridgeName + " Lid s closed":  "read-only",
 		"call " + bridgeName + " " + bridgePath + " " + bridgeName + " Fly":                   "Fly",
 		"call " + bridgeName + " /elsewhere " + bridgeName + " Reset s lid":                   "/elsewhere",

@@ -93,7 +93,8 @@ func (b *besieged) attend(socket net.Conn, services ...string) {
 	}
 	b.online()
 	b.lid("open")
-	b.status("internet online, uplink wired, lid open")
+	b.status("internet online")
+	b.status("lid open")
 	b.settle()
 	b.record()
 	b.before, b.logged = b.process(), len(b.log())
@@ -265,7 +266,8 @@ func (b *besieged) goroutines() []string {
 	}
 	slices.Sort(created)
 	b.systemctl("start", bridgeUnit)
-	b.status("internet online, uplink wired, lid open")
+	b.status("internet online")
+	b.status("lid open")
 	b.locks(1)
 	return created
 }

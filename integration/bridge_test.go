@@ -31,7 +31,8 @@ func beginOnline(t *testing.T) *scene {
 // still works.
 func (s *scene) undisturbed() {
 	s.Helper()
-	s.status("internet online, uplink wired, lid open")
+	s.status("internet online")
+	s.status("lid open")
 	s.settle()
 	for _, unit := range []string{"sync.service", "on.service", "open.service", "internet-online.target", "lid-open.target"} {
 		s.started(unit, 1)

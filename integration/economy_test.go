@@ -9,6 +9,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
 // costs are a bridge's dealings with the buses.
@@ -60,45 +61,44 @@ func (s *scene) rules(conn *dbus.Conn) string {
 }
 
 func TestASwitchThatIsOffCostsNothing(t *testing.T) {
-	const (
-		networkManager = "org.freedesktop.NetworkManager"
-		logind         = "org.freedesktop.login1"
-		upower         = "org.freedesktop.UPower"
-	)
 	s := begin(t, sandbox.Options{})
 	s.must(s.UPower.Start(s.ctx))
 	s.install()
 	s.online()
-	all := []string{networkManager, upower, logind} // in alphabetical order
+	s.settle()
+	positions := s.json(0, "~/.local/bin/nm-session-bridge status --json").states()
+	table := observers.Table()
+	all := servicesOf(table)
 	asked := s.overhear(all)
-	for _, test := range []struct {
-		name, status string
-		services     []string
-		targets      []string
-	}{
-		{"internet", "online", []string{networkManager}, []string{"internet-offline.target", "internet-online.target", "internet-portal.target"}},
-		{"uplink", "wired", []string{networkManager}, []string{"uplink-cellular.target", "uplink-wifi.target", "uplink-wired.target"}},
-		{"lid", "open", []string{upower, logind}, []string{"lid-closed.target", "lid-open.target"}},
-		{"sleep", "awake", []string{logind}, []string{"sleep.target", "wake.target"}},
-		{"shutdown", "running", []string{logind}, []string{"before-shutdown.target"}},
-		{"lock", "unlocked", []string{logind}, []string{"lock.target", "unlock.target"}},
-		{"power", "ac", []string{upower, logind}, []string{"power-ac.target", "power-battery.target"}},
-		{"metered", "unmetered", []string{networkManager}, []string{"network-metered.target", "network-unmetered.target"}},
-		{"vpn", "down", []string{networkManager}, []string{"vpn-down.target", "vpn-up.target"}},
-		{"connection", "home", []string{networkManager}, []string{"connection@home.target"}},
-	} {
-		s.flags("--switches=" + test.name)
+	for _, one := range table {
+		services := servicesOf(observers.Switches{one})
+		targets := observers.Switches{one}.Targets()
+		if one.HasTemplate() {
+			targets = one.TargetsIn(positions[one.Name])
+		}
+		slices.Sort(targets)
+		s.flags("--switches=" + one.Name)
 		s.must(s.User.DaemonReload())
 		asked() // what was asked before
 		s.systemctl("restart", bridgeUnit)
-		s.status(test.name + " " + test.status)
-		if got := asked(); !slices.Equal(got, test.services) {
-			t.Errorf("%s has to do with %v", test.name, got)
+		s.status(one.Name + " " + positions[one.Name])
+		if got := asked(); !slices.Equal(got, services) {
+			t.Errorf("%s has to do with %v", one.Name, got)
 		}
-		if got := s.costs(all); !slices.Equal(got.services, test.services) || !slices.Equal(got.targets, test.targets) {
-			t.Errorf("%s listens to %v for %v", test.name, got.services, got.targets)
+		if got := s.costs(all); !slices.Equal(got.services, services) || !slices.Equal(got.targets, targets) {
+			t.Errorf("%s listens to %v for %v", one.Name, got.services, got.targets)
 		}
 	}
+}
+
+// servicesOf returns the names of the services that switches are read from, in order.
+func servicesOf(switches observers.Switches) []string {
+	var names []string
+	for _, source := range switches.Sources() {
+		names = append(names, source.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // overhear listens to all calls on the system bus. The function that it returns

@@ -83,7 +83,8 @@ func TestASecondBridgeWaitsAndTakesOver(t *testing.T) {
 	if rest := second.end(); strings.Contains(rest, waiting) {
 		t.Errorf("the other bridge says more than once that it waits:\n%s", rest)
 	}
-	s.status("internet online, uplink wired, lid open")
+	s.status("internet online")
+	s.status("lid open")
 	s.status("power battery (held by hand)")
 	s.started(bridgeUnit, 2)
 	s.started("internet-online.target", 1)

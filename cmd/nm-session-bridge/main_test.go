@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/golden"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -40,11 +41,12 @@ func call(t *testing.T, line string) (status int, stdout, stderr string) {
 }
 
 func TestWrongUsage(t *testing.T) {
+	all := strings.Join(observers.Table().Names(), ", ")
 	for line, words := range map[string][]string{
 		"--frobnicate":          {"--frobnicate", "--switches", "--online-when", "--limited-grace", "--gone-grace"},
 		"--online-when=maybe":   {`"maybe"`, "full, limited"},
-		"--switches=internet,x": {`"x"`, "internet, uplink, lid, sleep, shutdown, lock"},
-		"--switches=":           {`""`, "internet, uplink, lid"},
+		"--switches=internet,x": {`"x"`, all},
+		"--switches=":           {`""`, all},
 		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},
 		"--gone-grace=-1s":      {`"-1s"`, "500ms, 5s or 1m"},
 		"run now":               {`"now"`},
@@ -59,7 +61,7 @@ func TestWrongUsage(t *testing.T) {
 		"status -help":          {"write --help;"},
 		"stauts":                {`"stauts"`, ", did you mean status?", "run, set, status", "; see nm-session-bridge help\n"},
 		"status -v":             {"unknown flag -v", "--json"},
-		"history --switch=lld":  {`"lld"`, "internet, uplink, lid", "; see nm-session-bridge help history\n"},
+		"history --switch=lld":  {`"lld"`, all, "; see nm-session-bridge help history\n"},
 		"status --json=yes":     {`invalid value "yes" for flag --json: it takes none, write --json; see nm-session-bridge help status`},
 		"install --now=a:b":     {`"a:b" for flag --now: it takes none, write --now;`},
 		"run --gone-grace":      {"flag --gone-grace needs a value, as in --gone-grace=VALUE"},
@@ -69,10 +71,10 @@ func TestWrongUsage(t *testing.T) {
 		"help fly":              {`"fly"`, "; see nm-session-bridge help\n"},
 		"install --later":       {"--later", "--now", "--force", "; see nm-session-bridge help install\n"},
 		"uninstall --now":       {"--now", "--force"},
-		"set lid":               {"a switch and a position", "internet, uplink, lid"},
-		"set lld open":          {`"lld", did you mean lid?`, "internet, uplink, lid"},
+		"set lid":               {"a switch and a position", all},
+		"set lld open":          {`"lld", did you mean lid?`, all},
 		"set connection a b":    {"one word", `'home work'`, `\x20`},
-		"set moon full":         {`"moon"; switches are internet, uplink, lid`},
+		"set moon full":         {`"moon"; switches are ` + all},
 		"set lid ajar":          {`no position "ajar"`, "open, closed, or auto to follow the facts;"},
 		"set sleep ato":         {"awake, asleep, woken, or auto to follow the facts;"},
 		"set connection a/b":    {`"a/b" cannot be part of a unit's name; systemd-escape(1) makes a-b of a whole name;`},
