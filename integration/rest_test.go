@@ -3,7 +3,9 @@ package integration
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +118,36 @@ func (s *scene) wakeUps(process string) int {
 		all += woken
 	}
 	return all
+}
+
+// The daemon is the same program as the commands. What they need is made when they run.
+func TestTheDaemonPreparesNothingForCommands(t *testing.T) {
+	const most = 2000 // bytes that a package may allocate before main
+	cmd := exec.Command(program, "version")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	traced := 0
+	for line := range strings.Lines(string(out)) {
+		// https://pkg.go.dev/runtime#hdr-Environment_Variables
+		words := strings.Fields(line)
+		if len(words) < 8 || words[0] != "init" {
+			continue
+		}
+		traced++
+		bytes, err := strconv.Atoi(words[7])
+		if err != nil {
+			t.Fatalf("cannot read %q: %v", line, err)
+		}
+		if bytes > most && strings.HasPrefix(words[1], "github.com/nm-session-bridge/") {
+			t.Errorf("%s allocates %d bytes whatever the command is", words[1], bytes)
+		}
+	}
+	if traced == 0 {
+		t.Errorf("nothing was traced: %s", out)
+	}
 }
 
 // largestProgram is how large the stripped program may be, in bytes.

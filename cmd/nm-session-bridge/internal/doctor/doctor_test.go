@@ -233,7 +233,7 @@ func TestProgramsThatFoundNoScreen(t *testing.T) {
 		"the display manager is running\ncannot open ~/.cache/x":                         false,
 		"Failed to get information about the wallpaper display-settings.json: forbidden": false,
 	} {
-		if got := noScreen.MatchString(words); got != want {
+		if got := noScreen().MatchString(words); got != want {
 			t.Errorf("%s: %t", words, got)
 		}
 	}

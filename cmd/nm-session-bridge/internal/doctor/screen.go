@@ -6,18 +6,21 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // graphical is active while the user has a graphical session (systemd.special(7)).
 const graphical = "graphical-session.target"
 
 // noScreen matches what programs for X and Wayland say when there is no screen. A word such as
-// "displays" does not count.
-var noScreen = regexp.MustCompile(`(?im)\b(cannot|can't|could not|couldn't|unable to|failed to)\b.*\b(open|connect|create|get|find)\b.*\b(display|wayland|compositor|x server)([\s:;,"]|$)` +
-	`|(?-i:\b(WAYLAND_)?DISPLAY\b).*\b(not|unset|missing|empty)\b`)
+// "displays" does not count. The daemon is the same program, so nothing is compiled before doctor runs.
+var noScreen = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?im)\b(cannot|can't|could not|couldn't|unable to|failed to)\b.*\b(open|connect|create|get|find)\b.*\b(display|wayland|compositor|x server)([\s:;,"]|$)` +
+		`|(?-i:\b(WAYLAND_)?DISPLAY\b).*\b(not|unset|missing|empty)\b`)
+})
 
 // lacksScreen reports whether a unit failed for want of a screen.
-func (sys *system) lacksScreen(u unit) bool { return noScreen.MatchString(sys.said(u.name)) }
+func (sys *system) lacksScreen(u unit) bool { return noScreen().MatchString(sys.said(u.name)) }
 
 // afterScreen makes a failed unit wait for the graphical session.
 func (sys *system) afterScreen(u unit) Mend {
