@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -99,6 +98,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	go own.Watch(ctx, ticks, func(ctx context.Context) (string, error) {
 		return systemdctl.UnitFile(ctx, manager, systemdctl.ServiceName)
 	}, leave)
+	var garbage collector
 	served := api.New(ctx, session, config.Introspection, observers.Table().Names(), savingControl{b, store, config.Switches}, inbox)
 	err = bridge.Run(ctx, bridge.Config{
 		Bridge:      b,
@@ -115,7 +115,8 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		Slept:       func() time.Duration { return clocks.Boottime.Now() - clocks.Monotonic.Now() },
 		Notify:      service.notify,
 		Publish:     served.Publish,
-		Rest:        debug.FreeOSMemory,
+		Rest:        garbage.rest,
+		Work:        garbage.work,
 		Now:         clock,
 		Claim:       served.Claim,
 		Held: func() map[string]string {

@@ -44,6 +44,8 @@ type Config struct {
 	// Rest is called each time that the bridge comes to rest, to give back
 	// memory that it needed for its work.
 	Rest func()
+	// Work is called after each pass, also after the first that follows a rest.
+	Work func()
 	// Now is the clock of everything that the loop owns.
 	Now func() time.Time
 	// Claim returns when this bridge is the only one. It tells once who else is at
@@ -151,6 +153,7 @@ func Run(ctx context.Context, config Config) error {
 		if l.claim.err != nil {
 			return l.claim.err
 		}
+		l.Work() // after the pass, which somebody waits for
 		l.setTimer(due, true)
 	}
 }

@@ -65,7 +65,7 @@ func newSleeper(t *testing.T) *sleeper {
 			Bridge: New(switches, observers.Policy{}, units, units, byID, time.Now, log), Units: units,
 			Observers: slices.Collect(maps.Values(byID)), Inbox: s.inbox, Watchdog: s.ticks, Tick: func() {},
 			Slept:  func() time.Duration { return time.Duration(s.slept.Load()) },
-			Notify: func(message string) { s.told <- message }, Publish: s.publish, Rest: func() {}, Now: time.Now,
+			Notify: func(message string) { s.told <- message }, Publish: s.publish, Rest: func() {}, Work: func() {}, Now: time.Now,
 			Claim: func(context.Context, func(string)) error { return nil }, Held: func() map[string]string { return nil },
 		})
 	}()
