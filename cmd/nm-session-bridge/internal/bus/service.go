@@ -62,12 +62,22 @@ func (c *Conn) Follow(ctx context.Context, name string, filter Filter, rules ...
 	s := newService(c, name, filter)
 	c.router.add(s)
 	const owners = "type='signal',sender='" + daemonName + "',interface='" + daemonName + "',member='NameOwnerChanged',arg0='%s'"
+	var asked []*dbus.Call
+	ask := func(method, argument string) {
+		asked = append(asked, c.BusObject().GoWithContext(ctx, daemonName+"."+method, 0, make(chan *dbus.Call, 1), argument))
+	}
+	// Nothing waits for an answer before all is sent: the bus answers in order.
 	for _, rule := range append([]string{fmt.Sprintf(owners, name)}, rules...) {
-		if err := c.BusObject().CallWithContext(ctx, daemonName+".AddMatch", 0, rule).Err; err != nil {
+		ask("AddMatch", rule)
+	}
+	ask("GetNameOwner", name)
+	last := len(asked) - 1
+	for _, call := range asked[:last] {
+		if err := (<-call.Done).Err; err != nil {
 			return nil, fmt.Errorf("cannot follow %s: %w", name, err)
 		}
 	}
-	call := c.BusObject().CallWithContext(ctx, daemonName+".GetNameOwner", 0, name)
+	call := <-asked[last].Done
 	var owner string
 	err := call.Store(&owner)
 	var refusal dbus.Error

@@ -60,29 +60,43 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	dialling := later(func() (*bus.Conn, error) {
+		return dialPatiently(ctx, "system bus", bus.SystemAddress(), service.notify, log)
+	})
 	session, err := dialPatiently(ctx, "session bus", sessionAddress, service.notify, log)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	defer session.Close()
-	system, err := dialPatiently(ctx, "system bus", bus.SystemAddress(), service.notify, log)
+	system, err := dialling()
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	defer system.Close()
 
+	sources := config.Switches.Sources()
+	observing := make([]func() (*observers.Observer, error), len(sources))
+	for i, source := range sources {
+		observing[i] = later(func() (*observers.Observer, error) {
+			filter := observers.NewFilter(source)
+			followed, err := follow(ctx, system, source.Name, filter, source.Matches()...)
+			if err != nil {
+				return nil, err
+			}
+			return observers.New(filter, followed, followed, log), nil
+		})
+	}
 	manager, err := follow(ctx, session, systemdctl.ManagerName, bus.Everything{}, systemdctl.Matches()...)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
 	byID := observersByID{}
-	for _, source := range config.Switches.Sources() {
-		filter := observers.NewFilter(source)
-		followed, err := follow(ctx, system, source.Name, filter, source.Matches()...)
+	for i, source := range sources {
+		observer, err := observing[i]()
 		if err != nil {
 			return ignoreCanceled(ctx, err)
 		}
-		byID[source.ID] = observers.New(filter, followed, followed, log)
+		byID[source.ID] = observer
 	}
 
 	clock := time.Now // for everything that keeps time

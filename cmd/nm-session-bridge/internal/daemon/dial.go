@@ -38,6 +38,24 @@ func dialPatiently(ctx context.Context, what, address string, notify func(string
 	}
 }
 
+// later does something that waits for a bus, and returns what waits for the result. The
+// start takes half the time if nothing waits for its turn to wait.
+func later[T any](do func() (T, error)) (result func() (T, error)) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		value, err := do()
+		done <- outcome{value, err}
+	}()
+	return func() (T, error) {
+		o := <-done
+		return o.value, o.err
+	}
+}
+
 func follow(ctx context.Context, conn *bus.Conn, name string, filter bus.Filter, rules ...string) (*bus.Service, error) {
 	ctx, cancel := context.WithTimeout(ctx, followTimeout)
 	defer cancel()

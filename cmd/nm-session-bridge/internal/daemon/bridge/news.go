@@ -27,7 +27,8 @@ func (l *loop) tellNews(ctx context.Context, change Change) {
 	l.news.isView = l.news.isView || change.View
 	l.news.entered = append(l.news.entered, change.Entered...)
 	isDue := l.isNewsDue(change.Urgent)
-	if isDue {
+	if !l.ready && l.isReady() || isDue {
+		isDue = true // also for those who waited until the bridge is ready
 		l.tellManager()
 	}
 	l.followOperations(ctx)
@@ -36,12 +37,14 @@ func (l *loop) tellNews(ctx context.Context, change Change) {
 	}
 }
 
+// isReady reports whether the targets are adopted and every service has been heard.
+func (l *loop) isReady() bool { return l.adopted && l.Bridge.Heard() }
+
 // isNewsDue reports whether it is time to publish the news. A caller who has
-// asked for something, or who waits for the bridge to be ready, gets the news
-// at once.
+// asked for something gets the news at once.
 func (l *loop) isNewsDue(urgent bool) bool {
 	switch {
-	case !l.ready, urgent:
+	case urgent:
 	case l.news.due.IsZero():
 		l.news.due = l.Now().Add(newsPause)
 		return false
@@ -57,7 +60,7 @@ func (l *loop) isNewsDue(urgent bool) bool {
 func (l *loop) tellManager() {
 	status := l.status()
 	switch {
-	case !l.ready && l.adopted && l.Bridge.Heard():
+	case !l.ready && l.isReady():
 		l.ready = true
 		l.Bridge.Announce()
 		l.Notify("READY=1\nSTATUS=" + status)
