@@ -56,11 +56,21 @@ func buildGo(dir string) error {
 	if err := call("cmd/nm-session-bridge/dist/build", filepath.Join(dir, "nm-session-bridge")); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=godbus_no_tcp", "-ldflags=-s -w",
-		"-o", filepath.Join(dir, "bare"), "./integration/bench/bare")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)
+	overlay, err := overlay(dir)
+	if err != nil {
+		return err
+	}
+	for _, one := range []struct{ overlay, source, name string }{
+		{"", "./integration/bench/bare", "bare"},
+		{overlay, "./integration/bench/bare", "bare" + telling},
+		{overlay, "./cmd/nm-session-bridge", "nm-session-bridge" + telling},
+	} {
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=godbus_no_tcp", "-ldflags=-s -w",
+			"-overlay="+one.overlay, "-o", filepath.Join(dir, one.name), one.source)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)
+		}
 	}
 	return nil
 }

@@ -17,7 +17,9 @@ func (t *table) chart() string {
 		{"milliseconds from the signal to the active target: median, and p99 as a line", fromLid},
 		{"milliseconds of it in the client itself", ownShare},
 		{"from the signal to the active target, on NetworkManager's signal", fromNM},
-		{"memory at rest, RSS in MB", "memory at rest: RSS"},
+		{"from Lock to the user's program started", "from Lock" + toProgram},
+		{"memory at rest, RSS in MB", restSubject + ": RSS"},
+		{"memory at rest, private, in MB", restSubject + ": private"},
 	} {
 		figures := t.of(panel.subject)
 		longest := 0.0

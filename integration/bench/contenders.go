@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/godbus/dbus/v5"
 )
 
 // The names of the contenders in the table.
@@ -30,9 +28,10 @@ const (
 // contender starts one target of its own pair, or the other, at each change.
 type contender struct {
 	name         string
+	short        string // its name in units and paths
 	open, closed string
 	isClosed     bool
-	pid          int
+	pid          int // of its first process
 	// program and arguments start it. change makes it do its next change and
 	// returns when that began.
 	program   string
@@ -49,7 +48,7 @@ func (s *stage) startContenders(ctx context.Context) error {
 		return err
 	}
 	s.contenders = append(s.contenders, &contender{
-		name: bridge, open: "lid-open.target", closed: "lid-closed.target", pid: pid,
+		name: bridge, short: "bridge", open: "lid-open.target", closed: "lid-closed.target", pid: pid,
 		program: s.programs.path("nm-session-bridge"), arguments: []string{"run"},
 		change: func(closed bool) (int64, error) {
 			began := now()
@@ -100,9 +99,9 @@ func (s *stage) prepareListener(name, short, program string) (*contender, error)
 	if err != nil {
 		return nil, err
 	}
-	path := logindPath + "/bench/" + dbus.ObjectPath(short)
+	path := lidPath(short)
 	c := &contender{
-		name: name, open: open, closed: closed,
+		name: name, short: short, open: open, closed: closed,
 		program: s.programs.path(program), arguments: []string{string(path), open, closed},
 		change: func(closed bool) (int64, error) { return s.signalLid(path, closed) },
 	}
@@ -128,7 +127,7 @@ func (s *stage) startFloor() (*contender, error) {
 		return nil, err
 	}
 	lines := bufio.NewReader(out)
-	c := &contender{name: floor, open: open, closed: closed}
+	c := &contender{name: floor, short: "floor", open: open, closed: closed}
 	c.change = func(closed bool) (int64, error) {
 		if _, err := io.WriteString(in, c.target(closed)+"\n"); err != nil {
 			return 0, err

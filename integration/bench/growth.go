@@ -43,7 +43,7 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 		if got := len(strings.Fields(out)); err != nil || got != wanted {
 			return fmt.Errorf("lid-closed.target wants %d units, not %d: %w", got, wanted, err)
 		}
-		changes := s.options.changes
+		changes := s.options.fewer()
 		if wanted == 1000 {
 			changes = max(changes/10, 1)
 		}
@@ -141,6 +141,7 @@ func (s *stage) growConnections(ctx context.Context, t *table) error {
 		return err
 	}
 	have := 0
+	var one figure // what it takes with one connection
 	for _, active := range []int{1, 10, 100} {
 		for ; have < active-1; have++ { // one is the cable
 			if err := addConnection(have); err != nil {
@@ -150,7 +151,7 @@ func (s *stage) growConnections(ctx context.Context, t *table) error {
 		if err := s.activate(ctx, active); err != nil {
 			return err
 		}
-		starts, changes, err := s.startOver(ctx, s.options.changes, s.contenders[:1])
+		starts, changes, err := s.startOver(ctx, s.options.fewer(), s.contenders[:1])
 		if err != nil {
 			return err
 		}
@@ -160,7 +161,13 @@ func (s *stage) growConnections(ctx context.Context, t *table) error {
 		}
 		with := fmt.Sprintf("%d active connections", active)
 		t.addTimes("growth: "+fromNM, with, changes.bridge, changes.floor, "floor")
-		t.addTimes("growth: from exec to READY=1", with, starts[bridge], nil, "")
+		f := t.addTimes("growth: from exec to READY=1", with, starts[bridge], nil, "")
+		switch active {
+		case 1:
+			one = *f
+		case 100:
+			f.Budget = atMost("≤ 2 × that with one", f.Value, 2*one.Value)
+		}
 		t.add(figure{Subject: "growth: RSS of the bridge at rest", Of: with, Value: float64(m.rss) / 1024, Unit: "MB", N: 1})
 	}
 	return nil

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -15,22 +17,13 @@ const (
 	// bridge checks an activated target again after ten seconds, and returns memory
 	// five seconds later.
 	settling = 20 * time.Second
+	// watchdogTick is how often the bridge gives a sign of life: twice in the
+	// WatchdogSec= of its unit.
+	watchdogTick = 30 * time.Second
 	// chatter is how often NetworkManager checks whether it has something to signal,
 	// in milliseconds.
 	chatter = uint32(100)
 )
-
-// residents returns the contenders that consist of one process.
-func (s *stage) residents() []*contender {
-	var all []*contender
-	for _, c := range s.contenders {
-		switch c.name {
-		case bridge, bareC, bareGo, python:
-			all = append(all, c)
-		}
-	}
-	return all
-}
 
 // atRest watches everything while nothing happens, and then while NetworkManager
 // sends signals of no interest: the statistics of its devices. Wi-Fi scans cause
@@ -39,7 +32,7 @@ func (s *stage) atRest(ctx context.Context, t *table) error {
 	if err := wait(ctx, settling); err != nil {
 		return err
 	}
-	if err := s.remember(t, "memory at rest"); err != nil {
+	if err := s.remember(t, restSubject); err != nil {
 		return err
 	}
 	if err := s.watchIdle(ctx, t, "at rest", func() string { return "" }); err != nil {
@@ -62,7 +55,8 @@ func (s *stage) atRest(ctx context.Context, t *table) error {
 	if err != nil {
 		return err
 	}
-	return s.haveDevicesTell(ctx, 0)
+	// By now Go's runtime has tidied up in programs that make no garbage, too.
+	return errors.Join(s.haveDevicesTell(ctx, 0), s.remember(t, laterSubject))
 }
 
 // watchIdle counts what the residents do while nothing concerns them.
@@ -74,7 +68,8 @@ func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func(
 			return err
 		}
 	}
-	if err := wait(ctx, s.options.idle); err != nil {
+	woken, err := s.countWakeUps(ctx)
+	if err != nil {
 		return err
 	}
 	done := map[string]work{}
@@ -98,7 +93,39 @@ func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func(
 			t.add(figure{Subject: subject + one.what, Of: c.name, Value: one.take(done[c.name]), Unit: one.unit, N: 1})
 		}
 	}
+	for _, c := range s.residents() {
+		f := t.add(figure{Subject: subject + "wake-ups", Of: c.name, Value: float64(woken[c.name]), N: 1})
+		if c.name == bridge {
+			most := math.Ceil(s.options.idle.Seconds() / watchdogTick.Seconds())
+			f.Budget = atMost(fmt.Sprintf("≤ %.0f, the watchdog's", most), f.Value, most)
+		}
+	}
 	return nil
+}
+
+// countWakeUps counts how often each resident does something after it has done nothing
+// for a moment.
+func (s *stage) countWakeUps(ctx context.Context) (map[string]int, error) {
+	const moment = 100 * time.Millisecond
+	woken, before, isAwake := map[string]int{}, map[string]int64{}, map[string]bool{}
+	for began := time.Now(); time.Since(began) < s.options.idle; {
+		for _, c := range s.residents() {
+			now, err := workOf(c.pid)
+			if err != nil {
+				return nil, err
+			}
+			last, known := before[c.name]
+			moved := known && now.switches != last
+			if moved && !isAwake[c.name] {
+				woken[c.name]++
+			}
+			before[c.name], isAwake[c.name] = now.switches, moved
+		}
+		if err := wait(ctx, moment); err != nil {
+			return nil, err
+		}
+	}
+	return woken, nil
 }
 
 // hearNetworkManager taps all signals of NetworkManager.

@@ -30,13 +30,16 @@ type options struct {
 	out         string        // directory of the JSON and the chart
 }
 
+// fewer is how many changes are enough for a figure that many parts go into.
+func (o options) fewer() int { return max(o.changes/2, 1) }
+
 func main() {
 	var o options
 	flag.IntVar(&o.changes, "changes", 200, "how many changes each figure of latency is taken from")
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest; this happens twice")
 	flag.IntVar(&o.flood, "flood", 100_000, "measure memory after this many foreign signals")
 	flag.IntVar(&o.transitions, "transitions", 1000, "measure memory after this many transitions")
-	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, reading, memory, latency, share, start, units or connections")
+	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, where, reading, memory, latency, share, programs, flood, start, units or connections")
 	flag.StringVar(&o.out, "out", "integration/bench", "the `directory` for figures.json and chart.svg")
 	flag.Parse()
 	if flag.NArg() > 0 || o.changes < 1 {
@@ -114,10 +117,13 @@ func measure(ctx context.Context, o options) (t *table, err error) {
 	}{
 		{"size", s.size},
 		{"rest", s.atRest},
+		{"where", s.where},
 		{"reading", s.secondReading},
 		{"memory", s.afterWork},
 		{"latency", s.latency},
 		{"share", s.share},
+		{"programs", s.startPrograms},
+		{"flood", s.floodAll},
 		{"start", s.start},
 		{"units", s.growUnits},
 		{"connections", s.growConnections},

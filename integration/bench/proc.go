@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,10 +13,38 @@ import (
 // memory is how much memory a process has, in kB.
 type memory struct{ rss, pss, anonymous int64 }
 
-// memoryOf reads /proc/PID/smaps_rollup (proc_pid_smaps(5)).
+// memoryOf reads /proc/PID/smaps_rollup (proc_pid_smaps(5)) of a process and its
+// children.
 func memoryOf(pid int) (memory, error) {
-	values, err := fields(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	return memory{values["Rss"], values["Pss"], values["Anonymous"]}, err
+	var all memory
+	for _, one := range family(pid) {
+		values, err := fields(fmt.Sprintf("/proc/%d/smaps_rollup", one))
+		if err != nil {
+			return all, err
+		}
+		all.rss += values["Rss"]
+		all.pss += values["Pss"]
+		all.anonymous += values["Anonymous"]
+	}
+	return all, nil
+}
+
+// family returns a process and its descendants.
+func family(pid int) []int {
+	all := []int{pid}
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is right
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		for _, word := range strings.Fields(string(content)) {
+			if child, err := strconv.Atoi(word); err == nil {
+				all = append(all, family(child)...)
+			}
+		}
+	}
+	return all
 }
 
 // work is how much a process has done so far.
@@ -25,10 +54,44 @@ type work struct {
 	cpu      int64 // nanoseconds
 }
 
-// workOf adds up the threads' status and schedstat
-// (https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat).
+// workOf adds up the work of a process and its children.
 func workOf(pid int) (work, error) {
 	var all work
+	for _, one := range family(pid) {
+		own, err := ownWork(one)
+		if err != nil {
+			return all, err
+		}
+		all.switches += own.switches
+		all.slices += own.slices
+		all.cpu += own.cpu
+	}
+	return all, nil
+}
+
+// tick is the unit of the times in /proc/PID/stat, in nanoseconds (USER_HZ, which is 100
+// on every architecture of Debian).
+const tick = 10_000_000
+
+// ownWork adds up the threads' status and schedstat
+// (https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat), and the time of
+// the children that have ended (proc_pid_stat(5)).
+func ownWork(pid int) (work, error) {
+	var all work
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return all, err
+	}
+	// The name of the program, in parentheses, may have blanks.
+	words := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	const ofUser, ofSystem = 16 - 3, 17 - 3 // cutime and cstime; the state is the third
+	for _, i := range []int{ofUser, ofSystem} {
+		ticks, err := strconv.ParseInt(words[i], 10, 64)
+		if err != nil {
+			return all, err
+		}
+		all.cpu += ticks * tick
+	}
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	if err != nil || len(threads) == 0 {
 		return all, fmt.Errorf("process %d has gone", pid)

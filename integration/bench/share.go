@@ -153,7 +153,8 @@ func (s *stage) share(ctx context.Context, t *table) error {
 	for _, r := range all {
 		f := t.addTimes(ownShare, r.name, own[r.name], base, "floor")
 		if r.name == bridge {
-			f.Budget = within("median < 0.10, p99 < 0.25 of the floor's", f.Ratio < 0.10 && own[bridge].p99()/base.p99() < 0.25)
+			median, p99 := own[bridge].median()/own[bareGo].median(), own[bridge].p99()/own[bareGo].p99()
+			f.Budget = within(fmt.Sprintf("≤ 1.1 × Go, godbus, and 1.2 × at p99 (%.2f, %.2f)", median, p99), median <= 1.1 && p99 <= 1.2)
 		}
 		if err := r.end(); err != nil {
 			return err

@@ -35,8 +35,10 @@ type stage struct {
 	programs   programs
 	witness    *witness
 	system     *dbus.Conn // root's
+	starts     *starts
 	contenders []*contender
 	floor      *contender
+	others     []*contender // which start programs, not targets
 	started    []*exec.Cmd
 	asleep     bool // whether logind prepares for sleep
 }
@@ -47,6 +49,7 @@ func newStage(ctx context.Context, o options, p programs) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	script = []byte(strings.ReplaceAll(string(script), "@started@", p.path("started")))
 	if err := os.WriteFile("/etc/NetworkManager/dispatcher.d/50-bench", script, 0o755); err != nil {
 		return nil, err
 	}
@@ -82,7 +85,13 @@ func (s *stage) furnish(ctx context.Context) error {
 	if err := s.startDispatcher(); err != nil {
 		return err
 	}
-	return s.startContenders(ctx)
+	if s.starts, err = newStarts(); err != nil {
+		return err
+	}
+	if err := s.startContenders(ctx); err != nil {
+		return err
+	}
+	return s.startOthers(ctx)
 }
 
 // startDispatcher starts the dispatcher, which the system bus of a real machine
@@ -137,6 +146,12 @@ func (s *stage) pair(name string) (open, closed string, err error) {
 // signalLid signals the change of a lid as logind does, but on another path.
 func (s *stage) signalLid(path dbus.ObjectPath, closed bool) (began int64, err error) {
 	began = now()
-	return began, s.system.Emit(path, properties+".PropertiesChanged", logindManager,
-		map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(closed)}, []string{})
+	return began, s.system.Emit(path, properties+".PropertiesChanged", lidBody(closed)...)
+}
+
+// lidPath is where a listener hears of its lid.
+func lidPath(short string) dbus.ObjectPath { return logindPath + "/bench/" + dbus.ObjectPath(short) }
+
+func lidBody(closed bool) []any {
+	return []any{logindManager, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant(closed)}, []string{}}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +77,7 @@ func (t *table) markdown() string {
 			row[4] = number(f.P99) + " " + f.Unit
 		}
 		if f.Budget != nil {
-			row[5] = f.Budget.Want + ": " + map[bool]string{true: "met", false: "MISSED"}[f.Budget.Met]
+			row[5] = f.Budget.Want + ": " + strings.ToUpper(f.Budget.verdict())
 		}
 		rows = append(rows, row)
 	}
@@ -109,8 +110,8 @@ func (t *table) markdown() string {
 // number formats a number with three significant digits.
 func number(x float64) string {
 	switch {
-	case x == 0:
-		return "0"
+	case x == math.Trunc(x) && math.Abs(x) < 1000: // a count
+		return fmt.Sprintf("%.0f", x)
 	case x < 9.995:
 		return fmt.Sprintf("%.2f", x)
 	case x < 99.95:
@@ -119,7 +120,7 @@ func number(x float64) string {
 	return fmt.Sprintf("%.0f", x)
 }
 
-// write writes the table as JSON and as a chart.
+// write writes the table as JSON, as a chart, and into the README.
 func (t *table) write(dir string) error {
 	content, err := json.MarshalIndent(t, "", "\t")
 	if err != nil {
@@ -128,7 +129,10 @@ func (t *table) write(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "figures.json"), append(content, '\n'), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "chart.svg"), []byte(t.chart()), 0o644)
+	if err := os.WriteFile(filepath.Join(dir, "chart.svg"), []byte(t.chart()), 0o644); err != nil {
+		return err
+	}
+	return t.fillReadme(filepath.Join(filepath.Dir(filepath.Clean(dir)), "README.md"))
 }
 
 // describeMachine describes the machine that the figures come from.

@@ -250,3 +250,23 @@ func (l *Login1) signal(changed map[string]dbus.Variant) error {
 	}
 	return nil
 }
+
+// tell sends a signal to one client. The bus passes it on whatever the client listens for.
+func (l *Login1) tell(client string, path dbus.ObjectPath, ifc, member string, body ...any) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.present() {
+		return ErrVanished
+	}
+	headers := map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldDestination: dbus.MakeVariant(client),
+		dbus.FieldPath:        dbus.MakeVariant(path),
+		dbus.FieldInterface:   dbus.MakeVariant(ifc),
+		dbus.FieldMember:      dbus.MakeVariant(member),
+	}
+	if len(body) > 0 {
+		headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(body...))
+	}
+	l.conn.Send(&dbus.Message{Type: dbus.TypeSignal, Headers: headers, Body: body}, nil)
+	return nil
+}

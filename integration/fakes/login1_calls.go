@@ -51,6 +51,8 @@ func (l *Login1) answer(conn *dbus.Conn, msg *dbus.Message, member string) {
 		l.unlockSession(conn, msg)
 	case method == login1Manager+".Inhibit":
 		l.inhibit(conn, msg, sender)
+	case method == login1Manager+".GetSession" || method == login1Manager+".GetSessionByPID":
+		reply(conn, msg, l.Session()) // all clients belong to one user
 	case l.declared[method]:
 		fail(conn, msg, "org.freedesktop.DBus.Error.NotSupported", method+" is not part of this fake.")
 	default:

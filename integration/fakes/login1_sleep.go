@@ -43,6 +43,14 @@ func (l *Login1) PrepareForSleep(start bool) error {
 	return l.conn.Emit(login1Path, login1Manager+".PrepareForSleep", start)
 }
 
+// PrepareClientForSleep is PrepareForSleep that one client alone hears. Its unique name is given.
+func (l *Login1) PrepareClientForSleep(client string, start bool) error {
+	if err := l.set("PreparingForSleep", dbus.MakeVariant(start)); err != nil {
+		return err
+	}
+	return l.tell(client, login1Path, login1Manager, "PrepareForSleep", start)
+}
+
 // PrepareForShutdown sends the signal of that name and sets the property PreparingForShutdown before it. Since
 // systemd 255, PrepareForShutdownWithMetadata comes first, seen in its introspection data.
 func (l *Login1) PrepareForShutdown(start bool) error {

@@ -185,6 +185,11 @@ func (l *Login1) AskSessionToLock(number int, locked bool) error {
 	return l.unlessHanging(func() error { return l.emitLock(sessionPath(number), locked) })
 }
 
+// AskClientToLock is AskToLock that one client alone hears. Its unique name is given.
+func (l *Login1) AskClientToLock(client string, locked bool) error {
+	return l.tell(client, l.Session(), login1Session, lockMember(locked))
+}
+
 // SetLockedHint sets the LockedHint of the latest session, as a desktop does, and
 // signals it.
 func (l *Login1) SetLockedHint(locked bool) error {
@@ -227,14 +232,17 @@ func (l *Login1) announce(member string, number int) error {
 }
 
 func (l *Login1) emitLock(session dbus.ObjectPath, locked bool) error {
-	member := "Unlock"
-	if locked {
-		member = "Lock"
-	}
 	if !l.present() {
 		return nil
 	}
-	return l.conn.Emit(session, login1Session+"."+member)
+	return l.conn.Emit(session, login1Session+"."+lockMember(locked))
+}
+
+func lockMember(locked bool) string {
+	if locked {
+		return "Lock"
+	}
+	return "Unlock"
 }
 
 func (l *Login1) emitDisplay(number int) error {

@@ -99,6 +99,12 @@ func Bench() []Package {
 		{"dbus-bin", "dbus-tools", "dbus", program("dbus-monitor")},
 		{"python3-dbus", "python3-dbus", "python-dbus", program(pythonPackages + "dbus")},
 		pythonGI(),
+		// What people use for some of it, and the display servers that these need.
+		{"networkd-dispatcher", "networkd-dispatcher", "networkd-dispatcher", program("networkd-dispatcher")},
+		{"swayidle", "swayidle", "swayidle", program("swayidle")},
+		{"sway", "sway", "sway", program("sway")},
+		{"xss-lock", "xss-lock", "xss-lock", program("xss-lock")},
+		{"xvfb", "xorg-x11-server-Xvfb", "xorg-server-xvfb", program("Xvfb")},
 	}
 }
 
