@@ -15,11 +15,11 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/chaos"
 )
 
-// The flags of TestChaos.
+// The flags of TestChaos, of which another test also takes the seeds.
 var (
 	chaosFaults  = flag.Int("faults", 100, "how many faults TestChaos lets happen by each seed")
-	chaosSeed    = flag.Int64("seed", 0, "the seed of TestChaos's faults, instead of its fixed seeds")
-	chaosFresh   = flag.Int("fresh", 0, "how many fresh seeds TestChaos uses instead of its fixed ones")
+	chaosSeed    = flag.Int64("seed", 0, "the seed of TestChaos and TestTheRulesOfTheLock, instead of their fixed seeds")
+	chaosFresh   = flag.Int("fresh", 0, "how many fresh seeds TestChaos and TestTheRulesOfTheLock use instead of their fixed ones")
 	chaosKinds   = flag.String("kinds", "", "the kinds of fault that TestChaos draws from, a regular expression")
 	chaosEndings = flag.Bool("endings", false, "whether TestChaosOfEnds lets the last session end in every way")
 	chaosReplay  = flag.String("replay", "", "the faults of TestChaos, as it printed them, instead of drawn ones")
@@ -39,7 +39,7 @@ func TestChaos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, seed := range seeds() {
+	for _, seed := range seeds(chaos.FixedSeeds()...) {
 		// It does not use the test's log, which is lost if the test is cut off or
 		// passes.
 		fmt.Printf("TestChaos: -faults=%d -seed=%d -kinds='%s'\n", *chaosFaults, seed, kinds)
@@ -53,8 +53,8 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// seeds returns the fixed seeds unless the flags say otherwise.
-func seeds() []int64 {
+// seeds returns fixed seeds unless the flags say otherwise.
+func seeds(fixed ...int64) []int64 {
 	switch {
 	case *chaosSeed != 0:
 		return []int64{*chaosSeed}
@@ -65,7 +65,7 @@ func seeds() []int64 {
 		}
 		return fresh
 	}
-	return chaos.FixedSeeds()
+	return fixed
 }
 
 // TestChaosOfEnds takes long, so it runs only on request.
