@@ -71,6 +71,12 @@ func (s *scene) slept() int {
 // that the bridge holds no other.
 func (s *scene) oneLock() {
 	s.Helper()
+	s.oneLockOn("sleep")
+}
+
+// oneLockOn is like oneLock, for "sleep" or "shutdown".
+func (s *scene) oneLockOn(what string) {
+	s.Helper()
 	conn, err := dbus.ConnectSystemBus()
 	s.must(err)
 	defer conn.Close()
@@ -81,14 +87,14 @@ func (s *scene) oneLock() {
 		s.must(call.Store(&all))
 		ours = nil
 		for _, i := range all {
-			if i.Who == "nm-session-bridge" && i.What == "sleep" && i.UID == uint32(s.who.uid) {
+			if i.Who == "nm-session-bridge" && i.What == what && i.UID == uint32(s.who.uid) {
 				ours = append(ours, i)
 			}
 		}
 		return len(ours) > 0
 	})
 	if len(ours) != 1 || ours[0].Mode != "delay" {
-		s.Errorf("the locks of the bridge are %+v", ours)
+		s.Errorf("the locks of the bridge on %s are %+v", what, ours)
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	lidOpen    = "lid-open.target"
 	lidClosed  = "lid-closed.target"
 	sleep      = "sleep.target"
+	wake       = "wake.target"
 )
 
 // scene is the laptop with the questions and checks of a test.

@@ -38,10 +38,12 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 		"say-good.service":   beforeSleep(2, sleep, ""),
 		"say-night.service":  beforeSleep(2, sleep, "After="+sleep),
 		"screen-on.service":  once(lidOpen),
+		"radio.service":      once(wake),
 	})
 	s.install()
 	s.lid(lidOpen)
 	s.internet(online)
+	s.starts(map[string]int{wake: 0}) // not at login
 	s.oneLock()
 
 	cycles := 10
@@ -56,11 +58,12 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 			lidClosed: cycle, "screen-off.service": cycle,
 			sleep: cycle, "say-good.service": cycle, "say-night.service": cycle,
 			lidOpen: cycle + 1, "screen-on.service": cycle + 1,
+			wake: cycle, "radio.service": cycle,
 			online: cycle + 1, offline: cycle,
 		})
 		s.lid(lidOpen)
 		s.internet(online)
-		s.expect("inactive", sleep)
+		s.only([]string{sleep, wake}, []string{wake})
 		s.wrote(finished.String(), "screen-off", "say-good", "say-night")
 		if t.Failed() {
 			t.FailNow()
