@@ -221,7 +221,9 @@ func (l *Login1) HintOther(id string, locked bool) error {
 	return l.unlessHanging(func() error { return l.emitChange(otherSession(id), login1Session, "LockedHint", locked) })
 }
 
-func otherSession(id string) dbus.ObjectPath { return "/org/freedesktop/login1/session/c" + dbus.ObjectPath(id) }
+func otherSession(id string) dbus.ObjectPath {
+	return "/org/freedesktop/login1/session/c" + dbus.ObjectPath(id)
+}
 
 // announce signals that a session is new, or is removed. It is called with mu held.
 func (l *Login1) announce(member string, number int) error {
