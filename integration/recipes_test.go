@@ -55,10 +55,14 @@ func stories() map[string]func(*scene) {
 		"away":      storyOfAway,
 		"both":      storyOfBoth,
 		"desktop":   storyOfDesktop,
-		"undocked":  storyOfUndocked,
-		"hooks":     storyOfHooks,
-		"wake":      storyOfWake,
-		"shutdown":  storyOfShutdown,
+
+		"lock-swaylock": storyOfALocker("lock-swaylock.service", standInLocker{}),
+		"lock-hyprlock": storyOfALocker("lock-hyprlock.service", standInLocker{}),
+		"lock-i3lock":   storyOfALocker("lock-i3lock.service", standInLocker{}),
+		"undocked":      storyOfUndocked,
+		"hooks":         storyOfHooks,
+		"wake":          storyOfWake,
+		"shutdown":      storyOfShutdown,
 	}
 }
 
@@ -69,7 +73,7 @@ func TestRecipes(t *testing.T) {
 		"mbsync": endingProgram, "vdirsyncer": endingProgram,
 		"notify-send": endingProgram, "ratpoison": endingProgram, "xset": endingProgram, "rfkill": endingProgram,
 		"playerctl": endingProgram, "bluetoothctl": endingProgram, "rsync": slowProgram,
-		"xdg-open": leavingProgram,
+		"xdg-open": leavingProgram, "swaylock": lockingProgram, "i3lock": lockingProgram, "hyprlock": lockingProgram, "hyprctl": lockTellingProgram,
 	})
 	s.letTheUserConnect()
 	s.must(s.NM.Start(s.ctx))

@@ -91,6 +91,24 @@ func Recipes() []Recipe {
 			nil,
 		},
 		{
+			"lock-swaylock", "lock the screen on request and before sleep, with swaylock 1.8 or newer",
+			[]string{"lock-swaylock.service"},
+			[]Program{{"swaylock", "swaylock"}},
+			nil,
+		},
+		{
+			"lock-i3lock", "the same on X, with i3lock",
+			[]string{"lock-i3lock.service"},
+			[]Program{{"i3lock", "i3lock"}},
+			nil,
+		},
+		{
+			"lock-hyprlock", "the same on Hyprland, with hyprlock",
+			[]string{"lock-hyprlock.service"},
+			[]Program{{"hyprlock", "hyprlock"}, {"hyprctl", "hyprland"}},
+			nil,
+		},
+		{
 			"reconnect", "run something once each time the internet comes: fetch mail, with mbsync",
 			[]string{"mail-fetch.service"},
 			[]Program{{"mbsync", "isync"}},

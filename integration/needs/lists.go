@@ -45,6 +45,17 @@ func Inside() []Package {
 	}
 }
 
+// Programs lists the programs that people run on the targets, and servers for them. Tests run them in a sandbox of
+// the machine's own daemons.
+func Programs() []Package {
+	return []Package{
+		{"i3lock", "i3lock", "i3lock", program("i3lock")},
+		{"xvfb", "xorg-x11-server-Xvfb", "xorg-server-xvfb", program("Xvfb")},
+		{"x11-utils", "xwininfo", "xorg-xwininfo", program("xwininfo")},
+		{"xdotool", "xdotool", "xdotool", program("xdotool")},
+	}
+}
+
 // Demo lists what the demo needs in addition to a sandbox.
 func Demo() []Package {
 	return []Package{python()}

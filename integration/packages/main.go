@@ -20,7 +20,7 @@ func main() {
 func run(args []string) int {
 	wanted := map[string][]needs.Package{
 		"demo":  append(needs.Sandbox(), needs.Demo()...),
-		"test":  slices.Concat(needs.Sandbox(), needs.Inside(), needs.Checks(), needs.Laptop()),
+		"test":  slices.Concat(needs.Sandbox(), needs.Inside(), needs.Programs(), needs.Checks(), needs.Laptop()),
 		"bench": append(needs.Sandbox(), needs.Bench()...),
 		"bare":  needs.Bare(),
 	}

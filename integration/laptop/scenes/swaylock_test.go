@@ -28,25 +28,6 @@ RestartSec=0
 [Install]
 WantedBy=lock.target
 `
-	// swaylockNotifies is the unit of nm-session-bridge.targets(7), for swaylock 1.8 or
-	// newer.
-	swaylockNotifies = `[Unit]
-OnSuccess=unlock.target
-PartOf=lock.target
-Before=lock.target
-
-[Service]
-Type=notify
-NotifyAccess=all
-ExecStart=/bin/bash -c 'exec swaylock ` + swaylockColour + ` -R 3 3> >(read && exec systemd-notify --ready)'
-KillSignal=SIGUSR1
-KillMode=mixed
-Restart=on-failure
-RestartSec=0
-
-[Install]
-WantedBy=lock.target
-`
 	// The colours make a picture of the screen tell who drew it.
 	lockColour, deskColour = "12ab56", "c0ffee"
 	swaylockColour         = "-c " + lockColour
@@ -149,7 +130,8 @@ func TestSwaylock(t *testing.T) {
 		return
 	}
 
-	s.enable(map[string]string{swaylock: swaylockNotifies})
+	s.user("mkdir -p .config/swaylock && echo color=" + lockColour + " > .config/swaylock/config")
+	s.enable(map[string]string{swaylock: s.user(".local/bin/nm-session-bridge recipe show lock-swaylock")})
 	s.systemctl("daemon-reload")
 	s.root("loginctl lock-session " + session)
 	s.isCovered()

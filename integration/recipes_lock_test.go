@@ -1,0 +1,122 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+// Stand-ins for lockers, which take their time to cover the screen. Then they write to
+// the descriptor after -R, as swaylock does, and close the one that i3lock closes. They
+// end when the password is typed, or by a signal. Hyprland tells whether the screen is
+// covered.
+const (
+	lockingProgram = `#!/bin/bash
+sleep 0.5
+touch /home/gemini/covered
+[ "$1" != -R ] || echo >&"$2"
+[ -z "$XSS_SLEEP_LOCK_FD" ] || eval "exec $XSS_SLEEP_LOCK_FD>&-"
+trap 'touch /home/gemini/password' USR1 TERM
+until [ -e /home/gemini/password ]; do sleep 0.1; done
+rm /home/gemini/covered /home/gemini/password
+`
+	lockTellingProgram = `#!/bin/sh
+[ -e /home/gemini/covered ] && echo true || echo false
+`
+)
+
+// locker is a screen and what covers it.
+type locker interface {
+	// isCovered reports whether the locker covers the screen.
+	isCovered(s *scene) bool
+	typesThePassword(s *scene)
+}
+
+// storyOfALocker locks the screen in every way. Whenever lock.target is active or the
+// machine sleeps, the screen is covered.
+func storyOfALocker(unit string, of locker) func(*scene) {
+	return func(s *scene) {
+		covered := func(want bool, when string) {
+			s.Helper()
+			if of.isCovered(s) != want {
+				s.Errorf("%s it is %t that the screen is covered", when, !want)
+			}
+		}
+		s.lock("unlocked")
+		covered(false, "in the beginning")
+		s.must(s.Login1.AskToLock(true))
+		s.expect("active", "lock.target")
+		covered(true, "with lock.target")
+		s.lock("locked")
+		of.typesThePassword(s)
+		s.lock("unlocked")
+		covered(false, "after the password")
+
+		s.must(s.Login1.AskToLock(true))
+		s.lock("locked")
+		s.must(s.Login1.AskToLock(false))
+		s.lock("unlocked")
+		s.settle()
+		covered(false, "after Unlock")
+
+		s.locks(1)
+		s.must(s.Login1.PrepareForSleep(true))
+		s.locks(0)
+		covered(true, "asleep")
+		s.must(s.Login1.PrepareForSleep(false))
+		s.locks(1)
+		s.lock("locked")
+		s.settle()
+		covered(true, "after waking up")
+
+		s.systemctl("kill", "--signal=KILL", unit)
+		s.must(s.timeline.WaitStarts(s.ctx, unit, 4))
+		s.expect("active", unit)
+		covered(true, "after a crash")
+		s.lock("locked")
+		of.typesThePassword(s)
+		s.lock("unlocked")
+		s.settle()
+		covered(false, "in the end")
+		s.started(unit, 4)
+	}
+}
+
+type standInLocker struct{}
+
+func (standInLocker) isCovered(*scene) bool {
+	_, err := os.Stat(sandbox.Home + "/covered")
+	return err == nil
+}
+
+func (standInLocker) typesThePassword(s *scene) { s.write(sandbox.Home+"/password", "") }
+
+// i3lock is the real one, on an X server without a screen.
+type i3lock struct{}
+
+const inX = "DISPLAY=:7 "
+
+func (i3lock) isCovered(s *scene) bool {
+	return strings.Contains(s.user(inX+"xwininfo -root -children"), `"i3lock"`)
+}
+
+func (i3lock) typesThePassword(s *scene) {
+	s.user(inX + "xdotool type secret && " + inX + "xdotool key Return")
+}
+
+// TestI3lock plays the recipe with the program itself, which believes any password.
+func TestI3lock(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.layOver("/etc/pam.d")
+	s.must(os.WriteFile("/etc/pam.d/i3lock", []byte("auth required pam_permit.so\n"), 0o644))
+	s.install()
+	s.online()
+	s.user("systemd-run --user --quiet --collect --unit=screen Xvfb :7 -screen 0 320x200x24")
+	s.user("timeout 60 sh -c 'until " + inX + "xwininfo -root >/dev/null 2>&1; do sleep 0.1; done'")
+	s.user("systemctl --user set-environment " + inX)
+	s.user(program + " recipe add lock-i3lock && systemctl --user enable lock-i3lock.service")
+	s.record()
+	storyOfALocker("lock-i3lock.service", i3lock{})(s)
+}
