@@ -40,7 +40,8 @@ func (s *stage) startOthers(ctx context.Context) error {
 		name string
 		cmd  *exec.Cmd
 	}{
-		{swayidle, idle}, {xssLock, lock},
+		{swayidle, idle},
+		{xssLock, lock},
 		{networkd, exec.Command("networkd-dispatcher")}, // a system service, which follows another network manager
 		{nmcli, s.Command(s.programs.path("nmcli.sh"), program)},
 	} {
@@ -106,7 +107,7 @@ func (s *stage) startX() error {
 	}
 	s.started = append(s.started, cmd)
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		return fmt.Errorf("Xvfb does not start: %w", err)
+		return fmt.Errorf("cannot start Xvfb: %w", err)
 	}
 	return nil
 }
