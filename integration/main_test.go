@@ -32,6 +32,7 @@ const programVariable = "NM_SESSION_BRIDGE_PROGRAM"
 
 func TestMain(m *testing.M) {
 	beSudo()
+	beReceiver()
 	flag.Parse()
 	os.Exit(play(m))
 }

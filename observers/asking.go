@@ -62,6 +62,9 @@ func (o *Observer) ask(ctx context.Context) {
 // askObject asks an object for its properties. If it is not known yet which of
 // them the object signals, it asks that first.
 func (o *Observer) askObject(ctx context.Context, one *object) {
+	if one == o.root {
+		o.filter.asks()
+	}
 	if one.isIntrospected || len(one.kind.PollIfSilent) == 0 {
 		o.call(ctx, one, func(ctx context.Context, answer *dbus.Call) { o.takeAll(ctx, one, answer) },
 			getAll, one.kind.Interface)
@@ -85,7 +88,7 @@ func (o *Observer) takeIntrospection(ctx context.Context, one *object, answer *d
 		emits, err = EmitsChangedSignal(data, one.kind.Interface)
 	}
 	if err != nil {
-		o.failed(ctx, one, err, answer.ResponseSequence)
+		o.failed(ctx, one, err)
 		return
 	}
 	one.isIntrospected = true
@@ -107,22 +110,22 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 		err = errors.New("it has none of the expected properties")
 	}
 	if err != nil {
-		o.failed(ctx, one, err, answer.ResponseSequence)
+		o.failed(ctx, one, err)
 		return
 	}
 	one.take(picked, answer.ResponseSequence)
 	if isRoot {
 		o.problem = ""
-		o.tellApart(answer.ResponseSequence)
+		o.tellApart()
 	}
 	one.isKnown, one.isDue = true, false
 	o.goOn(ctx)
 }
 
-// tellApart tells our objects from those of others once a message has named ours.
-func (o *Observer) tellApart(at dbus.Sequence) {
-	o.early.tell(o.root, at)
-	o.filter.tell(o.owner, o.root, at)
+// tellApart tells our objects from those of others once an answer has named ours.
+func (o *Observer) tellApart() {
+	o.filter.tell(o.owner, o.root)
+	o.early.tell(o.root, func(path dbus.ObjectPath) bool { return !o.filter.Hears(o.owner, path) })
 }
 
 // goOn asks for whatever is still to be read, or notes that everything has been

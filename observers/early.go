@@ -28,8 +28,8 @@ func (e *early) keep(signal *dbus.Signal) (isFirst bool) {
 }
 
 // tell passes on what was said of the objects of a tree once a message has named
-// them. It forgets what was said before that of all others: they are another user's.
-func (e early) tell(root *object, sequence dbus.Sequence) {
+// them. It forgets what was said of those that are another user's.
+func (e early) tell(root *object, isOthers func(dbus.ObjectPath) bool) {
 	if len(e) == 0 {
 		return
 	}
@@ -43,7 +43,7 @@ func (e early) tell(root *object, sequence dbus.Sequence) {
 		}
 		delete(e, one.path)
 	}
-	maps.DeleteFunc(e, func(_ dbus.ObjectPath, signal *dbus.Signal) bool { return signal.Sequence < sequence })
+	maps.DeleteFunc(e, func(path dbus.ObjectPath, _ *dbus.Signal) bool { return isOthers(path) })
 }
 
 // isLatestBelow reports whether a signal decides the [Latest] of an object of a kind

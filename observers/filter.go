@@ -2,6 +2,7 @@ package observers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,13 +25,14 @@ type Filter struct {
 	mu    sync.Mutex
 	owner string // which of its objects are ours is known
 	ours  map[dbus.ObjectPath]bool
-	// announced holds the objects that may be ours, and where they were announced.
-	announced map[dbus.ObjectPath]dbus.Sequence
+	// announced holds the objects that may be ours, and whether the question that is
+	// under way was asked after they were announced.
+	announced map[dbus.ObjectPath]bool
 }
 
 // NewFilter returns a filter that knows no object yet, so that any may be ours.
 func NewFilter(source Source) *Filter {
-	return &Filter{source: source, announced: map[dbus.ObjectPath]dbus.Sequence{}}
+	return &Filter{source: source, announced: map[dbus.ObjectPath]bool{}}
 }
 
 // Wants reports whether a signal concerns the source.
@@ -41,10 +43,10 @@ func (f *Filter) Wants(signal *dbus.Signal) bool {
 		}
 	}
 	if path, isAnnounced := f.source.Root.announced(signal); isAnnounced {
-		f.announce(path, signal.Sequence)
+		f.announce(path)
 		return true
 	}
-	if !f.mayBeOurs(signal) {
+	if !f.Hears(signal.Sender, signal.Path) {
 		return false
 	}
 	kind := f.source.Root.of(signal)
@@ -70,31 +72,41 @@ func (f *Filter) Edge(signal *dbus.Signal) string {
 	return ""
 }
 
-// mayBeOurs reports whether a signal is about the root, about an object that is ours,
-// or about one of which that is not known.
-func (f *Filter) mayBeOurs(signal *dbus.Signal) bool {
-	if !f.source.Root.isAnnouncedBelow(signal.Path) {
-		return true
+// Hears reports whether anything that a sender signals of an object may concern the
+// source. Of objects that are announced, those do that are ours, and those of which
+// that is not known.
+func (f *Filter) Hears(sender string, of dbus.ObjectPath) bool {
+	if !f.source.Root.isAnnouncedBelow(of) {
+		return f.source.mayHear(of)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, isNew := f.announced[signal.Path]
-	return isNew || f.ours[signal.Path] || f.owner != signal.Sender
+	_, isNew := f.announced[of]
+	return isNew || f.ours[of] || f.owner != sender
 }
 
-func (f *Filter) announce(path dbus.ObjectPath, at dbus.Sequence) {
+func (f *Filter) announce(path dbus.ObjectPath) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.announced) >= mostAnnounced {
 		f.owner = "" // rather hear of all objects than miss ours
 		clear(f.announced)
 	}
-	f.announced[path] = at
+	f.announced[path] = false
 }
 
-// tell says which of an owner's objects are ours, as of a message. Which were
-// announced later is not known yet.
-func (f *Filter) tell(owner string, root *object, at dbus.Sequence) {
+// asks notes that the owner is asked which objects are ours.
+func (f *Filter) asks() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for path := range f.announced {
+		f.announced[path] = true
+	}
+}
+
+// tell says which of an owner's objects are ours, as the owner has answered. That does
+// not tell whose those are that were announced after the question.
+func (f *Filter) tell(owner string, root *object) {
 	ours := map[dbus.ObjectPath]bool{}
 	for one := range root.all() {
 		ours[one.path] = true
@@ -102,11 +114,23 @@ func (f *Filter) tell(owner string, root *object, at dbus.Sequence) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.owner, f.ours = owner, ours
-	for path, announced := range f.announced {
-		if announced < at {
-			delete(f.announced, path)
-		}
-	}
+	maps.DeleteFunc(f.announced, func(_ dbus.ObjectPath, isAsked bool) bool { return isAsked })
+}
+
+// mayHear reports whether a signal of an object may be one of those that the source
+// asks for.
+func (s Source) mayHear(of dbus.ObjectPath) bool {
+	return s.Root.Path == of || s.Root.mayHear(of) || slices.ContainsFunc(s.Farewells, func(farewell Farewell) bool {
+		return farewell.From == of || isBelow(farewell.From, of)
+	})
+}
+
+// mayHear reports whether an object is of a kind that this one links to, or announces
+// one.
+func (k *Kind) mayHear(of dbus.ObjectPath) bool {
+	return slices.ContainsFunc(k.Links, func(link Link) bool {
+		return link.Kind.isAbove(of) || link.Kind.mayHear(of) || link.AnnouncedBy != nil && link.AnnouncedBy.Path == of
+	})
 }
 
 // of returns the kind of the object that a signal is about, among the kind and those
@@ -131,8 +155,12 @@ func (k *Kind) find(signal *dbus.Signal, isHere bool) *Kind {
 }
 
 // isAbove reports whether a path is below that of the kind.
-func (k *Kind) isAbove(path dbus.ObjectPath) bool {
-	return strings.HasPrefix(string(path), string(k.Path)+"/")
+func (k *Kind) isAbove(path dbus.ObjectPath) bool { return isBelow(k.Path, path) }
+
+// isBelow reports whether a path is below another.
+func isBelow(above, path dbus.ObjectPath) bool {
+	rest, isIn := strings.CutPrefix(string(path), string(above))
+	return isIn && strings.HasPrefix(rest, "/")
 }
 
 // announced returns the path of the object that a signal announces, and whether it

@@ -58,6 +58,9 @@ func TestASourceWantsItsOwnSignalsAlone(t *testing.T) {
 		if got := filter.Wants(signal); got != test.isOurs {
 			t.Errorf("%s wants %+v: %t", test.source.ID, signal, got)
 		}
+		if test.isOurs && !filter.Hears(signal.Sender, signal.Path) {
+			t.Errorf("%s does not hear %+v", test.source.ID, signal)
+		}
 		if got := filter.Edge(signal); got != test.edge {
 			t.Errorf("of %+v, %s keeps %q", signal, test.source.ID, got)
 		}
@@ -98,5 +101,30 @@ func TestAReadingUnderWayIsRepeatedAndNotBegunAnew(t *testing.T) {
 	w.signal(&dbus.Signal{Path: "/elsewhere"})
 	if len(w.calls) > 0 {
 		t.Errorf("it was repeated more than once: %v", <-w.calls)
+	}
+}
+
+// What nothing asks for is not even decoded.
+func TestOfOtherObjectsNothingIsHeard(t *testing.T) {
+	for _, test := range []struct {
+		source  Source
+		of      dbus.ObjectPath
+		isHeard bool
+	}{
+		{Logind(), logindPath, true},
+		{Logind(), logindPath + "/session/_31", false},
+		{Session(), logindPath, true}, // it announces sessions
+		{Session(), logindPath + "/session/_31", true},
+		{Session(), logindPath + "/sessions", false},
+		{Session(), logindPath + "/seat/seat0", false},
+		{Session(), logindPath + "/user/_1", false},
+		{Session(), Session().Root.Path, true},
+		{NetworkManager(), networkManagerPath + "/Devices/1", true}, // it may say farewell
+		{NetworkManager(), networkManagerPath + "s/1", false},
+		{UPower(), "/org/freedesktop/UPower/devices/battery_BAT0", false},
+	} {
+		if got := NewFilter(test.source).Hears(":1.1", test.of); got != test.isHeard {
+			t.Errorf("%s hears of %s: %t", test.source.ID, test.of, got)
+		}
 	}
 }

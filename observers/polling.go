@@ -108,7 +108,7 @@ func (o *Observer) takePolled(ctx context.Context, polled property, answer *dbus
 		picked, err = polled.of.kind.pick(map[string]dbus.Variant{polled.name: content})
 	}
 	if err != nil {
-		o.failed(ctx, polled.of, err, answer.ResponseSequence)
+		o.failed(ctx, polled.of, err)
 		return
 	}
 	polled.of.take(picked, answer.ResponseSequence)

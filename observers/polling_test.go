@@ -87,7 +87,7 @@ func TestAPollDoesNotOvertakeAFailedReading(t *testing.T) {
 	o.polling.demand(PolledOften)
 	o.root.isIntrospected, o.root.silent = true, []string{"LidClosed"}
 	o.takeAll(t.Context(), o.root, &dbus.Call{Body: []any{lidClosed(false)}})
-	o.readingFailed(context.DeadlineExceeded, 0)
+	o.readingFailed(context.DeadlineExceeded)
 	o.poll(t.Context())
 	if o.calls.areUnderWay() || !o.calls.retry.Stop() {
 		t.Error("the reading is not tried again")

@@ -41,18 +41,18 @@ func (c *calls) succeeded() { c.backoff = firstRetry }
 // failed handles the failure of a call to an object. A missing object is
 // forgotten, because its parent will soon no longer name it. Any other failure,
 // or any failure of the root, ends the reading.
-func (o *Observer) failed(ctx context.Context, one *object, err error, at dbus.Sequence) {
+func (o *Observer) failed(ctx context.Context, one *object, err error) {
 	if one != o.root && isUnknown(err) {
 		one.isGone = true
 		o.goOn(ctx)
 		return
 	}
-	o.readingFailed(err, at)
+	o.readingFailed(err)
 }
 
 // readingFailed tries again later. NetworkManager before 1.44 owns its name
 // before its objects exist, so a failure of that kind is no news at first.
-func (o *Observer) readingFailed(err error, at dbus.Sequence) {
+func (o *Observer) readingFailed(err error) {
 	isEarly := o.calls.backoff <= stillEarly && isUnknown(err)
 	o.calls.failed()
 	switch {
@@ -60,7 +60,7 @@ func (o *Observer) readingFailed(err error, at dbus.Sequence) {
 		return
 	case o.source.Transient && isUnknown(err):
 		o.root.vanish()
-		o.tellApart(at)
+		o.tellApart()
 		o.problem = ""
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -104,7 +103,7 @@ type Farewell struct {
 // isSaidBy reports whether a signal of the service is the farewell.
 func (f Farewell) isSaidBy(signal *dbus.Signal) bool {
 	if signal.Name != f.Interface+"."+f.Member || len(signal.Body) != len(f.Body) ||
-		signal.Path != f.From && !strings.HasPrefix(string(signal.Path), string(f.From)+"/") {
+		signal.Path != f.From && !isBelow(f.From, signal.Path) {
 		return false
 	}
 	for i, want := range f.Body {

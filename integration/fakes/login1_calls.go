@@ -67,9 +67,9 @@ func (l *Login1) get(conn *dbus.Conn, msg *dbus.Message) {
 		fail(conn, msg, "org.freedesktop.DBus.Error.InvalidArgs", err.Error())
 		return
 	}
-	l.mu.Lock()
+	l.mu.Lock() // what is signalled later comes after the answer
+	defer l.mu.Unlock()
 	value, ok := l.told(name)
-	l.mu.Unlock()
 	if ifc != login1Manager || !ok {
 		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownProperty", "Unknown interface "+ifc+" or property "+name+".")
 		return
@@ -94,13 +94,13 @@ func (l *Login1) getAll(conn *dbus.Conn, msg *dbus.Message) {
 	}
 	all := map[string]dbus.Variant{}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.readings++
 	if ifc == login1Manager {
 		for name := range l.properties {
 			all[name], _ = l.told(name)
 		}
 	}
-	l.mu.Unlock()
 	reply(conn, msg, all)
 }
 
@@ -112,9 +112,9 @@ func (l *Login1) getAllOf(conn *dbus.Conn, msg *dbus.Message, path dbus.ObjectPa
 		return
 	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.readings++
 	all, found := l.sessions.properties(path, ifc)
-	l.mu.Unlock()
 	if !found {
 		fail(conn, msg, "org.freedesktop.DBus.Error.UnknownObject", "Unknown object '"+string(path)+"'.")
 		return

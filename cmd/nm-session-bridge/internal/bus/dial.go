@@ -110,7 +110,7 @@ type stream struct {
 }
 
 func newStream(raw net.Conn, router *router) *stream {
-	return &stream{Conn: raw, in: &frames{in: bufio.NewReader(raw), believes: router.believes, answers: router.answers, serves: router.serves, dropped: router.lost}}
+	return &stream{Conn: raw, in: &frames{in: bufio.NewReader(raw), believes: router.believes, hears: router.hears, answers: router.answers, serves: router.serves, dropped: router.lost}}
 }
 
 func (s *stream) Read(p []byte) (int, error) {

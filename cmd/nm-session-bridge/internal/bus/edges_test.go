@@ -10,6 +10,8 @@ import (
 // locks is a filter that wants the signals of one object, and keeps its Locks.
 type locks struct{}
 
+func (locks) Hears(string, dbus.ObjectPath) bool { return true }
+
 func (locks) Wants(signal *dbus.Signal) bool { return signal.Path == path }
 
 func (locks) Edge(signal *dbus.Signal) string {

@@ -10,6 +10,7 @@ import (
 // decoded. A field that the message lacks is empty.
 type fields struct {
 	sender               string
+	path                 dbus.ObjectPath
 	signature            []byte // those of the header itself
 	replySerial, unixFDs uint32
 }
@@ -28,6 +29,8 @@ func parseFields(order binary.ByteOrder, raw []byte) (f fields, ok bool) {
 			return fields{}, false
 		case code == dbus.FieldSender && kind == 's':
 			f.sender = string(content)
+		case code == dbus.FieldPath && kind == 'o':
+			f.path = dbus.ObjectPath(content)
 		case code == dbus.FieldSignature && kind == 'g':
 			f.signature = content
 		case code == dbus.FieldReplySerial && kind == 'u':

@@ -19,13 +19,15 @@ const (
 )
 
 // frames passes on a connection's messages, one frame at a time, and drops those
-// that must not be decoded: messages that are too large, and messages from
-// strangers. If a call must be answered but not decoded, it drops only the
+// that must not be decoded: messages that are too large, messages from strangers, and
+// signals that concern nobody here. If a call must be answered but not decoded, it drops only the
 // arguments.
 type frames struct {
 	in *bufio.Reader
-	// believes reports whether a sender's signals and answers are decoded.
+	// believes reports whether a sender's answers are decoded, hears whether what it
+	// signals of an object is.
 	believes func(sender string) bool
+	hears    func(sender string, of dbus.ObjectPath) bool
 	// answers reports whether calls are answered at all. serves reports whether
 	// calls with arguments of a signature are decoded.
 	answers func() bool
@@ -88,11 +90,13 @@ func (f *frames) isWelcome(h header) bool {
 		return false
 	case h.kind == dbus.TypeMethodCall:
 		return f.serves(string(h.fields.signature)) && h.body <= largestSignal
-	case !f.believes(h.fields.sender):
+	case h.kind != dbus.TypeSignal:
+		return f.believes(h.fields.sender) && h.body <= largestReply
+	case !f.hears(h.fields.sender, h.fields.path):
 		return false
-	case h.kind == dbus.TypeSignal && h.body > largestSignal:
+	case h.body > largestSignal:
 		f.dropped(h.fields.sender)
 		return false
 	}
-	return h.body <= largestReply
+	return true
 }

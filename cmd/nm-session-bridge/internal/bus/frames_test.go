@@ -45,6 +45,7 @@ func through(messages ...[]byte) (passed []byte, dropped []string, err error) {
 	f := &frames{
 		in:       bufio.NewReader(bytes.NewReader(slices.Concat(messages...))),
 		believes: func(sender string) bool { return sender == believed },
+		hears:    func(sender string, of dbus.ObjectPath) bool { return sender == believed && of == path },
 		answers:  func() bool { return true },
 		serves:   func(signature string) bool { return signature == "s" },
 		dropped:  func(sender string) { dropped = append(dropped, sender) },
@@ -66,6 +67,7 @@ func TestOnlyBelievedMessagesOfBoundedSizeAreDecoded(t *testing.T) {
 		"signal, big-endian":      {encode(dbus.TypeSignal, believed, binary.BigEndian, "x"), true, nil},
 		"signal without a body":   {encode(dbus.TypeSignal, believed, binary.LittleEndian), true, nil},
 		"large signal":            {encode(dbus.TypeSignal, believed, binary.LittleEndian, large), false, []string{believed}},
+		"of another object":       {bustest.Message(binary.LittleEndian, dbus.TypeSignal, bustest.Headers{dbus.FieldSender: believed, dbus.FieldPath: dbus.ObjectPath("/of/others"), dbus.FieldInterface: iface, dbus.FieldMember: "Changed"}, large), false, nil},
 		"stranger's signal":       {encode(dbus.TypeSignal, ":1.8", binary.LittleEndian, "x"), false, nil},
 		"stranger, big-endian":    {encode(dbus.TypeSignal, ":1.8", binary.BigEndian, "x"), false, nil},
 		"stranger's large":        {encode(dbus.TypeSignal, ":1.8", binary.LittleEndian, large), false, nil},
@@ -133,6 +135,7 @@ func TestCallsThatNothingServesAndLargeFieldsAreDropped(t *testing.T) {
 	f := &frames{
 		in:       bufio.NewReader(bytes.NewReader(slices.Concat(call, last))),
 		believes: func(sender string) bool { return sender == believed },
+		hears:    func(sender string, of dbus.ObjectPath) bool { return sender == believed && of == path },
 		answers:  func() bool { return false },
 		serves:   func(string) bool { return false },
 		begun:    true,

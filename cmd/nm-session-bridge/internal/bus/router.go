@@ -69,6 +69,16 @@ func (r *router) believes(sender string) bool {
 	return slices.ContainsFunc(r.services, func(s *Service) bool { return s.isOwner(sender) })
 }
 
+// hears reports whether what a sender signals of an object is decoded.
+func (r *router) hears(sender string, of dbus.ObjectPath) bool {
+	if sender == daemonName {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.services, func(s *Service) bool { return s.isOwner(sender) && s.filter.Hears(sender, of) })
+}
+
 // lost tells the services of a sender that a signal was lost.
 func (r *router) lost(sender string) {
 	r.mu.Lock()

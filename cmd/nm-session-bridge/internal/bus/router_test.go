@@ -72,3 +72,39 @@ func ownerOf(signal *dbus.Signal) (owner string, tells bool) {
 	owner, tells = signal.Body[2].(string)
 	return owner, tells
 }
+
+// deaf is a filter that hears of one object alone.
+type deaf struct {
+	Everything
+	of dbus.ObjectPath
+}
+
+func (d deaf) Hears(_ string, of dbus.ObjectPath) bool { return of == d.of }
+
+func TestASignalIsDecodedIfAnyServiceOfItsSenderHearsOfTheObject(t *testing.T) {
+	const owner = ":1.7"
+	r := newRouter()
+	for _, of := range []dbus.ObjectPath{"/one", "/two"} {
+		s := newService(nil, name, deaf{of: of})
+		s.setOwner(owner)
+		r.add(s)
+	}
+	for _, test := range []struct {
+		sender  string
+		of      dbus.ObjectPath
+		isHeard bool
+	}{
+		{owner, "/one", true},
+		{owner, "/two", true},
+		{owner, "/of/others", false},
+		{":1.8", "/one", false},
+		{daemonName, "/of/others", true},
+	} {
+		if got := r.hears(test.sender, test.of); got != test.isHeard {
+			t.Errorf("%s is heard of %s: %t", test.sender, test.of, got)
+		}
+	}
+	if !r.believes(owner) {
+		t.Error("its answers are not decoded")
+	}
+}

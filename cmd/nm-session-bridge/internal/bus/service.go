@@ -23,6 +23,9 @@ const (
 // Filter judges the signals of a service before they are queued. Its methods are
 // called on the goroutine that reads the connection, and must not block.
 type Filter interface {
+	// Hears reports whether anything that a sender signals of an object may be wanted.
+	// Other signals are not even decoded.
+	Hears(sender string, of dbus.ObjectPath) bool
 	// Wants reports whether a signal is to be delivered.
 	Wants(signal *dbus.Signal) bool
 	// Edge says what news of a signal cannot be read again, or returns "". Of signals
@@ -32,6 +35,9 @@ type Filter interface {
 
 // Everything is a filter that keeps out nothing.
 type Everything struct{}
+
+// Hears implements [Filter].
+func (Everything) Hears(string, dbus.ObjectPath) bool { return true }
 
 // Wants implements [Filter].
 func (Everything) Wants(*dbus.Signal) bool { return true }
