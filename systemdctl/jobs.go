@@ -243,11 +243,11 @@ func remedy(u *unit) string {
 	case "not-found":
 		return "nm-session-bridge install"
 	case "masked":
-		command := "systemctl --user unmask " + Quote(u.name)
+		names := []string{u.name}
 		if template, instance, isInstance := strings.Cut(u.name, "@"); isInstance {
-			command += " " + Quote(template+"@"+path.Ext(instance)) // which of them is masked, the manager does not say
+			names = append(names, template+"@"+path.Ext(instance)) // which of them is masked, the manager does not say
 		}
-		return command
+		return "systemctl --user unmask " + Operands(names...)
 	}
-	return "systemctl --user status " + Quote(u.name)
+	return "systemctl --user status " + Operands(u.name)
 }

@@ -1,6 +1,9 @@
 package systemdctl
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Quote quotes a word for the shell, if it needs that. Every command that is
 // printed or logged is put together with it, so that it can be run as it stands,
@@ -10,6 +13,19 @@ func Quote(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// Operands quotes names for the end of a printed command. One that begins with a dash,
+// as the names of units may, is not taken for an option.
+func Operands(names ...string) string {
+	words := make([]string, 0, len(names)+1)
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "-") }) {
+		words = append(words, "--")
+	}
+	for _, name := range names {
+		words = append(words, Quote(name))
+	}
+	return strings.Join(words, " ")
 }
 
 // isSpecial reports whether a character may mean something to the shell.

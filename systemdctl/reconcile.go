@@ -270,7 +270,7 @@ func (r *Reconciler) correct(u *unit) bool {
 	if len(u.corrections) >= fightCorrections {
 		r.pauseFight(u)
 		r.log.Warn(fmt.Sprintf("something else keeps moving %s; trying again in %v", u.name, u.pause),
-			"target", u.name, "corrections", len(u.corrections), "next", "systemctl --user list-dependencies --reverse "+Quote(u.name))
+			"target", u.name, "corrections", len(u.corrections), "next", "systemctl --user list-dependencies --reverse "+Operands(u.name))
 		r.reconcile() // the start of this one would have stopped others
 		return false
 	}

@@ -180,7 +180,7 @@ func (r *Reconciler) startOnceAllowed(v revival, service limited) {
 	r.log.Info("starting "+name+" again: systemd's start limit kept it from starting with "+u.name, "unit", name, "target", u.name)
 	r.call(managerInterface+".StartUnit", func(call *dbus.Call) {
 		if call.Err != nil && !isUnanswered(call.Err) {
-			r.log.Warn("cannot start "+name+": "+call.Err.Error(), "unit", name, "next", "systemctl --user status "+Quote(name))
+			r.log.Warn("cannot start "+name+": "+call.Err.Error(), "unit", name, "next", "systemctl --user status "+Operands(name))
 			return
 		}
 		if u.activation == v.activation {

@@ -169,7 +169,7 @@ func (e edit) expression(lines []string) string {
 
 // apply returns the commands that make the user manager know the changes.
 func (ch *change) apply() []string {
-	name := systemdctl.Quote(ch.unit.name)
+	name := systemdctl.Operands(ch.unit.name)
 	var commands []string
 	if ch.changesFiles() {
 		commands = append(commands, "systemctl --user daemon-reload")
@@ -208,7 +208,7 @@ func (ch *change) words() string {
 		where = ch.edits[0].path
 	}
 	if strings.HasPrefix(where, "/usr/") || strings.HasPrefix(where, "/lib/") {
-		where = "your copy of " + where + " (systemctl --user edit --full " + systemdctl.Quote(ch.unit.name) + ")"
+		where = "your copy of " + where + " (systemctl --user edit --full " + systemdctl.Operands(ch.unit.name) + ")"
 	}
 	text := "in " + where + ", " + listed(what)
 	if why != "" {

@@ -65,7 +65,7 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 		if c.user.unit(right).active() && !c.isOnce() {
 			now = "--now "
 		}
-		f.Mend = run("systemctl --user enable " + now + systemdctl.Quote(other))
+		f.Mend = run("systemctl --user enable " + now + systemdctl.Operands(other))
 	} else if !c.follow(slices.Sorted(maps.Values(renames)), renames, c.isInstalledBy(renames)) {
 		return found
 	}
@@ -114,5 +114,5 @@ func (c unitCheck) chooseProfile(template observers.Template, wrong string) stri
 	if len(targets) == 0 {
 		return "there are no profiles"
 	}
-	return "in " + c.pathNaming(wrong) + ", write one of " + strings.Join(targets, ", ") + "; then systemctl --user daemon-reload && systemctl --user enable " + systemdctl.Quote(c.name)
+	return "in " + c.pathNaming(wrong) + ", write one of " + strings.Join(targets, ", ") + "; then systemctl --user daemon-reload && systemctl --user enable " + systemdctl.Operands(c.name)
 }

@@ -39,7 +39,7 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			continue
 		}
 		seen[name] = true
-		u, unitName := sys.user.unit(name), systemdctl.Quote(name)
+		u, unitName := sys.user.unit(name), systemdctl.Operands(name)
 		f := Finding{Unit: name, What: fmt.Sprintf("%s, which %s %s, has failed: ", name, target, verb)}
 		switch {
 		case u.text("Result") == "start-limit-hit" && sys.user.unit(root).active():
@@ -74,7 +74,7 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 // startAnew returns the command that starts a unit however often it was started before:
 // reset-failed also forgets that (systemctl(1)).
 func startAnew(u unit) string {
-	name := systemdctl.Quote(u.name)
+	name := systemdctl.Operands(u.name)
 	return "systemctl --user reset-failed " + name + " && systemctl --user restart " + name
 }
 

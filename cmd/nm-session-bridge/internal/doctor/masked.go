@@ -47,7 +47,7 @@ func (u user) mask(name string) string {
 // unmask returns what unmasks a unit, given the file that masks it. systemctl unmask removes
 // links alone.
 func unmask(path string) Mend {
-	unit := systemdctl.Quote(filepath.Base(path))
+	unit := systemdctl.Operands(filepath.Base(path))
 	if to, err := os.Readlink(path); err != nil || to != os.DevNull {
 		return byHand("remove " + path + ", which is empty; then systemctl --user daemon-reload")
 	}

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,6 +74,13 @@ func Units(ctx context.Context) []string {
 	return slices.Compact(names)
 }
 
+// matching returns the names in a directory that match a pattern. The directory's own
+// name, which may have brackets or backslashes, is no part of that.
+func matching(dir, pattern string) []string {
+	names, _ := fs.Glob(os.DirFS(dir), pattern) // fails for bad patterns only
+	return names
+}
+
 // changed returns the units that have a directory of drop-ins among the user's units.
 func (u user) changed() []string {
 	var names []string
@@ -79,9 +88,8 @@ func (u user) changed() []string {
 		if !isOwnPath(dir) {
 			continue
 		}
-		folders, _ := filepath.Glob(filepath.Join(dir, "*.d")) // fails for bad patterns only
-		for _, folder := range folders {
-			if name := strings.TrimSuffix(filepath.Base(folder), ".d"); isUnitName(name) {
+		for _, folder := range matching(dir, "*.d") {
+			if name := strings.TrimSuffix(folder, ".d"); isUnitName(name) {
 				names = append(names, name)
 			}
 		}

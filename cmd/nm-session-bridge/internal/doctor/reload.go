@@ -35,10 +35,10 @@ func (sys *system) reload() []Finding {
 func (u user) hasNewDropIn(one unit) bool {
 	known := one.texts("DropInPaths")
 	for _, dir := range u.manager.texts("UnitPath") {
-		paths, _ := filepath.Glob(filepath.Join(dir, one.name+".d", "*.conf")) // fails for bad patterns only
-		for _, path := range paths {
-			isKnown := slices.ContainsFunc(known, func(other string) bool { return filepath.Base(other) == filepath.Base(path) })
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !isKnown {
+		folder := filepath.Join(dir, one.name+".d")
+		for _, name := range matching(folder, "*.conf") {
+			isKnown := slices.ContainsFunc(known, func(other string) bool { return filepath.Base(other) == name })
+			if info, err := os.Stat(filepath.Join(folder, name)); err == nil && info.Mode().IsRegular() && !isKnown {
 				return true
 			}
 		}

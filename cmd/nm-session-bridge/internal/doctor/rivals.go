@@ -46,7 +46,7 @@ func (sys *system) rivalry() []Finding {
 // dismiss stops a service for good. systemctl disable would delete the link that a unit's file
 // may be, and a mask cannot take the place of a file.
 func (sys *system) dismiss(u unit) Mend {
-	name := systemdctl.Quote(u.name)
+	name := systemdctl.Operands(u.name)
 	if path := u.text("FragmentPath"); filepath.Dir(path) == sys.user.configuration() {
 		return byHand("systemctl --user stop " + name + ", and remove " + path + " and the links to it")
 	}

@@ -49,7 +49,7 @@ func (sys *system) broken(u unit) Finding {
 		Unit: u.name,
 		What: fmt.Sprintf("%s cannot be loaded (%s)", u.name, u.load()),
 		Why:  "nothing can start it",
-		Mend: byHand("systemd-analyze --user verify " + systemdctl.Quote(u.name) + " says why; then systemctl --user daemon-reload"),
+		Mend: byHand("systemd-analyze --user verify " + systemdctl.Operands(u.name) + " says why; then systemctl --user daemon-reload"),
 	}
 	if path, isSecond := secondStart(u); isSecond {
 		f.What = secondStartOf(u, path)

@@ -157,9 +157,8 @@ func (u *user) linked() []string {
 			continue
 		}
 		for _, kind := range []string{".wants", ".requires", ".upholds"} {
-			folders, _ := filepath.Glob(filepath.Join(dir, "*"+kind)) // fails for bad patterns only
-			for _, folder := range folders {
-				names = append(names, strings.TrimSuffix(filepath.Base(folder), kind))
+			for _, folder := range matching(dir, "*"+kind) {
+				names = append(names, strings.TrimSuffix(folder, kind))
 			}
 		}
 	}
