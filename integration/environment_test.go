@@ -56,7 +56,7 @@ func TestARuntimeDirectoryThatIsNotOne(t *testing.T) {
 	s.must(os.MkdirAll("/tmp/shared/run/nm-session-bridge", 0o777))
 	t.Cleanup(func() { _ = os.RemoveAll("/tmp/shared") })
 	s.must(os.WriteFile("/tmp/shared/run/nm-session-bridge/overrides", []byte("lid closed\n"), 0o644))
-	for _, directory := range []string{"", "run"} {
+	for _, directory := range []string{"", "run", "/tmp/shared/run"} { // the last is root's
 		out := s.fails(1, "cd /tmp/shared && XDG_RUNTIME_DIR="+directory+" timeout 20 "+program+" run")
 		if !strings.Contains(out, "XDG_RUNTIME_DIR is \""+directory+"\"") || strings.Contains(out, "\n") {
 			t.Errorf("with XDG_RUNTIME_DIR=%s it says %q", directory, out)

@@ -27,6 +27,9 @@ func TestAnotherHomeThanTheUserManagers(t *testing.T) {
 		{`HOME="` + other + `"`, "recipe add mail", other},
 		{`XDG_CONFIG_HOME="` + other + `"`, "recipe add files", other + "/systemd/user"},
 		{`XDG_DATA_HOME="` + other + `"`, "install", other + "/systemd/user"},
+		{`XDG_CONFIG_HOME="` + other + `"`, "install", other + "/systemd/user"},
+		{`XDG_CONFIG_HOME="` + other + `"`, "uninstall", other + "/systemd/user"},
+		{`XDG_DATA_HOME="` + other + `"`, "uninstall --force", other + "/systemd/user"},
 		{`HOME="` + other + `"`, "uninstall", other},
 	} {
 		before := s.everything()

@@ -94,19 +94,10 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 }
 
 // check returns an error if the user manager would not see what is to be installed, or
-// could not enable it. The program and the units of a package lie elsewhere.
+// could not enable it.
 func (p places) check(manager *systemd.Conn, arguments string) error {
-	if !p.packaged {
-		o, err := outlookOf(manager)
-		if err == nil {
-			err = o.checkHome(p.home, arguments)
-		}
-		if err == nil {
-			err = o.checkUnits(p.units(), "XDG_DATA_HOME", arguments)
-		}
-		if err != nil {
-			return err
-		}
+	if err := p.checkOutlook(manager, arguments); err != nil {
+		return err
 	}
 	if err := p.checkEnabling(true); err != nil {
 		return fmt.Errorf("cannot enable %s: %w; nothing was installed", systemdctl.ServiceName, err)

@@ -79,6 +79,22 @@ func (o outlook) checkUnits(dir, variable, arguments string) error {
 		dir, variable, variable, self.Command(), arguments)
 }
 
+// checkOutlook returns an error if the manager looks elsewhere than we do for the files that
+// install writes, or for the user's own. The program and the units of a package lie elsewhere.
+func (p places) checkOutlook(manager *systemd.Conn, arguments string) error {
+	o, err := outlookOf(manager)
+	if err == nil && !p.packaged {
+		err = o.checkHome(p.home, arguments)
+	}
+	if err == nil && !p.packaged {
+		err = o.checkUnits(p.units(), "XDG_DATA_HOME", arguments)
+	}
+	if err == nil {
+		err = o.checkUnits(p.ownUnits(), "XDG_CONFIG_HOME", arguments)
+	}
+	return err
+}
+
 // resolved follows the links in a path, as far as it exists.
 func resolved(path string) string {
 	for dir, rest := filepath.Clean(path), ""; ; dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest) {

@@ -10,7 +10,7 @@ import (
 
 // The command that removes a link is run as it stands.
 func TestALeftoverIsNamedForAnyShell(t *testing.T) {
-	config := filepath.Join(t.TempDir(), `it's $HOME "here"`)
+	config := filepath.Join(t.TempDir(), `it's $HOME [1] "here"`)
 	link := filepath.Join(config, `systemd/user/connection@Home\x20Wifi.target.wants/sync.service`)
 	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,14 +36,8 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		return err
 	}
 	defer manager.Close()
-	if !p.packaged {
-		o, err := outlookOf(manager)
-		if err == nil {
-			err = o.checkHome(p.home, uninstallArguments(force))
-		}
-		if err != nil {
-			return err
-		}
+	if err := p.checkOutlook(manager, uninstallArguments(force)); err != nil {
+		return err
 	}
 	if isNothing {
 		fmt.Fprintln(stdout, "nothing is installed")
@@ -155,12 +150,13 @@ func (p places) isUsers(ctx context.Context, manager *systemd.Conn, unit string)
 func reportLeftovers(p places, units []string, stdout io.Writer) error {
 	for _, unit := range units {
 		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*", unit + ".upholds/*"} {
-			paths, err := filepath.Glob(filepath.Join(p.ownUnits(), pattern))
+			found, err := fs.Glob(os.DirFS(p.ownUnits()), pattern)
 			if err != nil {
 				return err
 			}
 			words := "it is yours, and has no effect without the bridge"
-			for _, path := range paths {
+			for _, name := range found {
+				path := filepath.Join(p.ownUnits(), name)
 				if strings.HasSuffix(pattern, "/*") {
 					words = "this link to a unit of yours has no effect any more; remove it: rm " + systemdctl.Quote(path)
 				}

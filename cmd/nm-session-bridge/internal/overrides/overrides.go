@@ -27,10 +27,19 @@ type Store struct {
 
 // In returns the store in a runtime directory, $XDG_RUNTIME_DIR, which is removed
 // when the user logs out. A relative path, or none, is an error: it would lead to
-// wherever the program was started, which others may be able to write to.
+// wherever the program was started, which others may be able to write to. So is the
+// directory of another user, as su leaves it to root.
 func In(runtimeDir string) (Store, error) {
+	const next = "run this in a login session of your own or as a user service"
 	if !filepath.IsAbs(runtimeDir) {
-		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, not an absolute path: run this in a login session or as a user service", runtimeDir)
+		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, not an absolute path: %s", runtimeDir, next)
+	}
+	info, err := os.Stat(runtimeDir)
+	switch {
+	case err != nil:
+		return Store{}, fmt.Errorf("cannot use XDG_RUNTIME_DIR: %w; %s", err, next)
+	case !isOf(info, os.Geteuid()):
+		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, which belongs to another user: %s", runtimeDir, next)
 	}
 	return Store{filepath.Join(runtimeDir, "nm-session-bridge", "overrides"), os.Geteuid()}, nil
 }
@@ -127,12 +136,17 @@ func (s Store) checkDirectory() error {
 	if err != nil {
 		return err
 	}
-	stat, isKnown := info.Sys().(*syscall.Stat_t)
 	switch {
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", dir)
-	case !isKnown || int(stat.Uid) != s.uid:
+	case !isOf(info, s.uid):
 		return fmt.Errorf("%s belongs to another user", dir)
 	}
 	return nil
+}
+
+// isOf reports whether a file belongs to a user.
+func isOf(info fs.FileInfo, uid int) bool {
+	stat, isKnown := info.Sys().(*syscall.Stat_t)
+	return isKnown && int(stat.Uid) == uid
 }
