@@ -11,6 +11,7 @@ import (
 // sinceFive stands in for the generator of podman 5.3.
 const sinceFive = `#!/bin/sh
 for file in ` + containers + `/*.container; do
+  [ -e "$file" ] || continue
   name=$(basename "$file" .container)
   {
     echo [Unit]
@@ -27,19 +28,13 @@ done
 
 func TestDoctorOnContainersThatWaitForTheNetwork(t *testing.T) {
 	const (
-		generator = "/run/systemd/user-generators/quadlet"
-		wait      = "podman-user-wait-network-online.service"
-		waitFile  = "/run/systemd/user/" + wait
-		flow      = "After=internet-online.target\nPartOf=internet-online.target\n"
+		wait     = "podman-user-wait-network-online.service"
+		waitFile = "/run/systemd/user/" + wait
+		flow     = "After=internet-online.target\nPartOf=internet-online.target\n"
 	)
-	t.Cleanup(func() {
-		_ = os.Remove(generator)
-		_ = os.Remove(waitFile)
-	})
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
-	s.must(os.MkdirAll("/run/systemd/user-generators", 0o755))
-	s.must(os.WriteFile(generator, []byte(sinceFive), 0o755))
+	s.generate(sinceFive)
 	s.must(os.MkdirAll("/run/systemd/user", 0o755))
 	s.must(os.WriteFile(waitFile, []byte("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=true\n"), 0o644))
 	container := func(name, unit, more, target string) {
@@ -66,4 +61,12 @@ func TestDoctorOnContainersThatWaitForTheNetwork(t *testing.T) {
 	if !strings.HasPrefix(f.mend, "sudo systemctl add-wants multi-user.target network-online.target && ") || !strings.HasSuffix(f.mend, " && systemctl --user restart "+wait) {
 		t.Errorf("it is mended by %s", f.mend)
 	}
+}
+
+// generate makes the user manager run a generator.
+func (s *scene) generate(script string) {
+	s.Helper()
+	const dir = "/run/systemd/user-generators"
+	s.must(os.MkdirAll(dir, 0o755))
+	s.must(os.WriteFile(dir+"/quadlet", []byte(script), 0o755))
 }

@@ -3,6 +3,7 @@ package systemdctl
 import (
 	"embed"
 	"path"
+	"path/filepath"
 )
 
 //go:embed recipes
@@ -121,6 +122,24 @@ func Recipes() []Recipe {
 			nil,
 		},
 		{
+			"drive", "a directory of another machine while online, with sshfs",
+			[]string{"drive.service"},
+			[]Program{{"sshfs", "sshfs"}, {"fusermount3", "fuse3"}},
+			[]Blank{{Name: "REMOTE", Meaning: "the directory, as for sshfs, such as nas.example.org:Documents"}},
+		},
+		{
+			"backup", "back up every hour, only with external power and on an unmetered network, with restic",
+			[]string{"backup.timer"},
+			[]Program{{"restic", "restic"}},
+			nil,
+		},
+		{
+			"container", "a feed reader in a container while online, with Podman (Quadlet)",
+			[]string{"feeds.service"},
+			[]Program{{"podman", "podman"}},
+			nil,
+		},
+		{
 			"home", "keep files in sync with another machine while at home, with Unison",
 			[]string{"home-sync@<PROFILE>.service"},
 			[]Program{{"unison", "unison"}},
@@ -135,6 +154,15 @@ func Recipes() []Recipe {
 				{Name: "REMOTE", Meaning: "the machine at home, as for ssh"},
 				{Name: "NETWORK", Meaning: "the addresses at home, such as 192.168.1.0/24"},
 			},
+		},
+		{
+			"trusted", "while any of several networks is there: share media, with Rygel",
+			[]string{"trusted.target", "media-share.service"},
+			[]Program{{"rygel", "rygel"}},
+			[]Blank{{
+				Name: "PROFILE", Meaning: "a network that you trust, as nmcli connection shows it; once for each",
+				IsProfile: true, MayRepeat: true,
+			}},
 		},
 		{
 			"both", "two conditions at once: a chat program while online with the lid open",
@@ -175,7 +203,18 @@ func Recipes() []Recipe {
 	}
 }
 
-// Files returns the recipe's units, as files of a directory.
-func (r Recipe) Files(dir string) ([]File, error) {
-	return embedded(recipes, path.Join("recipes", r.Name), dir)
+// Files returns the recipe's units, as files below the user's directory of configuration.
+func (r Recipe) Files(config string) ([]File, error) {
+	files, err := embedded(recipes, path.Join("recipes", r.Name), filepath.Join(config, "systemd/user"))
+	for i, file := range files {
+		if file.IsOfQuadlet() {
+			// podman-systemd.unit(5), "Podman rootless unit search path".
+			files[i].Path = filepath.Join(config, "containers/systemd", filepath.Base(file.Path))
+		}
+	}
+	return files, err
 }
+
+// IsOfQuadlet reports whether Podman makes a unit of the file, and enables it, each time that the user manager reads
+// its units.
+func (f File) IsOfQuadlet() bool { return filepath.Ext(f.Path) == ".container" }

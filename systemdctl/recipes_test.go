@@ -27,7 +27,7 @@ func TestEveryFolderIsARecipe(t *testing.T) {
 
 func TestRecipesEnableInstallableUnitsAndDescribeThem(t *testing.T) {
 	for _, r := range Recipes() {
-		files, err := r.Files("/units")
+		files, err := r.Files("/config")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,11 @@ func TestRecipesEnableInstallableUnitsAndDescribeThem(t *testing.T) {
 				t.Errorf("%s: %s does not begin with what it is for", r.Name, file.Path)
 			}
 			if strings.Contains(string(file.Content), "\n[Install]\n") {
-				installable = append(installable, filepath.Base(file.Path))
+				name := filepath.Base(file.Path)
+				if file.IsOfQuadlet() {
+					name = strings.TrimSuffix(name, ".container") + ".service"
+				}
+				installable = append(installable, name)
 			}
 		}
 		var enabled []string

@@ -130,17 +130,30 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 	if bridge == "not-found" {
 		fmt.Fprintf(w, "missing the targets: %s install --now\n", self.Command())
 	}
-	now := ""
-	if can, err := canStart(ctx, manager, enable); err != nil {
+	now, err := canStart(ctx, manager, enable)
+	if err != nil {
 		return err
-	} else if can {
-		now = "--now "
 	}
 	for i, unit := range enable {
 		enable[i] = systemdctl.Quote(unit)
 	}
-	fmt.Fprintf(w, "next: systemctl --user enable %s%s\n", now, strings.Join(enable, " "))
+	fmt.Fprintf(w, "next: %s\n", enableCommand(files, enable, now))
 	return nil
+}
+
+// enableCommand returns the command that enables a recipe's units, and starts them if now is true.
+func enableCommand(files []systemdctl.File, units []string, now bool) string {
+	generated := slices.ContainsFunc(files, systemdctl.File.IsOfQuadlet)
+	words := strings.Join(units, " ")
+	switch {
+	case generated && now:
+		return "systemctl --user daemon-reload && systemctl --user start " + words
+	case generated:
+		return "systemctl --user daemon-reload"
+	case now:
+		return "systemctl --user enable --now " + words
+	}
+	return "systemctl --user enable " + words
 }
 
 func recipeFiles(recipe systemdctl.Recipe) ([]systemdctl.File, places, error) {
@@ -148,7 +161,7 @@ func recipeFiles(recipe systemdctl.Recipe) ([]systemdctl.File, places, error) {
 	if err != nil {
 		return nil, p, err
 	}
-	files, err := recipe.Files(p.ownUnits())
+	files, err := recipe.Files(p.config)
 	return files, p, err
 }
 
