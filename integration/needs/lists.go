@@ -53,6 +53,15 @@ func Programs() []Package {
 		{"xvfb", "xorg-x11-server-Xvfb", "xorg-server-xvfb", program("Xvfb")},
 		{"x11-utils", "xwininfo", "xorg-xwininfo", program("xwininfo")},
 		{"xdotool", "xdotool", "xdotool", program("xdotool")},
+		{"isync", "isync", "isync", program("mbsync")},
+		{"dovecot-imapd", "dovecot", "dovecot", program("dovecot")},
+		{"restic", "restic", "restic", program("restic")},
+		{"sshfs", "fuse-sshfs", "sshfs", program("sshfs")},
+		{"openssh-server", "openssh-server", "openssh", program("sshd")},
+		{"vdirsyncer", "vdirsyncer", "vdirsyncer", program("vdirsyncer")},
+		{"python3-radicale", "radicale", "radicale", program(pythonPackages + "radicale")},
+		{"syncthing", "syncthing", "syncthing", program("syncthing")},
+		{"procps", "procps-ng", "procps-ng", program("pkill")},
 	}
 }
 

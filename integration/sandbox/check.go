@@ -67,7 +67,7 @@ func (c *Check) listen() error {
 	var listener net.Listener
 	err := c.uplink.do(func() error {
 		var err error
-		listener, err = net.Listen("tcp4", uplinkAddress+":80")
+		listener, err = net.Listen("tcp4", UplinkAddress+":80")
 		return err
 	})
 	if err != nil {

@@ -42,7 +42,7 @@ hostname-mode=none
 path=` + nmDir + `/connections
 
 [connectivity]
-uri=http://` + uplinkAddress + `/check
+uri=http://` + UplinkAddress + `/check
 response=` + checkAnswer + `
 interval=1
 `

@@ -18,8 +18,8 @@ const (
 	SecondInterface = "eth1"
 )
 
-// uplinkAddress is the address of the server of the connectivity check, whatever cable leads to it.
-const uplinkAddress = "192.0.2.1"
+// UplinkAddress is the address of the server of the connectivity check, whatever cable leads to it.
+const UplinkAddress = "192.0.2.1"
 
 // cable is a cable and the network at its other end: one host that is router, DHCP and DNS server and the whole
 // internet.
@@ -31,7 +31,7 @@ type cable struct {
 
 // The addresses are TEST-NET-1 and TEST-NET-2 of RFC 5737.
 func firstCable() cable {
-	return cable{Interface, "uplink", uplinkAddress, "192.0.2.100,192.0.2.199,1h"}
+	return cable{Interface, "uplink", UplinkAddress, "192.0.2.100,192.0.2.199,1h"}
 }
 
 func secondCable() cable {
@@ -67,7 +67,7 @@ func newUplink(ctx context.Context, sb *Sandbox, cable cable) (*Uplink, error) {
 		u.ip(ctx, "link set lo up"),
 		u.ip(ctx, "link add "+cable.far+" type veth peer name "+cable.near+" netns "+homeProcess),
 		u.ip(ctx, "address add "+cable.address+"/24 dev "+cable.far),
-		u.ip(ctx, "address replace "+uplinkAddress+"/32 dev lo"),
+		u.ip(ctx, "address replace "+UplinkAddress+"/32 dev lo"),
 		// The interface is up before NetworkManager starts, because the kernel may drop the first DHCP
 		// offer to an interface that just came up. It has no address, because NetworkManager would
 		// otherwise leave it to whoever set one.
@@ -102,28 +102,20 @@ func (u *Uplink) StartDHCP(ctx context.Context) error {
 	if u.dnsmasq.running() {
 		return nil
 	}
-	listening := newPhrase("started, version") // said once the sockets are bound
 	cmd := exec.Command("dnsmasq",
 		"--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
 		"--log-facility=-", "--log-dhcp",
 		"--interface="+u.cable.far, "--bind-dynamic",
-		"--no-resolv", "--no-hosts", "--address=/#/"+uplinkAddress,
+		"--no-resolv", "--no-hosts", "--address=/#/"+UplinkAddress,
 		"--dhcp-range="+u.cable.leases, "--dhcp-leasefile=/run/sandbox/leases."+u.cable.near, "--dhcp-authoritative",
 		"--no-ping", // otherwise it pings the offered address for three seconds
 	)
 	if u.NoRouter {
 		cmd.Args = append(cmd.Args, "--dhcp-option=option:router")
 	}
-	cmd.Stderr = listening
-	err := u.do(func() error {
-		var err error
-		u.dnsmasq, err = u.sb.start("dnsmasq-"+u.cable.near, "system.slice/"+u.cable.far+".service", cmd)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return u.dnsmasq.await(ctx, listening.seen)
+	var err error
+	u.dnsmasq, err = u.serve(ctx, "dnsmasq-"+u.cable.near, "started, version", cmd) // said once the sockets are bound
+	return err
 }
 
 // StopDHCP ends the DHCP and DNS server: requests are no longer answered, leases stay.

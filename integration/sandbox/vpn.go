@@ -39,31 +39,24 @@ func (sb *Sandbox) StartVPN(ctx context.Context) (*VPN, error) {
 	if err := writeVPNFiles(); err != nil {
 		return nil, fmt.Errorf("cannot prepare the VPN's server: %w", err)
 	}
-	ready := newPhrase("Initialization Sequence Completed")
 	cmd := exec.Command("openvpn",
-		"--local", uplinkAddress, "--proto", "udp4",
+		"--local", UplinkAddress, "--proto", "udp4",
 		"--dev", "tunnels", "--dev-type", "tun", "--topology", "subnet", "--server", "10.98.0.0", "255.255.255.0",
 		"--ca", vpnCertificate, "--cert", vpnCertificate, "--key", vpnKey, "--dh", "none", "--duplicate-cn",
 		"--management", vpnControl, "unix",
 		"--log-append", "/dev/stderr",
 	)
-	cmd.Stderr = ready
-	v := &VPN{}
-	err := sb.Uplink.do(func() error {
-		var err error
-		v.server, err = sb.start("vpn", "system.slice/vpn.service", cmd)
-		return err
-	})
+	server, err := sb.Uplink.serve(ctx, "vpn", "Initialization Sequence Completed", cmd)
 	if err != nil {
 		return nil, err
 	}
-	return v, v.server.await(ctx, ready.seen)
+	return &VPN{server}, nil
 }
 
 // Data returns what NetworkManager's plugin needs to know to dial the server, as in vpn.data of nm-settings-nmcli(5).
 func (v *VPN) Data() map[string]string {
 	return map[string]string{
-		"connection-type": "tls", "remote": uplinkAddress,
+		"connection-type": "tls", "remote": UplinkAddress,
 		"ca": vpnCertificate, "cert": vpnCertificate, "key": vpnKey, "cert-pass-flags": "4", // there is no password
 	}
 }
