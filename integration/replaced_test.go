@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -93,6 +95,41 @@ func TestARemovedProgramStopsItsTargets(t *testing.T) {
 	}
 }
 
+// byHand starts a bridge by hand, and waits until it knows that the internet is online.
+func (s *scene) byHand(path string, arguments ...string) *os.Process {
+	s.Helper()
+	cmd := s.CommandContext(s.ctx, path, arguments...)
+	cmd.Stderr = os.Stderr
+	s.must(cmd.Start())
+	s.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+	})
+	s.until("the bridge runs", func() bool { return s.Command(path, "wait", "internet", "online").Run() == nil })
+	return cmd.Process
+}
+
+// It waits for a bridge that was started by hand, which keeps the targets.
+func TestARemovedProgramThatWaitsStopsNothing(t *testing.T) {
+	const path = sandbox.Home + "/by-hand"
+	s := begin(t, sandbox.Options{})
+	s.watchful()
+	s.user(program + " install && cp " + program + " " + path)
+	s.byHand(path, "run")
+	s.user(path + " set lid closed")
+	s.expect("active", "lid-closed.target")
+	s.systemctl("start", bridgeUnit)
+	s.until("the service waits", func() bool { return strings.Contains(s.log(), "waiting until it ends") })
+	s.user("rm .local/bin/nm-session-bridge .local/share/systemd/user/*")
+	s.expect("inactive", bridgeUnit)
+	s.settle()
+	s.expect("active", "internet-online.target", "lid-closed.target")
+	s.started("lid-closed.target", 1)
+	if held := s.user("cat $XDG_RUNTIME_DIR/nm-session-bridge/overrides"); held != `lid "closed"` {
+		t.Errorf("held is %s", held)
+	}
+}
+
 // The user's own unit is the user's, though its program is gone.
 func TestARemovedProgramOfTheUsersOwnUnitRunsOn(t *testing.T) {
 	s := begin(t, sandbox.Options{})
@@ -100,6 +137,7 @@ func TestARemovedProgramOfTheUsersOwnUnitRunsOn(t *testing.T) {
 	s.install()
 	s.online()
 	s.user("cp .local/share/systemd/user/" + bridgeUnit + " .config/systemd/user && systemctl --user daemon-reload")
+	s.systemctl("show", "--property=LoadState", "internet-online.target", "internet-offline.target") // while their files are there
 	s.user("rm .local/bin/nm-session-bridge .local/share/systemd/user/*")
 	s.must(s.Uplink.Unplug(s.ctx))
 	s.offline()
@@ -129,4 +167,33 @@ func TestUninstallLeavesALockedScreenAndTheUsersOwnUnits(t *testing.T) {
 			t.Errorf("uninstall does not say that it leaves %s: %s", unit, out)
 		}
 	}
+}
+
+func TestAProgramThatNobodyWatchesIsReplacedToo(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.write(".config/systemd/user/"+bridgeUnit+".d/watchdog.conf", "[Service]\nWatchdogSec=0\n")
+	s.install()
+	s.online()
+	s.replace(installedProgram, newer)
+	s.secondBridge()
+}
+
+// Nobody would start another bridge in the place of one that was started by hand.
+func TestAProgramThatWasStartedByHandBecomesTheNewOne(t *testing.T) {
+	const path = sandbox.Home + "/my bridge"
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.systemctl("stop", bridgeUnit)
+	s.user("cp " + program + " '" + path + "'")
+	process := s.byHand(path, "run", "--switches=internet")
+	before, err := os.Stat(fmt.Sprintf("/proc/%d/exe", process.Pid))
+	s.must(err)
+	s.replace(path, newer)
+	s.until("the new program runs", func() bool {
+		runs, err := os.Stat(fmt.Sprintf("/proc/%d/exe", process.Pid))
+		s.must(err)
+		return !os.SameFile(runs, before)
+	})
+	s.must(s.Uplink.Unplug(s.ctx))
+	s.offline()
 }

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
@@ -108,6 +109,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	var isOnly atomic.Bool
 	ticks, leave := make(chan struct{}), make(chan error)
 	go own.Watch(ctx, ticks, func(ctx context.Context) (string, error) {
 		return systemdctl.UnitFile(ctx, manager, systemdctl.ServiceName)
@@ -132,7 +134,11 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		Rest:        garbage.rest,
 		Work:        garbage.work,
 		Now:         clock,
-		Claim:       served.Claim,
+		Claim: func(ctx context.Context, waits func(string)) error {
+			err := served.Claim(ctx, waits)
+			isOnly.Store(err == nil)
+			return err
+		},
 		Held: func() map[string]string {
 			held, err := store.Load()
 			if err != nil {
@@ -146,7 +152,9 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 		log.Info("the program was replaced; the new one carries on")
 		warn(log, systemdctl.ReadFilesAgain(ctx, manager))
 		log.Info(journal.LastWords)
-		return origin.ErrReplaced
+		return own.Succeed()
+	case errors.Is(err, origin.ErrRemoved) && !isOnly.Load():
+		log.Info("the program was removed; the targets are another bridge's")
 	case errors.Is(err, origin.ErrRemoved):
 		log.Info("the program was removed; stopping its targets")
 		warn(log, systemdctl.StopOrphans(ctx, manager, units.Active()))

@@ -33,12 +33,15 @@ func hangups(ctx context.Context) <-chan struct{} {
 	return requests
 }
 
-// watchdog ticks twice in each watchdog interval, as sd_watchdog_enabled(3)
-// advises. It is nil if the service manager wants no sign of life.
+// unwatched is the interval if nobody wants a sign of life: that of our unit. The bridge
+// still has to look at its file now and then.
+const unwatched = time.Minute
+
+// watchdog ticks twice in each watchdog interval, as sd_watchdog_enabled(3) advises.
 func watchdog(ctx context.Context) <-chan time.Time {
 	interval, err := sd.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
-		return nil
+		interval = unwatched
 	}
 	ticker := time.NewTicker(interval / 2)
 	context.AfterFunc(ctx, ticker.Stop)

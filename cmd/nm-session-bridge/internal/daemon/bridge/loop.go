@@ -27,7 +27,8 @@ type Config struct {
 	SystemLost, SessionLost <-chan struct{}
 	// Hangup asks for everything to be read again.
 	Hangup <-chan struct{}
-	// Watchdog is when the service manager wants a sign of life; it may be nil.
+	// Watchdog is when to give a sign of life, whether the service manager wants one or
+	// not; it may be nil.
 	Watchdog <-chan time.Time
 	// Tick is called with each sign of life. It must not wait.
 	Tick func()
