@@ -2,6 +2,7 @@ package fakes
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,7 +118,8 @@ func (l *Login1) refuses(conn *dbus.Conn, msg *dbus.Message) bool {
 	return true
 }
 
-// inhibit hands out the write end of a pipe: the lock lasts until the client's last copy of it is closed.
+// inhibit hands out the write end of a pipe: the lock lasts until the client's last copy of it is closed. A lock
+// on an operation that is underway is refused (method_inhibit in systemd's src/login/logind-dbus.c), and no other.
 func (l *Login1) inhibit(conn *dbus.Conn, msg *dbus.Message, sender string) {
 	lock := Inhibitor{Holder: sender}
 	if err := dbus.Store(msg.Body, &lock.What, &lock.Who, &lock.Why, &lock.Mode); err != nil {
@@ -128,9 +130,13 @@ func (l *Login1) inhibit(conn *dbus.Conn, msg *dbus.Message, sender string) {
 		return
 	}
 	l.mu.Lock()
-	preparing, _ := l.properties["PreparingForSleep"].Value().(bool)
+	isUnderway := false
+	for what, property := range map[string]string{"sleep": "PreparingForSleep", "shutdown": "PreparingForShutdown"} {
+		prepares, _ := l.properties[property].Value().(bool)
+		isUnderway = isUnderway || prepares && slices.Contains(strings.Split(lock.What, ":"), what)
+	}
 	l.mu.Unlock()
-	if preparing {
+	if isUnderway {
 		fail(conn, msg, "org.freedesktop.login1.OperationInProgress",
 			"The operation inhibition has been requested for is already running")
 		return
