@@ -30,7 +30,7 @@ func (w *World) cut(ctx context.Context) (round, seen, map[string]unit, error) {
 		w.adopt(units)
 		ended := w.round
 		w.round = newRound()
-		w.round.masks = len(w.masked) > 0
+		w.round.masks, w.round.ended = len(w.masked) > 0, w.network.ended
 		for name, u := range units {
 			w.round.initial[name] = u.active == "active"
 			w.round.limited[name] = u.result == limitHit
@@ -56,7 +56,7 @@ func (w *World) check(r round, seen seen, units map[string]unit) error {
 	}
 	for _, a := range aspects() {
 		for _, target := range among(a, seen.starts) {
-			causes := a.causes(target, r.positions[a.name], r.initial[target]) + r.moved[target] + r.unheard(a.name)
+			causes := a.causes(target, r.positions[a.name], r.initial[target]) + r.moved[target] + r.unheard(a.name) + r.forgotten(a.name, seen)
 			if starts := seen.starts[target]; starts > causes {
 				return fmt.Errorf("%s was started %d times though there were causes for %d: the %s was %q, and it was moved %d times",
 					target, starts, causes, a.name, r.positions[a.name], r.moved[target])
@@ -79,6 +79,15 @@ func (w *World) check(r round, seen seen, units map[string]unit) error {
 func (r round) unheard(aspect string) int {
 	if r.reborn {
 		return r.deaf[aspect]
+	}
+	return 0
+}
+
+// forgotten returns how often a switch may have lost its position because a bridge was started, which
+// does not know that NetworkManager has ended a VPN.
+func (r round) forgotten(aspect string, seen seen) int {
+	if aspect == "vpn" && r.ended {
+		return seen.starts[bridgeUnit]
 	}
 	return 0
 }

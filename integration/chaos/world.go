@@ -71,6 +71,7 @@ type round struct {
 	nested    bool            // whether it had one sleep, which was within another
 	fought    bool            // whether the user has moved targets so often that the bridge may pause
 	reborn    bool            // whether the bridge or a service was started, so that something had to be asked again
+	ended     bool            // whether NetworkManager was away in it and had ended a VPN
 	disturbed bool            // whether the bridge may have missed how a locker ended
 }
 
@@ -256,7 +257,7 @@ func (w *World) takeNews() (news bool) {
 
 func (w *World) takeNetwork(n network) {
 	if n != w.network {
-		w.network = n
+		w.network, w.round.ended = n, w.round.ended || n.ended
 		w.note("  NetworkManager: %+v", n)
 		w.goes()
 	}
