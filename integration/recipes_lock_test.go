@@ -8,17 +8,23 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// Stand-ins for lockers, which take their time to cover the screen. Then they write to
-// the descriptor after -R, as swaylock does, and close the one that i3lock closes. They
-// end when the password is typed, or by a signal. Hyprland tells whether the screen is
-// covered.
+// Stand-ins for lockers, which take their time to cover the screen. Then they go to the
+// background and leave another process there, as swaylock does, or close the descriptor
+// that i3lock closes. They end when the password is typed, or by a signal. Hyprland tells
+// whether the screen is covered.
 const (
 	lockingProgram = `#!/bin/bash
+if [ "$1" = -f ]; then
+	rm -f /home/gemini/covered
+	sleep infinity &
+	setsid "$0" &
+	until [ -e /home/gemini/covered ]; do sleep 0.1; done
+	exit
+fi
 sleep 0.5
 touch /home/gemini/covered
-[ "$1" != -R ] || echo >&"$2"
 [ -z "$XSS_SLEEP_LOCK_FD" ] || eval "exec $XSS_SLEEP_LOCK_FD>&-"
-trap 'touch /home/gemini/password' USR1 TERM
+trap 'trap "" USR1 TERM; touch /home/gemini/password' USR1 TERM
 until [ -e /home/gemini/password ]; do sleep 0.1; done
 rm /home/gemini/covered /home/gemini/password
 `
@@ -113,10 +119,70 @@ func TestI3lock(t *testing.T) {
 	s.must(os.WriteFile("/etc/pam.d/i3lock", []byte("auth required pam_permit.so\n"), 0o644))
 	s.install()
 	s.online()
-	s.user("systemd-run --user --quiet --collect --unit=screen Xvfb :7 -screen 0 320x200x24")
-	s.user("timeout 60 sh -c 'until " + inX + "xwininfo -root >/dev/null 2>&1; do sleep 0.1; done'")
-	s.user("systemctl --user set-environment " + inX)
+	s.startX()
 	s.user(program + " recipe add lock-i3lock && systemctl --user enable lock-i3lock.service")
 	s.record()
 	storyOfALocker("lock-i3lock.service", i3lock{})(s)
+}
+
+// startX starts an X server without a screen, for all units of the user.
+func (s *scene) startX() {
+	s.Helper()
+	// Its socket and lock file have the same names in every sandbox, and on the machine.
+	s.layOver("/tmp")
+	s.must(os.Chmod("/tmp", 0o777|os.ModeSticky))
+	s.must(os.RemoveAll("/tmp/.X7-lock"))
+	s.must(os.RemoveAll("/tmp/.X11-unix/X7"))
+	s.user("systemd-run --user --quiet --collect --unit=screen Xvfb :7 -screen 0 320x200x24")
+	s.user("timeout 60 sh -c 'until " + inX + "xwininfo -root >/dev/null 2>&1; do sleep 0.1; done'")
+	s.systemctl("set-environment", strings.TrimSpace(inX))
+}
+
+// swaylock is the real one, on a compositor without a graphics card.
+type swaylock struct{}
+
+const (
+	lockColour, deskColour = "12ab56", "c0ffee"
+	// swayConfig is a desktop of one colour, with a keyboard for an hour at most.
+	swayConfig = `output * background #` + deskColour + ` solid_color
+exec wtype -s 3600000
+exec systemctl --user import-environment WAYLAND_DISPLAY
+`
+	// onSway makes a command one of the desktop's.
+	onSway = "export $(systemctl --user show-environment | grep ^WAYLAND_DISPLAY=) && "
+)
+
+func (swaylock) isCovered(s *scene) bool {
+	colour := s.corner()
+	if colour != lockColour && colour != deskColour {
+		s.Errorf("the screen shows %q", colour)
+	}
+	return colour == lockColour
+}
+
+// corner returns the colour of the last corner of the screen: the last three bytes of the
+// format that netpbm calls PPM.
+func (s *scene) corner() string {
+	s.Helper()
+	return s.user(onSway + "grim -t ppm - 2>/dev/null | tail -c 3 | od -An -tx1 | tr -d ' '")
+}
+
+func (swaylock) typesThePassword(s *scene) {
+	s.user(onSway + "wtype secret -k Return -s 500")
+}
+
+// TestSwaylock plays the recipe with the program itself, which asks PAM.
+func TestSwaylock(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.layOver("/etc/pam.d")
+	s.must(os.WriteFile("/etc/pam.d/swaylock", []byte("auth required pam_permit.so\n"), 0o644))
+	s.write(sandbox.Home+"/.config/swaylock/config", "color="+lockColour+"\n")
+	s.write(sandbox.Home+"/.config/sway/config", swayConfig)
+	s.install()
+	s.online()
+	s.user("systemd-run --user --quiet --collect --unit=screen --setenv=WLR_BACKENDS=headless --setenv=WLR_RENDERER=pixman --setenv=WLR_LIBINPUT_NO_DEVICES=1 sway")
+	s.until("the desktop is there", func() bool { return s.corner() == deskColour })
+	s.user(program + " recipe add lock-swaylock && systemctl --user enable lock-swaylock.service")
+	s.record()
+	storyOfALocker("lock-swaylock.service", swaylock{})(s)
 }

@@ -92,7 +92,7 @@ func Recipes() []Recipe {
 			nil,
 		},
 		{
-			"lock-swaylock", "lock the screen on request and before sleep, with swaylock 1.8 or newer",
+			"lock-swaylock", "lock the screen on request and before sleep, with swaylock",
 			[]string{"lock-swaylock.service"},
 			[]Program{{"swaylock", "swaylock"}},
 			nil,

@@ -62,6 +62,12 @@ func Programs() []Package {
 		{"python3-radicale", "radicale", "radicale", program(pythonPackages + "radicale")},
 		{"syncthing", "syncthing", "syncthing", program("syncthing")},
 		{"procps", "procps-ng", "procps-ng", program("pkill")},
+		{"dunst", "dunst", "dunst", []anyOf{{"dunst"}, {"dunstctl"}}},
+		{"libnotify-bin", "libnotify", "libnotify", program("notify-send")},
+		{"swaylock", "swaylock", "swaylock", program("swaylock")},
+		{"sway", "sway", "sway", program("sway")},
+		{"grim", "grim", "grim", program("grim")},
+		{"wtype", "wtype", "wtype", program("wtype")},
 	}
 }
 
