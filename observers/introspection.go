@@ -3,8 +3,6 @@ package observers
 import (
 	"encoding/xml"
 	"fmt"
-
-	"github.com/godbus/dbus/v5/introspect"
 )
 
 // emitsChangedAnnotation says whether changes of a property are signalled: "true"
@@ -13,10 +11,29 @@ import (
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#introspection-format).
 const emitsChangedAnnotation = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
+// introspection is the part of introspection data that matters here. The rest is most of it,
+// and is skipped.
+type introspection struct {
+	XMLName    xml.Name `xml:"node"`
+	Interfaces []struct {
+		Name        string       `xml:"name,attr"`
+		Annotations []annotation `xml:"annotation"`
+		Properties  []struct {
+			Name        string       `xml:"name,attr"`
+			Annotations []annotation `xml:"annotation"`
+		} `xml:"property"`
+	} `xml:"interface"`
+}
+
+type annotation struct {
+	Name  string `xml:"name,attr"`
+	Value string `xml:"value,attr"`
+}
+
 // EmitsChangedSignal returns, from introspection data, the value of that annotation
 // for each property of an interface.
 func EmitsChangedSignal(data, iface string) (map[string]string, error) {
-	var node introspect.Node
+	var node introspection
 	if err := xml.Unmarshal([]byte(data), &node); err != nil {
 		return nil, fmt.Errorf("cannot read introspection data: %w", err)
 	}
@@ -35,7 +52,7 @@ func EmitsChangedSignal(data, iface string) (map[string]string, error) {
 
 // emitsChanged returns the value of the annotation, or what is inherited if there
 // is none.
-func emitsChanged(annotations []introspect.Annotation, inherited string) string {
+func emitsChanged(annotations []annotation, inherited string) string {
 	value := inherited
 	for _, annotation := range annotations {
 		if annotation.Name == emitsChangedAnnotation {
