@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -35,7 +34,7 @@ func (s *stage) atRest(ctx context.Context, t *table) error {
 	if err := s.remember(t, restSubject); err != nil {
 		return err
 	}
-	if err := s.watchIdle(ctx, t, "at rest", func() string { return "" }); err != nil {
+	if err := s.watchIdle(ctx, t, s.options.idle, "at rest", func() string { return "" }); err != nil {
 		return err
 	}
 	tap, err := s.hearNetworkManager(ctx)
@@ -49,18 +48,17 @@ func (s *stage) atRest(ctx context.Context, t *table) error {
 	checking, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.keepChecking(checking)
-	err = s.watchIdle(ctx, t, "while NetworkManager chatters", func() string {
+	err = s.watchIdle(ctx, t, s.options.idle/2, "while NetworkManager chatters", func() string {
 		return fmt.Sprintf(", %d signals", len(tap.seen))
 	})
 	if err != nil {
 		return err
 	}
-	// By now Go's runtime has tidied up in programs that make no garbage, too.
-	return errors.Join(s.haveDevicesTell(ctx, 0), s.remember(t, laterSubject))
+	return s.haveDevicesTell(ctx, 0)
 }
 
 // watchIdle counts what the residents do while nothing concerns them.
-func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func() string) error {
+func (s *stage) watchIdle(ctx context.Context, t *table, long time.Duration, when string, more func() string) error {
 	before := map[string]work{}
 	for _, c := range s.residents() {
 		var err error
@@ -68,7 +66,7 @@ func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func(
 			return err
 		}
 	}
-	woken, err := s.countWakeUps(ctx)
+	woken, err := s.countWakeUps(ctx, long)
 	if err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func(
 		}
 		done[c.name] = after.since(before[c.name])
 	}
-	subject := fmt.Sprintf("%v %s%s: ", s.options.idle, when, more())
+	subject := fmt.Sprintf("%v %s%s: ", long, when, more())
 	for _, one := range []struct {
 		what, unit string
 		take       func(work) float64
@@ -96,7 +94,7 @@ func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func(
 	for _, c := range s.residents() {
 		f := t.add(figure{Subject: subject + "wake-ups", Of: c.name, Value: float64(woken[c.name]), N: 1})
 		if c.name == bridge {
-			most := math.Ceil(s.options.idle.Seconds() / watchdogTick.Seconds())
+			most := math.Ceil(long.Seconds() / watchdogTick.Seconds())
 			f.Budget = atMost(fmt.Sprintf("≤ %.0f, the watchdog's", most), f.Value, most)
 		}
 	}
@@ -105,10 +103,10 @@ func (s *stage) watchIdle(ctx context.Context, t *table, when string, more func(
 
 // countWakeUps counts how often each resident does something after it has done nothing
 // for a moment.
-func (s *stage) countWakeUps(ctx context.Context) (map[string]int, error) {
+func (s *stage) countWakeUps(ctx context.Context, long time.Duration) (map[string]int, error) {
 	const moment = 100 * time.Millisecond
 	woken, before, isAwake := map[string]int{}, map[string]int64{}, map[string]bool{}
-	for began := time.Now(); time.Since(began) < s.options.idle; {
+	for began := time.Now(); time.Since(began) < long; {
 		for _, c := range s.residents() {
 			now, err := workOf(c.pid)
 			if err != nil {

@@ -31,12 +31,12 @@ type options struct {
 }
 
 // fewer is how many changes are enough for a figure that many parts go into.
-func (o options) fewer() int { return max(o.changes/2, 1) }
+func (o options) fewer() int { return max(o.changes/3, 1) }
 
 func main() {
 	var o options
-	flag.IntVar(&o.changes, "changes", 200, "how many changes each figure of latency is taken from")
-	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest; this happens twice")
+	flag.IntVar(&o.changes, "changes", 120, "how many changes each figure of latency is taken from")
+	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest, and half of it while NetworkManager chatters")
 	flag.IntVar(&o.flood, "flood", 100_000, "measure memory after this many foreign signals")
 	flag.IntVar(&o.transitions, "transitions", 1000, "measure memory after this many transitions")
 	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, where, reading, memory, latency, share, programs, flood, start, units or connections")

@@ -61,7 +61,6 @@ func memoryBudget(subject, what string, ratio float64) *budget {
 
 const (
 	restSubject  = "memory at rest"
-	laterSubject = "memory after two minutes"
 	floodSubject = "memory after foreign signals"
 	nobody       = 65534
 )

@@ -54,11 +54,8 @@ func (s *stage) startOthers(ctx context.Context) error {
 		}
 		c := &contender{name: one.name, pid: one.cmd.Process.Pid, program: one.cmd.Path, arguments: one.cmd.Args[1:]}
 		s.others = append(s.others, c)
-		if err := s.digest(ctx, c.pid); err != nil {
+		if err := s.settle(ctx, c); err != nil {
 			return err
-		}
-		if err := one.cmd.Process.Signal(syscall.Signal(0)); err != nil {
-			return fmt.Errorf("%s has ended: %w", one.name, err)
 		}
 	}
 	return nil

@@ -28,6 +28,9 @@ func (s *stage) secondReading(ctx context.Context, t *table) error {
 		return err
 	}
 	defer device.tap.close()
+	if err := wait(ctx, settling); err != nil {
+		return err
+	}
 	done := map[string]work{}
 	var took time.Duration
 	for _, one := range []struct {
@@ -74,6 +77,10 @@ func (s *stage) secondReading(ctx context.Context, t *table) error {
 // checkAs makes the connectivity check answer in a way, and waits until all that
 // comes of it is over.
 func (s *stage) checkAs(ctx context.Context, mode sandbox.CheckMode) error {
+	if s.check == mode {
+		return nil
+	}
+	s.check = mode
 	if err := s.Check.Set(mode); err != nil {
 		return err
 	}

@@ -51,12 +51,12 @@ func (t *table) readme() string {
 		t.grid([]column{
 			{"private MB", t.of(restSubject + ": private")},
 			{"RSS MB", t.of(restSubject + ": RSS")},
-			{"after two minutes", t.of(laterSubject + ": private")},
 			{"after 100,000 foreign signals", t.of(floodSubject + ": private")},
 			{"wake-ups", t.of(t.subject("at rest: wake-ups"))},
 			{"while NetworkManager chatters", t.of(t.subject("signals: wake-ups"))},
 			{"CPU of a change, ms", t.of("CPU time of a transition")},
 			{"exec → READY, ms", t.of(startSubject)},
+			{"CPU of it, ms", t.of(startCPUSubject)},
 		}, value),
 		fmt.Sprintf("Amid a flood, %d times a second both a Lock of another user and a signal of theirs straight to the contender", floodRate),
 		"",

@@ -40,7 +40,8 @@ type stage struct {
 	floor      *contender
 	others     []*contender // which start programs, not targets
 	started    []*exec.Cmd
-	asleep     bool // whether logind prepares for sleep
+	asleep     bool              // whether logind prepares for sleep
+	check      sandbox.CheckMode // how connectivity checks are answered
 }
 
 func newStage(ctx context.Context, o options, p programs) (*stage, error) {
@@ -57,7 +58,7 @@ func newStage(ctx context.Context, o options, p programs) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{Sandbox: sb, options: o, programs: p}
+	s := &stage{Sandbox: sb, options: o, programs: p, check: sandbox.Full}
 	if err := s.furnish(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

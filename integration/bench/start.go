@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	startSubject = "start: from exec to READY=1"
+	startSubject    = "start: from exec to READY=1"
+	startCPUSubject = "start: CPU time until then"
 
 	fromNM = "from NetworkManager's signal to the target active"
 	// changesOfStart is how often a switch may change in ten seconds before the
@@ -49,6 +50,9 @@ func (s *stage) start(ctx context.Context, t *table) error {
 			f.Budget = atMost("≤ 2.5", f.Ratio, 2.5)
 		}
 	}
+	for _, c := range s.notifying() {
+		t.addTimes(startCPUSubject, c.name, changes.spent[c.name], changes.spent[bareGo], bareGo)
+	}
 	return s.restart()
 }
 
@@ -76,7 +80,12 @@ func (s *stage) startOver(ctx context.Context, count int, programs []*contender)
 			if err != nil {
 				return nil, nil, err
 			}
+			spent, err := workOf(cmd.Process.Pid)
+			if err != nil {
+				return nil, nil, err
+			}
 			starts[c.name] = append(starts[c.name], int64(took))
+			changes.spent[c.name] = append(changes.spent[c.name], spent.cpu)
 			if c.name == bridge {
 				err = changes.follow(ctx, s)
 			}
@@ -104,6 +113,7 @@ type connectivity struct {
 	signals  *tap
 	isPortal bool
 	count    int
+	spent    map[string]sample // CPU time of each program until it was ready
 	// The first change of each new bridge.
 	toFull, toPortal sample
 	bridge           sample // its other changes
@@ -117,7 +127,7 @@ func (s *stage) prepareConnectivity(ctx context.Context) (*connectivity, error) 
 	}
 	err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(nmName), dbus.WithMatchObjectPath(nmPath),
 		dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"))
-	return &connectivity{signals: newTap(conn)}, err
+	return &connectivity{signals: newTap(conn), spent: map[string]sample{}}, err
 }
 
 // follow lets a bridge that has just started follow some changes.

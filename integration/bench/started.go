@@ -291,7 +291,7 @@ func (s *stage) raceOfNetworks(ctx context.Context, t *table) error {
 	}
 	least := s.closing(s.floor)
 	took := map[string]sample{}
-	for changes.isPortal || len(took[dispatch]) < s.options.fewer() {
+	for len(took[dispatch]) < s.options.fewer() {
 		for _, one := range []struct {
 			name, short string
 			launch      func(*exec.Cmd) (time.Duration, error)
@@ -299,10 +299,7 @@ func (s *stage) raceOfNetworks(ctx context.Context, t *table) error {
 			{bridge, "bridge-", socket.launch},
 			{nmcli, "nmcli-", func(cmd *exec.Cmd) (time.Duration, error) {
 				cmd.SysProcAttr.Setpgid = true
-				if err := cmd.Start(); err != nil {
-					return 0, err
-				}
-				return 0, s.digest(ctx, cmd.Process.Pid)
+				return 0, cmd.Start()
 			}},
 		} {
 			c := map[string]*contender{bridge: s.contenders[0], nmcli: reader}[one.name]
@@ -310,15 +307,30 @@ func (s *stage) raceOfNetworks(ctx context.Context, t *table) error {
 			if _, err := one.launch(cmd); err != nil {
 				return err
 			}
-			for range changesOfStart {
+			// What it does about the changes before its start is not to be mixed up with these.
+			if err := s.settle(ctx, &contender{name: one.name, pid: cmd.Process.Pid}); err != nil {
+				return err
+			}
+			// A new bridge may have made one change at its start.
+			for done, tries := 0, 0; done < changesOfStart-1; done++ {
 				at, err := changes.flip(ctx, s)
 				if err != nil {
 					return err
 				}
 				ours, theirs := one.short+changes.position(), "dispatch-"+changes.position()
-				bounded, cancel := context.WithTimeout(ctx, changeTimeout)
+				isDeaf := one.name == nmcli && done == 0 // maybe: it does not say when it listens
+				patience := changeTimeout
+				if isDeaf {
+					patience = time.Second
+				}
+				bounded, cancel := context.WithTimeout(ctx, patience)
 				ended, err := s.starts.all(bounded, at, ours, theirs)
 				cancel()
+				if err != nil && isDeaf && tries < 30 {
+					tries++
+					done--
+					continue
+				}
 				if err != nil {
 					return err
 				}
@@ -339,6 +351,11 @@ func (s *stage) raceOfNetworks(ctx context.Context, t *table) error {
 			}
 		}
 	}
+	if changes.isPortal {
+		if _, err := changes.flip(ctx, s); err != nil {
+			return err
+		}
+	}
 	for _, name := range []string{floor, bridge, nmcli, dispatch} {
 		t.addTimes("from NetworkManager's signal"+toProgram, name, took[name], took[floor], "floor")
 	}
@@ -347,4 +364,20 @@ func (s *stage) raceOfNetworks(ctx context.Context, t *table) error {
 	}
 	s.others = slices.DeleteFunc(s.others, func(c *contender) bool { return c == reader }) // it has ended
 	return s.restart()
+}
+
+// settle waits until a program that has just been started is on the bus and has nothing
+// left to do.
+func (s *stage) settle(ctx context.Context, c *contender) error {
+	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+	defer cancel()
+	for {
+		_, err := s.uniqueName(ctx, c)
+		if err == nil {
+			return s.digest(ctx, c.pid)
+		}
+		if wait(ctx, 50*time.Millisecond) != nil {
+			return err
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,20 +52,42 @@ func (s *stage) where(ctx context.Context, t *table) error {
 	if _, err := s.Systemctl("stop", "nm-session-bridge.service"); err != nil {
 		return err
 	}
-	bare := s.named(bareGo)
-	for _, one := range []struct {
-		name, program string
-		arguments     []string
+	all := []struct {
+		name string
+		cmd  *exec.Cmd
+		out  io.Reader
 	}{
-		{bridge, "nm-session-bridge", s.contenders[0].arguments},
-		{bareGo, "bare", bare.arguments},
-	} {
-		parts, err := s.partsOf(ctx, s.Command(s.programs.path(one.program+telling), one.arguments...))
+		{bridge, s.Command(s.programs.path("nm-session-bridge"+telling), s.contenders[0].arguments...), nil},
+		{bareGo, s.Command(s.programs.path("bare"+telling), s.named(bareGo).arguments...), nil},
+	}
+	for i := range all {
+		var err error
+		if all[i].out, err = all[i].cmd.StdoutPipe(); err != nil {
+			return err
+		}
+		if err := all[i].cmd.Start(); err != nil {
+			return err
+		}
+	}
+	if err := wait(ctx, settling); err != nil {
+		return err
+	}
+	for i, one := range append(all, all[1]) {
+		how, name := syscall.SIGUSR1, one.name
+		if i == len(all) {
+			how, name = syscall.SIGUSR2, name+", after it has collected garbage"
+		}
+		parts, err := partsOf(one.cmd, one.out, how)
 		if err != nil {
 			return fmt.Errorf("%s: %w", one.name, err)
 		}
 		for _, part := range parts {
-			t.add(figure{Subject: whereSubject + part.name, Of: one.name, Value: float64(part.kB) / 1024, Unit: "MB", N: 1})
+			t.add(figure{Subject: whereSubject + part.name, Of: name, Value: float64(part.kB) / 1024, Unit: "MB", N: 1})
+		}
+	}
+	for _, one := range all {
+		if err := end(one.cmd); err != nil {
+			return err
 		}
 	}
 	return s.restart()
@@ -76,24 +99,9 @@ type part struct {
 	kB   int64
 }
 
-// partsOf starts a program that tells where its memory is, and asks it at rest.
-func (s *stage) partsOf(ctx context.Context, cmd *exec.Cmd) ([]part, error) {
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	defer func() { _ = end(cmd) }()
-	if err := wait(ctx, settling); err != nil {
-		return nil, err
-	}
-	mapped, err := mappings(cmd.Process.Pid)
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+// partsOf asks a program that tells where its memory is, by a signal.
+func partsOf(cmd *exec.Cmd, out io.Reader, how os.Signal) ([]part, error) {
+	if err := cmd.Process.Signal(how); err != nil {
 		return nil, err
 	}
 	late := time.AfterFunc(changeTimeout, func() { _ = cmd.Process.Kill() })
@@ -106,6 +114,10 @@ func (s *stage) partsOf(ctx context.Context, cmd *exec.Cmd) ([]part, error) {
 	var heap uint64
 	if _, err := fmt.Sscanf(line, "memory %d %d %d %v", &objects, &stacks, &unused, &heap); err != nil {
 		return nil, fmt.Errorf("it says %q: %w", line, err)
+	}
+	mapped, err := mappings(cmd.Process.Pid)
+	if err != nil {
+		return nil, err
 	}
 	parts := []part{{"objects in use", objects / 1024}, {"stacks", stacks / 1024}, {"room between objects", 0}, {"the runtime's tables", 0}, {"variables", 0}}
 	for _, m := range mapped {
