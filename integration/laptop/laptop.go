@@ -5,8 +5,8 @@
 // QEMU does. Its lid is an input device that logind opens like any other
 // (recipe/guest, lab), its firmware describes its charger and its battery
 // (recipe/power.asl), the kernel simulates its Wi-Fi with real access points,
-// and it really sleeps (ACPI S3). It cannot reach the host's network and files,
-// and what it writes is lost with it.
+// and it really sleeps (ACPI S3). One of an older make also hibernates (S4). It
+// cannot reach the host's network and files, and what it writes is lost with it.
 package laptop
 
 import (
@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,14 +28,28 @@ import (
 )
 
 const (
-	// A kernel that panics reboots, which ends QEMU.
+	// A kernel that panics reboots, which ends the machine.
 	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr" +
 		" random.trust_cpu=on tsc=reliable no_timer_check"
 	// exitDevice is the device to which lab end writes 64 plus the status. QEMU
 	// exits with twice that number plus one.
 	exitDevice = "isa-debug-exit,iobase=0xf4,iosize=0x04"
 	exitStatus = 2*64 + 1
+	// swapOption tells lab the disk to hibernate to. The kernel hands on what it does not
+	// know as a variable of the environment.
+	swapOption = "LAPTOP_SWAP=vdb"
+	// swapSize is the size of the disk to hibernate to, which is a file with holes. It
+	// has room for all memory.
+	swapSize = 1 << 30
 )
+
+// Laptop is a machine with a Debian on its disk.
+type Laptop struct {
+	Image    Image
+	Programs Programs
+	// Hibernates gives it a second disk to hibernate to, and what that needs.
+	Hibernates bool
+}
 
 // Result says how the run of a laptop ended.
 type Result struct {
@@ -45,11 +60,11 @@ type Result struct {
 	Boot, Total time.Duration
 }
 
-// Run boots an image and runs the scenes with the given arguments, which hold no
+// Run boots a laptop and runs the scenes with the given arguments, which hold no
 // spaces. Their output goes to out as it comes, each line after the time since
 // the start. The machine ends with the scenes, the context or the calling
 // process.
-func Run(ctx context.Context, image Image, programs Programs, arguments []string, out io.Writer) (Result, error) {
+func (l Laptop) Run(ctx context.Context, arguments []string, out io.Writer) (Result, error) {
 	if err := needs.Check(needs.Laptop()); err != nil {
 		return Result{}, err
 	}
@@ -58,7 +73,7 @@ func Run(ctx context.Context, image Image, programs Programs, arguments []string
 		return Result{}, err
 	}
 	defer os.RemoveAll(dir)
-	start, err := initrd(image, programs, arguments)
+	start, err := initrd(l.Image, l.Programs, arguments)
 	if err != nil {
 		return Result{}, fmt.Errorf("cannot prepare the laptop: %w", err)
 	}
@@ -66,16 +81,19 @@ func Run(ctx context.Context, image Image, programs Programs, arguments []string
 	if err := os.WriteFile(initrdPath, start, 0o600); err != nil {
 		return Result{}, err
 	}
-	qemu := exec.CommandContext(ctx, "qemu-system-x86_64",
-		"-machine", "q35", "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Nehalem", "-smp", "2", "-m", "768",
-		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none", "-no-reboot",
-		"-acpitable", "file="+image.power(),
-		"-kernel", image.kernel(), "-initrd", initrdPath, "-append", kernelOptions,
-		"-drive", "file="+image.disk()+",format=raw,if=virtio,snapshot=on,cache=unsafe",
+	hardware, err := l.hardware(dir)
+	if err != nil {
+		return Result{}, fmt.Errorf("cannot prepare the laptop: %w", err)
+	}
+	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", slices.Concat(hardware, []string{
+		"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Nehalem", "-m", "768",
+		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
+		"-action", "reboot=shutdown,shutdown=pause", // whose reasons the monitor knows
+		"-kernel", l.Image.kernel(), "-initrd", initrdPath,
 		"-device", "virtio-rng-pci", "-device", exitDevice,
-		"-serial", "file:"+console, "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
+		"-serial", "file:" + console, "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
 		"-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control",
-	)
+	})...)
 	qemu.Env = append(os.Environ(), "TMPDIR="+dir) // for what the laptop writes on its disk
 	result, err := runMachine(qemu, out)
 	if err != nil {
@@ -85,8 +103,31 @@ func Run(ctx context.Context, image Image, programs Programs, arguments []string
 	return result, nil
 }
 
-// runMachine runs QEMU, wakes its laptop when it sleeps, and passes on the
-// scenes' output.
+// hardware returns what QEMU is to make the laptop of. dir is for the laptop's files.
+func (l Laptop) hardware(dir string) ([]string, error) {
+	disk := []string{
+		"-acpitable", "file=" + l.Image.power(),
+		"-drive", "file=" + l.Image.disk() + ",format=raw,if=virtio,snapshot=on,cache=unsafe",
+	}
+	if !l.Hibernates {
+		return append(disk, "-machine", "q35", "-smp", "2", "-append", kernelOptions), nil
+	}
+	swap := filepath.Join(dir, "swap")
+	if err := os.WriteFile(swap, nil, 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.Truncate(swap, swapSize); err != nil {
+		return nil, err
+	}
+	// A board newer than "pc" does not sleep a second time: SeaBIOS leaves its power
+	// management switched off. With a second processor the kernel changes code that the
+	// other runs, whenever it freezes processes; QEMU before 8.1 then may go on with
+	// the code of the time between, and the kernel panics.
+	return append(disk, "-machine", "pc", "-smp", "1", "-append", kernelOptions+" "+swapOption,
+		"-drive", "file="+swap+",format=raw,if=virtio,cache=unsafe"), nil
+}
+
+// runMachine runs QEMU, keeps its laptop going, and passes on the scenes' output.
 func runMachine(qemu *exec.Cmd, out io.Writer) (Result, error) {
 	monitor, theirs, err := monitorPipe()
 	if err != nil {
@@ -104,7 +145,7 @@ func runMachine(qemu *exec.Cmd, out io.Writer) (Result, error) {
 	}()
 	watched := make(chan error, 1)
 	go func() {
-		watched <- wake(monitor)
+		watched <- keep(monitor)
 	}()
 	err = bound.Run(qemu)
 	theirs.Close()

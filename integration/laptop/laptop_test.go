@@ -27,6 +27,8 @@ const (
 	// only the first plays them all. The others play those whose outcome depends
 	// on the versions of services (scenes/release_test.go).
 	allVariable = "LAPTOP_ALL"
+	// hibernation is the scene for a laptop of its own.
+	hibernation = "^TestHibernation$"
 	// margin is the part of a deadline that is left for cleaning up.
 	margin = 10 * time.Second
 )
@@ -34,6 +36,45 @@ const (
 // TestLaptop plays the scenes in a laptop of each release. Their output goes to
 // the standard output as it comes.
 func TestLaptop(t *testing.T) {
+	needRoot(t)
+	ctx := bounded(t)
+	programs := provide(t)
+	for i, release := range releases() {
+		all := i == 0 || os.Getenv(allVariable) != ""
+		t.Run(release, func(t *testing.T) {
+			play(ctx, t, release, all, laptop.Laptop{Programs: programs},
+				"-test.run="+os.Getenv(scenesVariable), "-test.skip="+hibernation, fmt.Sprint("-test.short=", !all))
+		})
+	}
+}
+
+// TestHibernation plays its scene in a laptop of each release that can hibernate, which
+// takes some minutes.
+func TestHibernation(t *testing.T) {
+	if os.Getenv(allVariable) == "" {
+		t.Skip("played only when all scenes are wanted: " + allVariable + "=yes")
+	}
+	needRoot(t)
+	ctx := bounded(t)
+	programs := provide(t)
+	for _, release := range releases() {
+		t.Run(release, func(t *testing.T) {
+			play(ctx, t, release, true, laptop.Laptop{Programs: programs, Hibernates: true}, "-test.run="+hibernation)
+		})
+	}
+}
+
+func releases() []string {
+	return []string{
+		"trixie",   // systemd 257, NetworkManager 1.52
+		"bookworm", // systemd 252, NetworkManager 1.42
+		"forky",    // testing: systemd 262, NetworkManager 1.58, dbus-broker 37
+	}
+}
+
+// needRoot skips a test of others than root, and ends one that lacks tools.
+func needRoot(t *testing.T) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		sandbox.TellLeftOut("what a whole laptop does, in integration/laptop/")
 		t.Skip("the laptops are made by root")
@@ -41,28 +82,18 @@ func TestLaptop(t *testing.T) {
 	if err := needs.Check(needs.Laptop()); err != nil {
 		t.Fatal(err)
 	}
-	ctx := bounded(t)
-	programs := provide(t)
-	for i, release := range []string{
-		"trixie",   // systemd 257, NetworkManager 1.52
-		"bookworm", // systemd 252, NetworkManager 1.42
-		"forky",    // testing: systemd 262, NetworkManager 1.58, dbus-broker 37
-	} {
-		all := i == 0 || os.Getenv(allVariable) != ""
-		t.Run(release, func(t *testing.T) {
-			play(ctx, t, release, all, programs, "-test.v", "-test.run="+os.Getenv(scenesVariable), fmt.Sprint("-test.short=", !all))
-		})
-	}
 }
 
-func play(ctx context.Context, t *testing.T, release string, desktop bool, programs laptop.Programs, arguments ...string) {
+// play plays scenes in a laptop without an image yet.
+func play(ctx context.Context, t *testing.T, release string, desktop bool, machine laptop.Laptop, arguments ...string) {
 	image, err := laptop.OpenImage(ctx, release, desktop, os.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer image.Close()
+	machine.Image = image
 	fmt.Printf("laptop %s: it boots\n", release)
-	result, err := laptop.Run(ctx, image, programs, arguments, os.Stdout)
+	result, err := machine.Run(ctx, append(arguments, "-test.v"), os.Stdout)
 	if err != nil {
 		t.Fatal(err)
 	}

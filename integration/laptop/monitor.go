@@ -2,18 +2,12 @@ package laptop
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// nap is how long a laptop sleeps.
-const nap = time.Second
 
 // monitorPipe returns both ends of a connection to QEMU's monitor: ours, and
 // the one that QEMU inherits.
@@ -32,41 +26,81 @@ func monitorPipe() (net.Conn, *os.File, error) {
 	return conn, theirs, nil
 }
 
-// wake wakes the laptop from each sleep after a nap, as a person does who opens
-// it, until the machine ends. It speaks QEMU's machine protocol:
+// monitor speaks QEMU's machine protocol:
 // https://www.qemu.org/docs/master/interop/qmp-spec.html
-//
-// The laptop's own timer would have to be set before anybody knows how long it
-// takes to fall asleep.
-func wake(monitor net.Conn) error {
-	commands := json.NewEncoder(monitor)
-	messages := json.NewDecoder(monitor)
-	execute := func(command string) error {
-		return commands.Encode(map[string]string{"execute": command})
+type monitor struct {
+	commands *json.Encoder
+	messages *json.Decoder
+	events   []monitorEvent // that came before an answer
+}
+
+// monitorEvent is what has happened to the machine, and whether the laptop did it.
+type monitorEvent struct {
+	Name string `json:"event"`
+	Data struct{ Guest bool }
+}
+
+// monitorMessage is an event, or the answer to a command.
+type monitorMessage struct {
+	monitorEvent
+	Return json.RawMessage
+	Error  *struct{ Desc string }
+}
+
+// openMonitor greets QEMU, which expects that.
+func openMonitor(conn net.Conn) (*monitor, error) {
+	m := &monitor{commands: json.NewEncoder(conn), messages: json.NewDecoder(conn)}
+	return m, m.do("qmp_capabilities", nil)
+}
+
+// event waits for the next event.
+func (m *monitor) event() (monitorEvent, error) {
+	for len(m.events) == 0 {
+		if _, err := m.read(); err != nil {
+			return monitorEvent{}, err
+		}
 	}
-	if err := execute("qmp_capabilities"); err != nil {
-		return fmt.Errorf("cannot greet QEMU: %w", err)
+	event := m.events[0]
+	m.events = m.events[1:]
+	return event, nil
+}
+
+// do executes a command, with arguments or without.
+func (m *monitor) do(command string, arguments map[string]string) error {
+	_, err := m.ask(command, arguments)
+	return err
+}
+
+// ask executes a command and returns the answer.
+func (m *monitor) ask(command string, arguments map[string]string) (json.RawMessage, error) {
+	err := m.commands.Encode(struct {
+		Execute   string            `json:"execute"`
+		Arguments map[string]string `json:"arguments,omitempty"`
+	}{command, arguments})
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell QEMU to %s: %w", command, err)
 	}
 	for {
-		var message struct {
-			Event string
-			Error *struct{ Desc string }
-		}
-		err := messages.Decode(&message)
-		if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("cannot listen to QEMU: %w", err)
-		}
-		if message.Error != nil {
-			return fmt.Errorf("QEMU refused: %s", message.Error.Desc)
-		}
-		if message.Event == "SUSPEND" {
-			time.Sleep(nap)
-			if err := execute("system_wakeup"); err != nil {
-				return fmt.Errorf("cannot wake the laptop: %w", err)
-			}
+		message, err := m.read()
+		switch {
+		case err != nil:
+			return nil, err
+		case message.Error != nil:
+			return nil, fmt.Errorf("QEMU refused to %s: %s", command, message.Error.Desc)
+		case message.Return != nil:
+			return message.Return, nil
 		}
 	}
+}
+
+// read reads a message, and keeps it if it is an event.
+func (m *monitor) read() (monitorMessage, error) {
+	var message monitorMessage
+	if err := m.messages.Decode(&message); err != nil {
+		return monitorMessage{}, fmt.Errorf("cannot listen to QEMU: %w", err)
+	}
+	if message.Name != "" {
+		m.events = append(m.events, message.monitorEvent)
+	}
+	return message, nil
 }

@@ -18,14 +18,20 @@ const (
 	diskTimeout = time.Minute
 )
 
-// boot makes the disk the root directory, copies the files under /layer onto it
-// and becomes systemd. It returns only with an error, on which the kernel panics.
+// boot goes on where the laptop hibernated, if it did. Otherwise boot makes the disk
+// the root directory, copies the files under /layer onto it and becomes systemd. It
+// returns only with an error, on which the kernel panics.
 func boot() error {
 	if err := loadModules("/modules"); err != nil {
 		return err
 	}
 	if err := unix.Mount("dev", "/dev", "devtmpfs", 0, ""); err != nil && !errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("cannot mount /dev: %w", err)
+	}
+	if swap := os.Getenv(swapVariable); swap != "" {
+		if err := resume(swap, "/sys"); err != nil {
+			return err
+		}
 	}
 	if err := mountDisk("/root"); err != nil {
 		return err

@@ -10,8 +10,8 @@ const (
 	onAC      = "power-ac.target"
 	onBattery = "power-battery.target"
 
-	// scratchPort is the I/O port that recipe/power.asl reads.
-	scratchPort = 0x2ff
+	// chargerPort is the I/O port that recipe/power.asl reads. It is 0 after a sleep.
+	chargerPort = 0x2ff
 	charger     = "/sys/class/power_supply/AC"
 	battery     = "/sys/class/power_supply/BAT0"
 )
@@ -42,17 +42,11 @@ func (s *scene) pull(out bool) {
 // turnCharger makes the firmware report from now on that the charger is pulled
 // out, or plugged in.
 func turnCharger(out bool) error {
-	ports, err := os.OpenFile("/dev/port", os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer ports.Close()
-	pulled := []byte{0}
+	pulled := byte(0)
 	if out {
-		pulled[0] = 1
+		pulled = 1
 	}
-	_, err = ports.WriteAt(pulled, scratchPort)
-	return err
+	return setPort(chargerPort, pulled)
 }
 
 // plugAfterwards leaves the charger plugged in, however the scene ends.
