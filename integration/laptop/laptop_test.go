@@ -27,8 +27,9 @@ const (
 	// only the first plays them all. The others play those whose outcome depends
 	// on the versions of services (scenes/release_test.go).
 	allVariable = "LAPTOP_ALL"
-	// hibernation is the scene for a laptop of its own.
+	// hibernation and shutdown are scenes for laptops of their own.
 	hibernation = "^TestHibernation$"
+	shutdown    = "^TestPowerOffAndReboot$"
 	// margin is the part of a deadline that is left for cleaning up.
 	margin = 10 * time.Second
 )
@@ -43,23 +44,33 @@ func TestLaptop(t *testing.T) {
 		all := i == 0 || os.Getenv(allVariable) != ""
 		t.Run(release, func(t *testing.T) {
 			play(ctx, t, release, all, laptop.Laptop{Programs: programs},
-				"-test.run="+os.Getenv(scenesVariable), "-test.skip="+hibernation, fmt.Sprint("-test.short=", !all))
+				"-test.run="+os.Getenv(scenesVariable), "-test.skip="+hibernation+"|"+shutdown, fmt.Sprint("-test.short=", !all))
 		})
 	}
 }
 
-// TestHibernation plays its scene in a laptop of each release that can hibernate, which
-// takes some minutes.
+// TestHibernation plays a scene in a laptop of each release that can hibernate.
 func TestHibernation(t *testing.T) {
+	playAlone(t, hibernation, laptop.Laptop{Hibernates: true})
+}
+
+// TestPowerOffAndReboot plays a scene in a laptop of each release that is shut down.
+func TestPowerOffAndReboot(t *testing.T) {
+	playAlone(t, shutdown, laptop.Laptop{})
+}
+
+// playAlone plays a scene, which takes some minutes, if all are wanted.
+func playAlone(t *testing.T, scene string, machine laptop.Laptop) {
+	t.Helper()
 	if os.Getenv(allVariable) == "" {
 		t.Skip("played only when all scenes are wanted: " + allVariable + "=yes")
 	}
 	needRoot(t)
 	ctx := bounded(t)
-	programs := provide(t)
+	machine.Programs = provide(t)
 	for _, release := range releases() {
 		t.Run(release, func(t *testing.T) {
-			play(ctx, t, release, true, laptop.Laptop{Programs: programs, Hibernates: true}, "-test.run="+hibernation)
+			play(ctx, t, release, true, machine, "-test.run="+scene)
 		})
 	}
 }

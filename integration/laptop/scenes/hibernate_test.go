@@ -13,9 +13,6 @@ import (
 
 const (
 	sleepConfig = "/run/systemd/sleep.conf.d/scene.conf"
-	// wakesItselfPort is the I/O port that says whether the laptop's own clock wakes it
-	// (keeper.go). The port is 0 after a sleep.
-	wakesItselfPort = 0x3ff
 	// hibernationTime is for how long this laptop hibernates at least, by its clock
 	// (lab/resume.go).
 	hibernationTime = 23 * time.Hour
@@ -66,7 +63,7 @@ func (s *scene) asleep() time.Duration {
 func (s *scene) hibernate(how string) {
 	s.Helper()
 	before := s.asleep()
-	s.must(setPort(wakesItselfPort, 1)) // for the sleep before, if there is one
+	s.must(setPort(wishPort, wakesItself)) // for the sleep before, if there is one
 	s.root("systemctl " + how)
 	s.until("the laptop has hibernated", func() bool { return s.asleep() > before+hibernationTime })
 }

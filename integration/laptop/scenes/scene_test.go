@@ -40,6 +40,14 @@ type scene struct {
 // begin gives a scene a user without a past, and leaves the lid as it is.
 func begin(t *testing.T) *scene {
 	t.Helper()
+	s := goOn(t)
+	s.newUser()
+	return s
+}
+
+// goOn leaves the user as an earlier boot has.
+func goOn(t *testing.T) *scene {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), sceneTimeout)
 	t.Cleanup(cancel)
 	// journalctl of systemd 252 skips the first matching entry after a cursor, if the
@@ -51,7 +59,6 @@ func begin(t *testing.T) *scene {
 			s.tell()
 		}
 	})
-	s.newUser()
 	return s
 }
 
