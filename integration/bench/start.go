@@ -112,6 +112,7 @@ func end(cmd *exec.Cmd) error {
 type connectivity struct {
 	signals  *tap
 	isPortal bool
+	began    int64 // before the latest flip
 	count    int
 	spent    map[string]sample // CPU time of each program until it was ready
 	// The first change of each new bridge.
@@ -153,7 +154,7 @@ func (c *connectivity) follow(ctx context.Context, s *stage) error {
 			c.toFull = append(c.toFull, bridged-at)
 		}
 		// The dispatcher is slower, and is not to disturb what comes next.
-		if _, err := c.dispatched(ctx, s, at); err != nil {
+		if err := c.awaitDispatcher(ctx, s); err != nil {
 			return err
 		}
 		time.Sleep(pause)
@@ -175,12 +176,12 @@ func (c *connectivity) next(full, portal string) string {
 	return portal
 }
 
-// dispatched waits until the dispatcher has started the program for the latest flip.
-func (c *connectivity) dispatched(ctx context.Context, s *stage, after int64) (int64, error) {
+// awaitDispatcher waits until the dispatcher has started the program for the latest flip.
+func (c *connectivity) awaitDispatcher(ctx context.Context, s *stage) error {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
-	at, err := s.starts.all(ctx, after, "dispatch-"+c.position())
-	return at["dispatch-"+c.position()], err
+	_, err := s.starts.all(ctx, c.began, "dispatch-"+c.position())
+	return err
 }
 
 // position is how programs call the latest flip.
@@ -196,7 +197,7 @@ func (c *connectivity) position() string {
 func (c *connectivity) flip(ctx context.Context, s *stage) (at int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
 	defer cancel()
-	c.isPortal = !c.isPortal
+	c.isPortal, c.began = !c.isPortal, now()
 	c.count++
 	mode := sandbox.Full
 	if c.isPortal {

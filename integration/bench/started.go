@@ -324,7 +324,7 @@ func (s *stage) raceOfNetworks(ctx context.Context, t *table) error {
 					patience = time.Second
 				}
 				bounded, cancel := context.WithTimeout(ctx, patience)
-				ended, err := s.starts.all(bounded, at, ours, theirs)
+				ended, err := s.starts.all(bounded, changes.began, ours, theirs)
 				cancel()
 				if err != nil && isDeaf && tries < 30 {
 					tries++
