@@ -91,6 +91,22 @@ func specimens() []specimen {
 		{unit: "relay.service", says: []string{endless}, hand: true},
 		{unit: "crlf.service", says: unknown("After= and Wants"), follows: online},
 		{unit: "crlf-binds.service", says: []string{pulls}, follows: vpn},
+		{unit: "hotspot-login.service", says: []string{"NetworkManager.service in After= and Requires= " + ofSystem}, follows: "internet-portal.target", once: true},
+		{unit: "wifi-space.service", says: []string{"connection@Cafe Luna.target in PartOf= and WantedBy="}},
+		{unit: "swaylock-options.service", says: []string{"Type=simple does not wait until swaylock has covered the screen"}, follows: "lock.target"},
+		{unit: "swaylock-clusters.service", says: []string{"Type=simple does not wait until swaylock has covered the screen"}, follows: "lock.target"},
+		{unit: "swaylock-lid.service", says: []string{"Type=simple does not wait until swaylock has covered the screen"}},
+		{unit: "swaylock-uncovers.service", says: []string{"PartOf=lid-closed.target ends swaylock without a password"}},
+		{unit: "i3lock-stays.service", says: []string{"WantedBy=lock.target, " + endless, "Type=simple does not wait until i3lock has covered the screen"}, follows: "lock.target"},
+		{unit: "wl-weather.service", says: unknown("After= and Wants")},
+		{unit: `backup-home\x2dnas.service`, says: []string{"StopPropagatedFrom=connection@home.target without After="}},
+		{unit: `cloud-my\x2dfiles.service`, says: unknown("Wants"), follows: online},
+		{unit: "outbox.path", says: []string{endless}, follows: online},
+		{unit: "muttsync.service", says: []string{"network-online.target in After= and Wants= " + ofSystem, "Wants=" + vpn + " " + pulls}, hand: true},
+		{unit: "sshfs-mount.service", says: []string{endless}},
+		{unit: "rss.service", says: []string{endless}, follows: online},
+		{unit: "telemetry.service", says: []string{endless}, follows: online},
+		{unit: "fleet.service", says: []string{"BindsTo=" + online + " " + pulls}, follows: online},
 		{unit: "bom.service", says: unknown("After= and Requires"), follows: online},
 	}
 }
@@ -126,6 +142,7 @@ const (
 func (c *corpus) place(path string, content []byte) {
 	c.Helper()
 	kind, name, _ := strings.Cut(path, string(filepath.Separator))
+	name = strings.ReplaceAll(name, "_x2d", `\x2d`) // Go modules have no backslash in names
 	write := func(dir string) string {
 		full := filepath.Join(dir, name)
 		if strings.HasPrefix(dir, sandbox.Home) {
@@ -181,13 +198,40 @@ case " $* " in *" -f "* | *" -d "*) sleep infinity & exit ;; esac
 exec sleep infinity
 `
 
+// swaylockForks and i3lockForks read their flags with getopt(3), as those programs do.
+const (
+	swaylockForks = locks + `
+read_flags "-:C:FLKR:c:defhi:klnrs:tuv" "$@"
+case $flags in *f*) sleep infinity & exit ;; esac
+exec sleep infinity
+`
+	i3lockForks = locks + `
+read_flags "-:bc:efi:knp:tuv" "$@"
+case $flags in *n*) exec sleep infinity ;; esac
+sleep infinity &
+`
+	locks = `#!/bin/sh
+[ -z "$NOTIFY_SOCKET" ] || systemd-notify --ready
+flags=
+read_flags() {
+  known=$1; shift
+  while [ $# -gt 0 ]; do
+    OPTIND=1
+    while getopts "$known" flag; do flags=$flags$flag; done
+    shift $((OPTIND - 1))
+    [ $# = 0 ] || shift
+  done
+}`
+)
+
 var mentioned = regexp.MustCompile(`(?m)^Exec\w+=-?/usr/bin/(\S+)`)
 
 func collect(t *testing.T) *corpus {
 	t.Helper()
 	c := &corpus{scene: begin(t, sandbox.Options{})}
 	c.giveSudo(nil)
-	programs := map[string]string{"podman": corpusStays}
+	c.nmcli("connection", "add", "type", "ethernet", "con-name", "Cafe Luna", "ifname", "eth9", "autoconnect", "no")
+	programs := map[string]string{"podman": corpusStays, "swaylock": swaylockForks, "i3lock": i3lockForks}
 	c.furnishNix()
 	for _, dir := range []string{"/etc/systemd/user", "/run/systemd/user", "/run/systemd/user-generators"} {
 		c.layOver(dir)
@@ -202,7 +246,7 @@ func collect(t *testing.T) *corpus {
 			return err
 		}
 		for _, m := range mentioned.FindAllStringSubmatch(string(content), -1) {
-			if m[1] == "mkdir" { // the real one serves
+			if m[1] == "mkdir" || m[1] == "env" { // the real one serves
 				continue
 			}
 			if strings.Contains(string(content), "Type=oneshot") {
@@ -224,7 +268,8 @@ func collect(t *testing.T) *corpus {
 	c.systemctl("daemon-reload")
 	for _, unit := range c.units {
 		if state := c.systemctl("show", "-P", "UnitFileState", unit); state == "disabled" || state == "linked" {
-			if _, err := c.Systemctl("enable", unit); (err == nil) == (unit == "suffix.service") {
+			cannot := unit == "suffix.service" || unit == "wifi-space.service" // because of the names in their files
+			if _, err := c.Systemctl("enable", unit); (err == nil) == cannot {
 				c.Fatalf("enabling %s: %v", unit, err)
 			}
 		}

@@ -62,6 +62,10 @@ func TestDoctorOnALockerThatDoesNotWait(t *testing.T) {
 		{"lock.target", "Type=exec\nExecStart=/usr/local/bin/swaylock -f\n", "/usr/local/bin/swaylock -f", false},
 		{"sleep.target", "ExecStart=i3lock -n -c 000000\n", "i3lock -c 000000", true},
 		{"lock.target", "ExecStart=i3lock\n", "i3lock", false},
+		{"sleep.target", "ExecStart=i3lock -enc 000000\n", "i3lock -ec 000000", false},
+		{"lock.target", "Type=forking\nExecStart=swaylock -cff0000\n", "swaylock -cff0000 -f", false},
+		{"lock.target", "Type=forking\nExecStart=i3lock -c 000000 -n\n", "i3lock -c 000000", false},
+		{"lid-closed.target", "ExecStart=env A=b swaylock\n", "env A=b swaylock -f", true},
 		// These are right, no lockers, or cannot do better.
 		{"lock.target", "Type=forking\nExecStart=swaylock -f\n", "", false},
 		{"lock.target", "Type=notify\nExecStart=swaylock\n", "", false},
@@ -78,7 +82,11 @@ func TestDoctorOnALockerThatDoesNotWait(t *testing.T) {
 				s.systemctl("start", "cover.service")
 			}
 			pid := s.systemctl("show", "-P", "MainPID", "cover.service")
-			f := s.finds("", "cover.service: Type=", "does not wait until ", " has covered the screen")
+			says := []string{"cover.service: Type=", "does not wait until ", " has covered the screen"}
+			if strings.HasPrefix(test.service, "Type=forking") {
+				says = []string{"cover.service: Type=forking waits for ", " to go to the background, which it does not do"}
+			}
+			f := s.finds("", says...)
 			for range 2 {
 				s.user(f.mend)
 				s.clean("")

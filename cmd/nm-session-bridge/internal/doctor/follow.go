@@ -34,6 +34,7 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 			c.change.enables = true
 			if !slices.ContainsFunc(c.files.installs(), func(name string) bool { return rename(name) == target }) {
 				c.change.add("Install", "WantedBy="+target)
+				c.stayWithin()
 			}
 		}
 	}
@@ -45,6 +46,21 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 	return true
 }
 
+// stayWithin keeps a target that newly wants the unit from starting it outside of another one that
+// the unit starts and stops with, such as graphical-session.target.
+func (c unitCheck) stayWithin() {
+	for _, other := range c.texts("WantedBy") {
+		if !strings.HasSuffix(other, ".target") || slices.Contains(c.targets, other) || !slices.Contains(c.texts("PartOf"), other) || !c.waits(other) {
+			continue
+		}
+		for _, key := range []string{"After", "Requisite"} {
+			if !slices.Contains(c.texts(key), other) {
+				c.change.add("Unit", key+"="+other)
+			}
+		}
+	}
+}
+
 // requiring returns the settings that let no unit start without the units that they name.
 func requiring() []string { return []string{"Requires", "Requisite", "BindsTo"} }
 
@@ -54,7 +70,9 @@ func (c unitCheck) isHeldUp(targets []string, renames map[string]string) bool {
 	isWrong := func(name string) bool { _, wrong := renames[name]; return wrong }
 	return c.files.assign("Unit", pulling(), func(name string) bool { return slices.Contains(targets, name) }) ||
 		c.files.assign("Unit", requiring(), isWrong) ||
-		c.files.assign("Install", installKeys(), func(name string) bool { return isWrong(name) && !isUnitName(name) }) // enable fails
+		c.files.assign("Install", installKeys(), func(name string) bool {
+			return isWrong(name) && (!isUnitName(name) || strings.Contains(name, " ")) // enable fails
+		})
 }
 
 // correct replaces wrong names in the unit's files, and takes out the targets that it
@@ -77,7 +95,7 @@ func (c unitCheck) correct(targets []string, rename func(string) string) {
 // pattern returns the settings in which the unit must name a target.
 func (c unitCheck) pattern(target string, refuses bool) []string {
 	switch {
-	case slices.Contains(c.momentary(), target):
+	case slices.Contains(c.momentary(), target), c.outlasts(target):
 		return nil
 	case c.locks(target):
 		return []string{"PartOf"} // a locker has to be ready before its target is
@@ -183,7 +201,11 @@ func (c unitCheck) isDue(targets []string, rename func(string) string) bool {
 		name = rename(name)
 		return name != "" && !c.user.unit(name).active()
 	}
-	if c.files.assign("Unit", requiring(), needs) {
+	refused := func(line string) bool {
+		name, requires := strings.CutPrefix(line, "Requisite=")
+		return requires && needs(name)
+	}
+	if c.files.assign("Unit", requiring(), needs) || slices.ContainsFunc(c.change.lines["Unit"], refused) {
 		return false
 	}
 	for _, name := range append(c.files.installs(), targets...) {

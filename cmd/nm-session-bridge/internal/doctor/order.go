@@ -2,13 +2,15 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 )
 
-// askOrder asks for everything that targets wait for, so that a new After= can be checked
-// for cycles.
-func (u *user) askOrder(ctx context.Context, manager object, targets []string) error {
-	queue := slices.Clone(targets)
+// walk visits units and everything that they wait for, each once. A visit returns what the
+// unit waits for.
+func walk(names []string, visit func(name string) (after []string, err error)) error {
+	queue := slices.Clone(names)
 	seen := map[string]bool{}
 	for len(queue) > 0 {
 		name := queue[0]
@@ -17,12 +19,36 @@ func (u *user) askOrder(ctx context.Context, manager object, targets []string) e
 			continue
 		}
 		seen[name] = true
-		if err := u.ask(ctx, manager, name); err != nil {
+		after, err := visit(name)
+		if err != nil {
 			return err
 		}
-		queue = append(queue, u.unit(name).texts("After")...)
+		queue = append(queue, after...)
 	}
 	return nil
+}
+
+// askOrder asks for everything that units wait for, so that a new After= can be checked for
+// cycles.
+func (u *user) askOrder(ctx context.Context, manager object, names []string) error {
+	return walk(names, func(name string) ([]string, error) {
+		err := u.ask(ctx, manager, name)
+		return u.unit(name).texts("After"), err
+	})
+}
+
+// waits reports whether a unit waits for another one through others.
+func (u user) waits(name, other string) bool {
+	found := false
+	_ = walk(u.unit(name).texts("After"), func(by string) ([]string, error) {
+		if by == name || by == other {
+			return nil, nil
+		}
+		after := u.unit(by).texts("After")
+		found = found || slices.Contains(after, other)
+		return after, nil
+	})
+	return found
 }
 
 // mayWaitFor reports whether the unit can be ordered after a target. It cannot if the
@@ -30,25 +56,35 @@ func (u *user) askOrder(ctx context.Context, manager object, targets []string) e
 // break the cycle by starting one of them not at all. That the target waits for what it
 // wants does not count, because systemd leaves it out for a unit that waits for the target.
 func (c unitCheck) mayWaitFor(target string) bool {
-	for _, f := range c.files {
-		if slices.Contains(f.names("Unit", "Before"), target) {
-			return false
-		}
-	}
-	seen := map[string]bool{c.name: true}
-	queue := c.user.unit(target).texts("After")
-	for len(queue) > 0 {
-		name := queue[0]
-		queue = queue[1:]
-		if seen[name] {
+	return !c.files.assign("Unit", []string{"Before"}, func(name string) bool { return name == target }) &&
+		!c.user.waits(target, c.name)
+}
+
+// circles finds a unit that its target waits for, as targets do for all that they want, while
+// the unit waits for the target through others.
+func (c unitCheck) circles() []Finding {
+	by := append(c.wanters(c.name), c.texts("WantedBy")...)
+	for _, target := range by {
+		if !strings.HasSuffix(target, ".target") || slices.Contains(c.texts("After"), target) ||
+			!slices.Contains(c.user.unit(target).texts("After"), c.name) || !c.user.waits(c.name, target) {
 			continue
 		}
-		seen[name] = true
-		after := c.user.unit(name).texts("After")
-		if slices.Contains(after, c.name) {
-			return false
+		through := slices.DeleteFunc(slices.Clone(c.texts("After")), func(name string) bool {
+			return !slices.Contains(c.user.unit(name).texts("After"), target) && !c.user.waits(name, target)
+		})
+		f := Finding{
+			What: fmt.Sprintf("%s: %s waits for it, while it waits for %s, which waits for the target", c.name, target, listed(through)),
+			Why:  "systemd breaks the ordering cycle: it leaves out one of them, and starts it not at all",
 		}
-		queue = append(queue, after...)
+		c.change.add("Unit", "After="+target)
+		if slices.Contains(c.targets, target) {
+			c.follow([]string{target}, nil, false)
+			c.reported[target] = true
+		}
+		if !c.mayWaitFor(target) {
+			c.change.instead = "remove what orders " + c.name + " before " + target + ", such as Before="
+		}
+		return []Finding{f}
 	}
-	return true
+	return nil
 }

@@ -171,17 +171,26 @@ func (sys *system) wrongFlags(s unit) (err error) {
 	return nil
 }
 
-// arguments returns the service's command line, or nothing if it depends on variables.
-func (u unit) arguments() []string {
+// words returns the service's command line, with variables by name.
+func (u unit) words() []string {
 	commands := property[[][]any](u.properties, "ExecStart") // of a(sasbttttuii), org.freedesktop.systemd1(5)
 	if len(commands) == 0 || len(commands[len(commands)-1]) < 2 {
 		return nil
 	}
-	args, _ := commands[len(commands)-1][1].([]string)
-	if slices.ContainsFunc(args, func(arg string) bool { return strings.Contains(arg, "$") }) {
+	words, _ := commands[len(commands)-1][1].([]string)
+	return words
+}
+
+func (u unit) hasVariables() bool {
+	return slices.ContainsFunc(u.words(), func(word string) bool { return strings.Contains(word, "$") })
+}
+
+// arguments returns the service's command line, or nothing if it depends on variables.
+func (u unit) arguments() []string {
+	if u.hasVariables() {
 		return nil
 	}
-	return args
+	return u.words()
 }
 
 // isOutdated reports whether the service's process was started with another command line, or

@@ -38,7 +38,7 @@ func (sys *system) ownTargets() []Finding {
 func (sys *system) overridden(target unit) Finding {
 	all, _ := readAll(target) // what cannot be read is left to a person
 	ch := newChange(target, all, sys.placeOf(target, all))
-	var faults []string
+	var faults, linked []string
 	for _, key := range []string{"Conflicts", "After"} {
 		for _, other := range shipped(target.name, key) {
 			if !slices.Contains(target.texts(key), other) {
@@ -55,7 +55,11 @@ func (sys *system) overridden(target unit) Finding {
 	}
 	for _, key := range []string{"Requires", "Requisite", "BindsTo", "PartOf"} {
 		for _, other := range target.texts(key) {
-			if !slices.Contains(shipped(target.name, key), other) {
+			switch {
+			case slices.Contains(shipped(target.name, key), other):
+			case !all.assign("Unit", []string{key}, func(name string) bool { return name == other }):
+				linked = append(linked, other)
+			default:
 				faults = append(faults, "has "+key+"="+other)
 				ch.rewrite("Unit", []string{key}, func(_, name string) (string, bool) { return name, name != other })
 			}
@@ -67,6 +71,9 @@ func (sys *system) overridden(target unit) Finding {
 			ch.rewrite("Unit", []string{"Conflicts"}, func(_, name string) (string, bool) { return name, name != other })
 		}
 	}
+	if len(faults) == 0 && len(linked) > 0 {
+		return required(target, linked)
+	}
 	if len(faults) == 0 {
 		return Finding{}
 	}
@@ -76,10 +83,18 @@ func (sys *system) overridden(target unit) Finding {
 		Why:  "the target is no longer active exactly while the machine is as its name says: its counterpart may be active as well, or it does not start or stop",
 	}
 	f.Mend = ch.mend()
-	if !ch.changesFiles() {
-		f.Mend = byHand("a link in " + target.name + ".requires does it")
-	}
 	return f
+}
+
+// required describes a target that requires units by links, as RequiredBy= makes them.
+func required(target unit, others []string) Finding {
+	dir, who := target.name+".requires", listed(others)
+	return Finding{
+		Unit: target.name,
+		What: fmt.Sprintf("%s requires %s, by RequiredBy= or a link in %s", target.name, who, dir),
+		Why:  "the target does not start if that fails, and stops if that is stopped, whatever the machine does",
+		Mend: byHand("write WantedBy= for RequiredBy= in " + who + ", and remove the link from " + dir + "; then systemctl --user daemon-reload && systemctl --user enable " + who),
+	}
 }
 
 // shipped returns a dependency of a target as install writes it.

@@ -37,7 +37,11 @@ func readAll(u unit) (files, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, parse(resolved, string(content)))
+		f := parse(resolved, string(content))
+		if u.state() == "static" { // systemd knows UpheldBy= from 254 on: before, it sees nothing to enable
+			f.settings = slices.DeleteFunc(f.settings, func(s setting) bool { return s.section == "Install" && s.key == "UpheldBy" })
+		}
+		all = append(all, f)
 	}
 	return all, nil
 }

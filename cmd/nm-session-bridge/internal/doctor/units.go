@@ -60,7 +60,7 @@ func (sys *system) broken(u unit) Finding {
 
 // findings returns what is wrong with the unit. One command makes all changes to it.
 func (c unitCheck) findings() []Finding {
-	found := slices.Concat(c.connections(), c.unknownNames(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities(), c.waitsTwice())
+	found := slices.Concat(c.circles(), c.connections(), c.unknownNames(), c.uncovers(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities(), c.waitsTwice())
 	for i := range found {
 		found[i].Unit = c.name
 		if found[i].Mend == (Mend{}) {
@@ -138,6 +138,9 @@ func (c unitCheck) unknownNames() []Finding {
 	renames := map[string]string{}
 	for _, name := range c.missing() {
 		target := c.meantAfter(name)
+		if c.contradicts(target) {
+			target = ""
+		}
 		switch {
 		case c.isSystemUnit(name):
 			ofSystem = append(ofSystem, c.place(name))
@@ -193,6 +196,14 @@ func (c unitCheck) meantAfter(name string) string {
 		return afterSleep
 	}
 	return target
+}
+
+// contradicts reports whether the unit is started by the counterpart of a target, as what signs
+// in to a portal is by that of being online.
+func (c unitCheck) contradicts(target string) bool {
+	starters := append(c.wanters(c.name), c.files.installs()...)
+	conflicts := append(c.user.unit(target).texts("Conflicts"), c.user.unit(target).texts("ConflictedBy")...)
+	return !slices.Contains(starters, target) && slices.ContainsFunc(starters, func(by string) bool { return slices.Contains(conflicts, by) })
 }
 
 // matters reports whether the unit would behave differently if a name existed. To be
@@ -272,14 +283,33 @@ func (c unitCheck) among(keys []string, other string) []string {
 
 // stops reports whether the unit stops with a target or by itself.
 func (c unitCheck) stops(target string, follows []string) bool {
-	if len(follows) > 0 || c.isOnce() || c.is("StopWhenUnneeded") {
+	if len(follows) > 0 || c.isOnce() || c.is("StopWhenUnneeded") || c.outlasts(target) {
 		return true
 	}
 	if slices.Contains(c.momentary(), target) {
-		return true // a screen lock must outlast the sleep that started it
+		return true // it ends by itself
+	}
+	if c.user.stopsWith(c.unit, target, longestChain) {
+		return true
 	}
 	return slices.ContainsFunc(c.user.unit(target).texts("Conflicts"), func(counterpart string) bool {
 		return slices.Contains(c.targets, counterpart) && slices.Contains(c.texts("Conflicts"), counterpart)
+	})
+}
+
+// outlasts reports whether the unit may cover the screen and so has to outlast the sleep, or the
+// closed lid, that started it. To take a clock for a locker costs no more than some advice.
+func (c unitCheck) outlasts(target string) bool {
+	return slices.Contains(c.beforeSleep(), target) &&
+		slices.ContainsFunc(c.words(), func(word string) bool { return strings.Contains(word, "lock") })
+}
+
+// stopsWith reports whether a unit stops with another one because of what it follows.
+func (u user) stopsWith(one unit, other string, chain int) bool {
+	return chain > 0 && slices.ContainsFunc(following(), func(key string) bool {
+		return slices.ContainsFunc(one.texts(key), func(name string) bool {
+			return name == other || u.stopsWith(u.unit(name), other, chain-1)
+		})
 	})
 }
 
@@ -295,7 +325,7 @@ func (c unitCheck) unreached() []Finding {
 			switch {
 			case c.user.unit(target).load() == "not-found": // what it wants is unknown
 			case key == "" && installed:
-				return []Finding{c.notEnabled("WantedBy", target, true)}
+				return []Finding{c.notEnabled(c.installing(target), target, true)}
 			case key != "" && slices.Contains(c.texts(key), target) && !c.reported[target]:
 				return []Finding{c.notEnabled(key, target, false)}
 			}
@@ -303,10 +333,19 @@ func (c unitCheck) unreached() []Finding {
 	}
 	for _, target := range installs {
 		if c.isReached(target, longestChain) {
-			return []Finding{c.notEnabled("WantedBy", target, true)}
+			return []Finding{c.notEnabled(c.installing(target), target, true)}
 		}
 	}
 	return nil
+}
+
+// installing returns the setting in [Install] that names a target.
+func (c unitCheck) installing(target string) string {
+	keys := installKeys()
+	i := slices.IndexFunc(keys, func(key string) bool {
+		return c.files.assign("Install", []string{key}, func(name string) bool { return name == target })
+	})
+	return keys[max(i, 0)]
 }
 
 // longestChain is how many targets of the user's own may lie between one of ours and the
@@ -352,6 +391,9 @@ func (c unitCheck) isTriggered() bool { return len(c.activators()) > 0 }
 
 func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 	if installed {
+		if key == "RequiredBy" {
+			c.change.instead = "write WantedBy= for RequiredBy= in " + c.name + ", whose failure would keep " + target + " from starting; then systemctl --user enable " + systemdctl.Quote(c.name)
+		}
 		c.change.enables = true
 		c.change.starts = c.change.starts || c.user.unit(target).active()
 		return Finding{

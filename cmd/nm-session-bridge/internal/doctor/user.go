@@ -145,7 +145,11 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 	if err := u.askDependencies(ctx, manager); err != nil {
 		return err
 	}
-	return u.askOrder(ctx, manager, ours)
+	names := slices.Concat(ours, u.own)
+	for _, name := range u.own {
+		names = append(names, u.unit(name).texts("WantedBy")...)
+	}
+	return u.askOrder(ctx, manager, names)
 }
 
 // linked returns the units that have a directory of links in the user's configuration. The
