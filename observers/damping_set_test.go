@@ -30,11 +30,11 @@ func TestASetIsDampedWordByWord(t *testing.T) {
 	}{
 		{"words come and go at once", "", []step{at(0, "a", "a"), at(1*s, "a b", "a b"), at(2*s, "b", "b"), at(3*s, None, None)}},
 		{"one that flaps does not keep others waiting", "", append(flaps,
-			at(8*s, "eth br", "eth"), at(8100*ms, "eth", "eth"), at(8200*ms, "br home", "home"), idle(10200*ms, "br home"))},
+			at(8*s, "eth br", "eth"), at(8100*ms, "eth", "eth"), at(8200*ms, "br home", "home"), quiet(10200*ms, "br home"))},
 		{"a service that is away keeps all words but those that end with it", "", []step{
 			at(0, "home office", "home office"),
 			{1 * s, away("office"), "home"},
-			idle(10900*ms, "home"), idle(11*s, Unknown),
+			quiet(10900*ms, "home"), quiet(11*s, Unknown),
 			at(20*s, "home", "home"),
 		}},
 		{"a starting service keeps what it has not had up", "docker home", []step{
@@ -42,7 +42,7 @@ func TestASetIsDampedWordByWord(t *testing.T) {
 			{1 * s, starting("docker", "docker"), "docker home"},
 			{2 * s, starting("lan", "docker", "lan"), "home lan"},
 			{3 * s, starting(None, "docker", "lan"), "home"},
-			idle(9900*ms, "home"), idle(10*s, None),
+			quiet(9900*ms, "home"), quiet(10*s, None),
 		}},
 		{"a starting service without anything to keep", "", []step{{0, starting(None), None}, {1 * s, starting("a"), "a"}}},
 		{"a service that is away at the start", "", []step{{0, away(), Unknown}, at(2*s, "a", "a")}},

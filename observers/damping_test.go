@@ -21,7 +21,7 @@ func hold(t time.Duration, after time.Duration, position, doubts, want string) s
 	return step{t, &Reading{Position: position, Grace: after, GraceOnlyFrom: doubts, Reason: t.String()}, want}
 }
 
-func idle(t time.Duration, want string) step { return step{t, nil, want} }
+func quiet(t time.Duration, want string) step { return step{t, nil, want} }
 
 func TestDamper(t *testing.T) {
 	const ms, s = time.Millisecond, time.Second
@@ -36,11 +36,11 @@ func TestDamper(t *testing.T) {
 		}},
 		{"a doubt ends with its grace", "", []step{
 			at(0, "online", "online"),
-			hold(1*s, 5*s, "offline", "online", "online"), idle(5999*ms, "online"), idle(6*s, "offline"),
+			hold(1*s, 5*s, "offline", "online", "online"), quiet(5999*ms, "online"), quiet(6*s, "offline"),
 		}},
 		{"a doubt that is dispelled leaves no trace", "", []step{
 			at(0, "online", "online"),
-			hold(1*s, 5*s, "offline", "online", "online"), at(5*s, "online", "online"), idle(20*s, "online"),
+			hold(1*s, 5*s, "offline", "online", "online"), at(5*s, "online", "online"), quiet(20*s, "online"),
 		}},
 		{"a doubt protects only the position that it names", "", []step{
 			at(0, "portal", "portal"), hold(1*s, 5*s, "offline", "online", "offline"),
@@ -49,11 +49,11 @@ func TestDamper(t *testing.T) {
 			hold(0, 5*s, "offline", "online", "offline"),
 		}},
 		{"a doubt puts an adopted position in doubt", "online", []step{
-			hold(0, 5*s, "offline", "online", "online"), idle(5*s, "offline"),
+			hold(0, 5*s, "offline", "online", "online"), quiet(5*s, "offline"),
 		}},
 		{"a doubt of any position protects whatever is known", "online", []step{
 			hold(0, 5*s, Unknown, AnyPosition, "online"), at(1*s, "offline", "offline"),
-			hold(2*s, 5*s, Unknown, AnyPosition, "offline"), idle(7*s, Unknown),
+			hold(2*s, 5*s, Unknown, AnyPosition, "offline"), quiet(7*s, Unknown),
 		}},
 		{"a doubt of any position before one is known counts at once", "", []step{
 			hold(0, 5*s, "offline", AnyPosition, "offline"),
@@ -67,12 +67,12 @@ func TestDamper(t *testing.T) {
 			hold(4*s, 4*s, "offline", "online", "online"),
 			hold(7*s, 4*s, "offline", "online", "online"),
 			hold(10*s, 4*s, "offline", "online", "online"),
-			idle(12900*ms, "online"), idle(13*s, "offline"), // three times four seconds after the first one
+			quiet(12900*ms, "online"), quiet(13*s, "offline"), // three times four seconds after the first one
 		}},
 		{"a service that is away waits once, whatever happens meanwhile", "", []step{
 			at(0, "online", "online"),
 			hold(1*s, 10*s, "offline", "", "online"), hold(4*s, 10*s, "offline", "", "online"),
-			hold(9*s, 10*s, "offline", "", "online"), idle(10900*ms, "online"), idle(11*s, "offline"),
+			hold(9*s, 10*s, "offline", "", "online"), quiet(10900*ms, "online"), quiet(11*s, "offline"),
 		}},
 		{"doubts that come to nothing are no storm", "", []step{
 			at(0, "online", "online"),
@@ -82,11 +82,11 @@ func TestDamper(t *testing.T) {
 			at(7*s, "offline", "offline"),
 		}},
 		{"a service that is away at the start waits, too", "", []step{
-			hold(0, 10*s, "offline", "", Unknown), idle(9*s, Unknown), idle(10*s, "offline"),
+			hold(0, 10*s, "offline", "", Unknown), quiet(9*s, Unknown), quiet(10*s, "offline"),
 		}},
 		{"a storm is held until it is still", "", []step{
 			at(0, "a", "a"), at(100*ms, "b", "b"), at(200*ms, "a", "a"), at(300*ms, "b", "b"),
-			at(400*ms, "a", "b"), at(500*ms, "c", "b"), idle(2499*ms, "b"), idle(2500*ms, "c"),
+			at(400*ms, "a", "b"), at(500*ms, "c", "b"), quiet(2499*ms, "b"), quiet(2500*ms, "c"),
 		}},
 		{"a storm that does not end is let through every ten seconds", "", stormSteps()},
 		{"an urgent reading is not held in a storm", "", []step{
@@ -96,7 +96,7 @@ func TestDamper(t *testing.T) {
 		}},
 		{"after a storm changes count at once again", "", []step{
 			at(0, "a", "a"), at(100*ms, "b", "b"), at(200*ms, "a", "a"), at(300*ms, "b", "b"), at(400*ms, "a", "b"),
-			idle(2400*ms, "a"), at(20*s, "b", "b"),
+			quiet(2400*ms, "a"), at(20*s, "b", "b"),
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -134,7 +134,7 @@ func stormSteps() []step {
 		}
 		steps = append(steps, at(time.Duration(i)*400*time.Millisecond, position, want))
 	}
-	return append(steps, idle(11500*time.Millisecond, "b"), idle(11600*time.Millisecond, "a"))
+	return append(steps, quiet(11500*time.Millisecond, "b"), quiet(11600*time.Millisecond, "a"))
 }
 
 func TestDamperKnowsWhenItIsDue(t *testing.T) {

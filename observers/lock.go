@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -29,12 +28,12 @@ func lock() Follower {
 			return untold(facts.Problem)
 		}
 		sessions := facts.Children()
-		screens := slices.DeleteFunc(slices.Clone(sessions), func(one Facts) bool { return !isScreen(one) })
+		screens := screensAmong(sessions)
 		memory.asked = max(memory.asked, lastRequest(screens), snapshot[logind].Request(prepareForSleep))
 		memory = memory.hear(sessions, present)
 		switch {
 		case len(screens) == 0:
-			return untold("the user has no graphical session")
+			return untold(noScreens)
 		case memory.position == Unknown:
 			return untold("logind does not report LockedHint")
 		}
@@ -59,23 +58,6 @@ func lockDone(snapshot Snapshot) (position string, follows bool) {
 // lock.target would end the locker.
 func untold(why string) Reading {
 	return Reading{Reason: why, GraceOnlyFrom: AnyPosition, Grace: unproven}
-}
-
-// isScreen reports whether a session has a screen that can be locked: a graphical
-// one with a seat or without, or a text session at a seat, but none of SSH
-// (Type, Class, State and Seat in org.freedesktop.login1(5)).
-func isScreen(one Facts) bool {
-	class, _ := one.Text("Class")
-	state, _ := one.Text("State")
-	kind, _ := one.Text("Type")
-	seat, _ := one.Text("Seat")
-	switch {
-	case !strings.HasPrefix(class, "user"), state == "closing":
-		return false
-	case kind == "tty":
-		return seat != ""
-	}
-	return kind == "x11" || kind == "wayland" || kind == "mir"
 }
 
 // lockMemory is what the reader of the lock remembers. The zero value has heard
@@ -171,17 +153,12 @@ func lastRequest(screens []Facts) (last dbus.Sequence) {
 }
 
 func lockReason(screens []Facts) string {
-	reasons := make([]string, 0, len(screens))
-	for _, one := range screens {
+	return bySession(screens, func(one Facts) string {
 		hint, _ := one.Bool("LockedHint")
 		reason := fmt.Sprintf("LockedHint=%t", hint)
 		if said, hasSaid := one.Bool(saidLast); hasSaid {
 			reason = fmt.Sprintf("Locked=%t %s", said, reason)
 		}
-		if id, _ := one.Text("Id"); len(screens) > 1 {
-			reason = "session " + legible(id) + ": " + reason
-		}
-		reasons = append(reasons, reason)
-	}
-	return strings.Join(reasons, ", ")
+		return reason
+	})
 }

@@ -12,9 +12,10 @@ const (
 	logindName = "org.freedesktop.login1"
 	logindPath = "/org/freedesktop/login1"
 
-	// logind and session are the IDs of the sources.
-	logind  = "logind"
-	session = "session"
+	// logind, session and idleness are the IDs of the sources.
+	logind   = "logind"
+	session  = "session"
+	idleness = "idleness"
 
 	// saidLast is what Lock, Unlock or a change of LockedHint said last.
 	saidLast = "Locked"
@@ -55,15 +56,25 @@ func Logind() Source {
 	}
 }
 
-// Session is the source for what logind says about the user's sessions. The bridge
+// Session is the source for whether the user's sessions are locked.
+func Session() Source {
+	return hints(session, "LockedHint",
+		&Latest{Name: saidLast, Signals: map[string]bool{lockSignal: true, "Unlock": false}, Property: "LockedHint", Request: lockSignal})
+}
+
+// Idleness is the source for whether the user's sessions are idle. It is apart from
+// [Session], so that each is read only for the switch that needs it.
+func Idleness() Source { return hints(idleness, "IdleHint", nil) }
+
+// hints returns a source for a hint of each of the user's sessions. The bridge
 // itself runs in none.
 //
 // Display, which is logind's choice among them, does not tell which ones have a
 // screen: it may be a login by SSH, and it does not move when a text session becomes
 // a graphical one, seen with 257.
-func Session() Source {
+func hints(id, hint string, latest *Latest) Source {
 	return Source{
-		ID:    session,
+		ID:    id,
 		Name:  logindName,
 		Label: "logind",
 		Root: Kind{
@@ -77,13 +88,10 @@ func Session() Source {
 				SignalledBy: "Display",
 				AnnouncedBy: &Announcement{logindPath, logindName + ".Manager", "SessionNew"},
 				Kind: Kind{
-					Path:      logindPath + "/session",
-					Interface: logindName + ".Session",
-					Properties: map[string]string{
-						"Id": "s", "Type": "s", "Class": "s", "State": "s", "Seat": "(so)",
-						"LockedHint": "b",
-					},
-					Latest: &Latest{Name: saidLast, Signals: map[string]bool{lockSignal: true, "Unlock": false}, Property: "LockedHint", Request: lockSignal},
+					Path:       logindPath + "/session",
+					Interface:  logindName + ".Session",
+					Properties: map[string]string{"Id": "s", "Type": "s", "Class": "s", "State": "s", "Seat": "(so)", hint: "b"},
+					Latest:     latest,
 				},
 			}},
 		},

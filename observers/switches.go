@@ -167,6 +167,15 @@ func Table() Switches {
 			Yields: true,
 		},
 		{
+			Name: "idle",
+			Positions: []Position{
+				{"busy", []string{"busy.target"}},
+				{"idle", []string{"idle.target"}},
+			},
+			Sources: []Source{Idleness()},
+			Reader:  pure(idle),
+		},
+		{
 			Name: "power",
 			Positions: []Position{
 				{"ac", []string{"power-ac.target"}},

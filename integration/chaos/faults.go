@@ -82,6 +82,7 @@ func faults() []fault {
 		{"session-ends", 4, drawOf("oldest", "newest"), sessionEnds},
 		{"session-changes", 2, nil, sessionChanges},
 		{"session-turns", 2, nil, sessionTurns},
+		{"idle-hint", 6, drawOf("idle", "idle", "busy", "idle-oldest", "idle-oldest", "busy-oldest"), idleHint},
 
 		{"power", 7, drawOf("ac", "battery"), movePower},
 		{"power-flap", 3, drawFlap, powerFlap},

@@ -110,7 +110,7 @@ func logindRestart(ctx context.Context, w *World, arg string) error {
 
 // deaf notes that logind does not answer, or answers nonsense.
 func (w *World) deaf() {
-	for _, name := range []string{"lid", "sleep", "shutdown", "power"} {
+	for _, name := range []string{"lid", "sleep", "shutdown", "idle", "power"} {
 		w.round.deaf[name]++
 	}
 	w.vagueLock()

@@ -70,5 +70,19 @@ func sessionTurns(_ context.Context, w *World, _ string) error {
 	if err != nil {
 		return err
 	}
+	one.isText = false
+	w.goes()
 	return w.sb.Login1.BecomeGraphical(one.number)
+}
+
+// idleHint sets the hint of a session. A text session has none to set.
+func idleHint(_ context.Context, w *World, arg string) error {
+	one, position, err := w.toldApart(arg)
+	if err != nil {
+		return err
+	}
+	isIdle := position == "idle"
+	one.idle = isIdle && !one.isText
+	w.goes()
+	return w.sb.Login1.SetIdleHint(one.number, isIdle)
 }

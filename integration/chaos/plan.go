@@ -89,7 +89,7 @@ func Parse(text string) (Plan, error) {
 }
 
 // FixedSeeds draw every kind of fault within a hundred faults each.
-func FixedSeeds() []int64 { return []int64{50875, 52794} }
+func FixedSeeds() []int64 { return []int64{3660, 6189} }
 
 // mostInARound is the most faults that a round has.
 const mostInARound = 6

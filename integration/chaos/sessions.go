@@ -11,6 +11,8 @@ import (
 type session struct {
 	number    int
 	hasScreen bool // that can be locked
+	isText    bool // so that it counts as busy
+	idle      bool // as its hint says
 	hint      bool
 	said      word // since the lock took its position
 }
@@ -76,6 +78,18 @@ func (s *sessions) oneSaid(said word) bool {
 	return slices.ContainsFunc(s.screens(), func(one *session) bool { return one.said == said })
 }
 
+// idle returns the position of the idle switch.
+func (s *sessions) idle() string {
+	screens := s.screens()
+	switch {
+	case len(screens) == 0:
+		return unknown
+	case slices.ContainsFunc(screens, func(one *session) bool { return one.isText || !one.idle }):
+		return "busy"
+	}
+	return "idle"
+}
+
 // isHinted reports whether a session with a screen says that it is locked.
 func (s *sessions) isHinted() bool {
 	return slices.ContainsFunc(s.screens(), func(one *session) bool { return one.hint })
@@ -115,8 +129,9 @@ func (w *World) unlocks() {
 // begins notes that a session has begun. It unlocks nothing. A lock of which nothing was known is
 // unlocked with it.
 func (w *World) begins(number int, kind string) {
-	one := &session{number: number, hasScreen: kind != ssh}
+	one := &session{number: number, hasScreen: kind != ssh, isText: kinds()[kind].Type == "tty"}
 	w.sessions.all = append(w.sessions.all, one)
+	w.goes()
 	if one.hasScreen && w.lock == unknown {
 		w.locks("unlocked", true)
 	}
@@ -126,6 +141,7 @@ func (w *World) begins(number int, kind string) {
 // unlocked before, this may be the last one that was locked.
 func (w *World) ends(one *session) {
 	w.sessions.all = slices.DeleteFunc(w.sessions.all, func(other *session) bool { return other == one })
+	w.goes()
 	if one.hasScreen && w.lock == "locked" && len(w.sessions.screens()) > 0 {
 		if w.sessions.hazy || w.sessions.oneSaid(saidUnlocked) {
 			w.unlocks()

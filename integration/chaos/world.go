@@ -205,6 +205,10 @@ func (w *World) goes() {
 // present returns the position of each switch.
 func (w *World) present() map[string]string {
 	internet, _ := w.network.internet()
+	idle := unknown
+	if w.logind.present {
+		idle = w.sessions.idle()
+	}
 	return map[string]string{
 		"internet":   internet,
 		"uplink":     w.network.uplink(),
@@ -212,6 +216,7 @@ func (w *World) present() map[string]string {
 		"sleep":      w.logind.sleep(),
 		"shutdown":   w.logind.shutdown(),
 		"lock":       w.lock,
+		"idle":       idle,
 		"power":      w.power.position(w.logind),
 		"metered":    w.network.metering(),
 		"vpn":        w.network.tunnel(),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -34,6 +35,8 @@ type session struct {
 	SessionKind
 	number int
 	locked bool
+	idle   bool
+	since  uint64 // when idle changed, in microseconds of the real time; 0 for never
 }
 
 // pair is a name and a path, which is / where there is none.
@@ -98,13 +101,15 @@ func (s *session) properties() map[string]dbus.Variant {
 		seat.Path = "/"
 	}
 	return map[string]dbus.Variant{
-		"Id":         dbus.MakeVariant(strconv.Itoa(s.number)),
-		"Type":       dbus.MakeVariant(s.Type),
-		"Class":      dbus.MakeVariant("user"),
-		"State":      dbus.MakeVariant("active"),
-		"Seat":       dbus.MakeVariant(seat),
-		"Remote":     dbus.MakeVariant(s.Seat == ""),
-		"LockedHint": dbus.MakeVariant(s.locked),
+		"Id":            dbus.MakeVariant(strconv.Itoa(s.number)),
+		"Type":          dbus.MakeVariant(s.Type),
+		"Class":         dbus.MakeVariant("user"),
+		"State":         dbus.MakeVariant("active"),
+		"Seat":          dbus.MakeVariant(seat),
+		"Remote":        dbus.MakeVariant(s.Seat == ""),
+		"LockedHint":    dbus.MakeVariant(s.locked),
+		"IdleHint":      dbus.MakeVariant(s.idle),
+		"IdleSinceHint": dbus.MakeVariant(s.since),
 	}
 }
 
@@ -211,6 +216,24 @@ func (l *Login1) setHint(number int, locked bool) error {
 	return l.emitSession(number, "LockedHint", locked)
 }
 
+// SetIdleHint sets the IdleHint of a session, as a desktop does. As in
+// session_set_idle_hint in systemd's src/login/logind-session.c, text sessions have
+// none to set, and the user's changes with it.
+func (l *Login1) SetIdleHint(number int, idle bool) error {
+	return l.unlessHanging(func() error {
+		one := l.sessions.with(number)
+		if one == nil || one.Type == "tty" || one.idle == idle {
+			return nil
+		}
+		one.idle, one.since = idle, uint64(time.Now().UnixMicro())
+		changed := map[string]dbus.Variant{"IdleHint": dbus.MakeVariant(idle), "IdleSinceHint": dbus.MakeVariant(one.since)}
+		return errors.Join(
+			l.emitChanges(sessionPath(number), login1Session, changed),
+			l.emitChanges(l.sessions.user, login1User, changed),
+		)
+	})
+}
+
 // LockOther locks or unlocks a session of another user, and sets its LockedHint.
 func (l *Login1) LockOther(id string, locked bool) error {
 	return errors.Join(l.unlessHanging(func() error { return l.emitLock(otherSession(id), locked) }), l.HintOther(id, locked))
@@ -257,11 +280,15 @@ func (l *Login1) emitSession(number int, property string, value any) error {
 
 // emitChange is called with mu held.
 func (l *Login1) emitChange(path dbus.ObjectPath, ifc, property string, value any) error {
+	return l.emitChanges(path, ifc, map[string]dbus.Variant{property: dbus.MakeVariant(value)})
+}
+
+// emitChanges is called with mu held.
+func (l *Login1) emitChanges(path dbus.ObjectPath, ifc string, changed map[string]dbus.Variant) error {
 	if !l.present() {
 		return nil
 	}
-	return l.conn.Emit(path, propertiesIfc+".PropertiesChanged",
-		ifc, map[string]dbus.Variant{property: dbus.MakeVariant(value)}, []string{})
+	return l.conn.Emit(path, propertiesIfc+".PropertiesChanged", ifc, changed, []string{})
 }
 
 // takeHint sets the LockedHint of a session at its own request.

@@ -75,6 +75,7 @@ func checks() []check {
 		{"units", (*system).units, theManager},
 		{"failures", (*system).failures, theManager},
 		{"containers", (*system).containers, theManager},
+		{"idleness", (*system).idle, theManagerAndLogind},
 		{"delay of sleep", (*system).delay, theManagerAndLogind},
 	}
 }

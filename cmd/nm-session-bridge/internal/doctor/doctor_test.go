@@ -265,7 +265,7 @@ func TestWithNothingThere(t *testing.T) {
 	var written strings.Builder
 	report.Write(&written)
 	const want = "2 findings; not checked: NetworkManager, links, logind and power (no system bus), " +
-		"service, switches, targets, rivals, environment, reload, units, failures, containers and delay of sleep (no session bus)\n"
+		"service, switches, targets, rivals, environment, reload, units, failures, containers, idleness and delay of sleep (no session bus)\n"
 	if !strings.HasSuffix(written.String(), "\n\n"+want) {
 		t.Errorf("it says %s, not %s", written.String(), want)
 	}

@@ -30,6 +30,8 @@ type machine struct {
 	// them only if all are known.
 	profiles      []string
 	knowsProfiles bool
+	// sessions are the user's graphical sessions.
+	sessions []properties
 	// lidSignalled reports whether logind signals changes of LidClosed.
 	lidSignalled bool
 }
@@ -65,6 +67,7 @@ func askMachine(ctx context.Context) machine {
 	m.login1 = m.ask(ctx, conn, logind)
 	if m.login1.properties != nil {
 		m.lidSignalled = signals(ctx, object{conn, logind.Name, logind.Root.Path}, logind.Root.Interface, "LidClosed")
+		m.sessions = askSessions(ctx, conn)
 	}
 	return m
 }
