@@ -9,6 +9,7 @@ const (
 
 // A desktop gives the hint for its session. logind has one of its own for consoles.
 func TestIdle(t *testing.T) {
+	sameOnEveryRelease(t)
 	s := beginOpen(t)
 	s.enable(map[string]string{"dim.service": while(idle), "busy.service": once(busy)})
 	s.install()

@@ -21,8 +21,8 @@ func TestGarbageIsCollectedAtRestToo(t *testing.T) {
 		<-garbage
 	}
 	runtime.ReadMemStats(&m)
-	if m.NumGC == collected || m.HeapAlloc > 4*roomAtRest {
-		t.Errorf("at rest, garbage was collected %d times, and %d bytes are in use", m.NumGC-collected, m.HeapAlloc)
+	if m.NumGC == collected {
+		t.Errorf("at rest, no garbage was collected, and %d bytes are in use", m.HeapAlloc)
 	}
 	if percent := debug.SetGCPercent(-1); percent != -1 {
 		t.Errorf("at rest, garbage is also collected by the clock: GOGC is %d", percent)
