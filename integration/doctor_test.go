@@ -683,7 +683,7 @@ func TestDoctorWithoutASystemBus(t *testing.T) {
 	if len(found) != 2 || !strings.Contains(found[0].what, "the system bus cannot be reached at unix:path=") || found[1].what != "sleep.target is masked" {
 		t.Errorf("found %q", found)
 	}
-	if want := "2 findings; not checked: NetworkManager, links, logind, power and delay of sleep (no system bus)"; summary != want {
+	if want := "2 findings; not checked: NetworkManager, links, logind, power, idleness and delay of sleep (no system bus)"; summary != want {
 		t.Errorf("it ends with %q, not %q", summary, want)
 	}
 }

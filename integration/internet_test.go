@@ -228,7 +228,7 @@ func TestNetworkManagerStaysAway(t *testing.T) {
 func TestNetworkManagerStartsAfterTheBridge(t *testing.T) {
 	s := begin(t, sandbox.Options{NoNetworkManager: true})
 	s.enable("sync.service", syncUnit)
-	if out := s.install(); !strings.Contains(out, "now: internet unknown (NetworkManager is not running), lid open") {
+	if out := s.install(); !strings.Contains(out, "now: internet unknown (NetworkManager is not running), uplink unknown (NetworkManager is not running), lid open") {
 		t.Errorf("install does not tell that NetworkManager is missing: %s", out)
 	}
 	s.offline() // after the ten seconds of grace
