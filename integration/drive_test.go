@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -36,6 +37,12 @@ func TestDriveIsMountedWhileOnline(t *testing.T) {
 	s := beginWithPrograms(t, sandbox.Options{})
 	s.online()
 	s.must(os.Mkdir("/run/sshd", 0o755)) // sshd wants it
+	if err := unix.Mknod("/dev/fuse", unix.S_IFCHR|0o666, int(unix.Mkdev(10, 229))); err == nil { // containers lack it
+		s.must(os.Chmod("/dev/fuse", 0o666))
+		s.Cleanup(func() { s.must(os.Remove("/dev/fuse")) })
+	} else if !errors.Is(err, unix.EEXIST) {
+		s.Fatal(err)
+	}
 	s.write(serverDir+"/sshd.conf", driveServer)
 	s.write(serverDir+"/drive/letter", "hello\n")
 	s.write(serverDir+"/drive/unread", "hello\n")

@@ -27,6 +27,7 @@ func TestFilesAreSyncedWhileOnline(t *testing.T) {
 	s.write(folder+"/.stfolder/marker", "")
 	s.write(serverFolder+"/.stfolder/marker", "")
 	s.write(serverFolder+"/first", "first\n")
+	s.user("mkdir -p .local/state/syncthing") // 1.29 wants it
 	s.serve("TCP listener", "sh", "-c", "HOME="+far+" exec syncthing serve --no-browser --home="+far+" >&2")
 	s.follows("files")
 	s.appears(folder + "/first")

@@ -32,18 +32,19 @@ Channel mail
 Far :far:
 Near :near:
 `
-	// dovecot reads it.
+	// dovecot reads it, and what its version needs.
 	mailServer = `base_dir = ` + serverDir + `/dovecot
 state_dir = ` + serverDir + `/dovecot
 log_path = /dev/stderr
 protocols = imap
 ssl = no
-disable_plaintext_auth = no
 service imap-login {
   inet_listener imaps {
     port = 0
   }
 }
+`
+	mailServer23 = `disable_plaintext_auth = no
 passdb {
   driver = static
   args = password=secret
@@ -54,6 +55,20 @@ userdb {
 }
 mail_location = maildir:` + serverMailbox + `
 `
+	mailServer24 = `auth_allow_cleartext = yes
+passdb static {
+  password = secret
+}
+userdb static {
+  fields {
+    uid = gemini
+    gid = gemini
+    home = ` + serverDir + `/mail
+  }
+}
+mail_driver = maildir
+mail_path = ` + serverMailbox + `
+`
 )
 
 // The real mbsync fetches mail from a real dovecot.
@@ -61,7 +76,11 @@ func TestMailIsFetchedEachTimeTheInternetComes(t *testing.T) {
 	const unit = "mail-fetch.service"
 	s := beginWithPrograms(t, sandbox.Options{})
 	s.online()
-	s.write(serverDir+"/dovecot.conf", mailServer)
+	config := "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + mailServer + mailServer24
+	if strings.HasPrefix(s.user("/usr/sbin/dovecot --version"), "2.3.") {
+		config = mailServer + mailServer23
+	}
+	s.write(serverDir+"/dovecot.conf", config)
 	s.serve("starting up", "dovecot", "-F", "-c", serverDir+"/dovecot.conf")
 	s.write(sandbox.Home+"/.mbsyncrc", mailAccount)
 	s.user("mkdir Mail")

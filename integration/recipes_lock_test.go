@@ -133,7 +133,7 @@ func (s *scene) startX() {
 	s.must(os.Chmod("/tmp", 0o777|os.ModeSticky))
 	s.must(os.RemoveAll("/tmp/.X7-lock"))
 	s.must(os.RemoveAll("/tmp/.X11-unix/X7"))
-	s.user("systemd-run --user --quiet --collect --unit=screen Xvfb :7 -screen 0 320x200x24")
+	s.user("systemd-run --user --quiet --collect --unit=screen Xvfb :7 -noreset -screen 0 320x200x24")
 	s.user("timeout 60 sh -c 'until " + inX + "xwininfo -root >/dev/null 2>&1; do sleep 0.1; done'")
 	s.systemctl("set-environment", strings.TrimSpace(inX))
 }
