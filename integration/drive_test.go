@@ -36,8 +36,10 @@ func TestDriveIsMountedWhileOnline(t *testing.T) {
 	const unit = "drive.service"
 	s := beginWithPrograms(t, sandbox.Options{})
 	s.online()
-	s.must(os.Mkdir("/run/sshd", 0o755))                                                          // sshd wants it
-	if err := unix.Mknod("/dev/fuse", unix.S_IFCHR|0o666, int(unix.Mkdev(10, 229))); err == nil { // containers lack it
+	s.must(os.Mkdir("/run/sshd", 0o755)) // sshd wants it
+
+	// Containers lack it.
+	if err := unix.Mknod("/dev/fuse", unix.S_IFCHR|0o666, int(unix.Mkdev(10, 229))); err == nil {
 		s.must(os.Chmod("/dev/fuse", 0o666))
 		s.Cleanup(func() { s.must(os.Remove("/dev/fuse")) })
 	} else if !errors.Is(err, unix.EEXIST) {
