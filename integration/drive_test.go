@@ -71,7 +71,7 @@ func TestDriveIsMountedWhileOnline(t *testing.T) {
 	s.wantDrive("hello")
 
 	// It goes while somebody waits for an answer that never comes.
-	s.user("pkill --signal STOP --full '^sshd: " + sandbox.User + "@'")
+	s.user("pkill --signal STOP --full '^sshd(-session)?: " + sandbox.User + "@'")
 	reader := s.Command("cat", drive+"/unread")
 	s.must(reader.Start())
 	s.awaitRequest()
