@@ -86,7 +86,10 @@ func (l Laptop) Run(ctx context.Context, arguments []string, out io.Writer) (Res
 		return Result{}, fmt.Errorf("cannot prepare the laptop: %w", err)
 	}
 	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", slices.Concat(hardware, []string{
-		"-accel", "tcg,thread=multi,tb-size=256", "-cpu", "Nehalem", "-m", "768",
+		"-accel", "tcg,tb-size=256", "-cpu", "Nehalem", "-m", "768",
+		// With a second processor the kernel changes code that the other runs. QEMU before
+		// 8.1 may then go on with the code of the time between, and the kernel panics.
+		"-smp", "1",
 		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
 		"-action", "reboot=shutdown,shutdown=pause", // whose reasons the monitor knows
 		"-kernel", l.Image.kernel(), "-initrd", initrdPath,
@@ -110,7 +113,7 @@ func (l Laptop) hardware(dir string) ([]string, error) {
 		"-drive", "file=" + l.Image.disk() + ",format=raw,if=virtio,snapshot=on,cache=unsafe",
 	}
 	if !l.Hibernates {
-		return append(disk, "-machine", "q35", "-smp", "2", "-append", kernelOptions), nil
+		return append(disk, "-machine", "q35", "-append", kernelOptions), nil
 	}
 	swap := filepath.Join(dir, "swap")
 	if err := os.WriteFile(swap, nil, 0o600); err != nil {
@@ -120,10 +123,8 @@ func (l Laptop) hardware(dir string) ([]string, error) {
 		return nil, err
 	}
 	// A board newer than "pc" does not sleep a second time: SeaBIOS leaves its power
-	// management switched off. With a second processor the kernel changes code that the
-	// other runs, whenever it freezes processes; QEMU before 8.1 then may go on with
-	// the code of the time between, and the kernel panics.
-	return append(disk, "-machine", "pc", "-smp", "1", "-append", kernelOptions+" "+swapOption,
+	// management switched off.
+	return append(disk, "-machine", "pc", "-append", kernelOptions+" "+swapOption,
 		"-drive", "file="+swap+",format=raw,if=virtio,cache=unsafe"), nil
 }
 
