@@ -32,7 +32,7 @@ func TestWaitReturnsWhereThingsStandAsAskedFor(t *testing.T) {
 	s.waits(0, "--not internet portal", "")
 	s.waits(0, "--timeout=1m lid=open internet=online connection=home", "")
 	s.waits(1, "--timeout=100ms lid closed", "lid is open (")
-	s.waits(1, "--timeout=100ms internet=online lid=closed", "waited 100ms in vain: lid is open")
+	s.waits(1, "--timeout=100ms internet=online lid=closed", "gave up after 100ms: lid is open")
 	s.waits(1, "--timeout=100ms --not internet online", "internet is online (")
 	s.waits(1, "--timeout=100ms connection work", "connection is home")
 	s.user("nm-session-bridge set lid closed")

@@ -16,11 +16,11 @@ func newCompletion() *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|fish|zsh",
 		Short: "Print a script that completes command lines in a shell",
-		Example: `  # have bash complete; install does it
+		Example: `  # for bash; install does this
   nm-session-bridge completion bash > ~/.local/share/bash-completion/completions/nm-session-bridge
-  # have fish complete; install does it
+  # for fish; install does this
   nm-session-bridge completion fish > ~/.local/share/fish/vendor_completions.d/nm-session-bridge.fish
-  # have zsh complete, with "fpath+=(~/.zsh)" before compinit in ~/.zshrc
+  # for zsh, with "fpath+=(~/.zsh)" before compinit in ~/.zshrc
   nm-session-bridge completion zsh > ~/.zsh/_nm-session-bridge`,
 		ValidArgs: shells(),
 		Args: func(cmd *cobra.Command, args []string) error {

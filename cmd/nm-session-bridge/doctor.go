@@ -16,23 +16,23 @@ func newDoctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [UNIT]",
 		Short: "Find out what keeps units from following the targets",
-		Long: `Check NetworkManager, logind, the user manager, the targets and your own units. It
-changes nothing, and reports for each finding what is wrong, why it matters and what
-mends it: a command that can be run as it stands, or, behind a #, what to do by hand.
-With UNIT it looks at no other unit. The fields of --json are in nm-session-bridge(1).
-Exit status: 0 everything is in order, 1 findings.`,
-		Example: `  # look at this machine and at your units
+		Long: `Examine NetworkManager, logind, the user manager, the targets and your own units. It
+changes nothing. Each finding says what is wrong, why it matters and what mends it: a
+command that can be run as it stands, or, after a #, what to do by hand. With UNIT it
+examines no other unit. nm-session-bridge(1) describes the fields of --json.
+Exit status: 0 if everything is in order, 1 if there are findings.`,
+		Example: `  # examine this machine and your units
   nm-session-bridge doctor
-  # look at one, which may also come from a package
+  # examine one unit, which may also come from a package
   nm-session-bridge doctor syncthing.service
-  # act on the exit status
+  # use the exit status
   nm-session-bridge doctor && echo fit
-  # only the commands that mend
+  # print only the commands
   nm-session-bridge doctor --json | jq -r '.findings[].mend // empty' | uniq`,
 		ValidArgsFunction: completeUnit,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && args[0] == "" {
-				return errors.New("doctor takes one unit, or none to look at all")
+				return errors.New("doctor takes one unit, or none to examine all")
 			}
 			return nil
 		},

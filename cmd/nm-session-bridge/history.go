@@ -18,12 +18,12 @@ func newHistory() *cobra.Command {
 		Use:   "history",
 		Short: "Show the switches' past positions, from the journal",
 		Long: `Show the switches' past positions, from the journal: a bar for each switch, how long
-each position lasted in total, and the latest transitions. Time in which the bridge did
-not run, the machine slept, or nothing was known about the switch does not count.
-The fields of --json are in nm-session-bridge(1).`,
+each position lasted in total, and the latest transitions. The time during which the
+bridge did not run, the machine slept, or the position was unknown does not count.
+nm-session-bridge(1) describes the fields of --json.`,
 		Example: `  # the last 24 hours
   nm-session-bridge history
-  # how long the internet was there today
+  # how long you were online today
   nm-session-bridge history --since=today --switch=internet
   # the last week, for programs
   nm-session-bridge history --since=7d --json`,
@@ -37,7 +37,7 @@ The fields of --json are in nm-session-bridge(1).`,
 		},
 	}
 	names, flags := observers.Table().Names(), cmd.Flags()
-	flags.StringVar(&options.Since, "since", "24h", "begin at a `TIME` in the form of journalctl --since, or that long ago, such as 2h or 3d")
+	flags.StringVar(&options.Since, "since", "24h", "begin at a `TIME` as in journalctl --since, or how long ago, such as 2h or 3d")
 	flags.Func("switch", "show only the switch with this `NAME`: "+strings.Join(names, ", "), func(name string) error {
 		if !slices.Contains(names, name) {
 			return fmt.Errorf("accepted values are %s", strings.Join(names, ", "))

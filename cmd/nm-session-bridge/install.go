@@ -32,8 +32,8 @@ func newInstall() *cobra.Command {
 			return installer.Install(cmd.Context(), options, extras, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().BoolVar(&options.Now, "now", false, "start the service, or restart it if it runs another version")
-	cmd.Flags().BoolVar(&options.Force, "force", false, "replace files that were changed since they were installed; keep a changed file with ~ behind its name")
+	cmd.Flags().BoolVar(&options.Now, "now", false, "start the service, or restart it if it runs another program")
+	cmd.Flags().BoolVar(&options.Force, "force", false, "replace files that you changed, and keep each of them with a ~ at the end of its name")
 	return cmd
 }
 

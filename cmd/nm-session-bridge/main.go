@@ -92,11 +92,11 @@ func introduction() string {
 	}
 	return `Keeps systemd user targets equal to what NetworkManager and logind say:
 ` + targets.String() + `
-It runs if no command is given. Exit status: 0 success, 1 failure, 2 wrong usage,
+Without a command, it runs. Exit status: 0 success, 1 failure, 2 wrong usage,
 3 from status and wait if nm-session-bridge does not run.`
 }
 
-const exampleUnit = `  # a service that runs while the internet is there
+const exampleUnit = `  # a service that runs while you are online
   [Unit]
   After=internet-online.target
   PartOf=internet-online.target

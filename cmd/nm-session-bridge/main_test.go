@@ -73,7 +73,7 @@ func TestWrongUsage(t *testing.T) {
 		"uninstall --now":       {"--now", "--force"},
 		"set lid":               {"a switch and a position", all},
 		"set lld open":          {`"lld", did you mean lid?`, all},
-		"set connection a b":    {"one word", `'home work'`, `\x20`},
+		"set connection a b":    {"one argument", `'home work'`, `\x20`},
 		"set moon full":         {`"moon"; switches are ` + all},
 		"set lid ajar":          {`no position "ajar"`, "open, closed, or auto to follow the facts;"},
 		"set sleep ato":         {"awake, asleep, woken, or auto to follow the facts;"},

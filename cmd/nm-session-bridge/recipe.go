@@ -65,11 +65,11 @@ func newRecipeAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Write the units of a recipe, and say what to type next",
-		Long: `Write the units of a recipe into ~/.config/systemd/user, where they are yours to change.
+		Long: `Write the units of a recipe into ~/.config/systemd/user, where you can change them.
 It never replaces a file that differs. It does not enable the units, so that you can
-read them and put in your own program or account first; it prints the command that
-enables them. What a recipe leaves blank, such as the name of a profile, is filled in by
---set; if something is missing, nothing is written.`,
+first read them and put in your own program or account; it prints the command that
+enables them. --set fills in what a recipe leaves blank, such as the name of a profile.
+If a value is missing, it writes nothing.`,
 		Example: `  # units that need nothing more
   nm-session-bridge recipe add mail
   # while a NetworkManager profile is active
@@ -86,7 +86,7 @@ enables them. What a recipe leaves blank, such as the name of a profile, is fill
 			return installer.AddRecipe(cmd.Context(), cmd.OutOrStdout(), filling)
 		},
 	}
-	cmd.Flags().StringArrayVar(&settings, "set", nil, "fill in a blank: `BLANK=VALUE`")
+	cmd.Flags().StringArrayVar(&settings, "set", nil, "fill in a blank, as `BLANK=VALUE`")
 	_ = cmd.RegisterFlagCompletionFunc("set", completeBlank) // the flag exists
 	return cmd
 }

@@ -36,9 +36,9 @@ func (o *runOptions) declare(flags *pflag.FlagSet) {
 		LimitedGrace: 5 * time.Second,
 		GoneGrace:    10 * time.Second,
 	}
-	flags.Func("switches", "keep only the switches in the `LIST`, separated by commas; all are "+strings.Join(observers.Table().Names(), ","), o.chooseSwitches)
-	flags.Func("online-when", "what connectivity counts as online: `full|limited` (default full); limited is for networks that block the check", o.setBar)
-	flags.Func("limited-grace", "leave online or portal once connectivity has been limited for a `DURATION` (default 5s)", duration(&o.policy.LimitedGrace))
+	flags.Func("switches", "run only the switches in the `LIST`, separated by commas; the default is "+strings.Join(observers.Table().Names(), ","), o.chooseSwitches)
+	flags.Func("online-when", "the connectivity that counts as online: `full|limited` (default full); limited is for networks that block the check", o.setBar)
+	flags.Func("limited-grace", "go offline once connectivity has been limited for a `DURATION` (default 5s)", duration(&o.policy.LimitedGrace))
 	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", duration(&o.policy.GoneGrace))
 }
 
@@ -61,10 +61,10 @@ func newRun() *cobra.Command {
 	var options runOptions
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Observe and keep the targets true",
-		Long: `Observe the machine and keep the targets true. This is what the user service does.
+		Short: "Watch the machine and keep the targets true",
+		Long: `Watch the machine and keep the targets true. This is what the user service does.
 SIGHUP makes it read everything again.`,
-		Example: `  # keep the targets of two switches only
+		Example: `  # keep only the targets of two switches
   nm-session-bridge run --switches=internet,lid
   # stay online through half a minute of limited connectivity
   nm-session-bridge run --limited-grace=30s`,

@@ -15,22 +15,22 @@ func newSet() *cobra.Command {
 	return &cobra.Command{
 		Use:   "set SWITCH POSITION|auto",
 		Short: "Hold a switch in a position by hand, or let it follow the facts again",
-		Long: `Hold a switch in a position by hand, or let it follow the facts again. A held
-switch keeps its position over restarts of nm-session-bridge, until "auto" or the end
-of the login; "status" shows it. The position of connection lists the profiles to count
-as active, as systemd-escape writes them and separated by blanks, or is none.`,
+		Long: `Hold a switch in a position by hand, or let it follow the facts again. A held switch
+keeps its position, even if nm-session-bridge restarts, until "auto" or until you log
+out; "status" shows it. The position of connection is none, or lists the profiles that
+count as active, separated by blanks, as systemd-escape writes them.`,
 		Example: `  # pretend to be offline, on an expensive hotspot for instance
   nm-session-bridge set internet offline
   # try the units of the lid without touching it
   nm-session-bridge set lid closed
-  # pretend to be at home, and nowhere else
+  # pretend that this profile is active, and no other
   nm-session-bridge set connection 'Home\x20Wifi'
-  # follow the facts again
+  # let it follow the facts again
   nm-session-bridge set internet auto`,
 		ValidArgsFunction: completeSet,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 2 && args[0] == "connection" {
-				return errors.New(`set connection takes one word: quotes around several profiles, as in "set connection 'home work'", and \x20 for a blank in a name, as systemd-escape writes it`)
+				return errors.New(`set connection takes one argument: quote several profiles, as in "set connection 'home work'", and write \x20 for a blank in a name, as systemd-escape does`)
 			}
 			if len(args) != 2 {
 				return fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", strings.Join(observers.Table().Names(), ", "))

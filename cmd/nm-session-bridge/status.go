@@ -14,10 +14,10 @@ func newStatus() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show every switch, its targets, and what is bound to them",
-		Long: `Show every switch, its targets, and what is bound to them. It also works while
-nm-session-bridge does not run; it says so and exits with 3. The fields of --json
-are in nm-session-bridge(1).`,
+		Short: "Show every switch, its targets, and the units that follow them",
+		Long: `Show every switch, its targets, and the units that follow them. It also works while
+nm-session-bridge does not run; it says so and exits with 3. nm-session-bridge(1)
+describes the fields of --json.`,
 		Example: `  # how things stand, and why
   nm-session-bridge status
   # one position, for a script

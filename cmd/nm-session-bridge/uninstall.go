@@ -16,6 +16,6 @@ func newUninstall() *cobra.Command {
 			return installer.Uninstall(cmd.Context(), force, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "remove installed files even if they were changed")
+	cmd.Flags().BoolVar(&force, "force", false, "also remove installed files that you changed")
 	return cmd
 }

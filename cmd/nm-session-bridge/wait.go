@@ -23,16 +23,16 @@ func newWait() *cobra.Command {
 		Use:   "wait SWITCH POSITION | SWITCH=POSITION...",
 		Short: "Wait until a switch is in a position, or several are at the same time",
 		Long: `Wait until a switch is in a position and the targets of its other positions have
-stopped. Several switches are waited for together, until all are in their positions at
-the same time. For connection, the named profiles have to be active; others may be, too.
-A unit that the position's target wants can use it, because wait does not wait for the
-start of that target. Without --timeout it waits for ever, and goes on when
-nm-session-bridge restarts. If none runs at the first look, the exit status is 3.`,
-		Example: `  # a line for a unit that has to begin online
+stopped. With several switches, wait until all are in their positions at the same time.
+For connection, the named profiles must be active; others may be active, too.
+A unit that the position's target wants can run it, because wait does not wait for the
+start of that target. Without --timeout it waits forever, and it continues when
+nm-session-bridge restarts. If no bridge runs when it starts, the exit status is 3.`,
+		Example: `  # a line for a unit that must start online
   ExecStartPre=%h/.local/bin/nm-session-bridge wait internet online --timeout=30s
-  # in a script: online and open
+  # in a script: online, with the lid open
   nm-session-bridge wait internet=online lid=open
-  # until the profile is left
+  # until the profile is no longer active
   nm-session-bridge wait --not connection 'Home\x20Wifi'`,
 		ValidArgsFunction: completeWait,
 		Args: func(_ *cobra.Command, args []string) (err error) {
@@ -52,7 +52,7 @@ nm-session-bridge restarts. If none runs at the first look, the exit status is 3
 				cmd.PrintErrln("nm-session-bridge:", advise(err))
 				return exitStatus(notRunning)
 			case err != nil && limited && errors.Is(ctx.Err(), context.DeadlineExceeded):
-				return fmt.Errorf("waited %s in vain: %w", timeout, err)
+				return fmt.Errorf("gave up after %s: %w", timeout, err)
 			}
 			return err
 		},
