@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -161,6 +162,7 @@ func (s *stage) growConnections(ctx context.Context, t *table) error {
 		}
 		with := fmt.Sprintf("%d active connections", active)
 		t.addTimes("growth: "+fromNM, with, changes.bridge, changes.floor, "floor")
+		t.addTimes("growth: CPU time until READY=1", with, changes.spent[bridge], nil, "")
 		f := t.addTimes("growth: from exec to READY=1", with, starts[bridge], nil, "")
 		switch active {
 		case 1:
@@ -169,6 +171,66 @@ func (s *stage) growConnections(ctx context.Context, t *table) error {
 			f.Budget = atMost("≤ 2 × that with one", f.Value, 2*one.Value)
 		}
 		t.add(figure{Subject: "growth: RSS of the bridge at rest", Of: with, Value: float64(m.rss) / 1024, Unit: "MB", N: 1})
+	}
+	return nil
+}
+
+// growSessions measures with more and more sessions of other users that have begun, and
+// were locked and unlocked, since the bridge started.
+func (s *stage) growSessions(ctx context.Context, t *table) error {
+	if err := s.prepareForSleep(ctx, true); err != nil {
+		return err
+	}
+	service := s.contenders[0]
+	var none figure // what it takes without any
+	for _, others := range []int{0, 10, 100} {
+		if _, err := s.Systemctl("stop", "nm-session-bridge.service"); err != nil {
+			return err
+		}
+		if err := s.restart(); err != nil {
+			return err
+		}
+		for i := range others {
+			id := strconv.Itoa(i)
+			err := errors.Join(s.Login1.BeginOther(id), s.Login1.LockOther(id, true), s.Login1.LockOther(id, false))
+			if err != nil {
+				return err
+			}
+		}
+		var took, least sample
+		for range s.options.fewer() {
+			for _, c := range []*contender{service, s.floor} {
+				if err := s.turnTo(ctx, c, false); err != nil {
+					return err
+				}
+				began, ended, err := s.turn(ctx, c)
+				if err != nil {
+					return err
+				}
+				if c == s.floor {
+					least = append(least, ended-began)
+				} else {
+					took = append(took, ended-began)
+				}
+				time.Sleep(pause)
+			}
+		}
+		if err := wait(ctx, settling); err != nil {
+			return err
+		}
+		m, err := memoryOf(service.pid)
+		if err != nil {
+			return err
+		}
+		with := fmt.Sprintf("%d sessions of other users", others)
+		t.addTimes("growth: from logind's signal to the closed lid's target active", with, took, least, "floor")
+		f := t.add(figure{Subject: "growth: private memory of the bridge", Of: with, Value: float64(m.anonymous) / 1024, Unit: "MB", N: 1})
+		switch others {
+		case 0:
+			none = *f
+		case 100:
+			f.Budget = atMost("≤ 1.1 × that with none", f.Value, 1.1*none.Value)
+		}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", time.Minute, "how long everything is watched at rest, and half of it while NetworkManager chatters")
 	flag.IntVar(&o.flood, "flood", 100_000, "measure memory after this many foreign signals")
 	flag.IntVar(&o.transitions, "transitions", 1000, "measure memory after this many transitions")
-	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, where, reading, memory, latency, share, programs, flood, start, units or connections")
+	flag.StringVar(&o.only, "only", "", "measure and print one `part` alone: size, rest, where, reading, memory, latency, share, programs, flood, start, units, sessions or connections")
 	flag.StringVar(&o.out, "out", "integration/bench", "the `directory` for figures.json and chart.svg")
 	flag.Parse()
 	if flag.NArg() > 0 || o.changes < 1 {
@@ -126,6 +126,7 @@ func measure(ctx context.Context, o options) (t *table, err error) {
 		{"flood", s.floodAll},
 		{"start", s.start},
 		{"units", s.growUnits},
+		{"sessions", s.growSessions},
 		{"connections", s.growConnections},
 	} {
 		if o.only != "" && o.only != part.name {

@@ -124,7 +124,7 @@ func (l *Login1) BeginSession(uid int, kind SessionKind) (number int, err error)
 		l.sessions.user = dbus.ObjectPath(fmt.Sprintf("/org/freedesktop/login1/user/_%d", uid))
 		l.sessions.all = append(l.sessions.all, &session{SessionKind: kind, number: number})
 		l.sessions.elect()
-		return errors.Join(l.announce("SessionNew", number), l.emitDisplay(l.sessions.display))
+		return errors.Join(l.announce("SessionNew", strconv.Itoa(number), sessionPath(number)), l.emitDisplay(l.sessions.display))
 	})
 }
 
@@ -138,7 +138,7 @@ func (l *Login1) EndSession(number int) error {
 		if l.sessions.display != 0 {
 			before = l.sessions.display
 		}
-		return errors.Join(l.announce("SessionRemoved", number), l.emitDisplay(before))
+		return errors.Join(l.announce("SessionRemoved", strconv.Itoa(number), sessionPath(number)), l.emitDisplay(before))
 	})
 }
 
@@ -234,6 +234,11 @@ func (l *Login1) SetIdleHint(number int, idle bool) error {
 	})
 }
 
+// BeginOther begins a session of another user.
+func (l *Login1) BeginOther(id string) error {
+	return l.unlessHanging(func() error { return l.announce("SessionNew", "c"+id, otherSession(id)) })
+}
+
 // LockOther locks or unlocks a session of another user, and sets its LockedHint.
 func (l *Login1) LockOther(id string, locked bool) error {
 	return errors.Join(l.unlessHanging(func() error { return l.emitLock(otherSession(id), locked) }), l.HintOther(id, locked))
@@ -249,11 +254,11 @@ func otherSession(id string) dbus.ObjectPath {
 }
 
 // announce signals that a session is new, or is removed. It is called with mu held.
-func (l *Login1) announce(member string, number int) error {
+func (l *Login1) announce(member, id string, session dbus.ObjectPath) error {
 	if !l.present() {
 		return nil
 	}
-	return l.conn.Emit(login1Path, login1Manager+"."+member, strconv.Itoa(number), sessionPath(number))
+	return l.conn.Emit(login1Path, login1Manager+"."+member, id, session)
 }
 
 func (l *Login1) emitLock(session dbus.ObjectPath, locked bool) error {
