@@ -37,7 +37,7 @@ func specimens() []specimen {
 	const (
 		online, vpn, asleep = "internet-online.target", "vpn-up.target", "sleep.target"
 		ofSystem            = "is a unit of the system manager"
-		pulls               = "pulls the target up"
+		pulls               = "pulls in the target"
 		endless             = "but nothing stops it"
 	)
 	unknown := func(where string) []string { return []string{"network-online.target in " + where + "= " + ofSystem} }

@@ -46,7 +46,7 @@ func TestDoctorOnContainersThatWaitForTheNetwork(t *testing.T) {
 	container("music", "", "", "default.target")
 	s.clean("") // as podman means it
 	container("relay", flow, "", "internet-online.target")
-	f := s.finds("", "relay.service: it waits for "+wait+" besides internet-online.target")
+	f := s.finds("", "relay.service: it waits for "+wait+" as well as internet-online.target")
 	if want := "# by hand: in " + containers + "/relay.container, add DefaultDependencies=false under [Quadlet]; then systemctl --user daemon-reload"; f.mend != want {
 		t.Errorf("it is mended by %s", f.mend)
 	}
@@ -57,7 +57,7 @@ func TestDoctorOnContainersThatWaitForTheNetwork(t *testing.T) {
 	s.systemctl("daemon-reload")
 	_, _ = s.Systemctl("restart", wait)
 	s.expect("failed", wait)
-	f = s.finds("", wait+" has waited in vain for the system manager's network-online.target")
+	f = s.finds("", wait+" timed out waiting for the system manager's network-online.target")
 	if !strings.HasPrefix(f.mend, "sudo systemctl add-wants multi-user.target network-online.target && ") || !strings.HasSuffix(f.mend, " && systemctl --user restart "+wait) {
 		t.Errorf("it is mended by %s", f.mend)
 	}

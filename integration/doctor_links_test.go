@@ -101,7 +101,7 @@ func TestDoctorOnALinkThatReachesMoreThanThePreferredOne(t *testing.T) {
 	for mode, reached := range map[sandbox.CheckMode]uint32{sandbox.LimitedRefuse: sandbox.ConnectivityLimited, sandbox.PortalRedirect: sandbox.ConnectivityPortal} {
 		s.check(mode)
 		s.reaches(sandbox.Interface, reached)
-		f := s.finds("", "eth0, which has the preferred route, ", ", and eth1 decides")
+		f := s.finds("", "eth0, which has the preferred route, ", ", so eth1 decides")
 		if !strings.HasSuffix(f.mend, "nmcli device disconnect eth0") {
 			t.Errorf("it is mended by %s", f.mend)
 		}

@@ -84,7 +84,7 @@ func TestDoctorOnALockerThatDoesNotWait(t *testing.T) {
 			pid := s.systemctl("show", "-P", "MainPID", "cover.service")
 			says := []string{"cover.service: Type=", "does not wait until ", " has covered the screen"}
 			if strings.HasPrefix(test.service, "Type=forking") {
-				says = []string{"cover.service: Type=forking waits for ", " to go to the background, which it does not do"}
+				says = []string{"cover.service: Type=forking waits for ", " to go to the background, but it does not"}
 			}
 			f := s.finds("", says...)
 			for range 2 {

@@ -172,11 +172,11 @@ func TestDoctorOnTheTargets(t *testing.T) {
 	s.mended("sleep.target", "sleep.target.d/mine.conf", "StopWhenUnneeded=yes")
 
 	s.enable("need.service", "[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nRequiredBy=internet-online.target\n")
-	if f := s.finds("", "internet-online.target requires need.service, by RequiredBy="); !strings.Contains(f.mend, "write WantedBy= for RequiredBy= in need.service") {
+	if f := s.finds("", "internet-online.target requires need.service, through RequiredBy="); !strings.Contains(f.mend, "replace RequiredBy= with WantedBy= in need.service") {
 		t.Errorf("it is mended by %s", f.mend)
 	}
 	s.systemctl("disable", "need.service")
-	if f := s.finds("", "need.service: RequiredBy=internet-online.target, but the unit is not enabled"); !strings.Contains(f.mend, "write WantedBy= for RequiredBy= in need.service") {
+	if f := s.finds("", "need.service: RequiredBy=internet-online.target, but the unit is not enabled"); !strings.Contains(f.mend, "replace RequiredBy= with WantedBy= in need.service") {
 		t.Errorf("it is mended by %s", f.mend)
 	}
 	s.user("rm .config/systemd/user/need.service; systemctl --user daemon-reload")
@@ -274,8 +274,8 @@ func misdeeds() []misdeed {
 			[]string{"client.service: " + online + " waits for it, while it waits for sync.service, which waits for the target"},
 		},
 		{"upheld.service", unit(bound, "", "UpheldBy="+online+"\n"), false, []string{online, "upheld.service: "}}, // systemd 252 does not know the setting
-		{"seed.service", unit("BindsTo="+online+"\n", "", wanted), true, []string{"BindsTo=" + online + " pulls the target up"}},
-		{"needy.service", unit("Requires="+online+"\nWants="+online+" sync.service\n", "", ""), false, []string{"Requires= and Wants=" + online + " pulls the target up"}},
+		{"seed.service", unit("BindsTo="+online+"\n", "", wanted), true, []string{"BindsTo=" + online + " pulls in the target"}},
+		{"needy.service", unit("Requires="+online+"\nWants="+online+" sync.service\n", "", ""), false, []string{"Requires= and Wants=" + online + " pulls in the target"}},
 		{"early.service", unit("PartOf="+online+"\n", "", wanted), true, []string{"PartOf=" + online + " without After=" + online}},
 		{"idle.service", unit(bound, "", wanted), false, []string{"WantedBy=" + online, "not enabled"}},
 		{"static.service", "[Unit]\n" + bound + "[Service]\nExecStart=/bin/sleep infinity\n", false, []string{"PartOf=" + online, "the target does not want it"}},

@@ -179,7 +179,7 @@ func TestABoundServiceCannotFakeTheInternet(t *testing.T) {
 	s := beginSeed(t, sandbox.Options{Unplugged: true})
 	s.install()
 	s.offline()
-	// BindsTo= pulls the target up while there is no internet.
+	// BindsTo= pulls in the target while there is no internet.
 	_, _ = s.Systemctl("start", "watch-mailbox.service") // either may win the race
 	s.settle()
 	s.offline()

@@ -192,7 +192,7 @@ func (ch *change) words() string {
 		if len(e.kept) == 0 {
 			what = append(what, "remove "+e.before())
 		} else {
-			what = append(what, "write "+e.after()+" for "+e.before())
+			what = append(what, "replace "+e.before()+" with "+e.after())
 		}
 	}
 	for _, section := range sections(ch.lines) {

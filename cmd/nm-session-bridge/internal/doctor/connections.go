@@ -27,7 +27,7 @@ func (c unitCheck) connections() []Finding {
 
 // strangers corrects all misspelt names at once, because they may stand in one line.
 func (c unitCheck) strangers(template observers.Template) []Finding {
-	const why = "the target is active only while a profile with that name is, so the unit waits in vain"
+	const why = "no profile has that name, so the target is never active"
 	var found []Finding
 	var wrong []string
 	renames := map[string]string{}
@@ -112,7 +112,7 @@ func (c unitCheck) chooseProfile(template observers.Template, wrong string) stri
 		targets = append(targets, template.Target(observers.Escape(name)))
 	}
 	if len(targets) == 0 {
-		return "there are no profiles"
+		return "add a profile to NetworkManager, which has none"
 	}
 	return "in " + c.pathNaming(wrong) + ", write one of " + strings.Join(targets, ", ") + "; then systemctl --user daemon-reload && systemctl --user enable " + systemdctl.Operands(c.name)
 }

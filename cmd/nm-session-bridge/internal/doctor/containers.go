@@ -23,8 +23,8 @@ func (c unitCheck) waitsTwice() []Finding {
 		return nil
 	}
 	f := Finding{
-		What: c.name + ": it waits for " + podmanWait + " besides " + c.targets[i],
-		Why:  "that is over once the system manager's network-online.target is reached, or after 90 s: the container may start so much later, and it tells nothing about the internet",
+		What: c.name + ": it waits for " + podmanWait + " as well as " + c.targets[i],
+		Why:  "that wait lasts until the system manager reaches network-online.target, at most 90 s: the container may start that much later, and the wait says nothing about the internet",
 		Mend: byHand("remove " + podmanWait + " from After= and Wants= of " + c.name + "; then systemctl --user daemon-reload"),
 	}
 	if source := c.text("SourcePath"); filepath.Ext(source) != ".service" && source != "" {
@@ -33,7 +33,7 @@ func (c unitCheck) waitsTwice() []Finding {
 	return []Finding{f}
 }
 
-// containers finds that the containers' wait for the network has been in vain, unless the
+// containers finds that the containers' wait for the network timed out, unless the
 // machine starts that target and was merely offline.
 func (sys *system) containers() []Finding {
 	wait := sys.user.unit(podmanWait)
@@ -42,8 +42,8 @@ func (sys *system) containers() []Finding {
 	}
 	return []Finding{{
 		Unit: podmanWait,
-		What: podmanWait + " has waited in vain for the system manager's network-online.target",
-		Why:  "multi-user.target does not want that target, and if nothing else does, each of your containers starts 90 s late",
+		What: podmanWait + " timed out waiting for the system manager's network-online.target",
+		Why:  "multi-user.target does not want that target; if nothing else does, each of your containers starts 90 s late",
 		Mend: run("sudo systemctl add-wants multi-user.target network-online.target && sudo systemctl start network-online.target && systemctl --user restart " + podmanWait),
 	}}
 }

@@ -37,7 +37,7 @@ func (sys *system) environment() []Finding {
 	}
 	return []Finding{{
 		What: "the user manager's environment lacks " + listed(gaps),
-		Why:  "services have the manager's environment, not the session's: their programs find neither the screen nor the tools that only the session has",
+		Why:  "services get the manager's environment, not the session's: their programs find neither the screen nor the tools that only the session knows",
 		Mend: run("systemctl --user import-environment " + strings.Join(missing, " ")),
 	}}
 }

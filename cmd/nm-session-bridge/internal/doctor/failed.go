@@ -44,24 +44,24 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 		switch {
 		case u.text("Result") == "start-limit-hit" && sys.user.unit(root).active():
 			f.What += "start-limit-hit"
-			f.Why = "it was started too often in a short time, and systemd does not start it again"
+			f.Why = "it was started too often in a short time, so systemd does not start it again"
 			f.Mend = run("systemctl --user reset-failed " + unitName + " && systemctl --user start " + unitName)
 			found = append(found, f)
 		case slices.Contains(sys.user.own, name) && u.lacksIdentity():
 			// a finding of its own
 		case u.text("ActiveState") == "failed":
 			f.What += u.failure()
-			f.Why = "the target starts it, and it ended so"
+			f.Why = "it failed after the target started it"
 			f.Mend = sys.afterFailure(u)
 			found = append(found, f)
 		case u.text("SubState") == "auto-restart" && u.text("Result") != "success":
 			f.What = fmt.Sprintf("%s, which %s %s, fails each time: %s", name, target, verb, u.failure())
-			f.Why = "systemd starts it again and again, as its Restart= asks for"
+			f.Why = "systemd keeps restarting it, because of its Restart="
 			f.Mend = sys.afterFailure(u)
 			found = append(found, f)
 		}
 		if last := len(found) - 1; last >= 0 && found[last].Unit == name && u.text("Result") != "start-limit-hit" && sys.lacksScreen(u) {
-			found[last].Why = "it found no screen, which services have once " + graphical + " is active"
+			found[last].Why = "it found no screen; services have one once " + graphical + " is active"
 			found[last].Mend = sys.afterScreen(u)
 		}
 		if strings.HasSuffix(name, ".target") || len(u.texts("Triggers")) > 0 {
@@ -82,7 +82,7 @@ func startAnew(u unit) string {
 func (sys *system) afterFailure(u unit) Mend {
 	restart := startAnew(u)
 	if u.text("Result") != "exit-code" || property[int32](u.properties, "ExecMainStatus") != exitExec {
-		return byHand("journalctl --user -u " + systemdctl.Quote(u.name) + " says why; when that is mended, " + restart)
+		return byHand("journalctl --user -u " + systemdctl.Quote(u.name) + " says why; fix that, then " + restart)
 	}
 	program := u.program()
 	if there := sys.find(filepath.Base(program)); there != "" && there != program {

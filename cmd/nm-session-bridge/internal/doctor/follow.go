@@ -165,9 +165,9 @@ func (c unitCheck) beware(targets []string, rename func(string) string) {
 				c.change.instead += " once it is no longer ordered before the target"
 			}
 		case c.change.has("Unit", "PartOf="+target) && len(others) > 0:
-			c.change.instead = "add StopWhenUnneeded=yes to " + c.name + " if it is to stop when neither " + target + " nor " + strings.Join(others, " nor ") + " is active, or PartOf= those that are to stop it"
+			c.change.instead = "add StopWhenUnneeded=yes to " + c.name + " if it should stop when neither " + target + " nor " + strings.Join(others, " nor ") + " is active, or PartOf= with the targets that should stop it"
 		case c.locks(target) && len(c.among(pulling(), target)) > 0 && !slices.Contains(c.wanters(c.name), target) && !slices.Contains(c.files.installs(), target):
-			c.change.instead = "in " + c.text("FragmentPath") + ", run loginctl lock-session if it is to lock the screen, and remove " + target + " from " + settings(c.among(pulling(), target))
+			c.change.instead = "in " + c.text("FragmentPath") + ", run loginctl lock-session if it should lock the screen, and remove " + target + " from " + settings(c.among(pulling(), target))
 		case len(c.among(pulling(), target)) > 0 && !c.isHeldUp(targets, nil):
 			c.change.instead = "remove the link to " + target + " in the directory " + c.name + ".wants or " + c.name + ".requires"
 		}

@@ -23,7 +23,7 @@ func (c unitCheck) identities() []Finding {
 	}
 	f := Finding{
 		What: fmt.Sprintf("%s: %s cannot be set by a user unit", c.name, settings(keys)),
-		Why:  "the user manager may not become somebody else, and the service fails with 216/GROUP or 217/USER",
+		Why:  "the user manager cannot switch to another user, so the service fails with 216/GROUP or 217/USER",
 	}
 	if who := c.text("User"); who != "" && !isUser(who, c.UID) {
 		f.Mend = byHand("make " + c.name + " a unit of the system manager if it has to run as " + who + ", or remove " + settings(keys) + " from " + c.text("FragmentPath"))

@@ -44,7 +44,7 @@ func (sys *system) idle() []Finding {
 	}
 	return []Finding{{
 		What: fmt.Sprintf("the desktop has not set logind's IdleHint since you logged in, but %s would follow it", few(waiting)),
-		Why:  "if you have been away meanwhile, nothing on this desktop sets it, and busy.target is always active",
-		Mend: byHand("let a program set it: on Wayland swayidle with its command idlehint, on X xss-lock"),
+		Why:  "if you were away from the machine in that time, nothing on this desktop sets it, and busy.target is always active",
+		Mend: byHand("run a program that sets it: swayidle with its command idlehint on Wayland, xss-lock on X"),
 	}}
 }

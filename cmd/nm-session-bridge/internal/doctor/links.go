@@ -125,9 +125,9 @@ func (sys *system) notPreferred(managed []link, best link) []Finding {
 		word = "is behind a portal that wants a sign-in"
 	}
 	return []Finding{{
-		What: fmt.Sprintf("%s, which has the preferred route, %s, and %s decides", first.name, word, best.name),
-		Why:  "one link that reaches the internet is enough for internet-online.target, and NetworkManager lets its route come first meanwhile",
-		Mend: byHand("connect " + first.name + " to the internet, or do without it: nmcli device disconnect " + systemdctl.Quote(first.name)),
+		What: fmt.Sprintf("%s, which has the preferred route, %s, so %s decides", first.name, word, best.name),
+		Why:  "one link that reaches the internet is enough for internet-online.target, and NetworkManager prefers its route meanwhile",
+		Mend: byHand("connect " + first.name + " to the internet, or disconnect it: nmcli device disconnect " + systemdctl.Quote(first.name)),
 	}}
 }
 
@@ -139,7 +139,7 @@ func (sys *system) unmanaged(links []link) []Finding {
 	}
 	return []Finding{{
 		What: "NetworkManager has no default route, but " + listed(names) + ", which it does not manage, has one",
-		Why:  "nobody tells nm-session-bridge what is reached there: internet-offline.target stays active",
+		Why:  "NetworkManager cannot say what that device reaches, so internet-offline.target stays active",
 		Mend: byHand("make NetworkManager manage " + names[0] + ", which interrupts it: remove it from /etc/network/interfaces, from systemd-networkd or from unmanaged-devices= in NetworkManager.conf; until then, " + sys.Program + " set internet online"),
 	}}
 }
@@ -160,7 +160,7 @@ func (sys *system) blocked(links []link) []Finding {
 	name := links[0].name
 	return []Finding{{
 		What: fmt.Sprintf("NetworkManager's check has not reached the internet for %v, although %s has an address and a default route", lasted.Truncate(time.Minute), name),
-		Why:  "if web pages open nevertheless, the network blocks the check at " + sys.machine.networkManager.text("ConnectivityCheckUri") + ", and internet-online.target is never reached; with --online-when=limited a default route is enough",
+		Why:  "if web pages open all the same, the network blocks the check at " + sys.machine.networkManager.text("ConnectivityCheckUri") + ", and internet-online.target is never reached; with --online-when=limited a default route is enough",
 		Mend: sys.onlineWhenLimited(),
 	}}
 }

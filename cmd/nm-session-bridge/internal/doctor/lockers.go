@@ -102,14 +102,14 @@ func (c unitCheck) covers() []Finding {
 	lacks := len(known.flags) > 0 && len(known.asked(words, known.flags)) == 0
 	f := Finding{
 		What: fmt.Sprintf("%s: Type=%s does not wait until %s has covered the screen", c.name, c.text("Type"), program),
-		Why:  c.targets[i] + " counts as reached as soon as the program is started, and the machine may sleep before the screen is covered",
+		Why:  c.targets[i] + " counts as reached as soon as the program starts, so the machine may sleep before the screen is covered",
 	}
 	switch kind := c.text("Type"); {
 	case slices.Contains([]string{"simple", "exec", "idle"}, kind):
 		c.change.add("Service", "Type=forking")
 	case kind == "forking" && (len(stays) > 0 || lacks && !isConfigured(program) && !c.hasVariables()):
-		f.What = fmt.Sprintf("%s: Type=forking waits for %s to go to the background, which it does not do", c.name, program)
-		f.Why = "when TimeoutStartSec= is over, systemd ends the program"
+		f.What = fmt.Sprintf("%s: Type=forking waits for %s to go to the background, but it does not", c.name, program)
+		f.Why = "systemd ends the program after TimeoutStartSec="
 	default:
 		return nil
 	}
@@ -158,7 +158,7 @@ func (c unitCheck) uncovers() []Finding {
 		c.change.rewrite("Unit", following(), func(_, name string) (string, bool) { return name, name != target })
 		return []Finding{{
 			What: fmt.Sprintf("%s: %s%s ends %s without a password", c.name, settings(keys), target, program),
-			Why:  "it stops with the target: the screen is bare, or stays locked with nothing to unlock it",
+			Why:  "it stops with the target: the screen is then uncovered, or stays locked with nothing to unlock it",
 		}}
 	}
 	return nil

@@ -13,13 +13,13 @@ func (sys *system) logind() []Finding {
 	case login1.err != nil:
 		return []Finding{{
 			What: fmt.Sprintf("logind does not answer: %v", login1.err),
-			Why:  "the lid and sleep are read from it",
+			Why:  "the bridge reads the lid and sleep from it",
 			Mend: run("sudo systemctl restart " + unit),
 		}}
 	case login1.properties == nil:
 		return []Finding{{
 			What: "logind does not run",
-			Why:  "the lid and sleep are read from it: lid-closed.target and sleep.target are never reached",
+			Why:  "the bridge reads the lid and sleep from it: lid-closed.target and sleep.target are never reached",
 			Mend: run("sudo systemctl start " + unit),
 		}}
 	}
@@ -29,7 +29,7 @@ func (sys *system) logind() []Finding {
 	}
 	return []Finding{{
 		What: "this logind does not signal the lid (systemd 256 does, and 255 since 255.3), and there is no UPower",
-		Why:  "the bridge asks logind every two seconds instead, which is late and keeps the machine awake",
+		Why:  "the bridge asks logind every two seconds instead, which is slow and costs power",
 		Mend: run(thisDistribution().install("upower") + " && systemctl --user reload-or-restart nm-session-bridge.service"),
 	}}
 }

@@ -135,7 +135,7 @@ func (sys *system) systemBus() []Finding {
 	}
 	return []Finding{{
 		What: fmt.Sprintf("the system bus cannot be reached at %s: %v", sys.machine.address, sys.machine.cause),
-		Why:  "NetworkManager and logind can only be reached there: no target follows anything",
+		Why:  "the bridge reaches NetworkManager and logind only there: no target follows anything",
 		Mend: run("sudo systemctl start dbus.socket"),
 	}}
 }

@@ -14,7 +14,7 @@ func (sys *system) network() []Finding {
 	case nm.err != nil:
 		return []Finding{{
 			What: fmt.Sprintf("NetworkManager does not answer: %v", nm.err),
-			Why:  "internet-online.target and its counterparts follow nothing else",
+			Why:  "internet-online.target and the other network targets follow nothing else",
 			Mend: run("sudo systemctl restart " + networkManagerUnit),
 		}}
 	case nm.properties == nil:
@@ -22,14 +22,14 @@ func (sys *system) network() []Finding {
 	case !nm.is("ConnectivityCheckAvailable"):
 		return []Finding{{
 			What: "NetworkManager's connectivity check is off: it has no address to check",
-			Why:  "it then guesses from the routes, so that a dead uplink and a portal that wants a sign-in count as online",
+			Why:  "NetworkManager then guesses from the routes: a dead uplink or a portal that requires a sign-in counts as online",
 			Mend: run(thisDistribution().connectivity()),
 		}}
 	case !nm.is("ConnectivityCheckEnabled"):
 		source := observers.NetworkManager()
 		return []Finding{{
 			What: "NetworkManager's connectivity check is switched off",
-			Why:  "it then guesses from the routes, so that a dead uplink and a portal that wants a sign-in count as online",
+			Why:  "NetworkManager then guesses from the routes: a dead uplink or a portal that requires a sign-in counts as online",
 			Mend: run(fmt.Sprintf("sudo busctl set-property %s %s %s ConnectivityCheckEnabled b true", source.Name, source.Root.Path, source.Root.Interface)),
 		}}
 	}
@@ -39,7 +39,7 @@ func (sys *system) network() []Finding {
 func (sys *system) noNetworkManager() Finding {
 	f := Finding{
 		What: "NetworkManager is not installed",
-		Why:  "the network is read from it alone: without it internet-offline.target stays active",
+		Why:  "the bridge reads the network from it alone: without it internet-offline.target stays active",
 		Mend: run(thisDistribution().install("network-manager")),
 	}
 	if sys.isSystemUnit(networkManagerUnit) {

@@ -74,7 +74,7 @@ func (c unitCheck) circles() []Finding {
 		})
 		f := Finding{
 			What: fmt.Sprintf("%s: %s waits for it, while it waits for %s, which waits for the target", c.name, target, listed(through)),
-			Why:  "systemd breaks the ordering cycle: it leaves out one of them, and starts it not at all",
+			Why:  "systemd breaks the ordering cycle by not starting one of them",
 		}
 		c.change.add("Unit", "After="+target)
 		if slices.Contains(c.targets, target) {

@@ -29,7 +29,7 @@ func (sys *system) service() []Finding {
 		f = sys.unloadable(s)
 	case slices.Contains([]string{"disabled", "linked", "linked-runtime"}, s.state()):
 		f.What = name + " is not enabled"
-		f.Why = "the targets do not follow anything after the next login"
+		f.Why = "the targets follow nothing after the next login"
 		f.Mend = run("systemctl --user enable --now " + name)
 	case state == "failed", s.text("SubState") == "auto-restart":
 		f = sys.failed(s)
@@ -37,8 +37,8 @@ func (sys *system) service() []Finding {
 		f.What = name + " does not run"
 		f.Mend = run("systemctl --user start " + name)
 	case s.isOutdated():
-		f.What = name + " runs with another command line or environment than its files say"
-		f.Why = "the process is older than the change, which has no effect yet"
+		f.What = name + " runs with another command line or environment than its files set"
+		f.Why = "the process is older than the change, so the change has no effect yet"
 		f.Mend = run("systemctl --user restart " + name)
 	default:
 		return nil
@@ -55,7 +55,7 @@ func (sys *system) unloadable(s unit) Finding {
 	}
 	if path, isSecond := secondStart(s); isSecond {
 		f.What = secondStartOf(s, path)
-		f.Why = "a service has one ExecStart=, and this is a second: nothing keeps the targets true"
+		f.Why = "a service can have only one ExecStart=, so it does not start, and nothing keeps the targets true"
 		f.Mend = sys.emptyFirst(s, path)
 	} else if len(s.texts("DropInPaths")) > 0 {
 		f.Mend = byHand("systemd-analyze --user verify " + s.name + " says why; then " + anew)
@@ -96,7 +96,7 @@ func (sys *system) rightProgram(s unit, path string, start setting) Mend {
 	sudo := isRoots(path)
 	line := strings.Replace(start.text, start.names[0], program, 1)
 	if start.text == "" || !isEditable(path, sudo) || strings.ContainsAny(program, " $\\\"'") {
-		return byHand("in " + path + ", write " + program + " for " + start.names[0] + "; then " + anew)
+		return byHand("in " + path + ", replace " + start.names[0] + " with " + program + "; then " + anew)
 	}
 	return run(asRoot(sudo, "sed -i -e "+systemdctl.Quote("s/^"+pattern(start.text)+"$/"+replacement(line)+"/")+" "+systemdctl.Quote(path)) + " && " + anew)
 }

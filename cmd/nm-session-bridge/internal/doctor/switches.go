@@ -21,7 +21,7 @@ func (sys *system) switches() []Finding {
 			if waiting := sys.waiting(s); len(waiting) > 0 {
 				found = append(found, Finding{
 					What: fmt.Sprintf("the switch %s is switched off by --switches, but %s would follow it", s.Name, few(waiting)),
-					Why:  "its targets are left as they are: nothing starts or stops with them",
+					Why:  "the bridge leaves its targets as they are: nothing starts or stops with them",
 					Mend: byHand("add " + s.Name + " with systemctl --user edit " + systemdctl.ServiceName + ", then systemctl --user restart " + systemdctl.ServiceName),
 				})
 			}

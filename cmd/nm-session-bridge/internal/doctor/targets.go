@@ -80,7 +80,7 @@ func (sys *system) overridden(target unit) Finding {
 	f := Finding{
 		Unit: target.name,
 		What: fmt.Sprintf("%s is overridden by %s, which %s", target.name, listed(bases(overriding(target))), listed(faults)),
-		Why:  "the target is no longer active exactly while the machine is as its name says: its counterpart may be active as well, or it does not start or stop",
+		Why:  "the target no longer matches the machine: its counterpart may be active as well, or it does not start or stop",
 	}
 	f.Mend = ch.mend()
 	return f
@@ -91,9 +91,9 @@ func required(target unit, others []string) Finding {
 	dir, who := target.name+".requires", listed(others)
 	return Finding{
 		Unit: target.name,
-		What: fmt.Sprintf("%s requires %s, by RequiredBy= or a link in %s", target.name, who, dir),
-		Why:  "the target does not start if that fails, and stops if that is stopped, whatever the machine does",
-		Mend: byHand("write WantedBy= for RequiredBy= in " + who + ", and remove the link from " + dir + "; then systemctl --user daemon-reload && systemctl --user enable " + who),
+		What: fmt.Sprintf("%s requires %s, through RequiredBy= or a link in %s", target.name, who, dir),
+		Why:  "the target does not start if that unit fails, and stops if it is stopped, whatever the machine does",
+		Mend: byHand("replace RequiredBy= with WantedBy= in " + who + ", and remove the link from " + dir + "; then systemctl --user daemon-reload && systemctl --user enable " + who),
 	}
 }
 

@@ -259,7 +259,7 @@ func (c unitCheck) binding(target string) Finding {
 	case len(pulls) > 0:
 		c.follow([]string{target}, nil, !c.isStartedOtherwise() && !slices.Contains(c.files.installs(), target))
 		return Finding{
-			What: fmt.Sprintf("%s: %s%s pulls the target up", c.name, settings(pulls), target),
+			What: fmt.Sprintf("%s: %s%s pulls in the target", c.name, settings(pulls), target),
 			Why:  "starting the unit starts " + target + " as well, and all that it wants, even if the machine is not in that position, until the bridge stops it",
 		}
 	case wanted && !c.stops(target, follows) && c.follow([]string{target}, nil, false):
@@ -392,7 +392,7 @@ func (c unitCheck) isTriggered() bool { return len(c.activators()) > 0 }
 func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 	if installed {
 		if key == "RequiredBy" {
-			c.change.instead = "write WantedBy= for RequiredBy= in " + c.name + ", whose failure would keep " + target + " from starting; then systemctl --user enable " + systemdctl.Quote(c.name)
+			c.change.instead = "replace RequiredBy= with WantedBy= in " + c.name + ", whose failure would keep " + target + " from starting; then systemctl --user enable " + systemdctl.Quote(c.name)
 		}
 		c.change.enables = true
 		c.change.starts = c.change.starts || c.user.unit(target).active()

@@ -223,7 +223,7 @@ func (sys *system) manager() []Finding {
 	if u.problem == "" {
 		return nil
 	}
-	const why = "the bridge and the units that it starts live in the user manager"
+	const why = "the bridge and the units that it starts run in the user manager"
 	runtime := fmt.Sprintf("/run/user/%d", sys.UID)
 	f := Finding{
 		What: fmt.Sprintf("the session bus cannot be reached at %s: %v", u.address, u.cause),
