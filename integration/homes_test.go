@@ -127,7 +127,7 @@ func TestACommandThatIsPrintedNamesAnyHome(t *testing.T) {
 	t.Log(s.user(printed(doctor, "mend  ")))
 	s.expect("active", bridgeUnit)
 	t.Log(s.user(own + " uninstall"))
-	install := printed(s.user(own+" recipe add mail"), "missing the targets: ")
+	install := printed(s.user(own+" recipe add mail"), "the targets are missing: ")
 	t.Log(s.user(install))
 	s.expect("active", bridgeUnit)
 	if !strings.Contains(install, `'`) || !strings.Contains(install, "$HOME here") {

@@ -220,7 +220,7 @@ func TestInstallWhereTheUserManagerLooksForNoUnits(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	before := s.user("find . | sort")
 	out := s.fails(1, "XDG_DATA_HOME=$HOME/d "+program+" install --now")
-	want := "nm-session-bridge: the user manager looks for no units in " + sandbox.Home + "/d/systemd/user, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME " + program + " install --now"
+	want := "nm-session-bridge: the user manager does not look for units in " + sandbox.Home + "/d/systemd/user, where XDG_DATA_HOME leads: repeat this without it, as env -u XDG_DATA_HOME " + program + " install --now"
 	if out != want {
 		t.Errorf("it said %s", out)
 	}

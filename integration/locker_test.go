@@ -335,7 +335,7 @@ func TestAnUnlockCountsOnceACrashIsOver(t *testing.T) {
 	s.expect("active", "locker.service")
 	s.systemctl("kill", "-s", "SEGV", "locker.service")
 	s.expect("failed", "locker.service")
-	s.waitLog("the lock stays locked: what unlocks comes with the crash of a locker")
+	s.waitLog("the lock stays locked: the unlocking comes with the crash of a locker")
 	s.settle()
 	s.lock("locked")
 	s.until("an Unlock counts", func() bool {
@@ -354,7 +354,7 @@ func TestALockerThatFailsToStartUnlocksNothing(t *testing.T) {
 	s.install()
 	s.lock("unlocked")
 	s.must(s.Login1.AskToLock(true))
-	s.waitLog("the lock stays locked: what unlocks comes with the crash of a locker")
+	s.waitLog("the lock stays locked: the unlocking comes with the crash of a locker")
 	s.write(sandbox.Home+"/ready", "")
 	s.expect("active", "locker.service")
 	s.settle()

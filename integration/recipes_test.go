@@ -122,7 +122,7 @@ func TestRecipeAdd(t *testing.T) {
 	s.standIn(map[string]string{"offlineimap": stayingProgram})
 	const unit = sandbox.Home + "/.config/systemd/user/mail-sync.service"
 	add := program + " recipe add mail"
-	want := "wrote " + unit + "\nmissing the targets: " + program + " install --now\nnext: systemctl --user enable mail-sync.service"
+	want := "wrote " + unit + "\nthe targets are missing: " + program + " install --now\nnext: systemctl --user enable mail-sync.service"
 	if out := s.user(add); out != want {
 		t.Errorf("before the bridge is installed:\n%s\nwant:\n%s", out, want)
 	}

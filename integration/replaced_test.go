@@ -57,7 +57,7 @@ func TestAReplacedProgramTakesOver(t *testing.T) {
 	if installed, err := os.Stat(installedProgram); err != nil || !os.SameFile(runs, installed) {
 		t.Errorf("what runs is not what is installed: %v", err)
 	}
-	if log := s.log(); !strings.Contains(log, "the program was replaced; the new one carries on") {
+	if log := s.log(); !strings.Contains(log, "the program was replaced; the new one takes over") {
 		t.Errorf("logged %s", log)
 	}
 	s.undisturbed()

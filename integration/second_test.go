@@ -53,7 +53,7 @@ func (h *byHand) end() string {
 }
 
 func TestASecondBridgeWaitsAndTakesOver(t *testing.T) {
-	const waiting = "another nm-session-bridge is at work"
+	const waiting = "another nm-session-bridge is running"
 	s := begin(t, sandbox.Options{})
 	s.install()
 	s.online()

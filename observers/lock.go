@@ -98,7 +98,7 @@ func (m lockMemory) hear(sessions []Facts, present Present) lockMemory {
 		switch {
 		case !isScreen(one):
 		case hasSaid && !said && one.Latest() > before && present.Position == locked && present.HasCrashed:
-			next.ignored = "what unlocks comes with the crash of a locker"
+			next.ignored = "the unlocking comes with the crash of a locker"
 		case hasSaid && !said && one.Latest() > before && one.Latest() < m.asked:
 			delete(next.isLocked, one.Path) // it was unlocked, and then everything was locked
 		case hasSaid && (present.Position == Unknown || one.Latest() > before) && (said || one.Latest() > m.asked):

@@ -132,7 +132,7 @@ func (r *Reconciler) refuse(u *unit, err error) {
 	u.job = nil
 	if isUnanswered(err) {
 		// The targets' states will tell what became of the call.
-		r.log.Warn("the user manager did not answer; reading the targets anew", "target", u.name, "error", err)
+		r.log.Warn("the user manager did not answer; reading the targets again", "target", u.name, "error", err)
 		r.listLater()
 		return
 	}

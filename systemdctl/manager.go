@@ -199,7 +199,7 @@ func (r *Reconciler) isPatterned(name string) bool {
 func (r *Reconciler) nonsense(signal *dbus.Signal, err error) {
 	if !r.nonsenseLogged {
 		r.nonsenseLogged = true
-		r.log.Warn("reading the targets anew: a signal of the user manager made no sense", "signal", signal.Name, "path", signal.Path, "error", err)
+		r.log.Warn("reading the targets again: a signal of the user manager made no sense", "signal", signal.Name, "path", signal.Path, "error", err)
 	}
 	r.list()
 }

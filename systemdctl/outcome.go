@@ -206,7 +206,7 @@ func (r *Reconciler) endedWell(f *follower, all properties, sequence dbus.Sequen
 		switch {
 		case !u.wanted || u.wasStartedAfter(sequence):
 		case isMainUnknown(all):
-			r.log.Warn("systemd does not know the main process of "+f.name+", so that a crash would look like this end; "+u.name+" stays",
+			r.log.Warn("systemd does not know the main process of "+f.name+", so a crash would look like this end; "+u.name+" stays",
 				"unit", f.name, "target", u.name, "next", "man nm-session-bridge.targets")
 		default:
 			r.hasDoneItsWork(u)

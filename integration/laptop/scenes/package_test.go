@@ -92,7 +92,7 @@ func TestPackageLeavesTheUsersOwnCopyAlone(t *testing.T) {
 	if said := s.user("/usr/bin/nm-session-bridge install 2>&1 || echo status $?"); !strings.Contains(said, "nm-session-bridge uninstall") || !strings.HasSuffix(said, "\nstatus 1") {
 		t.Errorf("install of the package's program beside the user's own said %q", said)
 	}
-	if said := s.user(bridgeProgram + " install"); !strings.Contains(said, "win over those of the package") {
+	if said := s.user(bridgeProgram + " install"); !strings.Contains(said, "take precedence over those of the package") {
 		t.Errorf("install of the user's own said %q", said)
 	}
 	s.dpkg("--remove nm-session-bridge")

@@ -149,12 +149,12 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	})
 	switch {
 	case errors.Is(err, origin.ErrReplaced):
-		log.Info("the program was replaced; the new one carries on")
+		log.Info("the program was replaced; the new one takes over")
 		warn(log, systemdctl.ReadFilesAgain(ctx, manager))
 		log.Info(journal.LastWords)
 		return own.Succeed()
 	case errors.Is(err, origin.ErrRemoved) && !isOnly.Load():
-		log.Info("the program was removed; the targets are another bridge's")
+		log.Info("the program was removed; another bridge owns the targets")
 	case errors.Is(err, origin.ErrRemoved):
 		log.Info("the program was removed; stopping its targets")
 		warn(log, systemdctl.StopOrphans(ctx, manager, units.Active()))

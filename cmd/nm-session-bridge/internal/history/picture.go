@@ -56,7 +56,7 @@ func (h History) Picture(style Style) string {
 		gaps = gaps || row.total(Unknown, h.Window) >= shortestGap
 	}
 	if gaps {
-		p.line(p.paint(unknownGlyph, -1) + " not counted: the bridge did not run, the machine slept, or nobody could say")
+		p.line(p.paint(unknownGlyph, -1) + " not counted: the bridge did not run, the machine slept, or the position was unknown")
 	}
 	p.transitions(h.Transitions)
 	return p.String()

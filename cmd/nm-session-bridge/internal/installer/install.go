@@ -82,7 +82,7 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there before the next login; for now: export PATH=%s:$PATH\n", dir, systemdctl.Quote(dir))
 	}
 	if !p.packaged && hasPackage() {
-		fmt.Fprintf(stdout, "note: these files win over those of the package in %s\n", packagedUnits)
+		fmt.Fprintf(stdout, "note: these files take precedence over those of the package in %s\n", packagedUnits)
 	}
 	isOld := slices.Contains(written, filepath.Join(p.units(), systemdctl.ServiceName))
 	if !isOld {
@@ -114,7 +114,7 @@ func write(p places, extras Extras, force bool, stdout io.Writer) ([]string, err
 	}
 	if p.packaged {
 		if !installation.Empty() {
-			return nil, fmt.Errorf("an earlier install wrote files below %s that win over this package's: remove them with %s uninstall and repeat this", p.data, self.Command())
+			return nil, fmt.Errorf("an earlier install wrote files below %s that take precedence over this package's: remove them with %s uninstall and repeat this", p.data, self.Command())
 		}
 		return nil, nil
 	}

@@ -29,7 +29,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 		return dbus.Connect(address, dbus.WithContext(ctx))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a session of the user whose programs it is to start and stop", address, err)
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a login session of the user whose units it should start and stop", address, err)
 	}
 	// The manager signals the ends of jobs only to subscribers.
 	if err := manager.Subscribe(); err != nil {

@@ -61,7 +61,7 @@ func (o outlook) checkHome(home, arguments string) error {
 	if theirs == "" || resolved(theirs) == resolved(home) {
 		return nil
 	}
-	return fmt.Errorf("the user manager looks for the program and its units in %s, which is its home (%%h), and HOME is %s: repeat this as env %s %s %s",
+	return fmt.Errorf("the user manager looks for the program and its units in %s, which is its home (%%h), but HOME is %s: repeat this as env %s %s %s",
 		theirs, home, systemdctl.Quote("HOME="+theirs), self.Command(), arguments)
 }
 
@@ -72,10 +72,10 @@ func (o outlook) checkUnits(dir, variable, arguments string) error {
 		return nil
 	}
 	if theirs := o.value(variable); theirs != "" {
-		return fmt.Errorf("the user manager looks for no units in %s, because its %s is %s: repeat this as env %s %s %s",
+		return fmt.Errorf("the user manager does not look for units in %s, because its %s is %s: repeat this as env %s %s %s",
 			dir, variable, theirs, systemdctl.Quote(variable+"="+theirs), self.Command(), arguments)
 	}
-	return fmt.Errorf("the user manager looks for no units in %s, where %s leads: repeat this without it, as env -u %s %s %s",
+	return fmt.Errorf("the user manager does not look for units in %s, where %s leads: repeat this without it, as env -u %s %s %s",
 		dir, variable, variable, self.Command(), arguments)
 }
 

@@ -128,7 +128,7 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 		return err
 	}
 	if bridge == "not-found" {
-		fmt.Fprintf(w, "missing the targets: %s install --now\n", self.Command())
+		fmt.Fprintf(w, "the targets are missing: %s install --now\n", self.Command())
 	}
 	now, err := canStart(ctx, manager, enable)
 	if err != nil {

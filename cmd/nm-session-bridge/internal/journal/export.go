@@ -55,7 +55,7 @@ func ParseExport(export []byte) ([]Exported, error) {
 	return all, nil
 }
 
-var errBroken = errors.New("cannot read what journalctl says: a field is broken off")
+var errBroken = errors.New("cannot read the output of journalctl: a field is cut off")
 
 // field cuts off a field: NAME=value, or for a binary value the name, a line break, the
 // value's length as a little-endian 64-bit number, and the value. The end of an entry has
@@ -85,11 +85,11 @@ func field(export []byte) (name, value string, rest []byte, err error) {
 func (e *Exported) date() error {
 	micros, err := strconv.ParseInt(e.Text("__REALTIME_TIMESTAMP"), 10, 64)
 	if err != nil {
-		return fmt.Errorf("cannot read what journalctl says: the time of an entry: %w", err)
+		return fmt.Errorf("cannot read the output of journalctl: the time of an entry: %w", err)
 	}
 	monotonic, err := strconv.ParseInt(e.Text("__MONOTONIC_TIMESTAMP"), 10, 64)
 	if err != nil {
-		return fmt.Errorf("cannot read what journalctl says: the monotonic time of an entry: %w", err)
+		return fmt.Errorf("cannot read the output of journalctl: the monotonic time of an entry: %w", err)
 	}
 	e.Time, e.Monotonic, e.Boot = time.UnixMicro(micros), time.Duration(monotonic)*time.Microsecond, e.Text("_BOOT_ID")
 	return nil

@@ -139,7 +139,7 @@ func (b *Bridge) leaveDone(targets []string) (change Change) {
 		if position, follows := s.Done(b.snapshot); follows && position != s.position {
 			s.damper.Adopt(position)
 			if s.heldIn == nil {
-				change.add(b.enter(s, position, "what its targets want has ended"))
+				change.add(b.enter(s, position, "the units of its targets have ended"))
 			}
 		}
 	}
@@ -229,7 +229,7 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 	if from != s.position || s.position != reading.Position {
 		return
 	}
-	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting again what its targets want", "switch", s.Name, "reason", reading.Reason)
+	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting the units of its targets again", "switch", s.Name, "reason", reading.Reason)
 	b.targets.StartAgain(s.TargetsIn(s.position))
 	b.startOthersAgain(s)
 }

@@ -40,7 +40,7 @@ func (l *loop) makeClaim(ctx context.Context) {
 // service that waits for one that runs, and does not start it again and again.
 func (l *loop) waitFor(holder string) {
 	l.claim.holder = holder
-	l.Bridge.log.Warn("another nm-session-bridge is at work, which nm-session-bridge status describes; waiting until it ends", "holder", holder)
+	l.Bridge.log.Warn("another nm-session-bridge is running, see nm-session-bridge status; waiting until it ends", "holder", holder)
 	l.news.status = l.status()
 	l.Notify("READY=1\nSTATUS=" + l.news.status)
 }

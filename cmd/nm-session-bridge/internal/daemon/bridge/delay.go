@@ -146,7 +146,7 @@ func (d *Delay) Tick() {
 	}
 	next := "raise InhibitDelayMaxSec= in logind.conf"
 	if d.limit >= time.Duration(float64(longestDelay)*client.DelayShare) {
-		next = fmt.Sprintf("make the units faster: they are waited for at most %v, whatever InhibitDelayMaxSec= says", d.limit)
+		next = fmt.Sprintf("make the units faster: the bridge waits for them at most %v, whatever InhibitDelayMaxSec= says", d.limit)
 	}
 	d.log.Warn(d.what+" begins with units unfinished",
 		"unfinished", strings.Join(d.jobs.Unfinished(), " "), "next", next)
@@ -175,7 +175,7 @@ func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
 		d.refused = true
 		if isNews {
-			d.log.Warn("logind does not let this user delay "+d.what+", which does not wait for units",
+			d.log.Warn("logind does not let this user delay "+d.what+", so it does not wait for units",
 				"error", err, "next", "install polkit (Debian: apt install polkitd), then systemctl --user reload nm-session-bridge.service")
 		}
 	default:
@@ -228,7 +228,7 @@ func (d *Delay) release() {
 		return
 	}
 	if err := d.lock.Close(); err != nil {
-		d.log.Warn("cannot give back the delay lock on "+d.what, "error", err)
+		d.log.Warn("cannot release the delay lock on "+d.what, "error", err)
 	}
 	d.lock = nil
 }

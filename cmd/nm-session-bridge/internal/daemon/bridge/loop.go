@@ -111,9 +111,9 @@ func Run(ctx context.Context, config Config) error {
 		case <-ctx.Done():
 			return nil
 		case <-l.SystemLost:
-			return errors.New("lost the system bus; a new start connects again")
+			return errors.New("lost the system bus; a restart connects again")
 		case <-l.SessionLost:
-			return errors.New("lost the session bus; a new start connects again")
+			return errors.New("lost the session bus; a restart connects again")
 		case f := <-facts:
 			change = l.Bridge.Observe(f)
 		case signal := <-l.Units.Signals():

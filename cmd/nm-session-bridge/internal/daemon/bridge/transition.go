@@ -32,7 +32,7 @@ func (b *Bridge) Settle() {
 			continue
 		}
 		if pending {
-			result = "still waiting for what the targets want; see systemctl --user list-jobs"
+			result = "still waiting for units of the targets; see systemctl --user list-jobs"
 		}
 		b.report(s, result)
 	}
