@@ -2,16 +2,16 @@ package observers
 
 import "time"
 
-// memory remembers what a NetworkManager has had up since it was started. A
-// restarted one finds again, one by one, what has never been down. So what is
-// missing may wait for that, but only what it has not had up; what is there never
-// waits.
+// memory remembers what a NetworkManager has had up since its start. A restarted
+// NetworkManager finds again, one by one, connections that were never down. So
+// the news that something is missing waits, unless this NetworkManager had it up.
+// What is up never waits.
 type memory struct {
 	owner string
 	had   map[string]bool
 }
 
-// note notes what is up now.
+// note remembers what is up now.
 func (m *memory) note(facts Facts, names ...string) {
 	if facts.Owner != m.owner || m.had == nil {
 		*m = memory{owner: facts.Owner, had: map[string]bool{}}
@@ -21,7 +21,7 @@ func (m *memory) note(facts Facts, names ...string) {
 	}
 }
 
-// grace is how long the news waits that something is missing.
+// grace returns how long the news that something is missing waits.
 func (m *memory) grace(policy Policy, facts Facts, name string) time.Duration {
 	startup, _ := facts.Bool("Startup")
 	if facts.Problem != "" || startup && !m.had[name] {

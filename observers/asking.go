@@ -21,8 +21,8 @@ const (
 )
 
 // read begins to read everything, from the root downwards. A reading that is under
-// way goes on and is repeated, so that it comes to an end however often something
-// asks for another.
+// way continues, and is repeated afterwards, so that it ends however often
+// something requests another.
 func (o *Observer) read(ctx context.Context) {
 	if o.owner == "" || o.need == Dormant {
 		return
@@ -37,8 +37,8 @@ func (o *Observer) read(ctx context.Context) {
 	o.ask(ctx)
 }
 
-// ask asks for everything that can be read next, unless it must wait for an
-// answer or a pause.
+// ask requests everything that can be read next, unless it must wait for an answer
+// or a pause.
 func (o *Observer) ask(ctx context.Context) {
 	if o.calls.areBusy() || o.owner == "" || o.need == Dormant {
 		return
@@ -122,18 +122,18 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 	o.goOn(ctx)
 }
 
-// tellApart tells our objects from those of others once an answer has named ours.
+// tellApart tells the filter which objects are ours, once an answer has named
+// them.
 func (o *Observer) tellApart() {
 	o.filter.tell(o.owner, o.root)
 	o.early.tell(o.root, func(path dbus.ObjectPath) bool { return !o.filter.Hears(o.owner, path) })
 }
 
-// goOn asks for whatever is still to be read, or notes that everything has been
-// read.
+// goOn requests whatever is still unread, or notes that everything has been read.
 func (o *Observer) goOn(ctx context.Context) {
 	if !o.calls.areUnderWay() && len(o.root.due()) == 0 {
 		o.calls.succeeded()
-		if !o.isStale { // it may have begun before there was the need
+		if !o.isStale { // otherwise it may have begun before the present need
 			o.served = o.need
 		}
 	}

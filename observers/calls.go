@@ -17,8 +17,8 @@ const (
 	startTimeout = 25 * time.Second
 )
 
-// calls are the calls that have not been answered yet, and the pause before the
-// next attempt if there is one.
+// calls are the unanswered calls, and the pause before the next attempt, if there
+// is one.
 type calls struct {
 	pending []call // in the order in which they are answered
 	retry   *time.Timer

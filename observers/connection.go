@@ -11,7 +11,7 @@ const None = "none"
 
 func byConnection() Template { return Template{Prefix: "connection@", Suffix: ".target"} }
 
-// connection returns a reader of which profiles of NetworkManager are active.
+// connection returns a reader of the active NetworkManager profiles.
 func connection(policy Policy) Reader {
 	past := activeMemory{}
 	return func(snapshot Snapshot) Reading {
@@ -74,7 +74,7 @@ func (m *activeMemory) endedWords() []string {
 }
 
 // endedVPN returns the name of a VPN that has ended with its NetworkManager, because
-// a plugin had it up, and whether there is one that is kept up all the same.
+// a plugin had it up. It also reports whether the kernel keeps another one up.
 func (m *activeMemory) endedVPN() (ended string, isKept bool) {
 	for _, connection := range m.up {
 		name, kind, isVPN := readProfile(connection)

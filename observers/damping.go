@@ -30,7 +30,7 @@ type Damper struct {
 	known   bool
 
 	heard   bool        // whether there was a reading
-	latest  string      // position of the latest reading that did not have to wait
+	latest  string      // position of the latest reading that needed no grace
 	changes []time.Time // when that changed, within stormWindow
 	storm   time.Time   // since when the switch is held; zero if it is not
 
@@ -93,8 +93,8 @@ func (d *Damper) Offer(r Reading) {
 	d.pending = &r
 }
 
-// protects reports whether the grace of a reading that has one only from some
-// position protects the present one.
+// protects reports whether the grace of a reading with GraceOnlyFrom protects the present
+// position.
 func (d *Damper) protects(r Reading) bool {
 	return d.known && (r.GraceOnlyFrom == AnyPosition || r.GraceOnlyFrom == d.present)
 }
@@ -105,7 +105,7 @@ func (r Reading) isLike(other Reading) bool {
 		r.GraceOnlyFrom == other.GraceOnlyFrom && r.Urgent == other.Urgent
 }
 
-// note counts how often the readings change.
+// note records a change of the readings.
 func (d *Damper) note(now time.Time, position string) {
 	d.changes = slices.DeleteFunc(d.changes, func(t time.Time) bool { return now.Sub(t) > stormWindow })
 	if d.heard && position != d.latest {
@@ -140,8 +140,8 @@ func (d *Damper) Due() (due time.Time, waiting bool) {
 	return d.due, d.pending != nil
 }
 
-// Take makes the pending reading the present position, if it is due. It returns
-// the reading and whether it has done so.
+// Take makes the pending reading the present position, if it is due. It returns the
+// reading, and reports whether it has done so.
 func (d *Damper) Take() (taken Reading, moved bool) {
 	now := d.now()
 	if d.pending == nil || now.Before(d.due) {

@@ -13,7 +13,8 @@ import (
 type Damping struct {
 	now   func() time.Time
 	isSet bool
-	// whole is the damper of the position; of a set, that of whether it is known.
+	// whole damps the position. For a set, it damps only whether the position is
+	// known.
 	whole Damper
 	// words are the dampers of a set's words that matter.
 	words map[string]*Damper
@@ -21,7 +22,7 @@ type Damping struct {
 	latest Reading
 }
 
-// Damping returns a new damping of the switch, which has the time from a clock.
+// Damping returns a new damping of the switch, which reads the time from a clock.
 func (s Switch) Damping(now func() time.Time) Damping {
 	return Damping{now: now, isSet: s.HasTemplate(), whole: NewDamper(now), words: map[string]*Damper{}}
 }
@@ -53,7 +54,7 @@ func (d *Damping) add(word string) *Damper {
 	return &damper
 }
 
-// Present returns the position that counts, and whether there is one yet.
+// Present returns the position that counts, and reports whether there is one yet.
 func (d *Damping) Present() (position string, known bool) {
 	position, known = d.whole.Present()
 	if !d.isSet || position == Unknown {
@@ -89,7 +90,7 @@ func (d *Damping) Pending() *Reading {
 	return nil
 }
 
-// Offer brings a new reading. It counts once [Damping.Take] returns it.
+// Offer offers a new reading. It counts once [Damping.Take] returns it.
 func (d *Damping) Offer(r Reading) {
 	if !d.isSet {
 		d.whole.Offer(r)
@@ -125,22 +126,22 @@ func (d *Damping) Offer(r Reading) {
 	}
 }
 
-// isForgettable reports whether a word has been missing for so long that it may
-// come and go anew.
+// isForgettable reports whether a word has been missing for so long that its history
+// no longer matters.
 func (d *Damper) isForgettable() bool {
 	return d.known && d.present == None && d.pending == nil &&
 		(len(d.changes) == 0 || d.now().Sub(d.changes[len(d.changes)-1]) > stormWindow)
 }
 
-// Decide makes readings due that only wait because they put the present position
-// in doubt. The caller knows that the switch has left this position already.
+// Decide makes readings due that wait only because they put the present position in
+// doubt. The caller knows that the switch has left this position already.
 func (d *Damping) Decide() {
 	for _, damper := range d.all() {
 		damper.Decide()
 	}
 }
 
-// Due returns when the next pending reading is to be taken, and whether there is one.
+// Due returns when the next pending reading is due, and reports whether there is one.
 func (d *Damping) Due() (due time.Time, waiting bool) {
 	for _, damper := range d.all() {
 		if at, waits := damper.Due(); waits && (!waiting || at.Before(due)) {
@@ -150,8 +151,8 @@ func (d *Damping) Due() (due time.Time, waiting bool) {
 	return due, waiting
 }
 
-// Take makes what is due of the pending readings the present position. It returns
-// the reading of that and whether the position is another.
+// Take applies the pending readings that are due to the present position. It returns
+// the reading of that position, and reports whether the position has changed.
 func (d *Damping) Take() (taken Reading, moved bool) {
 	if !d.isSet {
 		return d.whole.Take()

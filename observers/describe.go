@@ -9,8 +9,8 @@ import (
 
 // Describe puts the source's facts into words, under names that people know:
 // NetworkManager.Connectivity, or logind.session._31.LockedHint. If there are no
-// facts, it says why under the label of the source; that a service which runs all
-// the same is not asked is no news.
+// facts, it says why under the label of the source. It does not mention a service
+// that runs but is not asked.
 func (s Source) Describe(facts Facts) map[string]string {
 	words := map[string]string{}
 	if facts.Problem != "" && (s.Startable || facts.Problem != s.Label+" "+notAsked) {

@@ -7,9 +7,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// early holds the last of the signals of each object that decide its [Latest], for
-// objects that nobody has named yet, by path. Nothing else tells it: a session may
-// be asked to lock before its user has been asked for their sessions.
+// early holds, by path, the last signal that decides the [Latest] of each object
+// that nobody has named yet. Nothing else reports it: logind may ask a session to
+// lock before the observer has asked for the user's sessions.
 type early map[dbus.ObjectPath]*dbus.Signal
 
 // mostEarly bounds how many objects are remembered until it is known whose they are.
@@ -27,8 +27,8 @@ func (e *early) keep(signal *dbus.Signal) (isFirst bool) {
 	return !isKnown
 }
 
-// tell passes on what was said of the objects of a tree once a message has named
-// them. It forgets what was said of those that are another user's.
+// tell passes on what signals said about the objects of a tree, once a message has
+// named them. It forgets what they said about objects of other users.
 func (e early) tell(root *object, isOthers func(dbus.ObjectPath) bool) {
 	if len(e) == 0 {
 		return

@@ -37,8 +37,7 @@ type Facts struct {
 // Snapshot holds the latest facts by the ID of their source.
 type Snapshot map[string]Facts
 
-// Children returns the facts of the objects that this one names, in the order of
-// their paths.
+// Children returns the facts of the objects that this one names, sorted by path.
 func (f Facts) Children() []Facts { return f.children }
 
 // Text returns a property of D-Bus type s, and whether it is known.
@@ -69,12 +68,12 @@ func (f Facts) Bool(property string) (value, known bool) {
 // name made, or 0 if there was none.
 func (f Facts) Request(signal string) dbus.Sequence { return f.requests[signal] }
 
-// Latest returns the place in the stream of messages of what decided the object's
-// [Latest], or 0 if nothing has.
+// Latest returns the sequence number of the message that decided the object's
+// [Latest], or 0 if none has.
 func (f Facts) Latest() dbus.Sequence { return f.latest }
 
-// Signalled reports whether signals keep a property up to date. One that is not
-// signalled was true when the facts were read.
+// Signalled reports whether signals keep a property up to date. A property that is
+// not signalled was true when the facts were read.
 func (f Facts) Signalled(property string) bool {
 	return !slices.Contains(f.silent, property)
 }
@@ -84,8 +83,8 @@ func (f Facts) Polled(property string) bool {
 	return slices.Contains(f.polled, property)
 }
 
-// Satisfies reports whether the facts are everything that the need can yield. If
-// a problem will not end soon, they are.
+// Satisfies reports whether the facts are everything that the need can yield. This
+// is also so if there is a problem that will not end soon.
 func (f Facts) Satisfies(need Need) bool {
 	switch {
 	case f.Source == "":

@@ -15,15 +15,15 @@ import (
 const mostAnnounced = 1024
 
 // Filter judges the signals of a source on the goroutine that reads the connection,
-// before they are queued. Of the objects that are announced, the source's observer
-// tells it which are ours; what is said of the others never reaches the queue. The
-// service may be that of several sources, and a connection gets what any of them has
-// asked for.
+// before they are queued. The source's observer tells the filter which of the
+// announced objects are ours; signals about the others never reach the queue. Several
+// sources may share the service, and a connection receives what any of them has asked
+// for.
 type Filter struct {
 	source Source
 
 	mu    sync.Mutex
-	owner string // which of its objects are ours is known
+	owner string // the owner whose objects are known to be ours or not
 	ours  map[dbus.ObjectPath]bool
 	// announced holds the objects that may be ours, and whether the question that is
 	// under way was asked after they were announced.
@@ -53,8 +53,8 @@ func (f *Filter) Wants(signal *dbus.Signal) bool {
 	return kind != nil && (signal.Name != propertiesChanged || kind.isNews(signal.Body))
 }
 
-// Edge says what news of a signal cannot be read again, or returns "". Of signals
-// with the same news, the last counts.
+// Edge names the news of a signal that cannot be read again, or returns "". Of several
+// signals with the same news, the last counts.
 func (f *Filter) Edge(signal *dbus.Signal) string {
 	kind := f.source.Root.of(signal)
 	if kind == nil {
@@ -72,9 +72,8 @@ func (f *Filter) Edge(signal *dbus.Signal) string {
 	return ""
 }
 
-// Hears reports whether anything that a sender signals of an object may concern the
-// source. Of objects that are announced, those do that are ours, and those of which
-// that is not known.
+// Hears reports whether a sender's signals about an object may concern the source. An
+// announced object may concern it if it is ours, or if that is not known.
 func (f *Filter) Hears(sender string, of dbus.ObjectPath) bool {
 	if !f.source.Root.isAnnouncedBelow(of) {
 		return f.source.mayHear(of)
@@ -89,13 +88,13 @@ func (f *Filter) announce(path dbus.ObjectPath) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.announced) >= mostAnnounced {
-		f.owner = "" // rather hear of all objects than miss ours
+		f.owner = "" // it is better to hear of all objects than to miss ours
 		clear(f.announced)
 	}
 	f.announced[path] = false
 }
 
-// asks notes that the owner is asked which objects are ours.
+// asks notes that the observer asks the owner which objects are ours.
 func (f *Filter) asks() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -104,8 +103,8 @@ func (f *Filter) asks() {
 	}
 }
 
-// tell says which of an owner's objects are ours, as the owner has answered. That does
-// not tell whose those are that were announced after the question.
+// tell says which of an owner's objects are ours, according to the owner's answer. The
+// answer says nothing about objects that were announced after the question.
 func (f *Filter) tell(owner string, root *object) {
 	ours := map[dbus.ObjectPath]bool{}
 	for one := range root.all() {
@@ -133,13 +132,13 @@ func (k *Kind) mayHear(of dbus.ObjectPath) bool {
 	})
 }
 
-// of returns the kind of the object that a signal is about, among the kind and those
-// that it links to; nil if the signal is none that matters.
+// of returns the kind of the object that a signal is about: this kind, or one that it
+// links to. It returns nil if the signal does not matter.
 func (k *Kind) of(signal *dbus.Signal) *Kind {
 	return k.find(signal, signal.Path == k.Path)
 }
 
-// find is like of, where it is known whether the object's path is one of the kind.
+// find is like of, if it is known whether the object's path is one of the kind.
 func (k *Kind) find(signal *dbus.Signal, isHere bool) *Kind {
 	member, isOwn := strings.CutPrefix(signal.Name, k.Interface+".")
 	if isHere && (signal.Name == propertiesChanged || isOwn && slices.Contains(k.signals(), member)) {
@@ -163,8 +162,8 @@ func isBelow(above, path dbus.ObjectPath) bool {
 	return isIn && strings.HasPrefix(rest, "/")
 }
 
-// announced returns the path of the object that a signal announces, and whether it
-// announces one of a kind that this one links to.
+// announced returns the path of the object that a signal announces. It reports whether
+// that is of a kind that this one links to.
 func (k *Kind) announced(signal *dbus.Signal) (path dbus.ObjectPath, isAnnounced bool) {
 	for i := range k.Links {
 		link := &k.Links[i]

@@ -2,7 +2,8 @@ package observers
 
 import "fmt"
 
-// idle reads the idle switch: idle while all sessions with a screen are.
+// idle reads the idle switch. The machine is idle while all sessions with a screen are
+// idle.
 func idle(policy Policy, snapshot Snapshot) Reading {
 	facts := snapshot[idleness]
 	screens := screensAmong(facts.Children())
@@ -25,9 +26,9 @@ func idle(policy Policy, snapshot Snapshot) Reading {
 	return reading
 }
 
-// idleHint returns the IdleHint of a session. That of a text session is not signalled:
-// logind works it out from the terminal whenever it is asked
-// (session_get_idle_hint in systemd's src/login/logind-session.c). It counts as busy.
+// idleHint returns the IdleHint of a session. A text session counts as busy, because
+// logind does not signal its hint: it computes the hint from the terminal whenever it
+// is asked (session_get_idle_hint in systemd's src/login/logind-session.c).
 func idleHint(one Facts) (isIdle, isTold bool) {
 	kind, _ := one.Text("Type")
 	isIdle, isTold = one.Bool("IdleHint")

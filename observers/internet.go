@@ -12,8 +12,8 @@ const (
 	// Connectivity has become Unknown, which happens when it stops. The name was seen
 	// to go within 200 ms.
 	leavingGrace = time.Second
-	// lookingGrace is how long to wait until it is known what the devices reach.
-	// That takes milliseconds, or up to a second on a machine that is busy.
+	// lookingGrace is how long to wait until it is known what the devices reach. That
+	// takes milliseconds, or up to a second on a busy machine.
 	lookingGrace = 2 * time.Second
 )
 

@@ -11,8 +11,8 @@ import (
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#introspection-format).
 const emitsChangedAnnotation = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
-// introspection is the part of introspection data that matters here. The rest is most of it,
-// and is skipped.
+// introspection is the part of introspection data that matters here. Parsing skips the
+// rest, which is most of it.
 type introspection struct {
 	XMLName    xml.Name `xml:"node"`
 	Interfaces []struct {

@@ -2,9 +2,9 @@ package observers
 
 import "fmt"
 
-// lid reads the lid switch from the best source there is: logind's signal,
-// otherwise UPower's, otherwise logind by polling. A machine without a lid counts
-// as open, because logind says so.
+// lid reads the lid switch from the best available source: logind's signal, otherwise
+// UPower's, otherwise logind by polling. A machine without a lid counts as open,
+// because logind says so.
 func lid(policy Policy, snapshot Snapshot) Reading {
 	facts, power := snapshot[logind], snapshot[upower]
 	closed, known := facts.Bool("LidClosed")

@@ -41,9 +41,9 @@ func lock() Follower {
 	}
 }
 
-// lockDone returns the position of the lock once the locker has ended well without
-// a word, or none has run: unlocked, unless a session says that it is locked. That
-// one will say when it no longer is.
+// lockDone returns the position of the lock once the locker has ended successfully and
+// silently, or if none has run. That is unlocked, unless a session says that it is
+// locked. Such a session will say when it no longer is.
 func lockDone(snapshot Snapshot) (position string, follows bool) {
 	for _, one := range snapshot[session].Children() {
 		if hint, _ := one.Bool("LockedHint"); hint && isScreen(one) {
@@ -54,7 +54,7 @@ func lockDone(snapshot Snapshot) (position string, follows bool) {
 }
 
 // untold is the reading of a lock about which logind says nothing. The switch keeps
-// its position, however long that lasts: silence unlocks nothing, and stopping
+// its position, however long that lasts: silence unlocks nothing, and a stop of
 // lock.target would end the locker.
 func untold(why string) Reading {
 	return Reading{Reason: why, GraceOnlyFrom: AnyPosition, Grace: unproven}
@@ -64,23 +64,22 @@ func untold(why string) Reading {
 // nothing.
 type lockMemory struct {
 	position string
-	// isLocked holds the sessions that have said something since the position was
-	// taken, and what.
+	// isLocked holds what each session has said since the switch entered its position.
 	isLocked map[dbus.ObjectPath]bool
-	// heard is the place in the stream of messages up to which each session has
-	// been heard; nil before the first reading.
+	// heard is the sequence number up to which each session has been heard; nil before
+	// the first reading.
 	heard map[dbus.ObjectPath]dbus.Sequence
-	// asked is the place of the latest Lock or sleep. Each locks every screen, so that
-	// what was unlocked before says nothing any more.
+	// asked is the sequence number of the latest Lock or sleep. Each locks every
+	// screen, so an earlier unlock no longer counts.
 	asked dbus.Sequence
-	// ignored is what was heard last and does not count.
+	// ignored says what was heard last and does not count.
 	ignored string
 }
 
-// hear returns the memory once the sessions have been heard. If the present position
-// is not the one that is remembered, something else has moved the targets, and of
-// what was said before nothing counts. A locker may send Unlock whenever it ends, so
-// that nothing unlocks while one crashes.
+// hear returns the memory after it has heard the sessions. If the present position is
+// not the remembered one, something else has moved the targets, and nothing that was
+// said before counts. A locker may send Unlock whenever it ends, so nothing unlocks
+// while one crashes.
 func (m lockMemory) hear(sessions []Facts, present Present) lockMemory {
 	next := lockMemory{position: present.Position, heard: map[dbus.ObjectPath]dbus.Sequence{}, isLocked: map[dbus.ObjectPath]bool{}, asked: m.asked}
 	isFirst := m.heard == nil
@@ -100,7 +99,7 @@ func (m lockMemory) hear(sessions []Facts, present Present) lockMemory {
 		case hasSaid && !said && one.Latest() > before && present.Position == locked && present.HasCrashed:
 			next.ignored = "the unlocking comes with the crash of a locker"
 		case hasSaid && !said && one.Latest() > before && one.Latest() < m.asked:
-			delete(next.isLocked, one.Path) // it was unlocked, and then everything was locked
+			delete(next.isLocked, one.Path) // a later Lock or sleep locked everything
 		case hasSaid && (present.Position == Unknown || one.Latest() > before) && (said || one.Latest() > m.asked):
 			next = next.with(one.Path, said)
 		case isTold && present.Position == Unknown, hint && !wasHeard && !isFirst:
@@ -108,12 +107,12 @@ func (m lockMemory) hear(sessions []Facts, present Present) lockMemory {
 		case hint && !wasHeard && present.Position == locked:
 			next.isLocked[one.Path] = true
 		}
-		next = next.settled() // a word after this one may lock the screen anew
+		next = next.settled() // a later message may lock the screen again
 	}
 	return next.settled()
 }
 
-// with returns the memory once a session has said that it is locked or is not.
+// with returns the memory after a session has said whether it is locked.
 func (m lockMemory) with(path dbus.ObjectPath, isLocked bool) lockMemory {
 	if isLocked && m.position != locked {
 		m.position, m.isLocked = locked, map[dbus.ObjectPath]bool{}
@@ -122,8 +121,8 @@ func (m lockMemory) with(path dbus.ObjectPath, isLocked bool) lockMemory {
 	return m
 }
 
-// settled returns the memory with the position that follows: unlocked once no
-// session is locked and one has said so. That a session has ended says nothing.
+// settled returns the memory with the position that follows: unlocked once no session
+// is locked and one has said so. The end of a session says nothing.
 func (m lockMemory) settled() lockMemory {
 	isOneLocked, isOneUnlocked := false, false
 	for _, isLocked := range m.isLocked {
@@ -136,7 +135,7 @@ func (m lockMemory) settled() lockMemory {
 	return m
 }
 
-// inOrder returns sessions in the order in which they have last said something.
+// inOrder returns sessions in the order of their latest messages.
 func inOrder(sessions []Facts) []Facts {
 	sessions = slices.Clone(sessions)
 	slices.SortStableFunc(sessions, func(a, b Facts) int { return cmp.Compare(a.Latest(), b.Latest()) })

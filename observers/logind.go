@@ -20,7 +20,7 @@ const (
 	// saidLast is what Lock, Unlock or a change of LockedHint said last.
 	saidLast = "Locked"
 
-	// prepareForSleep and lockSignal are signals that ask for something.
+	// prepareForSleep and lockSignal are signals that request something.
 	prepareForSleep = "PrepareForSleep"
 	lockSignal      = "Lock"
 )
@@ -45,9 +45,9 @@ func Logind() Source {
 				"InhibitDelayMaxUSec":  "t", // microseconds
 				"OnExternalPower":      "b",
 			},
-			// No logind signals OnExternalPower so far.
+			// So far, no logind signals OnExternalPower.
 			PollIfSilent: map[string]Need{"LidClosed": PolledOften, "OnExternalPower": Polled},
-			// The lid may be the reason for the sleep, and is signalled only later.
+			// The lid may be the reason for the sleep, and logind signals it only later.
 			RereadOn: []string{prepareForSleep, "PrepareForShutdown"},
 		},
 		// With the lid closed, logind 257 first signals LidClosed=false, and true
@@ -62,16 +62,16 @@ func Session() Source {
 		&Latest{Name: saidLast, Signals: map[string]bool{lockSignal: true, "Unlock": false}, Property: "LockedHint", Request: lockSignal})
 }
 
-// Idleness is the source for whether the user's sessions are idle. It is apart from
+// Idleness is the source for whether the user's sessions are idle. It is separate from
 // [Session], so that each is read only for the switch that needs it.
 func Idleness() Source { return hints(idleness, "IdleHint", nil) }
 
-// hints returns a source for a hint of each of the user's sessions. The bridge
-// itself runs in none.
+// hints returns a source for a hint of each of the user's sessions. The bridge itself runs
+// in no session.
 //
-// Display, which is logind's choice among them, does not tell which ones have a
-// screen: it may be a login by SSH, and it does not move when a text session becomes
-// a graphical one, seen with 257.
+// Display, logind's choice among them, does not show which sessions have a screen: it may
+// be a login over SSH, and it does not change when a text session becomes graphical (seen
+// with 257).
 func hints(id, hint string, latest *Latest) Source {
 	return Source{
 		ID:    id,
@@ -95,7 +95,7 @@ func hints(id, hint string, latest *Latest) Source {
 				},
 			}},
 		},
-		// A user manager may run for a user that logind knows nothing of.
+		// A user manager may run for a user that logind does not know.
 		Transient: true,
 	}
 }

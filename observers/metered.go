@@ -2,8 +2,8 @@ package observers
 
 import nm "github.com/Wifx/gonetworkmanager/v2"
 
-// metered returns a reader of whether data costs money. Without a network nothing
-// can be said.
+// metered returns a reader of the metered switch. Without a network its position
+// is unknown.
 func metered(policy Policy) Reader {
 	var past memory
 	return func(snapshot Snapshot) Reading {

@@ -72,8 +72,8 @@ func Connections() Source {
 	}
 }
 
-// Routes is the source of what each device with a default route reaches. It is
-// needed only where NetworkManager as a whole does not reach the internet.
+// Routes is the source for what each device with a default route reaches. It is needed only
+// if NetworkManager as a whole does not reach the internet.
 func Routes() Source {
 	return Source{
 		ID:       routes,
@@ -141,9 +141,9 @@ func farewells() []Farewell {
 			Interface: networkManagerInterface, Member: "DeviceRemoved", From: networkManagerPath,
 			Body: []any{dbus.ObjectPath(networkManagerPath + "/Devices/1")},
 		},
-		// Since 1.58 a device whose address is from DHCP goes before loopback. A
-		// device that is taken down otherwise has another reason: nowhere else does
-		// nm-device.c of 1.42 to 1.58 have these two together.
+		// Since 1.58, a device with an address from DHCP goes before loopback. A device
+		// that is taken down otherwise has another reason: nm-device.c of 1.42 to 1.58 uses
+		// these two together nowhere else.
 		{
 			Interface: networkManagerInterface + ".Device", Member: "StateChanged", From: networkManagerPath + "/Devices",
 			Body: []any{uint32(nm.NmDeviceStateDeactivating), nil, uint32(nm.NmDeviceStateReasonNowUnmanaged)},

@@ -21,7 +21,7 @@ type object struct {
 	kind *Kind
 	path dbus.ObjectPath
 
-	isKnown bool // whether the present owner of the service has told it
+	isKnown bool // whether the present owner of the service has described it
 	isDue   bool // whether it is to be read
 	isGone  bool // whether it was missing when it was read
 
@@ -68,8 +68,8 @@ func (o *object) visit(yield func(*object) bool) bool {
 	return true
 }
 
-// named returns the objects that this one names, that are to be followed and that
-// are not gone.
+// named returns the objects that this one names, except those that are gone or are
+// not followed.
 func (o *object) named() []*object {
 	var objects []*object
 	for i := range o.kind.Links {
@@ -83,14 +83,14 @@ func (o *object) named() []*object {
 	return objects
 }
 
-// follows reports whether the objects of a link are to be followed.
+// follows reports whether the observer follows the objects of a link.
 func (o *object) follows(link *Link) bool {
 	return len(link.While) == 0 || slices.ContainsFunc(link.While, func(property string) bool {
 		return o.values[property].content == true
 	})
 }
 
-// areKnown reports whether every object of the tree is.
+// areKnown reports whether every object of the tree is known.
 func (o *object) areKnown() bool {
 	for one := range o.all() {
 		if !one.isKnown {
@@ -100,8 +100,8 @@ func (o *object) areKnown() bool {
 	return true
 }
 
-// due returns the objects that can be read now. What an object names comes after
-// the object, which may name others by then.
+// due returns the objects that can be read now. An object is read before the
+// objects that it names, because it may name others by then.
 func (o *object) due() []*object {
 	if o.isDue {
 		return []*object{o}
@@ -121,8 +121,9 @@ func (o *object) setDue() {
 }
 
 // disown makes every object unknown, because its service has another owner or is
-// no longer listened to. The values of a root end with the owner. Objects that it
-// names may outlive it, as sessions do; what was last said about them counts.
+// no longer listened to. The values of a root end with the owner. The objects that
+// it names may outlive the owner, as sessions do; what was last said about them
+// counts.
 func (o *object) disown() {
 	clear(o.values)
 	for one := range o.all() {
@@ -165,7 +166,7 @@ func (o *object) hear(signal *dbus.Signal) (mustRead bool, err error) {
 	return true, nil
 }
 
-// hearLatest takes a signal that says, or asks for, what the object last was.
+// hearLatest handles a signal that reports, or requests, the object's [Latest].
 func (o *object) hearLatest(member string, sequence dbus.Sequence) {
 	latest := o.kind.Latest
 	if latest == nil {
@@ -179,8 +180,7 @@ func (o *object) hearLatest(member string, sequence dbus.Sequence) {
 	}
 }
 
-// isRequest reports whether a signal after which everything is read again asks for
-// something.
+// isRequest reports whether a signal of [Kind.RereadOn] is a request.
 func isRequest(signal *dbus.Signal) bool { return len(signal.Body) == 1 && signal.Body[0] == true }
 
 // take stores the news of a signal or of an answer.
@@ -199,8 +199,8 @@ func (o *object) take(news news, sequence dbus.Sequence) {
 	}
 }
 
-// forgetObjects forgets what was told of objects, because their signals are not
-// listened to from now on.
+// forgetObjects forgets what was said about objects, because the observer no
+// longer listens to their signals.
 func (o *object) forgetObjects(property string) {
 	objects := slices.Clone(o.links[property].objects)
 	for i, one := range objects {
@@ -241,8 +241,8 @@ func (o *object) name(link *Link, paths []dbus.ObjectPath, sequence dbus.Sequenc
 	o.links[link.Property] = list{objects, sequence}
 }
 
-// polled returns the properties that are polled for a need: those that are not
-// signalled, if the object has them.
+// polled returns the properties that are polled for a need: those that the object
+// has but does not signal.
 func (o *object) polled(need Need) []string {
 	return slices.DeleteFunc(slices.Clone(o.silent), func(name string) bool {
 		_, isTold := o.values[name]
@@ -250,7 +250,7 @@ func (o *object) polled(need Need) []string {
 	})
 }
 
-// facts returns the facts of the tree where it is polled for a need.
+// facts returns the facts of the tree when it is polled for a need.
 func (o *object) facts(need Need) Facts {
 	values := make(map[string]any, len(o.values))
 	for name, v := range o.values {
@@ -270,7 +270,7 @@ func (o *object) facts(need Need) Facts {
 type news struct {
 	values map[string]any
 	paths  map[string][]dbus.ObjectPath // by the property that names them
-	// isReason says that the message is a reason to read the object.
+	// isReason reports whether the message is a reason to read the object.
 	isReason bool
 }
 
@@ -279,8 +279,8 @@ func (n news) isEmpty() bool { return len(n.values)+len(n.paths) == 0 }
 // changed returns the news in the body of a PropertiesChanged signal: interface,
 // changed properties, names of invalidated ones
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
-// There are none if it is about another interface. It is an error if a property
-// of interest is invalidated.
+// A signal about another interface brings none. An invalidated property of
+// interest is an error.
 func (k *Kind) changed(body []any) (news, error) {
 	if len(body) != 3 {
 		return news{}, fmt.Errorf("it has %d arguments", len(body))
@@ -307,7 +307,7 @@ func (k *Kind) changed(body []any) (news, error) {
 	return picked, err
 }
 
-// isNews reports whether the body of a PropertiesChanged signal tells anything of
+// isNews reports whether the body of a PropertiesChanged signal holds anything of
 // interest, or makes no sense.
 func (k *Kind) isNews(body []any) bool {
 	told, err := k.changed(body)
@@ -357,7 +357,8 @@ func nameOrValue(content any) any {
 	return content
 }
 
-// pathsIn returns the paths in a value of a [Link], and whether it is one.
+// pathsIn returns the paths in the value of a [Link], and reports whether the
+// value is one.
 func pathsIn(content any) (paths []dbus.ObjectPath, isLink bool) {
 	switch content := content.(type) {
 	case dbus.ObjectPath:

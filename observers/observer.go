@@ -1,7 +1,7 @@
-// Package observers reads system services and says in which position each switch
-// of the machine is, and why. An [Observer] keeps the [Facts] about the objects
-// of one [Source]. The [Reader] of a [Switch] turns a [Snapshot] of facts into a
-// [Reading]. The [Damping] of a switch decides when a reading counts.
+// Package observers reads system services. It says which position each switch of the
+// machine is in, and why. An [Observer] keeps the [Facts] about the objects of one
+// [Source]. The [Reader] of a [Switch] turns a [Snapshot] of facts into a [Reading]. The
+// [Damping] of a switch decides when a reading counts.
 //
 // # Goroutines
 //
@@ -28,7 +28,7 @@ const (
 	// NetworkManager takes much less.
 	farewellTime = 5 * time.Second
 
-	// notAsked is what is told of a service while nobody needs to know.
+	// notAsked is the problem of a service while nothing needs its facts.
 	notAsked = "is not asked"
 )
 
@@ -41,10 +41,9 @@ type Service interface {
 
 // Hearing is what an [Observer] hears of a service.
 type Hearing interface {
-	// Signals delivers, in order, the present owner's signals and a NameOwnerChanged
-	// for each change of owner, which is also the first to arrive. A
-	// NameOwnerChanged that names the present owner again means that signals were
-	// lost.
+	// Signals delivers, in order, the present owner's signals, and a NameOwnerChanged for
+	// each change of owner. A NameOwnerChanged is the first signal. A NameOwnerChanged
+	// that names the present owner again means that signals were lost.
 	Signals() <-chan *dbus.Signal
 	// Listen asks the bus for the signals that a match rule describes until stop is
 	// called. Calls made after it are answered after the bus has taken the rule.
@@ -73,25 +72,25 @@ type Observer struct {
 	needs  chan Need
 
 	need      Need
-	stops     []func() // end the listening to the signals of a source on demand
+	stops     []func() // end the match rules of a source on demand
 	served    Need     // the need for which everything was last read
 	owner     string
 	root      *object
-	early     early // what was said of objects that nobody has named yet
+	early     early // signals about objects that nobody has named yet
 	calls     calls
-	isStale   bool // whether the reading that is under way is to be repeated
+	isStale   bool // whether to repeat the reading that is under way
 	polling   polling
 	problem   string // why there are no facts; empty if there are some
 	isAwaited bool   // whether the problem will end soon, one way or the other
-	isWarned  bool   // whether nonsense of this owner has been logged
+	isWarned  bool   // whether a signal of this owner that made no sense has been logged
 	sent      Facts
 
 	asked, fulfilled int // numbers of requests to read everything again
 }
 
-// New returns an observer of the source of a filter, through which the service's
-// signals come. The starter starts the service if the source is on demand. The
-// observer does nothing before [Observer.Run].
+// New returns an observer of the filter's source. The service's signals come through the
+// filter. The starter starts the service if the source is on demand. The observer does
+// nothing before [Observer.Run].
 func New(filter *Filter, service Service, starter Starter, log *slog.Logger) *Observer {
 	source := filter.source
 	o := &Observer{
@@ -172,8 +171,8 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 	}
 }
 
-// facts returns the present facts, and reports whether they are fit to be sent.
-// They are not while an object is still unknown.
+// facts returns the present facts, and reports whether they are fit to be sent. They are
+// not fit while an object is still unknown.
 func (o *Observer) facts() (facts Facts, areFit bool) {
 	if o.problem != "" {
 		return Facts{Source: o.source.ID, Problem: o.problem, Awaited: o.isAwaited, Reread: o.fulfilled}, true
@@ -186,7 +185,7 @@ func (o *Observer) facts() (facts Facts, areFit bool) {
 // satisfied returns the need that the facts satisfy.
 func (o *Observer) satisfied() Need { return min(o.need, o.served) }
 
-// fails drops the source's facts and records why.
+// fails drops the source's facts and records the reason.
 func (o *Observer) fails(what string) {
 	o.problem, o.isAwaited = o.source.Label+" "+what, false
 }
@@ -215,7 +214,7 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 		}
 	}
 	if _, isAnnounced := o.source.Root.announced(signal); isAnnounced {
-		o.read(ctx) // which tells whose it is
+		o.read(ctx) // the answer says whose it is
 		return false
 	}
 	for one := range o.root.all() {
@@ -225,7 +224,7 @@ func (o *Observer) signal(ctx context.Context, signal *dbus.Signal) (isOurs bool
 		}
 	}
 	if !isOurs && o.source.Root.isLatestBelow(signal) && o.early.keep(signal) {
-		o.read(ctx) // which tells whose it is
+		o.read(ctx) // the answer says whose it is
 	}
 	return isOurs
 }
@@ -234,7 +233,7 @@ func (o *Observer) objectSignal(ctx context.Context, one *object, signal *dbus.S
 	mustRead, err := one.hear(signal)
 	switch {
 	case err != nil:
-		if !o.isWarned { // one is likely to be followed by more
+		if !o.isWarned { // more are likely to follow
 			o.isWarned = true
 			o.log.Warn("reading "+o.source.Label+" again: its PropertiesChanged signal made no sense", "error", err)
 		}
@@ -242,7 +241,7 @@ func (o *Observer) objectSignal(ctx context.Context, one *object, signal *dbus.S
 	case mustRead:
 		o.read(ctx)
 	case o.calls.areFailing() && !o.calls.areUnderWay():
-		o.read(ctx) // it did not answer, but it is alive
+		o.read(ctx) // it did not answer before, but it is alive
 	default:
 		o.ask(ctx) // the signal may have named new objects
 	}

@@ -6,17 +6,17 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Reader says in which position a switch is, given the facts. It may remember
-// what it has read before, so it must be called from one goroutine.
+// Reader says which position a switch is in, given the facts. It may remember
+// earlier readings, so it must be called from one goroutine.
 type Reader func(Snapshot) Reading
 
-// Follower is a Reader that is told how the switch is at present.
+// Follower is a Reader that also gets the present position.
 type Follower func(snapshot Snapshot, present Present) Reading
 
-// Present is how a switch is when it is read.
+// Present is the state of a switch when it is read.
 type Present struct {
-	// Position may have come from something else. [Unknown] makes what the facts say
-	// count as if nothing had been read before.
+	// Position may differ from the last reading, because something else moved the
+	// switch. With [Unknown], the facts count as if nothing had been read before.
 	Position string
 	// HasCrashed reports whether a service that the position's targets want has just
 	// crashed.
@@ -42,12 +42,12 @@ type Reading struct {
 	// GraceOnlyFrom, if set, names the only position that the grace protects, or is
 	// [AnyPosition]. A switch in no protected position takes the reading at once.
 	GraceOnlyFrom string
-	// Gone, of a set, are words that the grace does not protect if the position has
-	// them no longer.
+	// Gone are words of a set that the grace does not protect once the position no
+	// longer has them.
 	Gone []string
 	// Urgent makes the reading count at once even if the switch is flapping.
 	Urgent bool
-	// Ignored says in words what does not count, if something new does not.
+	// Ignored says in words which new fact does not count, if there is one.
 	Ignored string
 	// Request is set if something asks for the position instead of reporting it. It
 	// increases with each request.
@@ -61,8 +61,8 @@ type Reading struct {
 
 // Origin is a source that was chosen among several.
 type Origin struct {
-	// Source says where the switch is read and how, such as "from UPower"; Because
-	// says why there is no better source.
+	// Source says where the switch is read from and how, such as "from UPower".
+	// Because says why there is no better source.
 	Source, Because string
 }
 
@@ -76,13 +76,13 @@ const (
 	Limited Bar = "limited"
 )
 
-// Policy holds the user's choices of how facts are read.
+// Policy holds the user's choices about how to read facts.
 type Policy struct {
 	OnlineWhen Bar
 	// LimitedGrace is how long connectivity may be limited before an online switch
 	// goes offline.
 	LimitedGrace time.Duration
-	// GoneGrace is how long switches keep their positions while the service that
-	// they are read from is away.
+	// GoneGrace is how long switches keep their positions while their service is
+	// away.
 	GoneGrace time.Duration
 }

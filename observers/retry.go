@@ -51,7 +51,7 @@ func (o *Observer) failed(ctx context.Context, one *object, err error) {
 }
 
 // readingFailed tries again later. NetworkManager before 1.44 owns its name
-// before its objects exist, so a failure of that kind is no news at first.
+// before its objects exist, so the first failures of that kind are not reported.
 func (o *Observer) readingFailed(err error) {
 	isEarly := o.calls.backoff <= stillEarly && isUnknown(err)
 	o.calls.failed()
@@ -73,7 +73,8 @@ func (o *Observer) readingFailed(err error) {
 	}
 }
 
-// isUnknown reports whether an object does not exist, or not yet.
+// isUnknown reports whether an error says that an object does not exist, or not
+// yet.
 func isUnknown(err error) bool {
 	var refusal dbus.Error
 	return errors.As(err, &refusal) && slices.Contains([]string{

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// noScreens is why nothing is known of the screens of a user who has none.
+// noScreens is the reason if the user has no screen.
 const noScreens = "the user has no graphical session"
 
 // screensAmong returns the sessions that have a screen.
@@ -14,8 +14,8 @@ func screensAmong(sessions []Facts) []Facts {
 }
 
 // isScreen reports whether a session has a screen that can be locked: a graphical
-// one with a seat or without, or a text session at a seat, but none of SSH
-// (Type, Class, State and Seat in org.freedesktop.login1(5)).
+// session with or without a seat, or a text session at a seat, but not an SSH
+// session (Type, Class, State and Seat in org.freedesktop.login1(5)).
 func isScreen(one Facts) bool {
 	class, _ := one.Text("Class")
 	state, _ := one.Text("State")
@@ -33,8 +33,8 @@ func isScreen(one Facts) bool {
 // IsGraphical reports whether sessions of a Type, as logind names it, are graphical.
 func IsGraphical(kind string) bool { return kind == "x11" || kind == "wayland" || kind == "mir" }
 
-// bySession returns what each session says, with the names of the sessions if there
-// are several.
+// bySession returns what each session says, with the session's name if there are
+// several.
 func bySession(sessions []Facts, says func(Facts) string) string {
 	reasons := make([]string, 0, len(sessions))
 	for _, one := range sessions {

@@ -12,7 +12,8 @@ func sleep(policy Policy) Follower {
 		}
 		reading := operation(policy, facts, "PreparingForSleep", awake, "asleep")
 		if reading.Position == "asleep" {
-			// Waking up may go without a word, so that each PrepareForSleep counts.
+			// logind may not report that the machine woke up, so each
+			// PrepareForSleep counts.
 			reading.Request = facts.Request(prepareForSleep)
 		}
 		return reading

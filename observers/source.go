@@ -14,7 +14,7 @@ import (
 type Source struct {
 	// ID is the key of the source in a [Snapshot].
 	ID string
-	// Name is the service's well-known bus name, Label what people call it.
+	// Name is the service's well-known bus name. Label is what people call it.
 	Name, Label string
 	// Root is the object that is read first. It names the others.
 	Root Kind
@@ -22,7 +22,7 @@ type Source struct {
 	Transient bool
 	// OnDemand makes the observer wait until it is asked to read.
 	OnDemand bool
-	// Startable makes the observer start the service then, if it does not run.
+	// Startable makes the observer then start the service if it does not run.
 	Startable bool
 	// Settling is how long the source is left alone after its service has started,
 	// because until then it reports wrong values.
@@ -41,14 +41,14 @@ type Kind struct {
 	Properties map[string]string
 	// Words turn the values of properties of type u into words.
 	Words map[string]func(uint32) string
-	// PollIfSilent names properties that only some versions of the service
-	// signal; its introspection data tells which. One that is not signalled is
-	// polled for those who need at least this much.
+	// PollIfSilent names properties that only some versions of the service signal, as
+	// the introspection data shows. A property that is not signalled is polled if the
+	// need is at least this.
 	PollIfSilent map[string]Need
-	// RereadOn names signals of the interface after which everything is read
-	// again. One whose only argument is true is a request.
+	// RereadOn names signals of the interface after which everything is read again. A
+	// signal whose only argument is true is a request.
 	RereadOn []string
-	// Latest, if set, is a value that signals of the object give.
+	// Latest, if set, is a value that the object's signals determine.
 	Latest *Latest
 	// Links are the properties that name further objects.
 	Links []Link
@@ -62,31 +62,31 @@ type Link struct {
 	// SignalledBy, if set, names a property whose signals are a reason to read this
 	// one, which has no signals.
 	SignalledBy string
-	// AnnouncedBy, if set, names the signal that announces an object before anything
-	// else is said of it. Others have such objects too, and what is said of theirs is
+	// AnnouncedBy, if set, names the signal that announces an object before any other
+	// signal about it. Other users have such objects, too; signals about theirs are
 	// not heard.
 	AnnouncedBy *Announcement
-	// While, if set, names properties of type b. The objects are only followed while
+	// While, if set, names properties of type b. The objects are followed only while
 	// one of them is true.
 	While []string
-	// Kind is that of the objects.
+	// Kind is the kind of the objects.
 	Kind Kind
 }
 
-// Announcement is a signal of which one argument is the path of a new object.
+// Announcement is a signal that has the path of a new object as an argument.
 type Announcement struct {
 	Path              dbus.ObjectPath
 	Interface, Member string
 }
 
-// Latest is a value of type b: whatever came last, one of the signals or a
-// change of the property, decides it. Before, it is unknown.
+// Latest is a value of type b. The latest of the signals and changes of the property
+// decides it. Before the first, it is unknown.
 type Latest struct {
 	Name     string
 	Signals  map[string]bool
 	Property string
-	// Request, if set, is the one of Signals that asks for something each time
-	// that it comes, even if it changes nothing.
+	// Request, if set, is the one of Signals that requests something each time it
+	// comes, even if it changes nothing.
 	Request string
 }
 
@@ -96,7 +96,7 @@ type Farewell struct {
 	Interface, Member string
 	// From is the path of the object that sends it, or of one above.
 	From dbus.ObjectPath
-	// Body is what the signal says. Where it is nil, anything may be said.
+	// Body is what the signal says. If it is nil, the signal may say anything.
 	Body []any
 }
 
@@ -126,7 +126,7 @@ func (f Farewell) rule(sender string) string {
 }
 
 // Matches returns the match rules for the source's signals, unless it is on demand.
-// Then its observer listens to them itself, as long as it is asked.
+// In that case, its observer adds the rules while there is a need.
 func (s Source) Matches() []string {
 	if s.OnDemand {
 		return nil
@@ -145,7 +145,7 @@ func (s Source) rules() []string {
 }
 
 // rules returns the match rules for objects of the kind, which have its path or are
-// below, and for those that they link to.
+// below it, and for the objects that they link to.
 func (k *Kind) rules(sender, place string) []string {
 	rules := []string{matchRule(sender, place, k.Path, propertiesInterface, "PropertiesChanged") + ",arg0='" + k.Interface + "'"}
 	for _, member := range k.signals() {

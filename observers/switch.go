@@ -44,17 +44,18 @@ type Switch struct {
 	// reading depends on the present position.
 	Follower func(Policy) Follower
 	// Done, if set, returns the position that follows once the services that the
-	// present targets want have done their work, and whether the facts allow it.
+	// present targets want have done their work. It reports whether the facts allow
+	// that position.
 	Done func(Snapshot) (position string, follows bool)
-	// Delays, if set, names the logind operation that the bridge holds up in the
+	// Delays, if set, names the logind operation that the bridge delays in the
 	// position During, until the units that its targets start have finished.
 	Delays, During string
 	// After, if set, is the position that follows once everything has been read again
 	// after the operation.
 	After string
 	// StartAgain are targets of other switches that are started when the switch
-	// enters During, even if they are active. Without that, units that an active
-	// target wants would not start again.
+	// enters During, even if they are active. Otherwise units that an active target
+	// wants would not start again.
 	StartAgain []string
 }
 
@@ -136,7 +137,7 @@ func (s Switch) Targets(position string) map[string]bool {
 }
 
 // Canonical returns a position as the switch writes it: the words of a set are in
-// order and each comes once. The error says which positions there are.
+// order and each comes once. The error names the accepted positions.
 func (s Switch) Canonical(position string) (string, error) {
 	if s.HasTemplate() {
 		return s.Template.canonical(s.Name, position)

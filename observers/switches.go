@@ -14,7 +14,7 @@ func (s Switches) Named(name string) (found Switch, exists bool) {
 	return s[i], true
 }
 
-// Choose returns the switches of these names; all of them if no names are given.
+// Choose returns the switches with these names, or all of them if no names are given.
 func (s Switches) Choose(names []string) Switches {
 	if len(names) == 0 {
 		return s
@@ -140,7 +140,7 @@ func Table() Switches {
 			Delays:   "sleep",
 			During:   "asleep",
 			After:    "woken",
-			// A locker may have ended without a word.
+			// A locker may have ended silently.
 			StartAgain: []string{"lock.target"},
 		},
 		{

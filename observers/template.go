@@ -22,8 +22,8 @@ func (t Template) Target(instance string) string { return t.Prefix + instance + 
 // Pattern returns a pattern, as in glob(7), that the targets of all instances match.
 func (t Template) Pattern() string { return t.Prefix + "*" + t.Suffix }
 
-// Instance returns the instance that a target stands for, and whether it is one of
-// the template's.
+// Instance returns the instance that a target stands for, and reports whether it is
+// one of the template's.
 func (t Template) Instance(target string) (instance string, found bool) {
 	instance, hasPrefix := strings.CutPrefix(target, t.Prefix)
 	instance, hasSuffix := strings.CutSuffix(instance, t.Suffix)
@@ -141,7 +141,7 @@ func (t Template) canonical(name, position string) (string, error) {
 	return strings.Join(t.words(targets), " "), nil
 }
 
-// isNoUnitNameCharacter reports whether unit names cannot have a character
+// isNoUnitNameCharacter reports whether a character cannot be in unit names
 // (systemd.unit(5)).
 func isNoUnitNameCharacter(r rune) bool {
 	const allowed = `abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\@`

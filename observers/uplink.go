@@ -1,6 +1,6 @@
 package observers
 
-// uplink returns a reader of what kind of link the default route takes.
+// uplink returns a reader of the kind of link that the default route uses.
 func uplink(policy Policy) Reader {
 	var past memory
 	return func(snapshot Snapshot) Reading {
@@ -25,10 +25,10 @@ func uplink(policy Policy) Reader {
 	}
 }
 
-// uplinkKind returns the position for a type of connection
-// (connection.type in https://networkmanager.dev/docs/api/latest/settings-connection.html).
-// What is built on links, such as a bond, is built on wires; NetworkManager does not
-// say so of tunnels.
+// uplinkKind returns the position for a type of connection (connection.type in
+// https://networkmanager.dev/docs/api/latest/settings-connection.html). A bond or
+// another connection that is built on links counts as wired. NetworkManager does not
+// say what a tunnel is built on.
 func uplinkKind(connectionType string) string {
 	switch connectionType {
 	case "":

@@ -33,8 +33,8 @@ func readVPN(up []Facts) Reading {
 	return Reading{Position: "down", Reason: "no VPN is active"}
 }
 
-// readProfile returns the name and the type of a connection's profile, and whether
-// it is a VPN.
+// readProfile returns the name and the type of a connection's profile, and reports
+// whether it is a VPN.
 func readProfile(connection Facts) (name, kind string, isVPN bool) {
 	name, _ = connection.Text("Id")
 	kind, _ = connection.Text("Type")
