@@ -18,9 +18,9 @@ type Clock interface {
 	AfterFunc(d time.Duration, f func()) (stop func())
 }
 
-// Clocks are the clocks in which user managers count start limits. Up to systemd 261
-// that is the monotonic clock, which stands still while the machine sleeps; since
-// 262 it is the boottime clock, which does not (NEWS of systemd 262).
+// Clocks are the clocks by which user managers measure start limits. Up to systemd
+// 261 that is the monotonic clock, which stands still while the machine sleeps;
+// since 262 it is the boottime clock, which does not (NEWS of systemd 262).
 type Clocks struct {
 	Monotonic, Boottime Clock
 }

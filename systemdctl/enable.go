@@ -33,7 +33,7 @@ func Disable(ctx context.Context, manager UnitFileManager, unit string) error {
 	_, err := manager.DisableUnitFilesContext(ctx, []string{unit}, false)
 	var refusal dbus.Error
 	if errors.As(err, &refusal) {
-		err = nil // there is nothing to disable any more
+		err = nil // there is nothing left to disable
 	}
 	if err != nil {
 		err = fmt.Errorf("cannot disable %s: %w", unit, err)

@@ -55,9 +55,9 @@ func (e *TakenError) Error() string {
 	return strings.Join(e.Paths, ", ") + ": exists already with other content, so nothing was written"
 }
 
-// WriteNew writes the files that do not exist yet and returns their paths. If one
-// exists with other content, it fails with a [TakenError] before it has written
-// anything, as it does if one cannot be written: it never replaces the user's own files.
+// WriteNew writes the files that do not exist yet and returns their paths. If one exists
+// with other content, it fails with a [TakenError]. If one cannot be written, it fails,
+// too. In both cases it has written nothing: it never replaces the user's own files.
 func WriteNew(files []File) (written []string, err error) {
 	var absent []File
 	var taken TakenError
@@ -91,8 +91,8 @@ func WriteNew(files []File) (written []string, err error) {
 	return written, nil
 }
 
-// CheckWritable returns an error if nothing can be made or removed in a directory, or
-// in the nearest directory above it that exists.
+// CheckWritable returns an error if files cannot be created or removed in a directory,
+// or in the nearest existing directory above it.
 func CheckWritable(dir string) error {
 	for {
 		_, err := os.Stat(dir)

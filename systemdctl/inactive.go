@@ -10,8 +10,8 @@ import (
 )
 
 // AwaitInactive returns once the user manager on a session bus has stopped all the
-// targets that concern the caller. If the context ends first, it returns its error and
-// those that were active, starting or stopping at the last look.
+// targets that concern the caller. If the context ends first, it returns the context's
+// error and the targets that were active, starting or stopping at the last look.
 func AwaitInactive(ctx context.Context, conn *dbus.Conn, concerns func(target string) bool) (left []string, err error) {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
@@ -48,7 +48,7 @@ func AwaitInactive(ctx context.Context, conn *dbus.Conn, concerns func(target st
 // manager lists all targets, because a pattern cannot name one with a backslash.
 func listRunning(ctx context.Context, conn *dbus.Conn, concerns func(target string) bool) ([]string, error) {
 	var units []systemd.UnitStatus
-	states := []string{"active", "activating", "deactivating"} // a target has no others
+	states := []string{"active", "activating", "deactivating"} // targets have no other running states
 	call := conn.Object(ManagerName, managerPath).CallWithContext(ctx, managerInterface+".ListUnitsByPatterns", dbus.FlagNoAutoStart, states, []string{"*.target"})
 	if err := call.Store(&units); err != nil {
 		return nil, fmt.Errorf("cannot ask the user manager for its targets: %w", err)

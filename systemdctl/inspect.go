@@ -34,12 +34,12 @@ type UnitState struct {
 	Bound []UnitState
 }
 
-// deepest is through how many nested targets bound units are followed.
+// deepest is the greatest depth of nested targets whose units are followed.
 const deepest = 3
 
-// bindings are the properties of a target that name the units that start or stop
-// with it: those it wants or upholds, and those with PartOf=, BindsTo=, Requires= or
-// Requisite= on it (org.freedesktop.systemd1(5)).
+// bindings are the properties of a target that name the units that start or stop with
+// it: the units that it wants or upholds, and the units with PartOf=, BindsTo=,
+// Requires= or Requisite= on it (org.freedesktop.systemd1(5)).
 func bindings() []string {
 	return []string{"Wants", "Requires", "Upholds", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
 }
@@ -80,8 +80,9 @@ func Inspect(ctx context.Context, conn *dbus.Conn, managed Managed) ([]TargetSta
 }
 
 // bound returns the units that are bound to the target with these properties. It
-// leaves out the managed targets, which the caller lists, and the units on the way
-// to this target, so that a loop ends. The first call's way is the target alone.
+// leaves out the managed targets, which the caller lists, and the units on the path
+// to this target, so that a loop ends. In the first call, the path is the target
+// alone.
 func bound(ctx context.Context, conn *dbus.Conn, target properties, managed, way []string) ([]UnitState, error) {
 	names := map[string]bool{}
 	for _, binding := range bindings() {

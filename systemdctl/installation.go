@@ -74,11 +74,11 @@ type Written struct {
 	Kept map[string]string
 }
 
-// Write installs the files and removes those of an older version that are not
-// among them. If the user has changed or created one of them, Write fails with a
-// [ChangedError] before it has written anything. With force it replaces that
-// file and keeps a copy under the same name with a ~ appended. If one cannot be
-// written, none is.
+// Write installs the files and removes those of an older version that are not among
+// them. If the user has changed or created one of them, Write fails with a
+// [ChangedError] before it has written anything. With force it replaces that file
+// and keeps a copy under the same name with a ~ appended. If one file cannot be
+// written, it writes none.
 func (i *Installation) Write(files []File, force bool) (written Written, err error) {
 	written.Kept = map[string]string{}
 	var changed []File
@@ -148,7 +148,7 @@ func keep(path string) (string, error) {
 	}
 }
 
-// drop removes the files that an older version installed and this one does not
+// drop removes the files that an older version installed and this version does not
 // have.
 func (i *Installation) drop(files []File) (dropped []string, err error) {
 	for path := range i.sums {
@@ -167,8 +167,8 @@ func (i *Installation) drop(files []File) (dropped []string, err error) {
 	return dropped, nil
 }
 
-// Remove removes what install wrote. It returns the paths that it removed and
-// those that it left because they were changed. With force it leaves none.
+// Remove removes what install wrote. It returns the paths that it removed, and the
+// paths that it left because the files were changed. With force it leaves none.
 func (i *Installation) Remove(force bool) (removed, left []string, err error) {
 	for _, path := range slices.Sorted(maps.Keys(i.sums)) {
 		gone, err := i.removeIfOwn(path, force)
@@ -250,8 +250,9 @@ func (i *Installation) inspect(file File) (fileState, error) {
 	return foreignContent, nil
 }
 
-// look reads a file and reports whether there is a link in its place, which is the
-// user's: install writes none. A link that leads nowhere has no content.
+// look reads a file, and reports whether there is a link in its place. Such a link
+// is the user's, because install writes none. A link that leads nowhere has no
+// content.
 func look(path string) (content []byte, isLink bool, err error) {
 	info, err := os.Lstat(path)
 	if err != nil {

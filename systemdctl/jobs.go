@@ -20,8 +20,8 @@ const (
 	// (org.freedesktop.systemd1(5), StartUnit).
 	jobMode = "replace"
 
-	// exitPause is how long the bridge leaves a user manager alone that shuts down.
-	// It needs less time to exit.
+	// exitPause is how long the bridge leaves a user manager alone that shuts down. A
+	// user manager exits in less time.
 	exitPause = 5 * time.Second
 )
 
@@ -33,7 +33,7 @@ type job struct {
 	answered dbus.Sequence
 	// ended holds the jobs that ended before the answer said which one is ours.
 	ended map[dbus.ObjectPath]ending
-	// correction is what to log once the manager has taken the job: it takes none
+	// correction is what to log once the manager has accepted the job. It accepts none
 	// while it exits, which stops all targets.
 	correction string
 }
@@ -73,8 +73,8 @@ func (r *Reconciler) ask(u *unit, verb string) {
 	}
 }
 
-// askConflicts asks which units the start of a target stops, for the next time:
-// the property Conflicts (as) of org.freedesktop.systemd1(5).
+// askConflicts asks which units the start of a target stops, for the next start: the
+// property Conflicts (as) of org.freedesktop.systemd1(5).
 func (r *Reconciler) askConflicts(u *unit) {
 	listing := r.listing
 	r.callAt(u.path, propertiesInterface+".Get", func(call *dbus.Call) {
@@ -101,8 +101,8 @@ func (r *Reconciler) takeJob(u *unit, call *dbus.Call) {
 	}
 }
 
-// takeOvertaken handles the answer to a start that another one of ours cancels. It may
-// have ended before that.
+// takeOvertaken handles the answer to a start that another start of ours cancels, unless
+// it ended before that.
 func (r *Reconciler) takeOvertaken(u *unit, call *dbus.Call) {
 	path, err := jobPathOf(call)
 	if _, ended := u.overtaken.ended[path]; err != nil || ended {
@@ -131,15 +131,15 @@ func (r *Reconciler) refuse(u *unit, err error) {
 	verb := u.job.verb
 	u.job = nil
 	if isUnanswered(err) {
-		// The targets' states will tell what became of the call.
+		// The targets' states will show what became of the call.
 		r.log.Warn("the user manager did not answer; reading the targets again", "target", u.name, "error", err)
 		r.listLater()
 		return
 	}
 	var refusal dbus.Error
 	if errors.As(err, &refusal) && refusal.Name == ManagerName+".TransactionIsDestructive" {
-		// A running exit.target cannot be undone, and that is fine. It is seldom
-		// anything else; then a later try helps.
+		// A running exit.target cannot be undone, and that is fine. The cause is seldom
+		// anything else; in that case a later attempt helps.
 		if !r.exiting {
 			r.log.Info("the user manager is shutting down; leaving the targets to it")
 		}
@@ -152,10 +152,10 @@ func (r *Reconciler) refuse(u *unit, err error) {
 	}
 	u.refused = err.Error()
 	if u.refused == "" {
-		u.refused = refusal.Name // an error need not say more
+		u.refused = refusal.Name // an error need not have a message
 	}
 	r.log.Warn("cannot "+verb+" "+u.name+": "+u.refused, "target", u.name, "next", remedy(u))
-	r.reconcile() // the start of this one would have stopped others
+	r.reconcile() // the start of this target would have stopped others
 }
 
 // isUnanswered reports whether an error says that the manager has not answered: it
@@ -221,10 +221,10 @@ func (r *Reconciler) ended(u *unit, end ending) {
 	u.job = nil
 	switch {
 	case end.result == "canceled":
-		// Not by us: where we replace a job, u.job is the new one.
+		// We did not cancel it: when we replace a job, u.job is the new one.
 		r.log.Info("something else has canceled the "+verb+" job of "+u.name, "target", u.name, "result", end.result, "next", remedy(u))
 		u.settled = true
-		// What canceled it may be the start of a rival, of which the manager tells next.
+		// The start of a rival may have canceled it. The manager reports that next.
 		u.changed = max(u.changed, end.sequence)
 	case end.result != "done":
 		u.refused = "job result " + end.result
@@ -245,7 +245,7 @@ func remedy(u *unit) string {
 	case "masked":
 		names := []string{u.name}
 		if template, instance, isInstance := strings.Cut(u.name, "@"); isInstance {
-			names = append(names, template+"@"+path.Ext(instance)) // which of them is masked, the manager does not say
+			names = append(names, template+"@"+path.Ext(instance)) // the manager does not say which of them is masked
 		}
 		return "systemctl --user unmask " + Operands(names...)
 	}

@@ -15,12 +15,13 @@ type Caller interface {
 	Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call
 }
 
-// StaysActive reports whether an active unit is to stay so when the bridge is removed. The
-// end of lock.target ends the locker of a locked screen, and an X locker that ends unlocks it.
+// StaysActive reports whether an active unit must stay active when the bridge is removed.
+// The end of lock.target ends the locker of a locked screen, and an X locker that ends
+// unlocks it.
 func StaysActive(unit string) bool { return unit == "lock.target" }
 
-// UnitFile returns the file that the manager has read a unit from, or "" if it has read
-// none. The file may be gone since.
+// UnitFile returns the file that the manager read a unit from, or "" if there was none.
+// The file may be gone by now.
 func UnitFile(ctx context.Context, manager Caller, unit string) (string, error) {
 	call := ask(ctx, manager, unitPath(unit), propertiesInterface+".Get", unitInterface, "FragmentPath")
 	var file string
@@ -31,7 +32,7 @@ func UnitFile(ctx context.Context, manager Caller, unit string) (string, error) 
 }
 
 // StopOrphans stops units whose files are gone, except those that stay active. It does not
-// wait for the ends of the jobs. A unit that the user has a file for is the user's.
+// wait until the jobs end. A unit that the user has a file for belongs to the user.
 func StopOrphans(ctx context.Context, manager Caller, units []string) error {
 	var failed []error
 	for _, unit := range units {

@@ -33,9 +33,10 @@ const (
 
 // Manager is the followed user manager, handed in by main.
 type Manager interface {
-	// Signals delivers, in order, the manager's signals and a NameOwnerChanged for
-	// each change of owner, which is also the first to arrive. A NameOwnerChanged
-	// that names the present owner again means that signals were lost.
+	// Signals delivers, in order, the manager's signals, and a NameOwnerChanged for
+	// each change of owner. A NameOwnerChanged is the first signal. A
+	// NameOwnerChanged that names the present owner again means that signals were
+	// lost.
 	Signals() <-chan *dbus.Signal
 	// Go sends a method call without waiting for the answer; calls arrive in
 	// the order in which they were made.
@@ -64,7 +65,7 @@ func rules(name string) []string {
 }
 
 // changes returns the match rule for the user manager's signals about the state of a
-// unit, as a unit and as what else it is.
+// unit, on the interfaces of all units and of its own type.
 func changes(name string) string {
 	return sentByManager + "path='" + string(unitPath(name)) + "',interface='" + propertiesInterface + "',member='PropertiesChanged'"
 }
@@ -105,7 +106,7 @@ func (r *Reconciler) Signal(signal *dbus.Signal) (moved Moved, isOurs bool) {
 	return r.takeMoved(), true
 }
 
-// takeMoved returns what has moved since its last call.
+// takeMoved returns what has moved since the last call.
 func (r *Reconciler) takeMoved() Moved {
 	moved := r.moved
 	r.moved = Moved{}
@@ -142,15 +143,15 @@ func (r *Reconciler) ownerChanged(owner string) {
 	r.rereadFollowers()
 }
 
-// logAbsence says that there is no user manager. At a login the first client of
-// the session bus may be there before the manager itself.
+// logAbsence says that there is no user manager. At login, the first client may
+// reach the session bus before the manager does.
 func (r *Reconciler) logAbsence() {
 	r.absenceLogged = true
 	r.log.Warn("there is no systemd user manager on the session bus; waiting for one", "next", "loginctl user-status")
 }
 
-// reloading handles the end of a reload, in which units may have come, gone or
-// been repaired. A unit that could not be loaded is tried again once it can be
+// reloading handles the end of a reload, in which units may have come, gone or been
+// repaired. The reconciler retries a unit that could not be loaded once it can be
 // (Reloading(b active), org.freedesktop.systemd1(5)).
 func (r *Reconciler) reloading(signal *dbus.Signal) {
 	var active bool
@@ -165,9 +166,9 @@ func (r *Reconciler) reloading(signal *dbus.Signal) {
 	r.list()
 }
 
-// unitNew handles the signal that the manager has loaded a unit, which precedes
-// each start (UnitNew(s id, o unit), org.freedesktop.systemd1(5)). It reports
-// whether the unit is a target that it has begun to manage.
+// unitNew handles the signal that the manager has loaded a unit, which precedes each
+// start (UnitNew(s id, o unit), org.freedesktop.systemd1(5)). It reports whether it
+// has begun to manage the unit.
 func (r *Reconciler) unitNew(signal *dbus.Signal) bool {
 	var name string
 	isString := false

@@ -13,26 +13,28 @@ type follower struct {
 	name    string
 	targets []*unit // that want it
 	active  string  // its ActiveState; "" until the manager has told
-	// isStopped says that a job has ended it, or is about to.
+	// isStopped reports whether a job has ended it, or is about to.
 	isStopped bool
-	// isEnding says that it ends, or has ended, by itself, and that it is not known yet how.
+	// isEnding reports whether it is ending, or has ended, by itself, while the outcome is
+	// not known yet.
 	isEnding  bool
 	isOneshot bool
-	result    string // its Result, as far as it was told
-	// isCrashing says that it ends after a crash; crashed is when it last did.
+	result    string // its Result, as far as the manager has reported it
+	// isCrashing reports whether it is ending after a crash. crashed is when that last
+	// happened.
 	isCrashing bool
 	crashed    time.Time
 	stop       func() // ends the match rule
 }
 
-// crashTime is for how long after the end of a crashed service its last words may
-// still come: those of its OnFailure= units, and those that take a while from bus to
-// bus.
+// crashTime is how long after the end of a crashed service its last signals may still
+// arrive: those of its OnFailure= units, and those that take a while from bus to bus.
 const crashTime = 2 * time.Second
 
-// HasCrashed reports whether a service that one of some targets wants crashes, or has
-// just crashed. It crashes until its ExecStopPost= has ended: that may speak for it,
-// and systemd runs it after a crash, too. The manager tells of the crash first.
+// HasCrashed reports whether a service that one of some targets wants crashes, or has just
+// crashed. The crash lasts until the service's ExecStopPost= has ended, because that may
+// send signals for the service, and systemd also runs it after a crash. The manager
+// reports the crash first.
 func (r *Reconciler) HasCrashed(targets []string) bool {
 	for _, f := range r.followers {
 		isWanted := slices.ContainsFunc(f.targets, func(u *unit) bool { return slices.Contains(targets, u.name) })
@@ -43,7 +45,7 @@ func (r *Reconciler) HasCrashed(targets []string) bool {
 	return false
 }
 
-// isUp reports whether the service runs, or is about to.
+// isUp reports whether the service runs or is about to run.
 func (f *follower) isUp() bool {
 	return !f.isOneshot && slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, f.active)
 }
@@ -79,7 +81,7 @@ func (r *Reconciler) followServices(u *unit) {
 	})
 }
 
-// forgetServices stops following services that a target wants no longer.
+// forgetServices stops following services that a target no longer wants.
 func (r *Reconciler) forgetServices(u *unit, wanted []string) {
 	for path, f := range r.followers {
 		if slices.Contains(wanted, f.name) {
@@ -105,8 +107,8 @@ func (r *Reconciler) readFollower(path dbus.ObjectPath) {
 	})
 }
 
-// rereadFollowers reads all services again, because signals were lost. One that is
-// ending, or has ended meanwhile, may have been stopped.
+// rereadFollowers reads all services again, because signals were lost. A service that is
+// ending or has ended since may have been stopped.
 func (r *Reconciler) rereadFollowers() {
 	for path, f := range r.followers {
 		f.active, f.isStopped, f.isEnding, f.isCrashing = "", false, false, false
@@ -114,9 +116,9 @@ func (r *Reconciler) rereadFollowers() {
 	}
 }
 
-// askAgain asks what a manager may not have answered, or may answer otherwise since a
-// reload. A service may start and end before its target is known to be active, and so
-// it is followed from the beginning.
+// askAgain repeats the questions that a manager may not have answered, or may answer
+// differently since a reload. A service may start and end before its target is known to be
+// active, so it is followed from the beginning.
 func (r *Reconciler) askAgain(u *unit) {
 	if u.yields() {
 		r.followServices(u)
@@ -152,10 +154,10 @@ func (r *Reconciler) askFollower(path dbus.ObjectPath, take func(f *follower, al
 	}, "") // of all interfaces
 }
 
-// followerChanged takes the new state of a service that a target wants, as a signal
-// said it. One that has ended by itself, and well, has done its work. One that a job
-// has stopped, or that has crashed, has not. A job that comes while it ends has not
-// ended it.
+// followerChanged handles the new state of a service that a target wants, as a signal
+// reported it. A service that has ended by itself and successfully has done its work. A
+// service that a job has stopped, or that has crashed, has not. A job that comes while the
+// service ends has not ended it.
 func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed properties, sequence dbus.Sequence) {
 	was := f.active
 	if active := changed.text("ActiveState"); active != "" {
@@ -192,15 +194,16 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 	}
 }
 
-// endsBadly reports whether the service has begun to end badly by itself, or has ended
-// so, since it was in a state. One that nobody wants any more is being stopped.
+// endsBadly reports whether the service has begun to fail by itself, or has failed, since
+// it was in a state. A service that no target wants any more is being stopped.
 func (f *follower) endsBadly(was string) bool {
 	isNoFailure := slices.Contains([]string{"", "success", "exec-condition"}, f.result)
 	isEnding := f.active != was && f.active != "active" && !slices.Contains([]string{"", "inactive", "failed"}, was)
 	return isEnding && !isNoFailure && !f.isStopped && slices.ContainsFunc(f.targets, func(u *unit) bool { return u.wanted })
 }
 
-// endedWell handles that a service has ended well by itself, as systemd sees it.
+// endedWell handles a service that, according to systemd, has ended successfully by
+// itself.
 func (r *Reconciler) endedWell(f *follower, all properties, sequence dbus.Sequence) {
 	for _, u := range f.targets {
 		switch {
@@ -215,8 +218,8 @@ func (r *Reconciler) endedWell(f *follower, all properties, sequence dbus.Sequen
 }
 
 // isMainUnknown reports whether systemd never knew the main process of a service that
-// forks. It guesses it only where one process is left (GuessMainPID=,
-// systemd.service(5)), and takes every end of several processes for a good one.
+// forks. It guesses the main process only if one process is left (GuessMainPID=,
+// systemd.service(5)). If there are several, it takes every end for a success.
 func isMainUnknown(of properties) bool {
 	pid, told, _ := property[uint32](of, "ExecMainPID")
 	return of.text("Type") == "forking" && told && pid == 0
@@ -229,7 +232,7 @@ func hasJob(of properties) bool {
 	return err == nil && id != 0
 }
 
-// wasStartedAfter reports whether the manager has taken, or is about to take, a start
+// wasStartedAfter reports whether the manager has accepted, or is about to accept, a start
 // of ours after it sent a message.
 func (u *unit) wasStartedAfter(sequence dbus.Sequence) bool {
 	return u.isStarting() && (u.job.path == "" || u.job.answered > sequence)
@@ -248,8 +251,8 @@ func (r *Reconciler) hasDoneItsWork(u *unit) {
 	}
 }
 
-// FindUnused finds those of managed targets that are active, or about to be, though
-// nothing that they want has run. [Moved] tells which.
+// FindUnused finds those of the managed targets that are active or about to be, although
+// nothing that they want has run. [Moved] names them.
 func (r *Reconciler) FindUnused(targets []string) {
 	for _, name := range targets {
 		if u := r.unit(name); u != nil {
@@ -259,8 +262,8 @@ func (r *Reconciler) FindUnused(targets []string) {
 	}
 }
 
-// search looks for a unit that a target wants and that has run. It goes on once the
-// target is active. What we start or stop ends it without a result.
+// search looks for a unit that a target wants and that has run. It begins once the target
+// is active. A start or stop of ours ends it without a result.
 func (r *Reconciler) search(u *unit) {
 	u.searches++
 	search := u.searches
@@ -274,8 +277,8 @@ func (r *Reconciler) search(u *unit) {
 	})
 }
 
-// findRun looks for one of the units that has run, or is about to. A unit that was
-// never started since it was loaded has left the inactive state at no time
+// findRun looks for one of the units that has run or is about to run. A unit that was
+// never started since it was loaded has never left the inactive state
 // (InactiveExitTimestamp, org.freedesktop.systemd1(5)).
 func (r *Reconciler) findRun(u *unit, search int, names []string) {
 	switch {

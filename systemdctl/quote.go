@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Quote quotes a word for the shell, if it needs that. Every command that is
-// printed or logged is put together with it, so that it can be run as it stands,
-// whatever the names of directories and units are.
+// Quote quotes a word for the shell, if necessary. Every command that is printed or
+// logged is built with it, so that it can be run as it stands, whatever the names of
+// directories and units are.
 func Quote(word string) string {
 	if word != "" && !strings.ContainsFunc(word, isSpecial) {
 		return word
@@ -15,8 +15,8 @@ func Quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Operands quotes names for the end of a printed command. One that begins with a dash,
-// as the names of units may, is not taken for an option.
+// Operands quotes names for the end of a printed command. The shell does not take a
+// name that begins with a dash, as the names of units may, for an option.
 func Operands(names ...string) string {
 	words := make([]string, 0, len(names)+1)
 	if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "-") }) {

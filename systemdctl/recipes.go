@@ -27,11 +27,11 @@ type Recipe struct {
 // to enable, in directives that name units, and in command lines.
 type Blank struct {
 	Name, Meaning string
-	// IsProfile says that it is the name of a NetworkManager profile, which becomes a part
-	// of units' names.
+	// IsProfile reports whether it is the name of a NetworkManager profile, which becomes
+	// part of unit names.
 	IsProfile bool
-	// MayRepeat says that there may be several. A word in which the name stands is
-	// repeated for each.
+	// MayRepeat reports whether there may be several values. A word that contains the
+	// name is repeated for each.
 	MayRepeat bool
 }
 

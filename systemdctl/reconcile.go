@@ -14,8 +14,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Something else may start or stop a target fightCorrections times within
-// fightWindow, and is put right each time; after that the target is left alone
+// If something else starts or stops a target, the bridge corrects that up to
+// fightCorrections times within fightWindow. After that it leaves the target alone
 // for firstPause, and if the fight goes on, for twice as long each time, up to
 // longestPause, or until the facts change.
 const (
@@ -37,9 +37,9 @@ type Reconciler struct {
 	handOver func(take func() Moved) // to the owner's goroutine
 	done     <-chan struct{}
 
-	units   []*unit // in the order in which they are put right
+	units   []*unit // in the order in which they are corrected
 	owner   string  // the manager's unique name; "" while there is none
-	listed  bool    // whether this owner has told the units' states
+	listed  bool    // whether this owner has reported the units' states
 	listing int     // number of the latest reading; older ones are void
 	told    int     // number of the latest reading that was answered
 	toldAt  dbus.Sequence
@@ -62,7 +62,7 @@ type Managed interface {
 	// Patterns match the names of further targets, as in glob(7). These become
 	// managed once the manager has loaded them or they are wanted.
 	Patterns() []string
-	// Yielding are groups of the Targets. Where something else starts one of a group,
+	// Yielding are groups of the Targets. If something else starts one of a group,
 	// the others give way.
 	Yielding() [][]string
 }
@@ -71,16 +71,16 @@ type Managed interface {
 type Moved struct {
 	// Yielding reports whether a yielding target has moved.
 	Yielding bool
-	// Done are yielding targets that are active though the services that they want
-	// have done their work, or nothing that they want has run.
+	// Done are yielding targets that are active although the services that they
+	// want have done their work, or nothing that they want has run.
 	Done []string
 	// Strays are active targets about which [Reconciler.Want] has not decided.
 	// Something else may have started them.
 	Strays []string
 }
 
-// New returns a reconciler, which reads the time from now and counts start
-// limits in one of clocks. It does nothing until its owner passes it the
+// New returns a reconciler, which reads the time from now and measures start
+// limits with one of the clocks. It does nothing until its owner passes it the
 // manager's first signal. Until the context ends it posts the manager's replies,
 // for the owner's goroutine to take.
 func New(ctx context.Context, manager Manager, managed Managed, post func(take func() Moved), now func() time.Time, clocks Clocks, log *slog.Logger) *Reconciler {
@@ -157,8 +157,8 @@ func (r *Reconciler) StartAgain(targets []string) {
 // latest reading.
 func (r *Reconciler) IsReread() bool { return r.owner == "" || r.told == r.listing }
 
-// Progress reports whether jobs for a set of targets are still on the way, and
-// otherwise why one of the targets could not be moved.
+// Progress reports whether jobs for a set of targets are unfinished. If not, it
+// returns why one of the targets could not be moved.
 func (r *Reconciler) Progress(targets map[string]bool) (pending bool, problem string) {
 	switch {
 	case r.exiting:
@@ -271,7 +271,7 @@ func (r *Reconciler) correct(u *unit) bool {
 		r.pauseFight(u)
 		r.log.Warn(fmt.Sprintf("something else keeps moving %s; trying again in %v", u.name, u.pause),
 			"target", u.name, "corrections", len(u.corrections), "next", "systemctl --user list-dependencies --reverse "+Operands(u.name))
-		r.reconcile() // the start of this one would have stopped others
+		r.reconcile() // the start of this target would have stopped others
 		return false
 	}
 	u.corrections = append(u.corrections, now)

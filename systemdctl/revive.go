@@ -30,7 +30,7 @@ type limited struct {
 	StartLimitIntervalUSec, StateChangeTimestampMonotonic uint64
 	// InactiveExitTimestampMonotonic is when it began to run last; 0 for never.
 	InactiveExitTimestampMonotonic uint64
-	// isQueued says that it has a job.
+	// isQueued reports whether it has a job.
 	isQueued bool
 }
 
@@ -39,13 +39,13 @@ type revival struct {
 	target     *unit
 	activation int
 	service    systemd.UnitStatus
-	clock      Clock // in which the manager counts
+	clock      Clock // by which the manager measures
 	// changed is when the service failed, according to the manager. failed is the
 	// same moment in clock; 0 before the manager was asked.
 	changed uint64
 	failed  time.Duration
-	// isStarted says that it was started again, and ran when it had begun to run last
-	// by then, according to the manager.
+	// isStarted reports whether it was started again. ran is when it had last begun
+	// to run before that, according to the manager.
 	isStarted bool
 	ran       uint64
 }
@@ -66,7 +66,7 @@ func (r *Reconciler) findLimitedLater(u *unit, activation int) {
 }
 
 // lookLater calls look after a time if a target is still active then. While the
-// manager tells nothing, it waits again.
+// manager does not answer, it waits again.
 func (r *Reconciler) lookLater(clock Clock, wait time.Duration, u *unit, activation int, look func()) {
 	u.reviving = append(u.reviving, clock.AfterFunc(wait, func() {
 		r.post(func() {
@@ -119,10 +119,10 @@ func (r *Reconciler) findLimited(u *unit, activation int) {
 	}, []string{"failed"}, []string{"*.service"})
 }
 
-// revive starts a failed service once more if the target wants it, directly or by
-// targets of the user's, and the start limit kept it from starting. A service that
-// the user stopped has not failed, and one that failed by itself has another
-// result, up to systemd 257 even if the limit was hit later: both stay as they are.
+// revive starts a failed service once more if the target wants it, directly or
+// through targets of the user, and the start limit kept it from starting. A service
+// that the user stopped has not failed, and one that failed by itself has another
+// result (up to systemd 257 even if it hit the limit later). Both stay as they are.
 func (r *Reconciler) revive(v revival) {
 	u := v.target
 	r.callAt(v.service.Path, propertiesInterface+".GetAll", func(call *dbus.Call) {
@@ -138,13 +138,13 @@ func (r *Reconciler) revive(v revival) {
 	}, "") // of all interfaces
 }
 
-// lookAgain looks some time later what has become of a service.
+// lookAgain checks later what has become of a service.
 func (r *Reconciler) lookAgain(v revival) {
 	r.lookLater(r.clocks.Monotonic, reviveAfter, v.target, v.activation, func() { r.revive(v) })
 }
 
-// ifBehind calls do if a target is among those that want something, or wants one
-// of these by targets of the user's.
+// ifBehind calls do if a target is among those that want something, or wants one of
+// these through targets of the user.
 func (r *Reconciler) ifBehind(u *unit, wantedBy []string, asked map[string]bool, do func()) {
 	if slices.Contains(wantedBy, u.name) {
 		do()
@@ -163,9 +163,9 @@ func (r *Reconciler) ifBehind(u *unit, wantedBy []string, asked map[string]bool,
 	}, unitInterface)
 }
 
-// startOnceAllowed starts a service that the start limit kept from starting, once
-// that allows it. It looks later whether the service has run, and tries again if the
-// limit has kept it from starting once more.
+// startOnceAllowed starts a service that the start limit kept from starting, once the
+// limit allows it. Later it checks whether the service has run, and tries again if
+// the limit prevented that start, too.
 func (r *Reconciler) startOnceAllowed(v revival, service limited) {
 	u, name := v.target, v.service.Name
 	if !r.isStill(u, v.activation) {
@@ -189,10 +189,10 @@ func (r *Reconciler) startOnceAllowed(v revival, service limited) {
 	}, name, jobMode)
 }
 
-// date finds out when the service failed, in the clock in which the manager
-// counts. The manager reports it only in CLOCK_MONOTONIC. Sleep between the
-// failure and this first look at it does not count: the service may start later
-// than it could, but not too early.
+// date finds out when the service failed, in the clock by which the manager measures.
+// The manager reports it only in CLOCK_MONOTONIC. Sleep between the failure and this
+// first look does not count, so the service may start later than it could, but not
+// too early.
 func (v *revival) date(service limited, monotonic Clock) {
 	if v.changed == service.StateChangeTimestampMonotonic {
 		return

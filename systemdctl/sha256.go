@@ -11,9 +11,10 @@ import (
 // which sha256sum(1) could check.
 const sha256Digits = 64
 
-// fromSHA256 returns the checksum of a file that an early version has installed,
-// or, if the file is not as it was then, the old one, which equals no other. It
-// asks sha256sum(1), because crypto/sha256 would add 150 KB to the program.
+// fromSHA256 returns the checksum of a file that an early version installed. If
+// the file has changed since, it returns the old checksum, which equals no
+// other. It asks sha256sum(1), because crypto/sha256 would add 150 KB to the
+// program.
 func fromSHA256(sum, path string) string {
 	content, err := os.ReadFile(path)
 	if err != nil {

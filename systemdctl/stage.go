@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// stage holds files that were written beside their places, under other names. What
-// may fail, because there is no room or no permission, has been done: only renaming
-// is left.
+// stage holds files that were written next to their final paths, under other names.
+// The steps that fail without room or permission are done; only the renaming is
+// left.
 type stage struct {
 	temporary map[string]string // by path
 	made      []string          // directories, the innermost first
 }
 
-// stageFiles writes files, and makes the directories that they need. If one cannot
-// be written, nothing remains of any.
+// stageFiles writes files, and makes the directories that they need. If one file
+// cannot be written, it leaves nothing behind.
 func stageFiles(files []File) (*stage, error) {
 	s := &stage{temporary: map[string]string{}}
 	for _, file := range files {
@@ -73,11 +73,11 @@ func (s *stage) commit(path string) error {
 	return nil
 }
 
-// discard removes what was not committed. If nothing was, this includes the
-// directories.
+// discard removes what was not committed. If nothing was committed, it also removes
+// the directories.
 func (s *stage) discard() {
 	for _, temporary := range s.temporary {
-		_ = os.Remove(temporary) // what remains is hidden, and counts for nothing
+		_ = os.Remove(temporary) // what remains is hidden, and has no effect
 	}
 	for _, dir := range s.made {
 		_ = syscall.Rmdir(dir) // fails if another has put something there, or a link

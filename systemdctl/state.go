@@ -111,7 +111,7 @@ func (r *Reconciler) takeList(call *dbus.Call) {
 		}
 	}
 	r.reconcile()
-	r.checkWaiting() // the end of a job may be among what was lost
+	r.checkWaiting() // the end of a job may be among the lost signals
 }
 
 // checkComplete returns an error that names a target that is not in a list. The
@@ -129,7 +129,7 @@ func (r *Reconciler) checkComplete(listed []systemd.UnitStatus) error {
 // sent after the list was handled already.
 func (u *unit) takeStatus(status systemd.UnitStatus, sequence dbus.Sequence) {
 	if status.LoadState != u.load {
-		// What was refused is worth another try.
+		// A refused start or stop is worth another attempt.
 		u.load, u.refused = status.LoadState, ""
 	}
 	u.conflicts = nil
@@ -176,7 +176,7 @@ func (r *Reconciler) propertiesChanged(signal *dbus.Signal) {
 	r.reconcile()
 }
 
-// is takes a unit's ActiveState as a message said it.
+// is stores a unit's ActiveState as a message reported it.
 func (u *unit) is(active string, sequence dbus.Sequence) {
 	if (active == "active") != u.isActive() {
 		u.changed, u.maybeUnused = sequence, u.maybeUnused && active == "active"
@@ -185,8 +185,8 @@ func (u *unit) is(active string, sequence dbus.Sequence) {
 	u.displaced = u.displaced && u.isActive()
 }
 
-// take takes a unit's changed properties as a message said them: ActiveState (s) and
-// Job (uo: its id, 0 where there is none, and path).
+// take stores a unit's changed properties as a message reported them: ActiveState
+// (s) and Job (uo: its id, 0 where there is none, and path).
 func (u *unit) take(changed properties, sequence dbus.Sequence) error {
 	active, told, err := property[string](changed, "ActiveState")
 	if err != nil {

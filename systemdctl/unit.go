@@ -11,13 +11,13 @@ import (
 type unit struct {
 	name        string
 	path        dbus.ObjectPath
-	rivals      []*unit  // give way where something else starts it, and it to them
+	rivals      []*unit  // give way if something else starts it, as it does for them
 	unsubscribe []func() // end its match rules
 
 	load, active string          // "" until the manager has said
 	queued       dbus.ObjectPath // the manager's job for it, ours or not; "" if there is none
 	sequence     dbus.Sequence   // of the message that said so
-	changed      dbus.Sequence   // of the message that said that it had become active or was no longer, or that its job was canceled
+	changed      dbus.Sequence   // of the message that said that it had become active or inactive, or that its job was canceled
 
 	decided     bool // whether Want has said if the target is wanted
 	wanted      bool
@@ -29,13 +29,13 @@ type unit struct {
 	corrections []time.Time // when it was moved back after something else had moved it
 	gaveUp      bool        // whether it was moved back too often, so that it is left alone
 
-	// pause is how long it was left alone last, until pauseEnd; stopPause ends that.
+	// pause is how long it was last left alone, until pauseEnd; stopPause ends that.
 	pause     time.Duration
 	pauseEnd  time.Time
 	stopPause func()
 
-	// maybeUnused says that perhaps nothing that it wants has run; searches counts how
-	// often that was looked into.
+	// maybeUnused reports whether perhaps nothing that it wants has run. searches
+	// counts how often that was checked.
 	maybeUnused bool
 	searches    int
 

@@ -16,12 +16,12 @@ const (
 	anyJobRemoved = "type='signal',sender='" + ManagerName + "',path='" + string(managerPath) +
 		"',interface='" + managerInterface + "',member='JobRemoved'"
 
-	// recently is how old a job of ours may be when a wait begins for the wait to
-	// include what came with it or after it.
+	// recently is the greatest age of a job of ours at which a wait includes the
+	// jobs that came with it or after it.
 	recently = 3 * time.Second
 )
 
-// recentJob is a job that the manager has lately given us.
+// recentJob is a job that the manager has recently given us.
 type recentJob struct {
 	id uint32
 	at time.Time
@@ -32,24 +32,25 @@ type waiting struct {
 	done       func()
 	stop       func() // ends the match rule
 	asking     bool   // whether the manager has been asked for its jobs
-	askAgain   bool   // whether it is to be asked once more
+	askAgain   bool   // whether to ask it once more
 	since      uint32 // the first job to wait for; 0 if there is none
 	unfinished []string
-	// hanging are the units that hang on the targets of the wait; their jobs count
-	// however old they are. unasked of them may have others hang on them.
+	// hanging are the units that start or stop with the targets of the wait; their
+	// jobs count however old they are. unasked are those that may have further
+	// units that start or stop with them.
 	hanging map[string]bool
 	unasked []string
 }
 
-// hangingOn are the properties of a unit that name those that are started or
+// hangingOn are the properties of a unit that name the units that are started or
 // stopped with it (org.freedesktop.systemd1(5)).
 var hangingOn = []string{"Wants", "Requires", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
 
 // AwaitJobs calls done, on the owner's goroutine, once all jobs have ended that
 // our latest jobs have brought about: those of the units that a target wants and
-// of whatever these start, even if they are ordered after the target. Jobs of
-// units that hang on the given targets, directly or by other targets, are waited
-// for however old they are. It replaces an earlier wait.
+// of whatever these start, even if they are ordered after the target. It also
+// waits for the jobs, however old, of units that start or stop with the given
+// targets, directly or through other targets. It replaces an earlier wait.
 func (r *Reconciler) AwaitJobs(targets []string, done func()) {
 	r.StopWaiting()
 	r.waiting = &waiting{done: done, stop: r.manager.Listen(anyJobRemoved), hanging: map[string]bool{}}
@@ -62,7 +63,7 @@ func (r *Reconciler) AwaitJobs(targets []string, done func()) {
 	r.checkWaiting()
 }
 
-// hang adds units that hang on the targets, or are these.
+// hang adds the targets, or units that start or stop with them.
 func (w *waiting) hang(names []string) {
 	for _, name := range names {
 		if !w.hanging[name] && strings.HasSuffix(name, ".target") {
@@ -72,7 +73,7 @@ func (w *waiting) hang(names []string) {
 	}
 }
 
-// askWhatHangs asks what hangs on the next target.
+// askWhatHangs asks which units start or stop with the next target.
 func (r *Reconciler) askWhatHangs(w *waiting) {
 	next := w.unasked[0]
 	w.unasked = w.unasked[1:]
@@ -82,7 +83,7 @@ func (r *Reconciler) askWhatHangs(w *waiting) {
 			return
 		}
 		w.asking = false
-		all, _ := allProperties(call) // of one that is not loaded nothing hangs
+		all, _ := allProperties(call) // nothing starts or stops with a target that is not loaded
 		for _, name := range hangingOn {
 			units, _, _ := property[[]string](all, name)
 			w.hang(units)
