@@ -24,12 +24,12 @@ const (
 	success    = 0
 	failure    = 1
 	wrongUsage = 2
-	// notRunning reports a bridge that does not run, to those who want to know that.
+	// notRunning is the status of commands that need a running bridge and find none.
 	// systemctl status uses the same number.
 	notRunning = 3
-	// outdated reports, by run, that its program was replaced. The service's
-	// RestartForceExitStatus= names it, so that the new one starts. It is EX_TEMPFAIL of
-	// sysexits.h(3head).
+	// outdated is the status of run if its program was replaced. The service's
+	// RestartForceExitStatus= names it, so that the new program starts. It is
+	// EX_TEMPFAIL of sysexits.h(3head).
 	outdated = 75
 )
 
@@ -54,7 +54,7 @@ func newRoot() *cobra.Command {
 	asksVersion := root.Flags().Bool("version", false, "print the version")
 	root.Flags().AddFlagSet(run.Flags())
 	root.RunE = func(cmd *cobra.Command, args []string) error {
-		// Cobra takes what follows -- and an empty word for no command of its own.
+		// Cobra treats an empty word, and what follows --, as no command.
 		if err := onlyFlags(run, args); err != nil {
 			return usageError{err}
 		}
@@ -106,8 +106,8 @@ const exampleUnit = `  # a service that runs while you are online
   [Install]
   WantedBy=internet-online.target`
 
-// exitStatus ends the program with this status and no message, because everything
-// has been said already.
+// exitStatus ends the program with this status and no message, because the command
+// has already printed everything.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
@@ -140,7 +140,7 @@ func execute(ctx context.Context, args []string, stdout, stderr *os.File) int {
 
 // refuse prints what is wrong with the command line.
 func refuse(cmd *cobra.Command, err error, stderr io.Writer) int {
-	if cmd.Name() == "help" { // whose own help names no commands
+	if cmd.Name() == "help" { // because the help of help names no commands
 		cmd = cmd.Root()
 	}
 	name := cmd.Root().Name()
@@ -162,7 +162,7 @@ func conclude(err error, stderr io.Writer) int {
 	return failure
 }
 
-// advise adds to an error what to do next, if it needs that.
+// advise adds to an error what to do next, if necessary.
 func advise(err error) error {
 	if errors.Is(err, client.ErrNotRunning) {
 		return fmt.Errorf("%w; %s doctor says why, and how to start it", err, self.Command())

@@ -18,5 +18,5 @@ func (p *printout) Write(text []byte) (int, error) {
 	return n, err
 }
 
-// Fd returns the descriptor, by which a terminal is known.
+// Fd returns the descriptor, which shows whether the file is a terminal.
 func (p *printout) Fd() uintptr { return p.file.Fd() }

@@ -106,7 +106,7 @@ func completeBlank(cmd *cobra.Command, args []string, typed string) ([]cobra.Com
 			found = append(found, cobra.CompletionWithDesc(blank.Name+"=", blank.Meaning))
 			continue
 		}
-		names, _ := profiles.Ask(cmd.Context()) // there is nobody to tell why some are missing
+		names, _ := profiles.Ask(cmd.Context()) // completion cannot say why some are missing
 		for _, name := range names {
 			found = append(found, blank.Name+"="+name)
 		}

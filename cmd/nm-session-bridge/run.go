@@ -42,9 +42,9 @@ func (o *runOptions) declare(flags *pflag.FlagSet) {
 	flags.Func("gone-grace", "keep positions for a `DURATION` while NetworkManager or logind is away (default 10s)", duration(&o.policy.GoneGrace))
 }
 
-// parseRun reads a command line that runs the bridge. It reports false for any other, and
-// for an error or a call for help, which cobra knows how to answer. Building all commands
-// would cost the daemon 0.3 MB at rest, on top of the 2.6 MB that it has for itself.
+// parseRun reads a command line that runs the bridge. It reports false for any other
+// command line, and for an error or a call for help, which cobra handles. Building all
+// commands would cost the daemon 0.3 MB at rest, on top of its own 2.6 MB.
 func parseRun(args []string) (runOptions, bool) {
 	if len(args) > 0 && args[0] == "run" {
 		args = args[1:]

@@ -1,5 +1,5 @@
-// Package abbrev shortens text that is printed for people. Such text can be long: a
-// hundred profiles may be active at once.
+// Package abbrev shortens text for people. Such text can be long: a hundred
+// profiles may be active at once.
 package abbrev
 
 import (

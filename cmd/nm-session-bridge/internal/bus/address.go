@@ -34,7 +34,7 @@ func SessionAddress() (string, error) {
 	switch {
 	case filepath.IsAbs(dir):
 		return "unix:path=" + dbus.EscapeBusAddressValue(dir+"/bus"), nil
-	case dir != "": // others may have put a bus below the working directory
+	case dir != "": // somebody else may have put a bus below the working directory
 		return "", fmt.Errorf("no session bus: XDG_RUNTIME_DIR is %q, not an absolute path; run this in a login session or as a user service", dir)
 	}
 	return "", errors.New("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; run this in a login session or as a user service")

@@ -24,12 +24,12 @@ const (
 // arguments.
 type frames struct {
 	in *bufio.Reader
-	// believes reports whether a sender's answers are decoded, hears whether what it
-	// signals of an object is.
+	// believes reports whether to decode a sender's answers. hears reports whether to
+	// decode a sender's signals about an object.
 	believes func(sender string) bool
 	hears    func(sender string, of dbus.ObjectPath) bool
-	// answers reports whether calls are answered at all. serves reports whether
-	// calls with arguments of a signature are decoded.
+	// answers reports whether to answer calls at all. serves reports whether to
+	// decode calls whose arguments have a signature.
 	answers func() bool
 	serves  func(signature string) bool
 	// dropped is called for a signal of a believed sender that was too large.
@@ -37,8 +37,8 @@ type frames struct {
 
 	begun   bool   // whether authentication is over and messages follow
 	room    []byte // for the header of the present frame
-	pending []byte // the part of it that was read but not passed on
-	body    int64  // how much of its body is still to come
+	pending []byte // the part of the header that was read but not passed on
+	body    int64  // how many bytes of its body are still to come
 }
 
 // Read implements [io.Reader]. It never reads past the end of a message, so each

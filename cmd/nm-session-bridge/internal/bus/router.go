@@ -27,9 +27,9 @@ func newRouter() *router { return &router{calls: make(chan *dbus.Message, waitin
 
 // DeliverSignal implements [dbus.SignalHandler].
 //
-// Match rules do not keep forgeries out: any local user may send a signal straight
-// to this connection's unique name. Only the sender can be believed, because the
-// bus daemon fills it in.
+// Match rules do not keep out forgeries: any local user may send a signal straight
+// to this connection's unique name. Only the sender field can be trusted, because
+// the bus daemon fills it in.
 func (r *router) DeliverSignal(_, _ string, signal *dbus.Signal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,8 +49,8 @@ func (r *router) answers() bool {
 	return r.isServed
 }
 
-// serves reports whether calls with arguments of a signature are decoded and
-// answered. godbus closes the connection over some arguments of other types.
+// serves reports whether to decode and answer calls whose arguments have a
+// signature. godbus closes the connection over some arguments of other types.
 func (r *router) serves(signature string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +69,7 @@ func (r *router) believes(sender string) bool {
 	return slices.ContainsFunc(r.services, func(s *Service) bool { return s.isOwner(sender) })
 }
 
-// hears reports whether what a sender signals of an object is decoded.
+// hears reports whether to decode a sender's signals about an object.
 func (r *router) hears(sender string, of dbus.ObjectPath) bool {
 	if sender == daemonName {
 		return true

@@ -37,8 +37,8 @@ func (c *Conn) Serve(answer func(Call) ([]any, error)) {
 	}()
 }
 
-// intercept takes a call before godbus does, which would answer it on a goroutine of
-// its own: calls and answers would lose their order.
+// intercept handles a call before godbus does. godbus would answer it on a new
+// goroutine, and calls and answers would lose their order.
 func (r *router) intercept(conn *dbus.Conn, m *dbus.Message) {
 	if m.Type != dbus.TypeMethodCall {
 		return

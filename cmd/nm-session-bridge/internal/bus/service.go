@@ -15,25 +15,26 @@ const (
 	// objects send a few at a time. If more wait, reading the objects again is cheaper
 	// than catching up.
 	backlog = 64
-	// mostEdges is how much news may wait beside that because it cannot be read again:
-	// one signal of each of a user's sessions, and two about sleep.
+	// mostEdges is how many more signals may wait because their news cannot be read
+	// again: one signal of each of a user's sessions, and two about sleep.
 	mostEdges = 1024
 )
 
 // Filter judges the signals of a service before they are queued. Its methods are
 // called on the goroutine that reads the connection, and must not block.
 type Filter interface {
-	// Hears reports whether anything that a sender signals of an object may be wanted.
+	// Hears reports whether any of a sender's signals about an object may be wanted.
 	// Other signals are not even decoded.
 	Hears(sender string, of dbus.ObjectPath) bool
-	// Wants reports whether a signal is to be delivered.
+	// Wants reports whether to deliver a signal.
 	Wants(signal *dbus.Signal) bool
-	// Edge says what news of a signal cannot be read again, or returns "". Of signals
-	// with the same news, the last is delivered however many wait.
+	// Edge names the news of a signal that cannot be read again, or returns "". Of
+	// several signals with the same news, the last is delivered, however many signals
+	// wait.
 	Edge(signal *dbus.Signal) string
 }
 
-// Everything is a filter that keeps out nothing.
+// Everything is a filter that lets all signals through.
 type Everything struct{}
 
 // Hears implements [Filter].
@@ -60,10 +61,10 @@ type Service struct {
 	announced bool   // whether the bus has named an owner yet
 }
 
-// Follow begins to follow the owner of a well-known name and asks the bus for
-// the signals that the match rules describe. Of what arrives, also for other rules of
-// the connection, the filter picks what is delivered. The first signal to arrive is
-// always a NameOwnerChanged that names the present owner.
+// Follow begins to follow the owner of a well-known name and asks the bus for the
+// signals that the match rules describe. The filter picks what is delivered of all
+// that arrives, also for other rules of the connection. The first signal is always a
+// NameOwnerChanged that names the present owner.
 func (c *Conn) Follow(ctx context.Context, name string, filter Filter, rules ...string) (*Service, error) {
 	s := newService(c, name, filter)
 	c.router.add(s)
@@ -172,7 +173,7 @@ func (s *Service) lost(sender string) {
 
 // push queues a signal. If there is no room, it replaces all waiting signals by a
 // NameOwnerChanged that names the present owner again, so that the owner's state is
-// read again, and by the last signals of news that cannot be.
+// read again, and by the latest signals whose news cannot be read again.
 func (s *Service) push(signal *dbus.Signal) {
 	if len(s.signals) < backlog {
 		s.signals <- signal // all senders hold mu, so there is room
@@ -193,7 +194,7 @@ func (s *Service) push(signal *dbus.Signal) {
 	}
 }
 
-// edges returns the last signals of news that cannot be read again, in their order.
+// edges returns the latest signals whose news cannot be read again, in their order.
 func (s *Service) edges(signals []*dbus.Signal) []*dbus.Signal {
 	var last []*dbus.Signal
 	isKept := map[string]bool{"": true}
@@ -208,10 +209,10 @@ func (s *Service) edges(signals []*dbus.Signal) []*dbus.Signal {
 	return last
 }
 
-// Signals delivers, in the order of the bus, the present owner's signals and the
-// bus daemon's NameOwnerChanged for each change of owner. A NameOwnerChanged that
-// names the present owner again means that signals were lost; the news of them that
-// cannot be read again follows.
+// Signals delivers, in the order of the bus, the present owner's signals and the bus
+// daemon's NameOwnerChanged for each change of owner. A NameOwnerChanged that names
+// the present owner again means that signals were lost. The lost signals whose news
+// cannot be read again follow it.
 func (s *Service) Signals() <-chan *dbus.Signal {
 	return s.signals
 }

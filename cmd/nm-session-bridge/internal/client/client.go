@@ -13,7 +13,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
-// ErrNotRunning is the error of asking a bridge that is not there.
+// ErrNotRunning is the error of a call while no bridge runs.
 var ErrNotRunning = errors.New("the bridge does not run")
 
 // State is what a bridge says about itself.
@@ -42,7 +42,7 @@ func (c Client) State(ctx context.Context) (State, error) {
 	return state, err
 }
 
-// state also returns the place of the answer in the stream of messages.
+// state also returns the sequence number of the answer.
 func (c Client) state(ctx context.Context) (State, dbus.Sequence, error) {
 	var all bus.Properties
 	answer := c.call(ctx, propertiesInterface+".GetAll", Interface)
@@ -53,7 +53,7 @@ func (c Client) state(ctx context.Context) (State, dbus.Sequence, error) {
 	return state, answer.ResponseSequence, state.take(all)
 }
 
-// take stores the values of properties.
+// take stores properties.
 func (s *State) take(properties bus.Properties) error {
 	for name, value := range properties {
 		var ok bool
@@ -86,7 +86,7 @@ func (c Client) call(ctx context.Context, method string, args ...any) *dbus.Call
 	return c.conn.Object(Name, Path).CallWithContext(ctx, method, dbus.FlagNoAutoStart, args...)
 }
 
-// explain turns an error of the bus into one for people.
+// explain turns an error of the bus into a message for people.
 func explain(err error) error {
 	var refusal dbus.Error
 	if !errors.As(err, &refusal) {
@@ -129,8 +129,8 @@ func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 	}
 }
 
-// until passes changes on until the owner of the bridge's name changes. It leaves out
-// those that the state contains already, which was answered later.
+// until passes on changes until the owner of the bridge's name changes. It leaves out
+// changes that the state already contains, because they precede its answer.
 func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state State, answered dbus.Sequence, news func(State, error)) error {
 	for {
 		select {

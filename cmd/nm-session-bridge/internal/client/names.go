@@ -18,7 +18,7 @@ const (
 const Off = "off"
 
 // Properties of the interface besides those of the switches: raw values by name,
-// and the positions that switches are held in, by switch.
+// and the positions in which switches are held, by switch.
 const (
 	FactsProperty     = "Facts"
 	OverridesProperty = "Overrides"

@@ -37,8 +37,8 @@ func (c savingControl) Release(name string) (bridge.Change, error) {
 	return change, err
 }
 
-// save also keeps what is held of switches that this bridge leaves out, for a later
-// one that has them.
+// save also keeps the held positions of switches that this bridge leaves out, for a
+// later bridge that has them.
 func (c savingControl) save() error {
 	held, err := c.store.Load()
 	if err == nil {

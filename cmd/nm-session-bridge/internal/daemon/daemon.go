@@ -44,8 +44,8 @@ type LoggedError struct{ error }
 // a [LoggedError].
 //
 // Run also ends when the program's file has changed: with [origin.ErrReplaced] if there is
-// another, after the user manager has read all units again, and without an error if it is
-// gone, after the targets have been stopped.
+// another file, after the user manager has read all units again, and without an error if
+// the file is gone, after the targets have been stopped.
 func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	hangup := hangups(ctx)
 	ctx, cancel := context.WithCancel(ctx)
@@ -168,7 +168,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	return nil
 }
 
-// offer ticks, unless the one before is still under way.
+// offer sends a tick, unless the previous one is still being handled.
 func offer(ticks chan<- struct{}) {
 	select {
 	case ticks <- struct{}{}:

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// A missing bus is tried again after firstDial, then after twice as long each
-	// time, up to lastDial. That leaves room for several signs of life within the
-	// service's WatchdogSec=.
+	// If a bus is missing, the next attempt follows after firstDial, then after twice
+	// as long each time, up to lastDial. That leaves room for several signs of life
+	// within the service's WatchdogSec=.
 	firstDial = 100 * time.Millisecond
 	lastDial  = 10 * time.Second
 	// followTimeout bounds the subscription to a service.
@@ -38,8 +38,8 @@ func dialPatiently(ctx context.Context, what, address string, notify func(string
 	}
 }
 
-// later does something that waits for a bus, and returns what waits for the result. The
-// start takes half the time if nothing waits for its turn to wait.
+// later starts something that waits for a bus, and returns a function that waits for
+// the result. The start takes half the time if such waits overlap.
 func later[T any](do func() (T, error)) (result func() (T, error)) {
 	type outcome struct {
 		value T

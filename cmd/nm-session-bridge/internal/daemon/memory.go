@@ -7,17 +7,17 @@ import (
 )
 
 // roomAtRest is how much a bridge at rest allocates before its garbage is collected. Go's
-// runtime collects a small heap's after as much.
+// runtime collects a small heap after the same amount.
 const roomAtRest = 4 << 20
 
 // collector tells Go's runtime when to collect garbage. The runtime would do so every two
-// minutes also where there is none, which wakes up a machine at rest.
+// minutes even without garbage, which wakes a machine at rest.
 type collector struct {
 	resting bool
-	percent int // as it was before the rest
+	percent int // the value before the rest
 }
 
-// rest gives back what memory it can, and collects from now on only when there is garbage.
+// rest frees what memory it can. From then on, it collects only when there is garbage.
 func (c *collector) rest() {
 	debug.FreeOSMemory()
 	if c.resting {

@@ -14,9 +14,9 @@ import (
 // manager has taken the last message.
 const lastWordsTime = time.Second
 
-// notifier passes messages on to the service manager (sd_notify(3)) on a goroutine of
-// its own. Writing one waits while the manager does not read, and its socket has room
-// for some ten. In what waits, newer values replace older ones.
+// notifier passes messages on to the service manager (sd_notify(3)) on its own
+// goroutine. A write blocks while the manager does not read, and its socket has room
+// for some ten messages. Among the waiting messages, newer values replace older ones.
 type notifier struct {
 	send func(message string)
 	news chan struct{} // has room for one; closed at the end
@@ -75,7 +75,7 @@ func (n *notifier) end(message string) {
 // tellManager sends a message to the service manager, if there is one. It ignores
 // errors: without a manager nobody would read about them.
 func tellManager(message string) {
-	// systemd takes a backslash for the beginning of an escape and drops it (seen
+	// systemd treats a backslash as the beginning of an escape and drops it (seen
 	// with systemd 252).
 	_, _ = sd.SdNotify(false, strings.ReplaceAll(message, `\`, `\\`))
 }

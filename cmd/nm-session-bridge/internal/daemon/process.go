@@ -33,8 +33,8 @@ func hangups(ctx context.Context) <-chan struct{} {
 	return requests
 }
 
-// unwatched is the interval if nobody wants a sign of life: that of our unit. The bridge
-// still has to look at its file now and then.
+// unwatched is the watchdog interval if there is no watchdog. It is that of our unit.
+// The bridge still has to check its file now and then.
 const unwatched = time.Minute
 
 // watchdog ticks twice in each watchdog interval, as sd_watchdog_enabled(3) advises.

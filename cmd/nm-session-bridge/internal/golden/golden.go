@@ -1,5 +1,5 @@
-// Package golden compares what commands print with files under testdata.
-// "go test PACKAGE -update" rewrites the files of a package that has some.
+// Package golden compares what commands print with files under testdata. "go
+// test PACKAGE -update" rewrites the files of a package.
 package golden
 
 import (

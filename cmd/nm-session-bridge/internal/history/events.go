@@ -9,8 +9,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
 )
 
-// shortestSleep is the least difference between the two clocks of an entry that counts as
-// sleep. Only sleep, or somebody who sets the clock, makes them differ.
+// shortestSleep is the smallest difference between the two clocks of an entry that counts
+// as sleep. They differ only after a sleep, or if somebody sets the clock.
 const shortestSleep = time.Second
 
 // reader turns entries into events.
@@ -71,7 +71,7 @@ func (r *reader) end(at time.Time) {
 	r.runs = false
 }
 
-// apply takes in an entry of the bridge.
+// apply handles an entry of the bridge.
 func (r *reader) apply(e journal.Exported) {
 	r.said, r.runs = e.Time, true
 	if e.Text("MESSAGE") == journal.LastWords {
@@ -100,11 +100,12 @@ func (r *reader) observed(e journal.Exported) map[string]string {
 	return positions
 }
 
-// transition returns the transition of an entry. The bridge logs it when it is over.
+// transition returns the transition of an entry, which the bridge logs when the
+// transition is over.
 func transition(e journal.Exported) Transition {
 	micros, err := strconv.ParseInt(e.Text("DURATION_USEC"), 10, 64)
 	if err != nil {
-		micros = 0 // the time is then that of the entry
+		micros = 0 // without a duration, the entry's own time counts
 	}
 	return Transition{
 		Time:   e.Time.Add(-time.Duration(micros) * time.Microsecond),

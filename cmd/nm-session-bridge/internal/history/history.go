@@ -17,11 +17,12 @@ type Switch struct {
 	Name string
 	// Positions are in the order of the legend, with the desired one first.
 	Positions []string
-	// Open is set if there may be other positions. They precede these in the order in
-	// which they occur.
+	// Open is set if there may be other positions. These come before the listed ones,
+	// in the order in which they occur.
 	Open bool
 	// Suspends is the position in which the machine sleeps, if there is one. Nothing is
-	// known about the other switches then, unless this one is only held in it by hand.
+	// known about the other switches then, unless the switch is only held in that
+	// position by hand.
 	Suspends string
 }
 
@@ -99,8 +100,8 @@ func latest(a, b time.Time) time.Time {
 }
 
 // Build makes a history from events, which must be in the order in which they were
-// logged. If the clock was set back meanwhile, the time that it counts twice belongs to
-// the earlier position.
+// logged. If the clock was set back in between, the repeated time belongs to the
+// earlier position.
 func Build(events []Event, switches []Switch, window Window) History {
 	rows := make([]*rowBuilder, len(switches))
 	for i, s := range switches {
@@ -190,8 +191,8 @@ func (r Row) times(position string) int {
 type rowBuilder struct {
 	Row
 	open Span // its end is not known yet; no position if none is known
-	// announced reports whether a service, and not a person, caused the open position,
-	// and asleep is when the machine slept according to such positions.
+	// announced reports whether a service, and not a person, caused the open position.
+	// asleep is when the machine slept according to such positions.
 	announced bool
 	asleep    []Span
 }
@@ -263,7 +264,7 @@ func (r *rowBuilder) clip(window Window) {
 	r.Spans = rest
 }
 
-// complete adds the positions that occurred to an open switch.
+// complete adds the positions that occurred to a switch that is [Switch.Open].
 func (r *rowBuilder) complete() {
 	if !r.Open {
 		return

@@ -145,9 +145,9 @@ const (
 	keepIt = `sudo mkdir -p /etc/systemd/journald.conf.d && printf '[Journal]\nStorage=persistent\n' | sudo tee /etc/systemd/journald.conf.d/nm-session-bridge.conf && sudo systemctl restart systemd-journald.service && sudo journalctl --flush`
 )
 
-// remedy says how a user who may read nothing gets to read the journal. The files show
-// where the journal is: systemd 259 changed the default of Storage=, and a running journald
-// may not have read the present settings.
+// remedy says how a user without permission can read the journal. The files show where the
+// journal is: systemd 259 changed the default of Storage=, and a running journald may not
+// have read the present settings.
 func (j Journal) remedy() string {
 	if files, _ := filepath.Glob(filepath.Join(j.Disk, "*", "*.journal")); len(files) > 0 {
 		return `it is on disk, but no file there is yours before your next entry (SplitMode= in journald.conf); to read all of it, log in again after: sudo usermod -aG systemd-journal "$(id -un)"`
@@ -155,8 +155,8 @@ func (j Journal) remedy() string {
 	return "it is in memory, where users cannot read their own entries: join the group systemd-journal and log in again, or have it kept on disk: " + keepIt
 }
 
-// entries asks journalctl. It selects the user's entries by UID and not with --user,
-// which reads per-user files only: a journal in memory has none.
+// entries asks journalctl. It selects the user's entries by UID and not with --user, which
+// reads only per-user files: a journal in memory has none.
 func (j Journal) entries(ctx context.Context, args ...string) ([]journal.Exported, error) {
 	args = append([]string{"--no-pager", "--output=export"}, args...)
 	stdout, stderr, err := j.Run(ctx, "journalctl", args...)

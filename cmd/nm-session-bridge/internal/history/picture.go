@@ -25,8 +25,8 @@ type Style struct {
 // narrowest is the least number of columns of a bar, whatever the width.
 const narrowest = 10
 
-// shortestGap is the least unknown time in total that is mentioned. A restart of the
-// bridge takes less.
+// shortestGap is the smallest total of unknown time that the picture mentions. A restart
+// of the bridge takes less.
 const shortestGap = time.Second
 
 // glyphs stand for a switch's positions in their order. They differ without colour and
@@ -118,7 +118,7 @@ func glyph(i int) string {
 	return glyphs()[i]
 }
 
-// letter returns the n-th of the letters that follow the glyphs. Each is different.
+// letter returns the n-th of the letters that follow the glyphs. No two are alike.
 func letter(n int) string {
 	switch {
 	case n < 26:

@@ -44,7 +44,8 @@ func (e SinceError) Error() string {
 // Unwrap returns the cause.
 func (e SinceError) Unwrap() error { return e.Err }
 
-// LatestTransitions is how many transitions are listed without [Options.Verbose].
+// LatestTransitions is how many transitions [Show] lists without
+// [Options.Verbose].
 const LatestTransitions = 10
 
 // timeout bounds the reading of the journal, which may be on a slow disk.

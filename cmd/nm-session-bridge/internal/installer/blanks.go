@@ -37,7 +37,7 @@ func Filled(name string, settings []string) (Filling, error) {
 	return filling, nil
 }
 
-// Filling is a recipe with what its blanks are filled with.
+// Filling is a recipe with the values of its blanks.
 type Filling struct {
 	recipe systemdctl.Recipe
 	words  map[string][]string // by the blank's name, as units write them
@@ -75,7 +75,8 @@ func (f Filling) set(setting string) error {
 	return nil
 }
 
-// fill puts the words in. A word of the text that contains a blank is repeated for each.
+// fill inserts the values. A word of the text that contains a blank is repeated for each
+// value.
 func (f Filling) fill(text string) string {
 	blank := regexp.MustCompile(`([^\s=]*)<([A-Z]+)>(\S*)`)
 	return blank.ReplaceAllStringFunc(text, func(found string) string {

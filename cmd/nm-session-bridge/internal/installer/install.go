@@ -42,13 +42,13 @@ func (o Options) arguments() string {
 type Extras struct {
 	// Manual holds the manual's pages, in mdoc(7).
 	Manual fs.FS
-	// Bash and Fish complete command lines in the shells that look for completions
-	// in a user's home; zsh does not.
+	// Bash and Fish complete command lines in the shells that look for completions in a
+	// user's home. zsh does not look there.
 	Bash, Fish []byte
 }
 
 // Install writes the program and its units and enables the service. The program of a
-// package only enables it: the package has installed the files.
+// package only enables the service, because the package has installed the files.
 func Install(ctx context.Context, options Options, extras Extras, stdout io.Writer) error {
 	p, err := userPlaces()
 	if err != nil {
@@ -66,8 +66,8 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	// This is needed even if nothing was written now: an earlier install may have been
-	// interrupted before it.
+	// This is necessary even if nothing was written now: an earlier install may have been
+	// interrupted before this step.
 	enabled, err := systemdctl.Enable(ctx, manager, systemdctl.ServiceName)
 	if err != nil {
 		return err
@@ -93,8 +93,8 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 	return bringUp(ctx, manager, isOld, options.Now, stdout)
 }
 
-// check returns an error if the user manager would not see what is to be installed, or
-// could not enable it.
+// check returns an error if the user manager would not see the installed files, or could
+// not enable the service.
 func (p places) check(manager *systemd.Conn, arguments string) error {
 	if err := p.checkOutlook(manager, arguments); err != nil {
 		return err
@@ -135,8 +135,8 @@ func write(p places, extras Extras, force bool, stdout io.Writer) ([]string, err
 	return append(written.Files, written.Dropped...), err
 }
 
-// bringUp starts the service, or restarts one that is not what was installed. Without now
-// it only says how to do so.
+// bringUp starts the service, or restarts it if it runs another program than the
+// installed one. Without now it only says how to do so.
 func bringUp(ctx context.Context, manager *systemd.Conn, isOld, now bool, stdout io.Writer) error {
 	running, err := property[string](ctx, manager, "Unit", "ActiveState")
 	if err != nil {
@@ -161,16 +161,16 @@ func bringUp(ctx context.Context, manager *systemd.Conn, isOld, now bool, stdout
 }
 
 // runsAnother reports whether the service runs another program than the one in a file.
-// Times say nothing about that: mv keeps those of a file. A unit file that was written
-// comes with another program, unless the user had changed it.
+// The times of the files do not show that, because mv keeps them. If a unit file was
+// written, the program is another one, too, unless the user had changed the unit file.
 func runsAnother(ctx context.Context, manager *systemd.Conn, program string) (bool, error) {
 	pid, err := property[uint32](ctx, manager, "Service", "MainPID")
 	if err != nil || pid == 0 {
 		return false, err
 	}
-	running := fmt.Sprintf("/proc/%d/exe", pid) // leads to a file that was replaced, too (proc_pid_exe(5))
+	running := fmt.Sprintf("/proc/%d/exe", pid) // also leads to a file that was replaced (proc_pid_exe(5))
 	if isSameFile(running, program) {
-		return false, nil // what runs cannot be written to
+		return false, nil // a running program's file cannot be written to
 	}
 	installed, err := os.ReadFile(program)
 	if err != nil {

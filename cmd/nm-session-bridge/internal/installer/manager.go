@@ -24,7 +24,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// go-systemd asks for two connections that it does not share.
+	// go-systemd opens two connections and does not share them.
 	manager, err := systemd.NewConnection(func() (*dbus.Conn, error) {
 		return dbus.Connect(address, dbus.WithContext(ctx))
 	})

@@ -16,7 +16,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// outlook is what the user manager told of the places where it looks.
+// outlook is what the user manager said about the places where it looks.
 type outlook struct {
 	environment []string // NAME=value
 	units       []string // directories
@@ -30,7 +30,7 @@ func outlookOf(manager *systemd.Conn) (o outlook, err error) {
 	return o, err
 }
 
-// texts reads a property of the manager that is a list of texts.
+// texts reads a property of the manager that is a list of strings.
 func texts(manager *systemd.Conn, property string) ([]string, error) {
 	written, err := manager.GetManagerProperty(property) // in the text form of a variant
 	if err != nil {
@@ -54,8 +54,8 @@ func (o outlook) value(name string) string {
 	return ""
 }
 
-// checkHome returns an error if the manager's home, which is %h in units, is another
-// than ours. The arguments are those of the command to repeat.
+// checkHome returns an error if the manager's home, which is %h in units, is not ours. The
+// arguments are those of the command to repeat.
 func (o outlook) checkHome(home, arguments string) error {
 	theirs := o.value("HOME")
 	if theirs == "" || resolved(theirs) == resolved(home) {
@@ -65,8 +65,8 @@ func (o outlook) checkHome(home, arguments string) error {
 		theirs, home, systemdctl.Quote("HOME="+theirs), self.Command(), arguments)
 }
 
-// checkUnits returns an error if the manager looks for no units in a directory that a
-// variable of the XDG base directory specification leads to.
+// checkUnits returns an error if the manager does not look for units in a directory that
+// comes from a variable of the XDG base directory specification.
 func (o outlook) checkUnits(dir, variable, arguments string) error {
 	if slices.ContainsFunc(o.units, func(theirs string) bool { return resolved(theirs) == resolved(dir) }) {
 		return nil
@@ -79,8 +79,9 @@ func (o outlook) checkUnits(dir, variable, arguments string) error {
 		dir, variable, variable, self.Command(), arguments)
 }
 
-// checkOutlook returns an error if the manager looks elsewhere than we do for the files that
-// install writes, or for the user's own. The program and the units of a package lie elsewhere.
+// checkOutlook returns an error if the manager does not look where we write: for the files
+// of install, or for the user's own. It does not matter for a package, whose files are
+// elsewhere.
 func (p places) checkOutlook(manager *systemd.Conn, arguments string) error {
 	o, err := outlookOf(manager)
 	if err == nil && !p.packaged {
@@ -95,7 +96,7 @@ func (p places) checkOutlook(manager *systemd.Conn, arguments string) error {
 	return err
 }
 
-// resolved follows the links in a path, as far as it exists.
+// resolved follows the links in a path, as far as the path exists.
 func resolved(path string) string {
 	for dir, rest := filepath.Clean(path), ""; ; dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest) {
 		whole, err := filepath.EvalSymlinks(dir)

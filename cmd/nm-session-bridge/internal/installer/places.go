@@ -18,7 +18,7 @@ const (
 )
 
 // places are the directories of the program's files and of the user's. They are below the
-// home, data and configuration directories, or are those of a package.
+// home, data and configuration directories, or belong to a package.
 type places struct {
 	home, data, config string
 	packaged           bool
@@ -88,7 +88,7 @@ func (p places) man(page string) string {
 }
 
 // removeEmpty removes empty directories that install may have made for files that are gone.
-// The home itself stays, as does a link that the user has put in place of a directory.
+// It leaves the home itself, and a link that the user has put in place of a directory.
 func (p places) removeEmpty(paths []string) {
 	for _, path := range paths {
 		for dir := filepath.Dir(path); strings.HasPrefix(dir, p.home+"/") || strings.HasPrefix(dir, p.data+"/"); dir = filepath.Dir(dir) {

@@ -179,8 +179,8 @@ func reportMissing(w io.Writer, searchPath string, program systemdctl.Program) {
 	fmt.Fprintf(w, "missing %s: on Debian, sudo apt install %s\n", program.Name, program.Package)
 }
 
-// unitWord quotes a word for a command line in a unit, if it needs that
-// (systemd.service(5), "Command lines"; systemd.unit(5), "Specifiers").
+// unitWord quotes a word for a command line in a unit, if necessary (systemd.service(5),
+// "Command lines"; systemd.unit(5), "Specifiers").
 func unitWord(word string) string {
 	word = strings.ReplaceAll(word, "%", "%%")
 	if !strings.ContainsAny(word, " \t\"'\\$;") {
@@ -195,8 +195,8 @@ func isProgram(path string) bool {
 }
 
 // canStart reports whether the units' targets would start them now: everything in their
-// Requisite= is active or is one of them. Units without Requisite=, such as alerts, wait for
-// the next time that their target is reached.
+// Requisite= is active or is one of them. Units without Requisite=, such as alerts, start
+// the next time their target is reached.
 func canStart(ctx context.Context, manager *systemd.Conn, units []string) (bool, error) {
 	requires := false
 	for _, unit := range units {

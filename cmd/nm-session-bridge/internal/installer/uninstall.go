@@ -72,7 +72,7 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		return err
 	}
 	p.removeEmpty(append(removed, p.record()))
-	if store, err := overrides.In(os.Getenv("XDG_RUNTIME_DIR")); err == nil { // otherwise nothing was held
+	if store, err := overrides.In(os.Getenv("XDG_RUNTIME_DIR")); err == nil { // otherwise no switch was held
 		if err := store.Forget(); err != nil {
 			return err
 		}
@@ -87,8 +87,8 @@ func uninstallArguments(force bool) string {
 	return "uninstall"
 }
 
-// takeDown disables the service and stops the active units among those given and those that
-// the patterns match. It stops no unit that the user has an own file of, and not what
+// takeDown disables the service and stops the active ones among the given units and those
+// that match the patterns. It stops no unit that the user has a file for, and no unit that
 // [systemdctl.StaysActive].
 func takeDown(ctx context.Context, manager *systemd.Conn, p places, units, patterns []string, stdout io.Writer) error {
 	if err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName); err != nil {
@@ -101,7 +101,7 @@ func takeDown(ctx context.Context, manager *systemd.Conn, p places, units, patte
 	if err != nil {
 		return err
 	}
-	// The service has stopped, so nothing starts any more of them.
+	// The service has stopped, so nothing starts more of them.
 	states, err = manager.ListUnitsByPatternsContext(ctx, nil, patterns)
 	if err != nil {
 		return err
@@ -133,8 +133,8 @@ func stopActive(ctx context.Context, manager *systemd.Conn, p places, units []sy
 	return nil
 }
 
-// isUsers reports whether a unit has a file that is neither where install writes units nor
-// where a package does.
+// isUsers reports whether a unit has a file elsewhere than where install or a package
+// writes units.
 func (p places) isUsers(ctx context.Context, manager *systemd.Conn, unit string) (bool, error) {
 	property, err := manager.GetUnitPropertyContext(ctx, unit, "FragmentPath")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/abbrev"
 )
 
-// Identifier marks the entries (journalctl -t), wherever the program lies.
+// Identifier marks the entries (journalctl -t), wherever the program is.
 const Identifier = "nm-session-bridge"
 
 // entry is a record on its way to the journal.
@@ -67,7 +67,7 @@ func (e entry) transition() string {
 	return said
 }
 
-// quoted quotes a value that would run into its neighbours.
+// quoted quotes a value that could not be told from its neighbours.
 func quoted(s string) string {
 	odd := func(r rune) bool { return r == ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }
 	if s == "" || strings.ContainsFunc(s, odd) {

@@ -1,6 +1,5 @@
-// Package journal writes the log in the form that its reader wants: entries with fields
-// for journald, lines with time and level for others. It also reads the entries that
-// journalctl exports.
+// Package journal writes the log: entries with fields to journald, and lines with time
+// and level to anything else. It also reads the entries that journalctl exports.
 package journal
 
 import (
@@ -19,5 +18,5 @@ func New(stderr *os.File) *slog.Logger {
 	if isJournal, err := journal.StderrIsJournalStream(); err == nil && isJournal {
 		return slog.New(handler{to: dial(socketPath, stderr)})
 	}
-	return slog.New(slog.NewTextHandler(stderr, nil)) // also where $JOURNAL_STREAM is malformed
+	return slog.New(slog.NewTextHandler(stderr, nil)) // also if $JOURNAL_STREAM is malformed
 }

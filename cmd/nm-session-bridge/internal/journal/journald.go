@@ -20,19 +20,19 @@ const socketPath = "/run/systemd/journal/socket"
 // (net.unix.max_dgram_qlen).
 const patience = 100 * time.Millisecond
 
-// journald sends entries to journald's native socket. What the socket does not take goes
-// to the stream that is the program's stderr. It sends each entry to the socket's path, so
-// that journald may start and stop at any time.
+// journald sends entries to journald's native socket. If the socket does not take an
+// entry, it goes to the stream that is the program's stderr. journald sends each entry to
+// the socket's path, so the daemon may start and stop at any time.
 //
-// go-systemd's journal.Send cannot replace it: its map holds no field twice, and it blocks
-// while journald does not read.
+// go-systemd's journal.Send cannot replace it: its map cannot hold a field twice, and it
+// blocks while the daemon does not read.
 type journald struct {
 	socket int // negative if there is none
 	path   *unix.SockaddrUnix
 	stream *os.File
 
 	patience time.Duration
-	hangs    atomic.Bool // it let us wait in vain, and has taken nothing since
+	hangs    atomic.Bool // a wait timed out, and journald has taken nothing since
 }
 
 func dial(path string, stream *os.File) *journald {
@@ -43,8 +43,8 @@ func dial(path string, stream *os.File) *journald {
 	return &journald{socket: socket, path: &unix.SockaddrUnix{Name: path}, stream: stream, patience: patience}
 }
 
-// write sends an entry. An error goes by the stream because it may be the process's last
-// message: journald knows the unit of a process that is gone only from the stream.
+// write sends an entry. An error goes through the stream because it may be the process's
+// last message: only the stream tells journald the unit of a process that is gone.
 func (j *journald) write(e entry) error {
 	if e.priority > errorPriority && j.send(e.fields()) == nil {
 		return nil

@@ -41,7 +41,7 @@ func Follow(ctx context.Context, w io.Writer, inJSON bool) error {
 	changes.end()
 	select {
 	case <-written:
-	case <-ctx.Done(): // the reader may never go on
+	case <-ctx.Done(): // the reader may never continue
 	}
 	return err
 }

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// mostWaiting is how many changes wait for a reader that pauses. A pager shows some
+// mostWaiting is how many changes wait for a reader that pauses. A pager shows about
 // fifty, and each takes a few hundred bytes.
 const mostWaiting = 1000
 
@@ -17,7 +17,7 @@ type queue struct {
 
 	mu      sync.Mutex
 	waiting []change
-	latest  []change // what follows those once they are written, one of each switch
+	latest  []change // to be written after those, one for each switch
 	omitted int      // how many changes latest has no room for
 	isEnded bool     // whether no more will come
 }
@@ -39,7 +39,7 @@ func (q *queue) add(c change) {
 	q.latest = append(q.latest, c)
 }
 
-// end says that nothing will be added any more.
+// end says that nothing more will be added.
 func (q *queue) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -55,7 +55,7 @@ func (q *queue) wake() {
 }
 
 // writeAll writes the changes as they come, until writing fails, the context ends, or
-// everything is written and the end was said.
+// everything is written after end was called.
 func (q *queue) writeAll(ctx context.Context, write func(change) error) {
 	for {
 		next, isEnd := q.take()
@@ -78,7 +78,7 @@ func (q *queue) writeAll(ctx context.Context, write func(change) error) {
 	}
 }
 
-// take returns what is to be written next, and whether there will be no more.
+// take returns the changes to write next, and reports whether they are the last.
 func (q *queue) take() (next []change, isEnd bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -17,9 +17,9 @@ import (
 )
 
 // Store is a file with a line for each switch that is held: its name, and its
-// position in the quotes of Go. It lies in a directory of the user's own. Another user's directory, and
-// a link in place of either, are refused: they would let others hold switches, or
-// make us write to other files.
+// position as a quoted Go string. The file is in a directory that the user owns.
+// Store refuses another user's directory, and a link in place of the directory or
+// the file: they would let others hold switches, or make us write to other files.
 type Store struct {
 	path string
 	uid  int // the owner of the directory
@@ -27,8 +27,8 @@ type Store struct {
 
 // In returns the store in a runtime directory, $XDG_RUNTIME_DIR, which is removed
 // when the user logs out. A relative path, or none, is an error: it would lead to
-// wherever the program was started, which others may be able to write to. So is the
-// directory of another user, as su leaves it to root.
+// the directory where the program was started, where others may be able to write.
+// The directory of another user, as su leaves it to root, is also an error.
 func In(runtimeDir string) (Store, error) {
 	const next = "run this in a login session of your own or as a user service"
 	if !filepath.IsAbs(runtimeDir) {

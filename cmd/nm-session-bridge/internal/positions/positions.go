@@ -54,7 +54,7 @@ func asWritten(name, position string) string {
 }
 
 // doubt says what is odd about a position, if anything: it may name a profile that does
-// not exist, at least not yet.
+// not exist yet.
 func doubt(ctx context.Context, name, position string) string {
 	if s, _ := observers.Table().Named(name); !s.HasTemplate() || position == Automatic || position == observers.None {
 		return ""
@@ -86,8 +86,8 @@ func Words(ctx context.Context, name string) []string {
 	return append([]string{Automatic}, existing...)
 }
 
-// Existing returns the positions of a switch, or none if there is no such switch. Those
-// of a set are none and NetworkManager's profiles.
+// Existing returns the positions of a switch, or none if there is no such switch. The
+// positions of a set are none and NetworkManager's profiles.
 func Existing(ctx context.Context, name string) []string {
 	s, exists := observers.Table().Named(name)
 	if !exists || !s.HasTemplate() {
@@ -95,7 +95,7 @@ func Existing(ctx context.Context, name string) []string {
 	}
 	words := []string{observers.None}
 	for _, word := range profiles.Words(ctx) {
-		if _, err := s.Canonical(word); err == nil { // others are too long for a unit's name
+		if _, err := s.Canonical(word); err == nil { // the other names are too long for a unit
 			words = append(words, word)
 		}
 	}

@@ -10,8 +10,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// timeout bounds the calls to NetworkManager: in completion somebody waits with a finger
-// on the key.
+// timeout bounds the calls to NetworkManager: during completion, a person waits.
 const timeout = 500 * time.Millisecond
 
 // Ask returns the names of the profiles as [Names] does. It uses its own connection and
@@ -27,7 +26,7 @@ func Ask(ctx context.Context) ([]string, error) {
 	return Names(ctx, system)
 }
 
-// Words returns the profiles in the form that positions use, and none if NetworkManager
+// Words returns the profiles in the form that positions use, or none if NetworkManager
 // does not answer.
 func Words(ctx context.Context) []string {
 	var words []string

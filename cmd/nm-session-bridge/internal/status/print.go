@@ -67,7 +67,7 @@ const (
 	deeper = "    "
 )
 
-// widest is the greatest width of a column. A longer word sticks out on its own line.
+// widest is the greatest width of a column. A longer word extends beyond it.
 const widest = 48
 
 // widths returns how wide the columns are.

@@ -13,8 +13,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Report is what status shows. status --json prints it; its fields are never renamed
-// or removed.
+// Report is what status shows. status --json prints it, so its fields are never
+// renamed or removed.
 type Report struct {
 	// Running reports whether a bridge answers. If none does, the positions are
 	// derived from the active targets, and the facts come from the services.
@@ -37,7 +37,7 @@ type Switch struct {
 	Reason string `json:"reason,omitempty"`
 	// Doubt says why the position may change soon.
 	Doubt string `json:"doubt,omitempty"`
-	// Source says where the switch is read from, if there are several places.
+	// Source says which service the switch is read from, if there are several.
 	Source string `json:"source,omitempty"`
 	// Lock is "held", "not held" or "refused": the state of the delay lock of a switch
 	// that delays an operation of logind, such as sleep.
@@ -88,7 +88,7 @@ func describe(s observers.Switch, state *client.State, targets []systemdctl.Targ
 			view.Position = position
 		}
 	} else {
-		// A bridge that is older than this program may not have the switch.
+		// An older bridge may not have the switch.
 		if position, isThere := state.Positions[client.PropertyOf(s.Name)]; isThere {
 			view.Position = position
 		}

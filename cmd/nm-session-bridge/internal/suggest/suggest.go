@@ -3,9 +3,8 @@ package suggest
 
 import "strings"
 
-// Name returns the name that was probably meant: the one that takes the fewest changes
-// of a letter. The changes must not exceed a third of its letters. Case does not
-// count.
+// Name returns the name that was probably meant: the one with the fewest changed letters.
+// At most a third of its letters may be changed. Case does not count.
 func Name(given string, names []string) (name string, found bool) {
 	least := len(given) + 1
 	for _, n := range names {

@@ -32,13 +32,13 @@ func (s Style) Bold(words string) string { return s.in("1", words) }
 // Dim makes words less prominent.
 func (s Style) Dim(words string) string { return s.in("2", words) }
 
-// Good colours words about something that works.
+// Good marks words about something that works.
 func (s Style) Good(words string) string { return s.in("32", words) }
 
 // Warn colours words that need attention.
 func (s Style) Warn(words string) string { return s.in("33", words) }
 
-// Bad colours words about something that does not work.
+// Bad marks words about something that does not work.
 func (s Style) Bad(words string) string { return s.in("31", words) }
 
 // in colours words by the number of ECMA-48's SGR sequence.

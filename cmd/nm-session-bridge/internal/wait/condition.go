@@ -11,7 +11,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// Condition is that a switch is in a position, or that it is in another one.
+// Condition says that a switch must be in a position, or in another one.
 type Condition struct {
 	of       observers.Switch
 	position string
@@ -19,7 +19,7 @@ type Condition struct {
 }
 
 // Conditions returns the conditions that arguments name: a switch and a position, or
-// words such as lid=open. With not, the switches are to be in other positions.
+// words such as lid=open. With not, the switches must be in other positions.
 func Conditions(args []string, not bool) ([]Condition, error) {
 	if len(args) == 2 && !strings.Contains(args[0], "=") {
 		args = []string{args[0] + "=" + args[1]}
@@ -42,11 +42,11 @@ func Conditions(args []string, not bool) ([]Condition, error) {
 	return conditions, nil
 }
 
-// errForm is the error of arguments that are no pairs.
+// errForm is the error for arguments that are not pairs.
 var errForm = errors.New(`wait takes a switch and a position, as in "wait internet online", or several as in "wait internet=online lid=open"`)
 
-// holds reports whether the condition is true in a position. Nothing is true of an
-// unknown one.
+// holds reports whether the condition is true in a position. In an unknown position,
+// no condition is true.
 func (c Condition) holds(position string) bool {
 	if position == observers.UnknownWord || position == "" {
 		return false
@@ -54,8 +54,8 @@ func (c Condition) holds(position string) bool {
 	return c.matches(position) != c.not
 }
 
-// matches reports whether the switch is where the condition says. A set is where all
-// the named instances are.
+// matches reports whether the switch is in the condition's position. A set matches
+// if it contains all the named instances.
 func (c Condition) matches(position string) bool {
 	if !c.of.HasTemplate() || c.position == observers.None {
 		return position == c.position
@@ -66,9 +66,9 @@ func (c Condition) matches(position string) bool {
 	})
 }
 
-// concerns reports whether a target has to stop while the switch is in a position
-// that the condition holds in. Of a set these are the named targets alone, or all if
-// none is to be left.
+// concerns reports whether a target must stop while the switch is in a position in
+// which the condition holds. For a set, only the named targets must stop, or all if
+// none may remain.
 func (c Condition) concerns(position, target string) bool {
 	if !c.of.Owns(target) || slices.Contains(c.of.TargetsIn(position), target) {
 		return false
@@ -79,7 +79,7 @@ func (c Condition) concerns(position, target string) bool {
 	return slices.Contains(c.of.TargetsIn(c.position), target)
 }
 
-// failure says how things are, for a condition that does not hold.
+// failure describes the present state, for a condition that does not hold.
 func (c Condition) failure(state client.State) string {
 	said := fmt.Sprintf("%s is %s", c.of.Name, state.Positions[client.PropertyOf(c.of.Name)])
 	if reason := state.Facts[c.of.Name+".reason"]; reason != "" {

@@ -66,11 +66,11 @@ type waiter struct {
 
 	giveUp context.CancelFunc // ends the present look at the targets
 	looks  sync.WaitGroup
-	// missing says what the wait is for.
+	// missing says what the wait still needs.
 	missing string
 }
 
-// news handles a state of the bridge, or that there is no bridge.
+// news handles a state of the bridge, or the error that no bridge runs.
 func (w *waiter) news(ctx context.Context, state client.State, err error) {
 	w.giveUp()
 	w.looks.Wait()

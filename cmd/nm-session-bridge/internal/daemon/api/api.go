@@ -43,7 +43,7 @@ type API struct {
 	objects objects
 
 	publishing sync.Once
-	published  chan struct{} // closed once there is something to tell
+	published  chan struct{} // closed once a view has been published
 
 	mu         sync.Mutex
 	properties map[string]dbus.Variant
@@ -68,8 +68,8 @@ func New(ctx context.Context, conn *bus.Conn, introspection string, switches []s
 	return a
 }
 
-// answer answers a call once there is something to tell. Between the bridge's name
-// and that lies the pass of the loop that adopts the targets.
+// answer answers a call once a view has been published. The bridge gets its name
+// before the pass of the loop that adopts the targets.
 func (a *API) answer(call bus.Call) ([]any, error) {
 	select {
 	case <-a.published:
@@ -81,7 +81,7 @@ func (a *API) answer(call bus.Call) ([]any, error) {
 
 // Publish shows a view on the bus and signals what is new. It signals the changed
 // properties once, however many transitions there are. It ignores errors of the
-// connection, whose loss the loop notices.
+// connection, because the loop notices the loss.
 func (a *API) Publish(view bridge.View, transitions []bridge.Transition) {
 	defer a.publishing.Do(func() { close(a.published) })
 	if changed := a.news(view); len(changed) > 0 {

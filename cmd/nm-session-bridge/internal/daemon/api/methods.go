@@ -14,7 +14,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/bridge"
 )
 
-// methods are those of the bridge's own interface.
+// methods are the methods of the bridge's own interface.
 type methods struct {
 	ctx     context.Context //nolint:containedctx // the process's: callers bring none
 	control Control
@@ -34,7 +34,8 @@ func (m methods) table() table {
 	}
 }
 
-// tell calls do on the loop's goroutine and waits until its news has been told.
+// tell calls do on the loop's goroutine and waits until its news has been
+// published.
 func (m methods) tell(do func() (bridge.Change, error)) error {
 	done := make(chan error, 1)
 	isPosted := m.inbox.Post(m.ctx, func() bridge.Change {
@@ -63,7 +64,7 @@ func refusal(name, words string) error {
 	return dbus.NewError(busName+".Error."+name, []any{words})
 }
 
-// properties are the standard interface of that name
+// properties implement the standard interface of that name
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#standard-interfaces-properties).
 type properties struct{ api *API }
 

@@ -14,14 +14,14 @@ import (
 const (
 	// callTimeout bounds a call of the bus, which answers in a millisecond.
 	callTimeout = 10 * time.Second
-	// quietWait is for how long nobody is told that somebody else has the name. A
-	// bridge that has just ended may still have it for a moment.
+	// quietWait is how long Claim waits before it reports that somebody else has
+	// the name. A bridge that has just ended may still have it for a moment.
 	quietWait = 500 * time.Millisecond
 )
 
 // Claim takes the bridge's name on the session bus, and returns when it is ours. If
-// somebody else has it, Claim stands in line until the context ends, and tells once
-// who that is.
+// somebody else has it, Claim waits in the queue until the context ends, and
+// reports once who that is.
 func (a *API) Claim(ctx context.Context, waits func(holder string)) error {
 	a.conn.Serve(a.answer)
 	var reply uint32

@@ -11,8 +11,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 )
 
-// objects are the bridge's object, by interface, and the nodes above it. godbus' own
-// Export looks methods up by reflection, which makes the linker keep every method of
+// objects are the bridge's object, by interface, and the nodes above it. godbus'
+// Export looks up methods by reflection, so the linker would keep every method of
 // every type: 1.5 MB more in a program of 5 MB.
 type objects map[string]table
 

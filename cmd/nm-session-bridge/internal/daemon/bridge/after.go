@@ -7,7 +7,7 @@ import (
 )
 
 // longestReread is how long a switch waits for everything to be read again before it
-// enters its position After. A service that hangs must not keep that from coming.
+// enters its position After. A service that hangs must not prevent that.
 const longestReread = 5 * time.Second
 
 // Reread begins to read everything again, and returns the number of this request.
@@ -26,8 +26,8 @@ func (b *Bridge) isReread() bool {
 	return true
 }
 
-// Slept handles a sleep, of which logind need not have told. A switch that has left
-// an earlier one behind begins anew, so that its targets do.
+// Slept handles a sleep, which logind need not have announced. A switch that is past
+// an earlier sleep starts over, so that its targets start again.
 func (b *Bridge) Slept() (change Change) {
 	for _, s := range b.switches {
 		present, known := s.damper.Present()
@@ -42,15 +42,15 @@ func (b *Bridge) Slept() (change Change) {
 }
 
 // EnterAfter moves switches whose operation is over into their positions After, once
-// everything has been read again, or has taken too long. What has been read counts by
-// then. areUnitsRead says whether the user manager has answered.
+// everything has been read again, or once that has taken too long. By then, the facts
+// that were read count. areUnitsRead says whether the user manager has answered.
 func (b *Bridge) EnterAfter(areUnitsRead bool) (change Change) {
 	for _, s := range b.switches {
 		present, _ := s.damper.Present()
 		switch {
 		case s.after.IsZero():
 		case present == s.During:
-			s.after = time.Time{} // which has begun again
+			s.after = time.Time{} // the operation has begun again
 		case areUnitsRead && b.isReread(), !b.now().Before(s.after):
 			s.after = time.Time{}
 			s.damper.Adopt(s.After)

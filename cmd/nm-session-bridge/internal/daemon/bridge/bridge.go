@@ -26,13 +26,13 @@ import (
 
 // Targets starts and stops targets.
 type Targets interface {
-	// Want says which targets are to be active and which are not.
+	// Want says which targets must be active and which must not.
 	Want(wanted map[string]bool)
 	// StartAgain starts targets even if they are active, and with them the units that
 	// they want.
 	StartAgain(targets []string)
-	// FindUnused finds targets that are active though nothing that they want has
-	// run, which is told as [systemdctl.Moved].
+	// FindUnused finds targets that are active although nothing that they want has
+	// run. [systemdctl.Moved] names them.
 	FindUnused(targets []string)
 }
 
@@ -43,8 +43,8 @@ type TargetStates interface {
 	// Progress reports whether jobs for the targets are unfinished. If not, it returns
 	// why one of the targets could not be moved.
 	Progress(targets map[string]bool) (pending bool, problem string)
-	// HasCrashed reports whether a service that one of the targets wants crashes, or
-	// has just crashed.
+	// HasCrashed reports whether a service that one of the targets wants is crashing
+	// or has just crashed.
 	HasCrashed(targets []string) bool
 }
 
@@ -65,7 +65,7 @@ type Bridge struct {
 	switches []*switchState
 	snapshot observers.Snapshot
 	demanded map[string]observers.Need
-	rereads  int // how often everything was to be read again
+	rereads  int // how many times everything had to be read again
 }
 
 // switchState is a row of the switch table with its present state.
@@ -76,7 +76,7 @@ type switchState struct {
 	reason string // of the latest reading
 	origin observers.Origin
 	needs  map[string]observers.Need
-	// request is the latest that was handled.
+	// request is the latest request that was handled.
 	request dbus.Sequence
 
 	heldIn     *string // the position that the user holds it in, or nil
@@ -85,8 +85,8 @@ type switchState struct {
 	cause      string    // why it has this position
 	since      time.Time // when it entered its position; zero if before our start
 	transition *transition
-	// after is when the switch enters its position After at the latest; zero if it
-	// does not.
+	// after is the latest time at which the switch enters its position After; zero if
+	// it does not.
 	after time.Time
 }
 
@@ -130,7 +130,7 @@ func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
 }
 
 // leaveDone moves switches away from targets whose services have done their work,
-// as far as the facts do not say otherwise. One that is held by hand leaves later.
+// unless the facts say otherwise. A switch that is held by hand leaves later.
 func (b *Bridge) leaveDone(targets []string) (change Change) {
 	for _, s := range b.switches {
 		if s.Done == nil || !slices.ContainsFunc(s.TargetsIn(s.position), func(target string) bool { return slices.Contains(targets, target) }) {
@@ -195,7 +195,7 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 	return change
 }
 
-// read offers a switch what the facts say about it where it is in a position.
+// read offers a switch what the facts say about it, given its present position.
 func (b *Bridge) read(s *switchState, present string) observers.Reading {
 	reading := s.reader(b.snapshot, observers.Present{Position: present, HasCrashed: b.states.HasCrashed(s.TargetsIn(present))})
 	s.reason, s.needs = reading.Reason, reading.Needs
@@ -210,8 +210,8 @@ func (b *Bridge) read(s *switchState, present string) observers.Reading {
 	return reading
 }
 
-// confirm takes the reason of a reading that says no more than where the switch is:
-// another link may be what keeps it there now.
+// confirm stores the reason of a reading that confirms the present position: another
+// link may keep the switch there now.
 func (s *switchState) confirm(reading observers.Reading) {
 	if s.known && s.heldIn == nil && reading.Position == s.position && s.damper.Pending() == nil {
 		s.cause = reading.Reason
@@ -234,9 +234,8 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 	b.startOthersAgain(s)
 }
 
-// startOthersAgain starts the targets of other switches that are to be started
-// again where a switch is in its position During. One that is held by hand stays
-// there once it is released.
+// startOthersAgain starts the StartAgain targets of a switch in its position During. A
+// switch that is held by hand keeps their position once it is released.
 func (b *Bridge) startOthersAgain(s *switchState) {
 	if s.position == observers.Unknown || s.position != s.During {
 		return

@@ -2,16 +2,16 @@ package bridge
 
 import "context"
 
-// claim is the bridge's claim to be the only one that is at work.
+// claim is the bridge's claim to be the only running one.
 type claim struct {
 	isMade bool
 	isOurs bool
-	holder string // who else is at work; empty if that is not known
+	holder string // the other running bridge; empty if that is not known
 	err    error
 }
 
 // isOnly reports whether this bridge is the only one. It makes the claim when it is
-// first asked, so that others find a bridge that can tell the truth.
+// first asked, so that others find a bridge that knows the state.
 func (l *loop) isOnly(ctx context.Context) bool {
 	if !l.claim.isMade {
 		l.claim.isMade = true
@@ -36,8 +36,8 @@ func (l *loop) makeClaim(ctx context.Context) {
 	})
 }
 
-// waitFor says once that another bridge is at work. The service manager takes a
-// service that waits for one that runs, and does not start it again and again.
+// waitFor says once that another bridge is running. The service manager considers a
+// waiting service to be running, so it does not restart it again and again.
 func (l *loop) waitFor(holder string) {
 	l.claim.holder = holder
 	l.Bridge.log.Warn("another nm-session-bridge is running, see nm-session-bridge status; waiting until it ends", "holder", holder)

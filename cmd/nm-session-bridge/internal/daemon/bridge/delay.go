@@ -23,7 +23,7 @@ const (
 	lastTry  = 30 * time.Second
 	// defaultDelay is logind's own InhibitDelayMaxSec= (logind.conf(5)).
 	defaultDelay = 5 * time.Second
-	// longestDelay is the most of InhibitDelayMaxSec= that counts: one may set it to
+	// longestDelay is the most of InhibitDelayMaxSec= that counts, because it may be
 	// infinity.
 	longestDelay = time.Hour
 )
@@ -31,14 +31,14 @@ const (
 // refused is the state of a lock that logind does not let this user take.
 const refused = "refused"
 
-// TakeLock takes a delay lock on an operation of logind; closing it lets the
-// operation go on.
+// TakeLock takes a delay lock on an operation of logind. Closing the lock lets the
+// operation continue.
 type TakeLock func(ctx context.Context, what string) (io.Closer, error)
 
 // Jobs is how a delay waits for the units of a target.
 type Jobs interface {
 	// AwaitJobs calls done once everything that our latest jobs started has finished,
-	// and every job of a unit that hangs on the targets.
+	// and so has every job of a unit that starts or stops with the targets.
 	AwaitJobs(targets []string, done func())
 	// StopWaiting ends that wait.
 	StopWaiting()
@@ -51,7 +51,7 @@ type Jobs interface {
 // never holds two locks. It belongs to the goroutine of [Run].
 type Delay struct {
 	what string
-	// targets are those whose units are waited for.
+	// targets are the targets whose units it waits for.
 	targets []string
 	take    TakeLock
 	jobs    Jobs
@@ -63,7 +63,7 @@ type Delay struct {
 	lock     io.Closer
 	taking   bool
 	refused  bool   // for good, by this logind
-	failure  string // as logged last; empty once there was a lock
+	failure  string // as last logged; empty once there was a lock
 	retry    time.Time
 	pause    time.Duration
 	underway bool // whether the operation has begun
@@ -93,7 +93,7 @@ func (d *Delay) State() string {
 	return "not held"
 }
 
-// waits reports whether logind is kept waiting for units.
+// waits reports whether the lock makes logind wait for units.
 func (d *Delay) waits() bool { return d.waiting }
 
 // Follow keeps the lock as it must be: taken from the present logind until the
@@ -171,7 +171,7 @@ func (d *Delay) taken(owner string, lock io.Closer, err error) {
 	_ = errors.As(err, &refusal) // its name stays empty otherwise
 	switch refusal.Name {
 	case "org.freedesktop.login1.OperationInProgress":
-		return // the operation has begun without us; there will be a lock after it
+		return // the operation has begun without us; the next attempt comes after it
 	case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired":
 		d.refused = true
 		if isNews {
@@ -233,8 +233,8 @@ func (d *Delay) release() {
 	d.lock = nil
 }
 
-// limitOf returns how long logind waits for delay locks, of which an hour counts
-// at most. It is given InhibitDelayMaxUSec, and whether that is known.
+// limitOf returns how long logind waits for delay locks, but at most an hour. Its
+// arguments are InhibitDelayMaxUSec, and whether that is known.
 func limitOf(micros uint64, known bool) time.Duration {
 	if !known {
 		return defaultDelay

@@ -75,7 +75,7 @@ func (b *Bridge) Release(name string) (Change, error) {
 	return change, nil
 }
 
-// Held returns the positions that switches are held in, by switch.
+// Held returns the positions in which switches are held, by switch.
 func (b *Bridge) Held() map[string]string {
 	held := map[string]string{}
 	for _, s := range b.switches {

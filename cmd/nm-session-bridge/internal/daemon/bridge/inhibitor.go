@@ -15,7 +15,8 @@ const (
 
 // TakeDelayLock takes a delay lock on an operation such as "sleep" from the logind
 // on the bus at a D-Bus address (Inhibit(s what, s who, s why, s mode),
-// org.freedesktop.login1(5)). Closing the lock, a file, lets the operation go on.
+// org.freedesktop.login1(5)). Closing the lock, which is a file, lets the
+// operation continue.
 func TakeDelayLock(ctx context.Context, address, what string) (io.Closer, error) {
 	lock, err := bus.CallForFile(ctx, address, "org.freedesktop.login1", "/org/freedesktop/login1",
 		"org.freedesktop.login1.Manager", "Inhibit", what, lockWho, lockWhy, "delay")

@@ -19,7 +19,7 @@ type Config struct {
 	Bridge    *Bridge
 	Units     *systemdctl.Reconciler
 	Observers []*observers.Observer
-	// Delays are the operations that are held up until their units have run.
+	// Delays are the operations that are delayed until their units have run.
 	Delays []*Delay
 	// Inbox is where other goroutines leave work for this one.
 	Inbox Inbox
@@ -32,8 +32,8 @@ type Config struct {
 	Watchdog <-chan time.Time
 	// Tick is called with each sign of life. It must not wait.
 	Tick func()
-	// Leave makes the loop end with an error, unless a delay waits for units: logind would
-	// go on without them. Whoever asks then asks again.
+	// Leave makes the loop end with an error, unless a delay waits for units, because
+	// logind would not wait for them any longer. The sender then sends again.
 	Leave <-chan error
 	// Slept returns for how long the machine has slept since it was booted; it may
 	// be nil.
@@ -42,17 +42,17 @@ type Config struct {
 	Notify func(message string)
 	// Publish passes on a new view and the transitions that led to it.
 	Publish func(View, []Transition)
-	// Rest is called each time that the bridge comes to rest, to give back
-	// memory that it needed for its work.
+	// Rest is called each time the bridge comes to rest, to free memory that it needed
+	// for its work.
 	Rest func()
 	// Work is called after each pass, also after the first that follows a rest.
 	Work func()
 	// Now is the clock of everything that the loop owns.
 	Now func() time.Time
-	// Claim returns when this bridge is the only one. It tells once who else is at
-	// work, if it must wait.
+	// Claim returns when this bridge is the only one. If it must wait, it reports once
+	// which bridge is running.
 	Claim func(ctx context.Context, waits func(holder string)) error
-	// Held returns the positions that the bridge before held switches in.
+	// Held returns the positions in which the previous bridge held switches.
 	Held func() map[string]string
 }
 
@@ -62,17 +62,17 @@ type loop struct {
 	claim   claim
 	adopted bool // whether it is known which targets were active at the start
 	ready   bool // whether every service has been heard
-	resting bool // whether rest is what is due next
+	resting bool // whether the timer is set for the rest
 	news    news
-	slept   time.Duration // as noticed last
+	slept   time.Duration // as last noticed
 }
 
-// leastSleep is how much longer the machine has slept when it has slept again. It
-// takes longer to sleep, and reading two clocks takes less.
+// leastSleep is the smallest growth of the time slept that counts as a new sleep. A
+// sleep takes longer, and reading two clocks takes less.
 const leastSleep = 100 * time.Millisecond
 
-// hasSlept reports whether the machine has slept since this was last asked. A
-// sleep that bypasses logind is told by nobody.
+// hasSlept reports whether the machine has slept since this was last asked. Nobody
+// announces a sleep that bypasses logind.
 func (l *loop) hasSlept() bool {
 	if l.Slept == nil {
 		return false
@@ -85,11 +85,11 @@ func (l *loop) hasSlept() bool {
 	return true
 }
 
-// Run keeps the targets true until the context ends. The loss of a bus is an
-// error: the connection does not come back. So is what comes from Leave.
+// Run keeps the targets true until the context ends. The loss of a bus is an error,
+// because the connection does not come back. What comes from Leave is also an error.
 func Run(ctx context.Context, config Config) error {
 	l := &loop{Config: config}
-	l.hasSlept() // before we were there
+	l.hasSlept() // this leaves out sleeps before our start
 	heard := make(chan observers.Facts)
 	for _, o := range l.Observers {
 		go o.Run(ctx, heard)
@@ -154,7 +154,7 @@ func Run(ctx context.Context, config Config) error {
 		if l.claim.err != nil {
 			return l.claim.err
 		}
-		l.Work() // after the pass, which somebody waits for
+		l.Work() // after the pass, because somebody waits for the pass
 		l.setTimer(due, true)
 	}
 }
@@ -172,7 +172,7 @@ func (l *loop) endPass(ctx context.Context, change Change) {
 		change.add(l.Bridge.HoldAll(l.Held()))
 		l.adopted = true
 	}
-	if l.hasSlept() && !change.Stale { // a sleep that logind told of makes it stale
+	if l.hasSlept() && !change.Stale { // a sleep that logind announced makes everything stale
 		change.add(l.Bridge.Slept())
 		change.Stale = true
 	}
@@ -203,7 +203,7 @@ func (l *loop) reread() {
 	l.Units.Reread()
 }
 
-// followOperations tells each delay whether its operation is on its way.
+// followOperations tells each delay whether its operation has begun.
 func (l *loop) followOperations(ctx context.Context) {
 	if !l.ready {
 		return
@@ -214,8 +214,8 @@ func (l *loop) followOperations(ctx context.Context) {
 	}
 }
 
-// setTimer sets the timer to what is due next. That is rest where it is allowed
-// and nothing else is due for long.
+// setTimer sets the timer to what is due next. That is the rest, if it is allowed and
+// nothing else is due for a long time.
 func (l *loop) setTimer(due *time.Timer, mayRest bool) {
 	at, waiting := l.nextDue()
 	now := l.Now()

@@ -10,8 +10,8 @@ import (
 // nobody notices the pause.
 const newsPause = 10 * time.Millisecond
 
-// news is what has been told to the service manager and the session bus, and what
-// still waits to be.
+// news is what has been published to the service manager and the session bus, and
+// what still waits to be.
 type news struct {
 	isView  bool         // whether the view has changed since it was published
 	entered []Transition // since then
@@ -70,8 +70,8 @@ func (l *loop) tellManager() {
 	l.news.status = status
 }
 
-// status returns the positions in words, and which delay locks are refused; or whom
-// the bridge waits for.
+// status returns the positions in words, and which delay locks are refused. While
+// the bridge waits for another one, it names that one instead.
 func (l *loop) status() string {
 	if l.claim.holder != "" {
 		return "waiting until another nm-session-bridge ends: " + l.claim.holder

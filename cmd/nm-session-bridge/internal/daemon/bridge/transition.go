@@ -13,14 +13,14 @@ import (
 // a target waits for every oneshot that it wants.
 const longTransition = time.Minute
 
-// transition is a change of position whose targets are being put right.
+// transition is a change of position whose targets are still being moved.
 type transition struct {
 	from, to, reason string
 	wanted           map[string]bool
 	began            time.Time
 }
 
-// Settle logs the transitions whose targets have arrived, and those that take too
+// Settle logs the transitions whose targets have moved, and those that take too
 // long.
 func (b *Bridge) Settle() {
 	for _, s := range b.switches {
@@ -38,7 +38,7 @@ func (b *Bridge) Settle() {
 	}
 }
 
-// move takes the reading that is due, if one is.
+// move applies the reading that is due, if there is one.
 func (b *Bridge) move(s *switchState) Change {
 	from, _ := s.damper.Present()
 	reading, moved := s.damper.Take()
@@ -73,8 +73,8 @@ func (b *Bridge) enter(s *switchState, position, reason string) Change {
 	return Change{View: true, Entered: []Transition{{s.Name, observers.InWords(s.transition.from), observers.InWords(position), reason}}}
 }
 
-// wanted returns, for each target that matters, whether it is to be active in a
-// position. For a set that includes the targets that are to stop.
+// wanted returns, for each target that matters, whether it must be active in a
+// position. For a set, that includes the targets that must stop.
 func (s *switchState) wanted(position string, active []string) map[string]bool {
 	wanted := s.Targets(position)
 	for _, target := range append(slices.Collect(maps.Keys(s.Targets(s.position))), active...) {
@@ -86,7 +86,7 @@ func (s *switchState) wanted(position string, active []string) map[string]bool {
 	return wanted
 }
 
-// report ends a transition and logs it, with a result if not all targets arrived.
+// report ends a transition and logs it, with a result if not all targets moved.
 func (b *Bridge) report(s *switchState, result string) {
 	t := s.transition
 	s.transition = nil

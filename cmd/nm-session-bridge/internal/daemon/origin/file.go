@@ -1,6 +1,6 @@
 // Package origin notices that the file that this process was started from has been
-// replaced or removed. Package managers run as root, and must neither believe nor wait
-// for a user's manager, so the bridge looks after itself.
+// replaced or removed. Package managers run as root, and must neither trust nor wait for a
+// user's manager, so the bridge checks its file itself.
 package origin
 
 import (
@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 )
 
-// fate is what has become of a file.
+// fate is what has happened to a file.
 type fate int
 
 const (
-	unchanged fate = iota // or it cannot be known
+	unchanged fate = iota // or unknown
 	replaced
 	removed
 )
@@ -36,9 +36,9 @@ type File struct {
 }
 
 // Started returns the file that this process was started from: the path that the service
-// manager was given, also if it is a link, otherwise the program's own.
+// manager was given, even if it is a link, otherwise the program's own path.
 func Started() (*File, error) {
-	const self = "/proc/self/exe" // of a process whose file is gone, too (proc_pid_exe(5))
+	const self = "/proc/self/exe" // also works if the process's file is gone (proc_pid_exe(5))
 	if named := os.Args[0]; filepath.IsAbs(named) {
 		if f := newFile(named, self); f.look().fate == unchanged {
 			return f, nil
@@ -57,8 +57,8 @@ func newFile(path, running string) *File {
 	return f
 }
 
-// fate returns what has become of the file. It believes only what it has seen at two
-// calls in a row: pacman and rm followed by cp leave no file for a moment, and then a part
+// fate returns what has happened to the file. It believes only what it has seen in two
+// calls in a row: pacman, and rm followed by cp, leave no file for a moment, and then part
 // of one.
 func (f *File) fate() fate {
 	before := f.last
@@ -73,8 +73,8 @@ func (f *File) look() sight {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		// Without its directory, a file may just be out of reach, as in a home that is no
-		// longer mounted.
+		// If its directory is missing, the file may just be out of reach, as in a home
+		// that is no longer mounted.
 		if isGone(f.path) {
 			return sight{fate: removed}
 		}
@@ -102,7 +102,7 @@ func isSame(one, other fs.FileInfo) bool {
 	return one != nil && other != nil && os.SameFile(one, other) && one.Size() == other.Size() && one.ModTime().Equal(other.ModTime())
 }
 
-// haveSameContent reports whether two files can be read and hold the same.
+// haveSameContent reports whether two files can be read and have the same content.
 func haveSameContent(one, other string) bool {
 	a, err := os.Open(one)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// Succeed lets the new program take over. Its error is [ErrReplaced] where a service
-// manager starts the next process, which then reads the unit again, too. A process that
-// was started by hand becomes the new program, since nobody would start another.
+// Succeed lets the new program take over. Its error is [ErrReplaced] if a service
+// manager starts the next process, with the unit as it is then. A process that was
+// started by hand becomes the new program, because nobody would start another.
 func (f *File) Succeed() error {
 	if isService() {
 		return ErrReplaced

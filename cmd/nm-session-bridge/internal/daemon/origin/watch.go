@@ -6,16 +6,16 @@ import (
 )
 
 var (
-	// ErrReplaced means that the file holds another program now, which is to take over.
+	// ErrReplaced means that the file now holds another program, which must take over.
 	ErrReplaced = errors.New("the program was replaced")
 	// ErrRemoved means that the file is gone, and the unit with it.
 	ErrRemoved = errors.New("the program was removed")
 )
 
-// Watch looks at the file at each tick that it takes from ticks, and sends what has become
-// of it to news, at each tick again. unitFile returns the file that the manager has read
-// this process's unit from, or "": the program counts as removed if that is gone, too. Watch has a
-// goroutine of its own, because a home on a network may keep it waiting.
+// Watch checks the file at each tick, and sends what has happened to it to news, again at
+// each tick. unitFile returns the file that the manager read this process's unit from, or
+// "". The program counts as removed if that file is gone, too. Watch needs its own
+// goroutine, because a home on a network may block it.
 func (f *File) Watch(ctx context.Context, ticks <-chan struct{}, unitFile func(context.Context) (string, error), news chan<- error) {
 	for {
 		select {
