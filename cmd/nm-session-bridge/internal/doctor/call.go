@@ -9,7 +9,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
-// callTimeout bounds one call. A service that takes longer counts as not answering.
+// callTimeout bounds a call. A service that takes longer counts as not answering.
 const callTimeout = 5 * time.Second
 
 const busName = "org.freedesktop.DBus"
@@ -46,8 +46,8 @@ func names(ctx context.Context, conn *dbus.Conn, method string) ([]string, error
 	return names, err
 }
 
-// properties are the properties of an object. One that does not exist, or has another
-// type than asked for, reads as the zero value.
+// properties are the properties of an object. A property that does not exist, or has
+// another type than asked for, reads as the zero value.
 type properties bus.Properties
 
 func property[T any](p properties, name string) T {

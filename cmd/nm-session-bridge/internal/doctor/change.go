@@ -8,9 +8,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// change is all that has to change about a unit. New lines go to a drop-in, which leaves
-// the user's file, or whatever it is a link to, alone. Only what a drop-in cannot undo, such
-// as a dependency, is changed in the file itself.
+// change is everything that must change about a unit. New lines go to a drop-in, which
+// leaves alone the user's file or the file that it links to. Only what a drop-in cannot
+// undo, such as a dependency, is changed in the file itself.
 type change struct {
 	unit  unit
 	files files
@@ -18,8 +18,8 @@ type change struct {
 	// lines are the new lines of each section.
 	lines map[string][]string
 	edits []edit
-	// unable says why no command can make the changes, and instead what to do where they
-	// themselves would do harm.
+	// unable says why no command can make the changes. instead says what to do if the
+	// changes themselves would do harm.
 	unable, instead string
 	// enables and starts are set if the unit must be enabled and started.
 	enables, starts bool
@@ -105,7 +105,8 @@ func (ch *change) rewrite(section string, keys []string, other func(key, name st
 	}
 }
 
-// mend returns the command that makes the changes and applies them, or words.
+// mend returns the command that makes the changes and applies them, or the words that say
+// what to do by hand.
 func (ch *change) mend() Mend {
 	if ch.instead != "" {
 		return byHand(ch.instead)
@@ -130,9 +131,9 @@ func (ch *change) mend() Mend {
 	return run(strings.Join(append(commands, ch.apply()...), " && "))
 }
 
-// sed returns the command that makes the edits of a file, and reports whether that also
-// adds lines to [Unit]. It addresses lines by their content, and so changes nothing when it
-// is run again.
+// sed returns the command that edits a file, and reports whether the command also adds
+// lines to [Unit]. It addresses lines by their content, so it changes nothing when it is
+// run again.
 func (ch *change) sed(path string, unit []string) (command string, added bool) {
 	words := []string{"sed -i"}
 	for _, e := range ch.edits {
@@ -155,7 +156,7 @@ func (ch *change) sed(path string, unit []string) (command string, added bool) {
 	return strings.Join(append(words, systemdctl.Quote(path)), " "), added
 }
 
-// expression replaces the setting's line by others.
+// expression replaces the setting's line with others.
 func (e edit) expression(lines []string) string {
 	if len(lines) == 0 {
 		return "/^" + pattern(e.text) + "$/d"
@@ -185,7 +186,7 @@ func (ch *change) apply() []string {
 	return commands
 }
 
-// words tell a person what to change.
+// words says what a person must change.
 func (ch *change) words() string {
 	var what []string
 	for _, e := range ch.edits {
@@ -201,7 +202,7 @@ func (ch *change) words() string {
 	where, commands, why := ch.unit.text("FragmentPath"), ch.apply(), ch.unable
 	if ch.place.source != "" {
 		where = ch.place.source
-		ch.enables = false // what makes the file also enables it
+		ch.enables = false // the generator also enables it
 		commands = ch.apply()
 	}
 	if len(ch.edits) > 0 {

@@ -72,8 +72,8 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 	return append(found, f)
 }
 
-// rightInstance returns the instance of the unit's template that passes the right name on,
-// and that name, if the unit is an instance that passes a wrong one on.
+// If the unit is an instance that passes on a wrong name, rightInstance returns the
+// instance of its template that passes on the right name, and that name.
 func (c unitCheck) rightInstance(template observers.Template, renames map[string]string) (other, right string) {
 	for wrong, right := range renames {
 		from, _ := template.Instance(wrong)
@@ -86,7 +86,7 @@ func (c unitCheck) rightInstance(template observers.Template, renames map[string
 	return "", ""
 }
 
-// isInstalledBy reports whether one of some wrong names would start the unit.
+// isInstalledBy reports whether one of the wrong names would start the unit.
 func (c unitCheck) isInstalledBy(renames map[string]string) bool {
 	return slices.ContainsFunc(append(c.files.installs(), c.wanters(c.name)...), func(name string) bool {
 		_, wrong := renames[name]

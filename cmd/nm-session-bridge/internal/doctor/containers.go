@@ -6,7 +6,7 @@ import (
 )
 
 // podmanWait waits until the system manager has reached network-online.target, for 90 s at
-// most. Since podman 5.3 Quadlet makes each container of a user's wait for it, unless the
+// most. Since podman 5.3, Quadlet makes each container of a user wait for it, unless the
 // container's file says otherwise (podman-systemd.unit(5), "Quadlet section").
 const podmanWait = "podman-user-wait-network-online.service"
 
@@ -33,7 +33,7 @@ func (c unitCheck) waitsTwice() []Finding {
 	return []Finding{f}
 }
 
-// containers finds that the containers' wait for the network timed out, unless the
+// containers finds out whether the containers' wait for the network timed out, unless the
 // machine starts that target and was merely offline.
 func (sys *system) containers() []Finding {
 	wait := sys.user.unit(podmanWait)

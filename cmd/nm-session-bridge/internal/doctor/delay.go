@@ -13,9 +13,9 @@ import (
 // seconds is a time in seconds.
 type seconds float64
 
-// delay finds what keeps sleep from waiting for units: a lock that is refused, or units
-// that take longer to start than logind waits. It compares with their last start, because
-// their timeouts say nothing about how long they take.
+// delay finds what keeps sleep from waiting for units: a refused lock, or units that take
+// longer to start than logind waits. It compares with their last start, because their
+// timeouts do not show how long they take.
 func (sys *system) delay() []Finding {
 	most := seconds(property[uint64](sys.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
 	found := sys.refused()
@@ -56,8 +56,8 @@ func (sys *system) refused() []Finding {
 	}}
 }
 
-// beforeSleep returns the targets whose units delay sleep: those of sleep itself and of
-// the closed lid that caused it.
+// beforeSleep returns the targets whose units delay sleep: those of sleep itself, and of
+// the closed lid that may cause it.
 func (sys *system) beforeSleep() []string {
 	targets := sys.momentary()
 	for _, s := range sys.Switches {

@@ -14,7 +14,7 @@ type distribution struct {
 	command string
 	names   map[string]string // a Debian package's name → the name there
 	check   string            // the package that turns the connectivity check on
-	// isDebian reports whether packages have the names of Debian's.
+	// isDebian reports whether packages have Debian's names.
 	isDebian bool
 }
 
@@ -22,7 +22,7 @@ type distribution struct {
 func thisDistribution() distribution {
 	content, err := os.ReadFile("/etc/os-release")
 	if err != nil {
-		content, _ = os.ReadFile("/usr/lib/os-release") // without either file it stays unknown
+		content, _ = os.ReadFile("/usr/lib/os-release") // without either file, the distribution is unknown
 	}
 	return distributionOf(string(content))
 }
@@ -59,7 +59,7 @@ func (d distribution) install(name string) string {
 	return d.command + " " + name
 }
 
-// program returns how to install a program of which only Debian's package is known.
+// program returns how to install a program if only Debian's package is known.
 func (d distribution) program(p systemdctl.Program) Mend {
 	if !d.isDebian {
 		return byHand("install " + p.Name)

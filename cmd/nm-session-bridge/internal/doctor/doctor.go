@@ -13,19 +13,19 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Setting is what the doctor has to know before it can examine anything.
+// Setting is what the doctor must know before it can examine anything.
 type Setting struct {
 	// Unit is the unit to look at, besides the machine, the service and the targets, or ""
 	// for all of the user's.
 	Unit string
 	// Switches are the switches whose targets are checked.
 	Switches observers.Switches
-	// Environment is the caller's environment, in the form of [os.Environ], and UID
-	// the caller's user.
+	// Environment is the caller's environment, in the form of [os.Environ]. UID is the
+	// caller's user.
 	Environment []string
 	UID         int
-	// Program is how to call this program from a shell, and Path the path of its file.
-	// Usage returns an error if the program would reject some arguments.
+	// Program is how to call this program from a shell. Path is the path of its file. Usage
+	// returns an error if the program would reject the arguments.
 	Program, Path string
 	Usage         func(args []string) error
 }
@@ -36,12 +36,12 @@ type system struct {
 	machine machine
 	user    user
 	targets []string // of all switches
-	// isSystemUnit reports whether the system manager has a unit of a name.
+	// isSystemUnit reports whether the system manager has a unit with a name.
 	isSystemUnit func(name string) bool
 	// lasted returns how long the last start of one of the user's units took, if
 	// that is known.
 	lasted func(unit string) (took seconds, known bool)
-	// said returns what one of the user's units said last, if that is known.
+	// said returns the last output of one of the user's units, if that is known.
 	said func(unit string) string
 	// monotonic is the time for which the machine has been awake, as in systemd's timestamps.
 	monotonic time.Duration
@@ -107,8 +107,8 @@ func (e *NoUnitError) Error() string {
 	return "no unit is called " + e.Unit
 }
 
-// Examine checks the machine and the user's units. It returns a [NoUnitError] if there is no
-// unit of the name in the setting.
+// Examine checks the machine and the user's units. It returns a [NoUnitError] if no unit
+// has the name in the setting.
 func Examine(ctx context.Context, setting Setting) (Report, error) {
 	sys := &system{
 		Setting:      setting,
@@ -124,12 +124,13 @@ func Examine(ctx context.Context, setting Setting) (Report, error) {
 		meant, _ := suggest.Name(sys.Unit, sys.user.own)
 		return Report{}, &NoUnitError{sys.Unit, meant}
 	} else if id := one.text("Id"); id != "" {
-		sys.Unit = id // it may have several names
+		sys.Unit = id // a unit may have several names
 	}
 	return sys.examine(), nil
 }
 
-// concerns reports whether a finding is not about another unit than the one to look at.
+// concerns reports whether to show a finding: it must not be about another unit than the
+// one to look at.
 func (sys *system) concerns(f Finding) bool {
 	return sys.Unit == "" || slices.Contains([]string{"", sys.Unit, systemdctl.ServiceName}, f.Unit) || slices.Contains(sys.targets, f.Unit)
 }

@@ -65,12 +65,12 @@ func hasPrograms(dir string) bool {
 		return false
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(-1) // a directory that cannot be read has none
+	names, _ := d.Readdirnames(-1) // a directory that cannot be read has no programs
 	return slices.ContainsFunc(names, func(name string) bool { return name != "nm-session-bridge" })
 }
 
-// missingPath returns the $PATH directories in the user's home that the manager lacks, if
-// the user has a service that may need them.
+// missingPath returns the directories of $PATH in the user's home that the manager lacks,
+// if the user has a service that may need them.
 func (sys *system) missingPath(here, there map[string]string) []string {
 	bound := slices.ContainsFunc(sys.user.own, func(name string) bool {
 		return strings.HasSuffix(name, ".service") && len(sys.wanters(name)) > 0

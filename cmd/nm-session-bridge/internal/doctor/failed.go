@@ -78,7 +78,7 @@ func startAnew(u unit) string {
 	return "systemctl --user reset-failed " + name + " && systemctl --user restart " + name
 }
 
-// afterFailure says how to mend what made a unit fail, and starts it again.
+// afterFailure mends the cause of a unit's failure, and starts the unit again.
 func (sys *system) afterFailure(u unit) Mend {
 	restart := startAnew(u)
 	if u.text("Result") != "exit-code" || property[int32](u.properties, "ExecMainStatus") != exitExec {
@@ -98,7 +98,7 @@ func (sys *system) afterFailure(u unit) Mend {
 	return byHand("install " + program + ", or correct ExecStart= of " + u.name + "; then " + restart)
 }
 
-// useProgram makes a service run a program that is elsewhere than its ExecStart= says.
+// useProgram makes a service run a program that is not where its ExecStart= says.
 func (sys *system) useProgram(u unit, program string) Mend {
 	all, _ := readAll(u) // a file that cannot be read leaves no line to change
 	path, start := all.startLine()

@@ -1,12 +1,12 @@
 // Package doctor finds out why targets and the user's units do not work as intended, and
-// what mends it. It changes nothing.
+// how to mend that. It changes nothing.
 package doctor
 
 import "slices"
 
 // Finding is something that is wrong.
 type Finding struct {
-	// Unit is the unit that it is about, or "" if it is about several or none.
+	// Unit is the unit that it is about, or "" if it is about several units or none.
 	Unit string `json:"unit,omitempty"`
 	// What names the thing and says what is wrong with it. Why says what follows from that.
 	What string `json:"what"`
@@ -14,7 +14,7 @@ type Finding struct {
 	Mend
 }
 
-// Mend is how to mend a finding: by a command, or by hand where no command is safe.
+// Mend is how to mend a finding: with a command, or by hand if no command is safe.
 type Mend struct {
 	// Command is a command line for the user's shell. It can be run as it stands, also
 	// twice: it keeps no unit from starting that used to start, and deletes nothing.
@@ -34,7 +34,7 @@ func (m Mend) then(command string) Mend {
 	return run(m.Command + " && " + command)
 }
 
-// byHand leaves it to a person.
+// byHand mends by hand.
 func byHand(words string) Mend { return Mend{ByHand: words} }
 
 // about says which unit findings are about.
@@ -45,7 +45,8 @@ func about(unit string, findings []Finding) []Finding {
 	return findings
 }
 
-// grouped moves findings about a unit behind the first one about it, in their order.
+// grouped moves all findings about a unit behind the first finding about it, in their
+// order.
 func grouped(findings []Finding) []Finding {
 	var all []Finding
 	for i, f := range findings {

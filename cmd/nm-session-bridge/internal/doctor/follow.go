@@ -9,8 +9,8 @@ import (
 
 // follow adds to the unit's change what makes it start and stop with targets, by the
 // pattern of the README. Renames maps wrong names to right ones, or to "" where there is
-// none. With install the unit also becomes wanted by the targets. It reports whether
-// anything has to change.
+// none. With install, the targets will also want the unit. It reports whether anything must
+// change.
 func (c unitCheck) follow(targets []string, renames map[string]string, install bool) bool {
 	before := c.change.size()
 	rename := func(name string) string { return name }
@@ -46,8 +46,9 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 	return true
 }
 
-// stayWithin keeps a target that newly wants the unit from starting it outside of another one that
-// the unit starts and stops with, such as graphical-session.target.
+// Suppose that the unit starts and stops with another target, such as
+// graphical-session.target. stayWithin then keeps a target that newly wants the unit from
+// starting it while that one is not active.
 func (c unitCheck) stayWithin() {
 	for _, other := range c.texts("WantedBy") {
 		if !strings.HasSuffix(other, ".target") || slices.Contains(c.targets, other) || !slices.Contains(c.texts("PartOf"), other) || !c.waits(other) {
@@ -61,11 +62,12 @@ func (c unitCheck) stayWithin() {
 	}
 }
 
-// requiring returns the settings that let no unit start without the units that they name.
+// requiring returns the settings that keep a unit from starting without the units that they
+// name.
 func requiring() []string { return []string{"Requires", "Requisite", "BindsTo"} }
 
-// isHeldUp reports whether the unit's files name something that no further line can undo: a
-// target that they pull up, or a wrong name without which the unit cannot start or be enabled.
+// isHeldUp reports whether the unit's files name something that a new line cannot undo: a
+// target that they pull in, or a wrong name that the unit needs to start or to be enabled.
 func (c unitCheck) isHeldUp(targets []string, renames map[string]string) bool {
 	isWrong := func(name string) bool { _, wrong := renames[name]; return wrong }
 	return c.files.assign("Unit", pulling(), func(name string) bool { return slices.Contains(targets, name) }) ||
@@ -75,8 +77,8 @@ func (c unitCheck) isHeldUp(targets []string, renames map[string]string) bool {
 		})
 }
 
-// correct replaces wrong names in the unit's files, and takes out the targets that it
-// pulls up.
+// correct replaces wrong names in the unit's files, and removes the targets that it pulls
+// in.
 func (c unitCheck) correct(targets []string, rename func(string) string) {
 	c.change.rewrite("Unit", dependencyKeys(), func(key, name string) (string, bool) {
 		name = rename(name)
@@ -98,7 +100,7 @@ func (c unitCheck) pattern(target string, refuses bool) []string {
 	case slices.Contains(c.momentary(), target), c.outlasts(target):
 		return nil
 	case c.locks(target):
-		return []string{"PartOf"} // a locker has to be ready before its target is
+		return []string{"PartOf"} // a locker must be ready before its target is active
 	}
 	var keys []string
 	waits := c.waits(target)
@@ -118,9 +120,9 @@ func (c unitCheck) waits(target string) bool {
 	return slices.Contains(c.texts("After"), target) || c.mayWaitFor(target)
 }
 
-// refuses reports whether the unit must not start without a target: because its file says
-// so, by the names that rename makes right, or because something starts it that knows nothing
-// of the target. If it says itself that both start it, it may.
+// refuses reports whether the unit must not start without a target. It must not if its file
+// says so, with the names that rename corrects, or if something starts it that does not
+// know the target. It may if the file itself says that both start it.
 func (c unitCheck) refuses(target string, rename func(string) string) bool {
 	return c.files.assign("Unit", requiring(), func(name string) bool { return rename(name) == target }) ||
 		c.isStartedBesides() && !slices.Contains(c.files.installs(), target)
@@ -139,16 +141,16 @@ func (sys *system) locks(target string) bool {
 	return slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool { return slices.Contains(s.StartAgain, target) })
 }
 
-// beware leaves changes to a person that would keep something from starting, or stop it too
-// early.
+// beware leaves to a person the changes that would keep something from starting, or stop it
+// too early.
 func (c unitCheck) beware(targets []string, rename func(string) string) {
 	dependents := slices.Concat(c.texts("RequiredBy"), c.texts("BoundBy"), c.texts("RequisiteOf"))
 	dependents = slices.DeleteFunc(dependents, func(other string) bool { return slices.Contains(c.targets, other) })
 	activators := slices.DeleteFunc(c.activators(), func(other string) bool { return strings.HasSuffix(other, ".timer") })
 	switch {
 	case len(activators) > 0:
-		// With Requisite= in a service whose start they ask for, systemd 252 and 262 fail
-		// paths and sockets for good, with trigger-limit-hit.
+		// If a path or a socket starts a service with Requisite=, systemd 252 and 262 make
+		// it fail for good, with trigger-limit-hit.
 		c.change.instead = "add " + listed(c.whole(targets)) + " to " + listed(activators) + " rather than to " + c.name + ", whose refusal to start would make " + listed(activators) + " fail"
 	case len(dependents) > 0:
 		c.change.instead = "add " + listed(c.whole(targets)) + " to " + c.name + ", and also to " + listed(dependents) + ", which cannot start without it"

@@ -14,8 +14,9 @@ const (
 	exitUser  = 217
 )
 
-// identities finds a service that failed because it sets User= or Group=, as unit files of the
-// system manager do: the user manager cannot, and systemd 252 not even to its own user.
+// identities finds a service that failed because it sets User= or Group=, as unit files of
+// the system manager do. The user manager cannot switch users; with systemd 252, it cannot
+// even set its own.
 func (c unitCheck) identities() []Finding {
 	keys := c.identityKeys()
 	if len(keys) == 0 || !c.lacksIdentity() {

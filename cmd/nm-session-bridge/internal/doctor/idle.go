@@ -29,8 +29,8 @@ func askSessions(ctx context.Context, conn *dbus.Conn) []properties {
 	return sessions
 }
 
-// idle finds units that wait for an idle desktop where no desktop has ever told logind
-// that it is idle, or no longer is.
+// idle finds units that wait for an idle desktop, if no desktop has ever told logind
+// that it became idle or busy.
 func (sys *system) idle() []Finding {
 	for _, one := range sys.machine.sessions {
 		if property[uint64](one, "IdleSinceHint") != 0 {

@@ -22,9 +22,9 @@ type link struct {
 	name string
 	// managed is set if NetworkManager manages the device.
 	managed bool
-	// metric is that of the default route as the profile has it: the lowest is preferred.
+	// metric is the metric of the default route in the profile: the lowest is preferred.
 	metric uint32
-	// reaches are what it reaches by IPv4 and by IPv6.
+	// reaches is what it reaches over IPv4 and over IPv6.
 	reaches [2]nm.NmConnectivity
 }
 
@@ -34,14 +34,14 @@ const penalty = 20000
 
 func (l link) reach(c nm.NmConnectivity) bool { return slices.Contains(l.reaches[:], c) }
 
-// askLinks asks NetworkManager for the devices that have a default route. It also knows
-// those of devices that it does not manage.
+// askLinks asks NetworkManager for the devices that have a default route, including devices
+// that it does not manage.
 func askLinks(ctx context.Context, root object, properties properties) []link {
 	var links []link
 	for _, path := range property[[]dbus.ObjectPath](properties, "Devices") {
 		device, err := root.at(path).all(ctx, observers.NetworkManager().Name+".Device")
 		if err != nil {
-			continue // it may be gone already
+			continue // the device may be gone already
 		}
 		l := link{name: device.text("Interface"), managed: device.is("Managed"), metric: math.MaxUint32}
 		hasRoute := false
@@ -105,7 +105,7 @@ func (sys *system) links() []Finding {
 	case best >= 0:
 		return sys.notPreferred(managed, managed[best])
 	case reaches(nm.NmConnectivityPortal) >= 0:
-		return nil // internet-portal.target tells
+		return nil // internet-portal.target says so
 	case len(managed) > 0:
 		return sys.blocked(managed)
 	case len(unmanaged) > 0 && m.networkManager.text("PrimaryConnectionType") == "":
@@ -131,7 +131,7 @@ func (sys *system) notPreferred(managed []link, best link) []Finding {
 	}}
 }
 
-// unmanaged finds default routes while NetworkManager has none of its own.
+// unmanaged finds default routes if NetworkManager itself has none.
 func (sys *system) unmanaged(links []link) []Finding {
 	var names []string
 	for _, l := range links {
@@ -144,8 +144,9 @@ func (sys *system) unmanaged(links []link) []Finding {
 	}}
 }
 
-// checkInterval is how often NetworkManager checks connectivity, unless it is told otherwise
-// (NetworkManager.conf(5), interval=). What lasts longer was not one failed check.
+// checkInterval is how often NetworkManager checks connectivity, unless it is told
+// otherwise (NetworkManager.conf(5), interval=). A problem that lasts longer is not just
+// one failed check.
 const checkInterval = 5 * time.Minute
 
 // blocked finds links that may reach the internet although the check says they do not.

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// locker says how a program that covers the screen goes to the background as soon as it has
-// covered it, which Type=forking waits for.
+// locker says how a program that covers the screen goes to the background once it has done
+// so. Type=forking waits for that.
 type locker struct {
-	// flags are the ways to ask for it, the first of which is the one to add. There are none
-	// for a program that does so by itself.
+	// flags are the flags that make it do so; the first is the one to add. A program that
+	// does so by itself has none.
 	flags []string
 	// stays are the flags that keep it from doing so.
 	stays []string
@@ -21,10 +21,10 @@ type locker struct {
 	valued string
 }
 
-// lockers are as in the manual pages of swaylock 1.8, gtklock 4.0, xtrlock 2.16 and i3lock 2.15, as
-// Debian 13 has them, and of waylock's sources. That gtklock -d waits until the screen is covered
-// is in its sources alone. Of programs that are not among them, such
-// as hyprlock, nobody can know when the screen is covered.
+// lockers are as in the manual pages of swaylock 1.8, gtklock 4.0, xtrlock 2.16 and i3lock
+// 2.15, as Debian 13 has them, and of waylock's sources. Only its sources show that gtklock
+// -d waits until the screen is covered. Other programs, such as hyprlock, do not show when
+// they have covered the screen.
 func lockers() map[string]locker {
 	return map[string]locker{
 		"swaylock": {flags: []string{"-f", "--daemonize"}, valued: "CRcis"},
@@ -47,7 +47,7 @@ func (l locker) letters(word string) string {
 	return letters
 }
 
-// without returns a word without flags, and reports whether it had any of them.
+// without returns a word without some flags, and reports whether it had any of them.
 func (l locker) without(word string, flags []string) (rest string, had bool) {
 	for _, flag := range flags {
 		if word == flag {
@@ -60,7 +60,7 @@ func (l locker) without(word string, flags []string) (rest string, had bool) {
 	return word, false
 }
 
-// asked returns the words of a command line that have one of some flags.
+// asked returns the words of a command line that contain one of some flags.
 func (l locker) asked(words, flags []string) []string {
 	return slices.DeleteFunc(slices.Clone(words), func(word string) bool {
 		_, had := l.without(word, flags)
@@ -85,7 +85,8 @@ func (c unitCheck) locker() (program string, words []string, known locker) {
 	return program, words[1:], known
 }
 
-// covers finds a locker that counts as started before it has covered the screen, or never.
+// covers finds a locker that counts as started before it has covered the screen, or that
+// never counts as started.
 func (c unitCheck) covers() []Finding {
 	program, words, known := c.locker()
 	if program == "" {
@@ -137,7 +138,7 @@ func isConfigured(program string) bool {
 	}
 	paths, _ := filepath.Glob(filepath.Join(dir, program, "config*")) // fails for bad patterns only
 	return slices.ContainsFunc(paths, func(path string) bool {
-		content, _ := os.ReadFile(path) // which cannot be read asks for nothing
+		content, _ := os.ReadFile(path) // a file that cannot be read asks for nothing
 		return strings.Contains(string(content), "daemonize")
 	})
 }

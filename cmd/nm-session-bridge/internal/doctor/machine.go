@@ -111,7 +111,7 @@ func isStarting(err error) bool {
 }
 
 // signals reports whether a service signals changes of a property, according to its
-// introspection data. A service that does not answer counts as one that does not.
+// introspection data. If the service does not answer, signals reports false.
 func signals(ctx context.Context, o object, iface, property string) bool {
 	var data string
 	if err := o.call(ctx, busName+".Introspectable.Introspect", &data); err != nil {
@@ -149,7 +149,7 @@ func systemUnitPath() []string {
 }
 
 // isSystemUnit looks for the unit's file. Asking the system manager would load the unit,
-// and there is none in a container.
+// and a container has no system manager.
 func isSystemUnit(name string) bool {
 	return slices.ContainsFunc(systemUnitPath(), func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))

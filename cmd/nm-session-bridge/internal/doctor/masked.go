@@ -10,8 +10,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// masked finds targets of ours that are masked, with templates and instances that are not
-// loaded.
+// masked finds targets of ours that are masked, including templates, and instances that are
+// not loaded.
 func (sys *system) masked() []Finding {
 	var found []Finding
 	for _, file := range sys.user.files {
@@ -44,8 +44,8 @@ func (u user) mask(name string) string {
 	return ""
 }
 
-// unmask returns what unmasks a unit, given the file that masks it. systemctl unmask removes
-// links alone.
+// unmask returns how to unmask a unit, given the file that masks it. systemctl unmask
+// removes only links.
 func unmask(path string) Mend {
 	unit := systemdctl.Operands(filepath.Base(path))
 	if to, err := os.Readlink(path); err != nil || to != os.DevNull {

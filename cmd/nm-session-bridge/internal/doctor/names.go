@@ -7,8 +7,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 )
 
-// counterparts maps units that people name, but that the user manager does not have, to
-// the targets of ours that people mean by them.
+// counterparts maps unit names that people write, but that the user manager does not have,
+// to the targets of ours that they mean.
 func counterparts() map[string]string {
 	const online, sleep = "internet-online.target", "sleep.target"
 	return map[string]string{
@@ -30,7 +30,7 @@ func counterparts() map[string]string {
 	}
 }
 
-// vague returns names that units are ordered after in passing.
+// vague returns names that units are often ordered after without need.
 func vague() []string { return []string{"network.target", "NetworkManager.service"} }
 
 // systemLogins returns the system manager's targets that start units. The user manager has

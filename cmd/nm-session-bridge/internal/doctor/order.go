@@ -53,15 +53,16 @@ func (u user) waits(name, other string) bool {
 
 // mayWaitFor reports whether the unit can be ordered after a target. It cannot if the
 // target waits for the unit, because its file says so or through other units: systemd would
-// break the cycle by starting one of them not at all. That the target waits for what it
-// wants does not count, because systemd leaves it out for a unit that waits for the target.
+// break the cycle by not starting one of them. The implicit wait of a target for the units
+// that it wants does not count, because systemd leaves that out for a unit that waits for
+// the target.
 func (c unitCheck) mayWaitFor(target string) bool {
 	return !c.files.assign("Unit", []string{"Before"}, func(name string) bool { return name == target }) &&
 		!c.user.waits(target, c.name)
 }
 
-// circles finds a unit that its target waits for, as targets do for all that they want, while
-// the unit waits for the target through others.
+// circles finds a unit that waits for its target through others, while the target waits for
+// the unit, as targets do for all units that they want.
 func (c unitCheck) circles() []Finding {
 	by := append(c.wanters(c.name), c.texts("WantedBy")...)
 	for _, target := range by {

@@ -15,8 +15,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// isOwn reports whether somebody has written or changed the unit: its file, a drop-in of it,
-// or what a generator makes it from. A desktop's autostart files are no units.
+// isOwn reports whether somebody has written or changed the unit: its file, a drop-in of
+// it, or what a generator makes it from. A desktop's autostart files do not count.
 func (u unit) isOwn() bool {
 	source := u.text("SourcePath")
 	return isOwnPath(u.text("FragmentPath")) || slices.Contains(append(unloadable(), "loaded"), u.load()) &&
@@ -31,8 +31,8 @@ func isOwnPath(path string) bool {
 	})
 }
 
-// listOwn returns the units that somebody may have written or changed for the user, and the
-// loaded instances of such templates.
+// listOwn returns the units that somebody may have written or changed for the user. For
+// templates, it returns their loaded instances.
 func (u *user) listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
 	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &u.files); err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func Units(ctx context.Context) []string {
 	return slices.Compact(names)
 }
 
-// matching returns the names in a directory that match a pattern. The directory's own
-// name, which may have brackets or backslashes, is no part of that.
+// matching returns the names in a directory that match a pattern. The directory's own name,
+// which may have brackets or backslashes, is not part of the pattern.
 func matching(dir, pattern string) []string {
 	names, _ := fs.Glob(os.DirFS(dir), pattern) // fails for bad patterns only
 	return names

@@ -11,22 +11,23 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// dropInName is the drop-in that commands of the doctor write. It sorts behind other
-// drop-ins, so that it has the last word.
+// dropInName is the drop-in that commands of the doctor write. It sorts after other
+// drop-ins, so its lines take effect last.
 const dropInName = "zz-nm-session-bridge.conf"
 
 // place is where changes to a unit belong.
 type place struct {
-	// dropIn is the drop-in that takes new lines, and content what it has already.
+	// dropIn is the drop-in for new lines. content is what it already contains.
 	dropIn, content string
 	// sudo is set if root owns the unit's files.
 	sudo bool
-	// source says in words what the unit's file is made from, if that is what to change.
+	// source says in words what the unit's file is made from, if that must be changed
+	// instead.
 	source string
 }
 
-// placeOf finds the place for changes to a unit. Those to an instance go to its template,
-// unless that names other units by the instance.
+// placeOf finds the place for changes to a unit. Changes to an instance go to its template,
+// unless the template names other units by the instance.
 func (sys *system) placeOf(u unit, all files) place {
 	fragment, name := u.text("FragmentPath"), u.name
 	bySpecifier := slices.ContainsFunc(all, func(f file) bool {
@@ -81,8 +82,8 @@ func (u user) configuration() string {
 	return ""
 }
 
-// isEditable reports whether sed can change a file and leave its other names alone: with
-// one more name, the file would part from that.
+// isEditable reports whether sed can change a file. It must have no other hard link,
+// because sed replaces the file and the other name would keep the old one.
 func isEditable(path string, sudo bool) bool {
 	var stat unix.Stat_t
 	if unix.Stat(path, &stat) != nil || stat.Nlink > 1 {
@@ -92,7 +93,7 @@ func isEditable(path string, sudo bool) bool {
 		[]error{unix.Access(path, unix.W_OK), unix.Access(filepath.Dir(path), unix.W_OK)}, []error{nil, nil})
 }
 
-// isRoots reports whether a file is root's, and the user is another.
+// isRoots reports whether a file belongs to root, and the user is not root.
 func isRoots(path string) bool { return strings.HasPrefix(path, "/etc/") && os.Geteuid() != 0 }
 
 // asRoot returns a command for the user that may run it.

@@ -30,8 +30,8 @@ func (sys *system) reload() []Finding {
 	}}
 }
 
-// hasNewDropIn reports whether the user manager does not know a drop-in of a unit. Of a new
-// one, systemd 252 does not say that it needs to be read.
+// hasNewDropIn reports whether a unit has a drop-in that the user manager has not read. For
+// a new drop-in, systemd 252 does not set NeedDaemonReload.
 func (u user) hasNewDropIn(one unit) bool {
 	known := one.texts("DropInPaths")
 	for _, dir := range u.manager.texts("UnitPath") {

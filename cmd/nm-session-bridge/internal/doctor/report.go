@@ -11,7 +11,8 @@ import (
 type Report struct {
 	// Findings about one unit follow each other.
 	Findings []Finding `json:"findings"`
-	// Summary names what was checked, Unchecked what could not be checked, and why.
+	// Summary names what was checked. Unchecked names what could not be checked, and
+	// why.
 	Summary   []string `json:"checked"`
 	Unchecked []string `json:"unchecked"`
 }
@@ -36,7 +37,7 @@ func (r Report) Write(w io.Writer) {
 	fmt.Fprintln(w, summary)
 }
 
-// text returns what a person reads. What is to be done by hand is a comment to a shell.
+// text returns the text for a person. Work to do by hand is a shell comment.
 func (m Mend) text() string {
 	if m.Command == "" {
 		return "# by hand: " + m.ByHand

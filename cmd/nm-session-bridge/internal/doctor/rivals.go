@@ -21,7 +21,7 @@ func (u user) rivals() []string {
 	return names
 }
 
-// rivalry finds rivals that run, or will after the next login.
+// rivalry finds rivals that run, or will run after the next login.
 func (sys *system) rivalry() []Finding {
 	isOff := func(name string) bool { return sys.user.bridge.text(client.PropertyOf(name)) == client.Off }
 	if isOff("lock") && isOff("sleep") {

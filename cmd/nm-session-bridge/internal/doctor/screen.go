@@ -12,8 +12,9 @@ import (
 // graphical is active while the user has a graphical session (systemd.special(7)).
 const graphical = "graphical-session.target"
 
-// noScreen matches what programs for X and Wayland say when there is no screen. A word such as
-// "displays" does not count. The daemon is the same program, so nothing is compiled before doctor runs.
+// noScreen matches what programs for X and Wayland say when there is no screen. A word such
+// as "displays" does not count. The expression is compiled only when doctor runs, because
+// the daemon is the same program.
 var noScreen = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?im)\b(cannot|can't|could not|couldn't|unable to|failed to)\b.*\b(open|connect|create|get|find)\b.*\b(display|wayland|compositor|x server)([\s:;,"]|$)` +
 		`|(?-i:\b(WAYLAND_)?DISPLAY\b).*\b(not|unset|missing|empty)\b`)
@@ -47,8 +48,8 @@ func (sys *system) afterScreen(u unit) Mend {
 	return ch.mend().then(restart)
 }
 
-// haveAlternatives reports whether one of several conditions is enough for the unit. One more
-// would be another alternative.
+// haveAlternatives reports whether one of several conditions is enough for the unit. A
+// further condition would be another alternative.
 func (fs files) haveAlternatives() bool {
 	return slices.ContainsFunc(fs, func(f file) bool {
 		return slices.ContainsFunc(f.settings, func(s setting) bool {
@@ -63,7 +64,7 @@ func lastWords(ctx context.Context, unit string) string {
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "journalctl", "--user", "--quiet", "--boot", "--lines=20", "--output=cat", "--user-unit="+unit).Output()
 	if err != nil {
-		return "" // nothing is known without the journal
+		return "" // without the journal, nothing is known
 	}
 	return strings.TrimSpace(string(out))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// anew makes the bridge's service run by its files as they are now.
+// anew restarts the bridge's service with its present files.
 const anew = "systemctl --user daemon-reload && systemctl --user restart " + systemdctl.ServiceName
 
 func (sys *system) service() []Finding {
@@ -83,7 +83,7 @@ func (sys *system) failed(s unit) Finding {
 	return f
 }
 
-// rightProgram makes a drop-in run the program that the service itself runs, or this one.
+// rightProgram makes a drop-in run the program of the service's own file, or this program.
 func (sys *system) rightProgram(s unit, path string, start setting) Mend {
 	fragment := s.text("FragmentPath")
 	if path == fragment {
@@ -141,7 +141,7 @@ func secondStartOf(s unit, path string) string {
 	return s.name + " cannot be loaded: " + path + " sets ExecStart= without an empty ExecStart= before it"
 }
 
-// emptyFirst puts an empty ExecStart= before that of a drop-in.
+// emptyFirst puts an empty ExecStart= before the ExecStart= of a drop-in.
 func (sys *system) emptyFirst(s unit, path string) Mend {
 	sudo := isRoots(path)
 	starts := 0
@@ -171,7 +171,7 @@ func (sys *system) wrongFlags(s unit) (err error) {
 	return nil
 }
 
-// words returns the service's command line, with variables by name.
+// words returns the service's command line, with variables unexpanded.
 func (u unit) words() []string {
 	commands := property[[][]any](u.properties, "ExecStart") // of a(sasbttttuii), org.freedesktop.systemd1(5)
 	if len(commands) == 0 || len(commands[len(commands)-1]) < 2 {

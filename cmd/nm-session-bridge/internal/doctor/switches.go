@@ -10,7 +10,7 @@ import (
 )
 
 // switches finds switches that do not follow the machine. Such a switch is held by hand,
-// or it is left out although a unit of the user's waits for one of its targets.
+// or it is left out although one of the user's units follows one of its targets.
 func (sys *system) switches() []Finding {
 	var found []Finding
 	held := property[map[string]string](sys.user.bridge, client.OverridesProperty)
@@ -36,8 +36,7 @@ func (sys *system) switches() []Finding {
 	return found
 }
 
-// waiting returns the units of the user's that a target of a switch starts or
-// stops.
+// waiting returns the user's units that a target of a switch starts or stops.
 func (sys *system) waiting(s observers.Switch) []string {
 	return slices.DeleteFunc(slices.Clone(sys.user.own), func(name string) bool {
 		bound := sys.wanters(name)

@@ -11,7 +11,7 @@ import (
 // ownTargets finds targets of ours that are missing or changed for the worse.
 func (sys *system) ownTargets() []Finding {
 	found := sys.masked()
-	reported := map[string]bool{} // of templates, whose instances inherit it
+	reported := map[string]bool{} // templates, whose instances inherit the problem
 	for _, name := range sys.targets {
 		target := sys.user.unit(name)
 		switch {
@@ -36,7 +36,7 @@ func (sys *system) ownTargets() []Finding {
 // overridden finds the ways in which an overriding file or a drop-in keeps a target from
 // being active exactly when it should be.
 func (sys *system) overridden(target unit) Finding {
-	all, _ := readAll(target) // what cannot be read is left to a person
+	all, _ := readAll(target) // a file that cannot be read is left to a person
 	ch := newChange(target, all, sys.placeOf(target, all))
 	var faults, linked []string
 	for _, key := range []string{"Conflicts", "After"} {

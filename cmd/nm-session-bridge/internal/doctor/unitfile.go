@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// file is a unit file. The doctor reads it only for things that the user manager does not
-// know: [Install], and the lines to change.
+// file is a unit file. The doctor reads it only for what the user manager does not know:
+// [Install], and the lines to change.
 type file struct {
 	path     string
 	settings []setting
@@ -38,7 +38,7 @@ func readAll(u unit) (files, error) {
 			return nil, err
 		}
 		f := parse(resolved, string(content))
-		if u.state() == "static" { // systemd knows UpheldBy= from 254 on: before, it sees nothing to enable
+		if u.state() == "static" { // systemd before 254 does not know UpheldBy=, and sees nothing to enable
 			f.settings = slices.DeleteFunc(f.settings, func(s setting) bool { return s.section == "Install" && s.key == "UpheldBy" })
 		}
 		all = append(all, f)
@@ -52,7 +52,7 @@ func readPath(path string) file {
 	return parse(path, string(content))
 }
 
-// parse takes a unit file apart (systemd.syntax(7)).
+// parse parses a unit file (systemd.syntax(7)).
 func parse(path, content string) file {
 	f := file{path: path}
 	var section, begun string
@@ -96,7 +96,7 @@ func continues(line string) (piece string, continued bool) {
 }
 
 // namesIn splits a list of units. An instance stays one name even if somebody wrote blanks
-// into it, which systemd takes for two names.
+// into it, although systemd treats it as two names.
 func namesIn(value string) []string {
 	var names []string
 	for _, word := range strings.Fields(value) {
@@ -118,7 +118,7 @@ func isUnitName(name string) bool {
 }
 
 // UnitName completes the name of a unit as systemctl does: a name without a suffix is a
-// service's.
+// service.
 func UnitName(name string) string {
 	if isUnitName(name) {
 		return name
@@ -156,7 +156,7 @@ func (fs files) installs() []string {
 	return slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "%") })
 }
 
-// assign reports whether one of some settings in a section names a certain unit.
+// assign reports whether one of the settings in a section names a unit that matches.
 func (fs files) assign(section string, keys []string, is func(name string) bool) bool {
 	return slices.ContainsFunc(fs, func(f file) bool {
 		return slices.ContainsFunc(keys, func(key string) bool { return slices.ContainsFunc(f.names(section, key), is) })

@@ -131,7 +131,7 @@ func (c unitCheck) missing() []string {
 	})
 }
 
-// unknownNames finds names of system units and misspelt targets that keep the unit from
+// unknownNames finds names of system units, and misspelt targets, that keep the unit from
 // doing what its file says.
 func (c unitCheck) unknownNames() []Finding {
 	var ofSystem, misspelt, meant []string
@@ -164,7 +164,7 @@ func (c unitCheck) unknownNames() []Finding {
 		c.login()
 	}
 	if c.change.size() == before && c.change.instead == "" {
-		return nil // what is meant stands beside it
+		return nil // the file already names the right target, too
 	}
 	f := Finding{Why: "systemd silently ignores the name: the unit neither waits for it nor starts with it"}
 	if c.files.assign("Unit", requiring(), func(name string) bool { _, wrong := renames[name]; return wrong }) {
@@ -185,8 +185,8 @@ func (c unitCheck) unknownNames() []Finding {
 	return []Finding{f}
 }
 
-// afterSleep stands for what a unit waits for that is ordered after a target for sleep: the
-// system manager reaches those only when the machine is awake again.
+// afterSleep is what a unit means that is ordered after a target for sleep: the system
+// manager reaches those targets only when the machine is awake again.
 const afterSleep = "wake.target"
 
 // meantAfter returns the target that a name in the unit was meant to be.
@@ -198,17 +198,18 @@ func (c unitCheck) meantAfter(name string) string {
 	return target
 }
 
-// contradicts reports whether the unit is started by the counterpart of a target, as what signs
-// in to a portal is by that of being online.
+// contradicts reports whether the counterpart of a target starts the unit. For example,
+// internet-portal.target, a counterpart of internet-online.target, starts what signs in to
+// a portal.
 func (c unitCheck) contradicts(target string) bool {
 	starters := append(c.wanters(c.name), c.files.installs()...)
 	conflicts := append(c.user.unit(target).texts("Conflicts"), c.user.unit(target).texts("ConflictedBy")...)
 	return !slices.Contains(starters, target) && slices.ContainsFunc(starters, func(by string) bool { return slices.Contains(conflicts, by) })
 }
 
-// matters reports whether the unit would behave differently if a name existed. To be
-// ordered after a network that is merely configured means nothing by itself, and to be
-// before a target is what systemd does with all that the target wants.
+// matters reports whether the unit would behave differently if a name existed. An order
+// after a merely configured network means nothing by itself, and systemd orders all units
+// before a target that wants them anyway.
 func (c unitCheck) matters(name string) bool {
 	return slices.ContainsFunc(c.naming(name), func(key string) bool {
 		switch key {
@@ -221,7 +222,7 @@ func (c unitCheck) matters(name string) bool {
 	})
 }
 
-// login makes a unit start with the login that only targets of the system manager start.
+// login makes a unit start at login if only targets of the system manager would start it.
 func (c unitCheck) login() {
 	if !slices.ContainsFunc(c.files.installs(), func(name string) bool { return slices.Contains(systemLogins(), name) }) || c.isStartedBesides() || c.isStartedOtherwise() {
 		return
@@ -230,7 +231,7 @@ func (c unitCheck) login() {
 	c.change.enables = true
 }
 
-// place returns words for the place at which the unit names another one.
+// place returns words for where the unit names another one.
 func (c unitCheck) place(name string) string {
 	return name + " in " + settings(c.naming(name))
 }
@@ -297,8 +298,9 @@ func (c unitCheck) stops(target string, follows []string) bool {
 	})
 }
 
-// outlasts reports whether the unit may cover the screen and so has to outlast the sleep, or the
-// closed lid, that started it. To take a clock for a locker costs no more than some advice.
+// outlasts reports whether the unit may cover the screen, and so must outlast the sleep or
+// the closed lid that started it. If it takes a clock for a locker, only some advice is
+// lost.
 func (c unitCheck) outlasts(target string) bool {
 	return slices.Contains(c.beforeSleep(), target) &&
 		slices.ContainsFunc(c.words(), func(word string) bool { return strings.Contains(word, "lock") })
@@ -313,7 +315,7 @@ func (u user) stopsWith(one unit, other string, chain int) bool {
 	})
 }
 
-// unreached finds out whether the unit is bound to a target of ours that does not start it.
+// unreached finds a target of ours that the unit is bound to, but that does not start it.
 func (c unitCheck) unreached() []Finding {
 	if c.isStartedOtherwise() {
 		return nil
@@ -323,7 +325,7 @@ func (c unitCheck) unreached() []Finding {
 		for _, target := range c.targets {
 			installed := slices.Contains(installs, target)
 			switch {
-			case c.user.unit(target).load() == "not-found": // what it wants is unknown
+			case c.user.unit(target).load() == "not-found": // the units that it wants are unknown
 			case key == "" && installed:
 				return []Finding{c.notEnabled(c.installing(target), target, true)}
 			case key != "" && slices.Contains(c.texts(key), target) && !c.reported[target]:
@@ -348,12 +350,12 @@ func (c unitCheck) installing(target string) string {
 	return keys[max(i, 0)]
 }
 
-// longestChain is how many targets of the user's own may lie between one of ours and the
+// longestChain is how many of the user's own targets may lie between one of ours and the
 // unit that it starts.
 const longestChain = 5
 
-// isReached reports whether a target of ours starts a target of the user's own, directly
-// or through others, once that is enabled.
+// isReached reports whether a target of ours starts one of the user's own targets, directly
+// or through others, once that target is enabled.
 func (sys *system) isReached(name string, chain int) bool {
 	if chain == 0 || !strings.HasSuffix(name, ".target") || !slices.Contains(sys.user.own, name) {
 		return false
@@ -375,8 +377,8 @@ func (c unitCheck) isStartedOtherwise() bool {
 	})
 }
 
-// activators returns the units, such as timers, that start the unit. The manager knows those
-// of the user's only while both are loaded.
+// activators returns the units, such as timers, that start the unit. The manager knows the
+// user's own activators only while both units are loaded.
 func (c unitCheck) activators() []string {
 	activators := slices.Clone(c.texts("TriggeredBy"))
 	for _, other := range c.user.own {

@@ -65,7 +65,7 @@ const (
 	unitInterface    = systemdctl.ManagerName + ".Unit"
 )
 
-// askUser asks the user manager for its units: ours, the user's own, and all that these
+// askUser asks the user manager for our units, the user's own, and all units that these
 // depend on.
 func (sys *system) askUser(ctx context.Context) user {
 	address, err := bus.SessionAddress()
@@ -91,8 +91,8 @@ func (sys *system) askUser(ctx context.Context) user {
 	return u
 }
 
-// askUnits asks for our units with the instances among them, the user's own units and the one
-// to look at, and for all that these depend on.
+// askUnits asks for our units, including instances, the user's own units, the unit to look
+// at, and all units that these depend on.
 func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours []string) error {
 	var loaded []systemd.UnitStatus
 	if err := manager.call(ctx, managerInterface+".ListUnits", &loaded); err != nil {
@@ -152,8 +152,8 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 	return u.askOrder(ctx, manager, names)
 }
 
-// linked returns the units that have a directory of links in the user's configuration. The
-// manager does not know them before it has loaded them.
+// linked returns the units that have a directory of links in the user's configuration.
+// Until the manager has loaded them, it does not know them.
 func (u *user) linked() []string {
 	var names []string
 	for _, dir := range u.manager.texts("UnitPath") {
