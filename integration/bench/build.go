@@ -13,7 +13,7 @@ import (
 //go:embed programs
 var sources embed.FS
 
-// programs is the directory of everything that is measured. It lies in a tmpfs
+// programs is the directory of everything that is measured. It is in a tmpfs
 // that the sandbox's user can read and that ends with the sandbox.
 type programs string
 

@@ -9,14 +9,14 @@ import (
 )
 
 const (
-	// floodRate is how often a second each flood does something. Another user who locked
-	// and unlocked a session of their own that often once made the bridge lose Locks.
+	// floodRate is how many times per second each flood does something. Another user who
+	// locked and unlocked their own session that often once made the bridge lose Locks.
 	floodRate = 2000
-	// amidFlood is how many signals each contender is to follow meanwhile.
+	// amidFlood is how many signals each contender must follow meanwhile.
 	amidFlood = 20
-	// lostAfter is when a signal counts as lost.
+	// lostAfter is the time after which a signal counts as lost.
 	lostAfter = 3 * time.Second
-	// forgeries is how often a stranger pretends to be logind.
+	// forgeries is how many times a stranger pretends to be logind.
 	forgeries = 5
 
 	lostSubject     = "lost in a flood of others' signals"
@@ -25,9 +25,10 @@ const (
 	forgerySubject  = "forgeries of a stranger that it acts on"
 )
 
-// floodAll measures what each loses while another user locks and unlocks a session of
-// theirs, which logind signals, and sends signals straight to the contender, as any user
-// may. Then that user forges the signal that the contender waits for.
+// floodAll measures what each contender loses while another user does two things: they
+// lock and unlock their own session, which logind signals, and send signals straight to
+// the contender, as any user may. Then that user forges the signal that the contender
+// waits for.
 func (s *stage) floodAll(ctx context.Context, t *table) error {
 	if err := s.prepareForSleep(ctx, false); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (s *stage) floodAll(ctx context.Context, t *table) error {
 	return s.runNothing(programsOfTargets...)
 }
 
-// amidst is what became of a contender's signals amid a flood.
+// amidst is what happened to a contender's signals during a flood.
 type amidst struct {
 	lost, believed int
 	took           sample
@@ -142,7 +143,7 @@ func (s *stage) amid(ctx context.Context, one *starter) (r amidst, err error) {
 	return r, nil
 }
 
-// reaction is longer than anything takes to start a program on a machine at rest.
+// reaction is longer than any contender takes to start a program on a machine at rest.
 func (s *stage) reaction() time.Duration { return 30 * time.Millisecond }
 
 // mayLose sends a contender its signal, and reports whether nothing comes of it.

@@ -90,8 +90,8 @@ func (s *stage) want(name string, wanted int) error {
 	return nil
 }
 
-// growth measures the bridge's own share, its whole latency when the lid closes,
-// with the relay's part in it, and its memory, in turns with the floor.
+// growth measures, in turns with the floor, the bridge's own share, its whole latency
+// when the lid closes (which includes the relay's part), and its memory.
 func (s *stage) growth(ctx context.Context, t *table, r *relayed, with string, changes int) error {
 	var own, whole, least sample
 	for range changes {

@@ -12,9 +12,9 @@ import (
 const (
 	nmName = "org.freedesktop.NetworkManager"
 	nmPath = dbus.ObjectPath("/org/freedesktop/NetworkManager")
-	// settling is how long a program is left alone after it has done something. The
-	// bridge checks an activated target again after ten seconds, and returns memory
-	// five seconds later.
+	// settling is how long the bench leaves a program alone after it has done
+	// something. The bridge checks an activated target again after ten seconds, and
+	// returns memory five seconds later.
 	settling = 20 * time.Second
 	// watchdogTick is how often the bridge gives a sign of life: twice in the
 	// WatchdogSec= of its unit.

@@ -30,7 +30,7 @@ type options struct {
 	out         string        // directory of the JSON and the chart
 }
 
-// fewer is how many changes are enough for a figure that many parts go into.
+// fewer is how many changes are enough for a figure with many parts.
 func (o options) fewer() int { return max(o.changes/3, 1) }
 
 func main() {
@@ -90,7 +90,8 @@ func prepare() error {
 	if err := packages.Run(); err != nil {
 		return fmt.Errorf("cannot install what is missing: %w", err)
 	}
-	// Inside there is no network to fetch modules from; this fills the caches.
+	// This fills the caches, because there is no network inside to fetch
+	// modules from.
 	scratch, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err

@@ -44,7 +44,8 @@ func (s *stage) remember(t *table, subject string) error {
 	return nil
 }
 
-// memoryBudget returns what the bridge may have of the plain Go program's memory.
+// memoryBudget returns how much memory the bridge may have, compared with the
+// plain Go program.
 func memoryBudget(subject, what string, ratio float64) *budget {
 	switch {
 	case what == "PSS":

@@ -19,9 +19,9 @@ const (
 	readingLimited = "while it is below Full"
 )
 
-// secondReading measures what it costs that the bridge reads devices where
-// NetworkManager's Connectivity does not decide. A device changes again and
-// again in a way that matters to nobody.
+// secondReading measures the cost of reading devices when NetworkManager's
+// Connectivity does not decide. A device changes again and again in a way that
+// does not matter.
 func (s *stage) secondReading(ctx context.Context, t *table) error {
 	device, err := newFickle(ctx, s)
 	if err != nil {
@@ -74,8 +74,8 @@ func (s *stage) secondReading(ctx context.Context, t *table) error {
 	return s.checkAs(ctx, sandbox.Full)
 }
 
-// checkAs makes the connectivity check answer in a way, and waits until all that
-// comes of it is over.
+// checkAs makes the connectivity check answer in a way, and waits until all its
+// effects are over.
 func (s *stage) checkAs(ctx context.Context, mode sandbox.CheckMode) error {
 	if s.check == mode {
 		return nil

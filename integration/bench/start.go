@@ -153,7 +153,7 @@ func (c *connectivity) follow(ctx context.Context, s *stage) error {
 		default:
 			c.toFull = append(c.toFull, bridged-at)
 		}
-		// The dispatcher is slower, and is not to disturb what comes next.
+		// The dispatcher is slower, and must not disturb what comes next.
 		if err := c.awaitDispatcher(ctx, s); err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (c *connectivity) awaitDispatcher(ctx context.Context, s *stage) error {
 	return err
 }
 
-// position is how programs call the latest flip.
+// position is what programs call the latest flip.
 func (c *connectivity) position() string {
 	if c.isPortal {
 		return "closed"

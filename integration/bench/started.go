@@ -14,7 +14,7 @@ import (
 
 const toProgram = " to the user's program started"
 
-// starts is where the user's programs tell that they have started.
+// starts is where the user's programs report that they have started.
 type starts struct {
 	conn *net.UnixConn
 	told chan started
@@ -64,7 +64,7 @@ func (s *starts) all(ctx context.Context, after int64, names ...string) (map[str
 	return at, nil
 }
 
-// runAt has a target start a program of the user, and stop it with the target.
+// runAt makes a target start a program of the user, and stop it with the target.
 func (s *stage) runAt(target, name string) error {
 	unit := fmt.Sprintf("[Unit]\nPartOf=%s\nStartLimitIntervalSec=0\n[Service]\nExecStart=%s %s stay\n[Install]\nWantedBy=%s\n",
 		target, s.programs.path("started"), name, target)
@@ -86,13 +86,13 @@ func (s *stage) runNothing(names ...string) error {
 	return nil
 }
 
-// starter is a contender that has a program started at a signal.
+// starter is a contender that starts a program at a signal.
 type starter struct {
 	of      *contender
 	program string
 	// cue sends the signal, and returns when.
 	cue func() (began int64, err error)
-	// undo brings back what was before.
+	// undo restores the state before the cue.
 	undo func(context.Context) error
 	// sends is what the cue sends.
 	sends message
@@ -205,8 +205,8 @@ func (s *stage) closing(c *contender) *starter {
 	}
 }
 
-// lockStarters are those that start a locker at a Lock, and before the machine sleeps.
-// Each alone hears logind.
+// lockStarters are the starters that start a locker at a Lock, and before the machine
+// sleeps. Each of them is the only one that hears logind.
 func (s *stage) lockStarters(ctx context.Context) (locks, sleeps []*starter, err error) {
 	if err := s.runAt("lock.target", "lock"); err != nil {
 		return nil, nil, err
@@ -307,7 +307,7 @@ func (s *stage) raceOfNetworks(ctx context.Context, t *table) error {
 			if _, err := one.launch(cmd); err != nil {
 				return err
 			}
-			// What it does about the changes before its start is not to be mixed up with these.
+			// Its work on the changes before its start must not count here.
 			if err := s.settle(ctx, &contender{name: one.name, pid: cmd.Process.Pid}); err != nil {
 				return err
 			}

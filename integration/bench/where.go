@@ -17,11 +17,11 @@ import (
 
 const whereSubject = "private memory at rest: "
 
-// telling is the ending of the names of the programs that tell where their memory is.
+// telling is the suffix of the programs that report where their memory is.
 const telling = "-telling"
 
-// overlay returns an overlay (go help build, -overlay) that adds to both Go programs
-// what tells where their memory is.
+// overlay returns an overlay (go help build, -overlay) with code that makes both Go
+// programs report where their memory is.
 func overlay(dir string) (file string, err error) {
 	source, err := sources.ReadFile("programs/metrics.go.txt")
 	if err != nil {
@@ -93,13 +93,13 @@ func (s *stage) where(ctx context.Context, t *table) error {
 	return s.restart()
 }
 
-// part is what some of a program's private memory is for.
+// part is a part of a program's private memory, by purpose.
 type part struct {
 	name string
 	kB   int64
 }
 
-// partsOf asks a program that tells where its memory is, by a signal.
+// partsOf asks a program, with a signal, to report where its memory is.
 func partsOf(cmd *exec.Cmd, out io.Reader, how os.Signal) ([]part, error) {
 	if err := cmd.Process.Signal(how); err != nil {
 		return nil, err

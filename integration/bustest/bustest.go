@@ -13,8 +13,8 @@ import (
 // speed.
 const patience = time.Minute
 
-// Next waits for a value from a channel. The test fails with what, in words, was
-// missing.
+// Next waits for a value from a channel. If none comes, the test fails and says
+// what is missing.
 func Next[T any](tb testing.TB, from <-chan T, what string) T {
 	tb.Helper()
 	select {

@@ -12,8 +12,7 @@ import (
 // Listen opens a bus in memory and returns its address. It calls accept for every
 // client, and what accept returns for every message of that client, which is in
 // the wire format, little-endian, and valid until the call returns. An error
-// disconnects the client. A bus that has to say something writes it to the
-// connection.
+// disconnects the client. To send something, the bus writes it to the connection.
 func Listen(tb testing.TB, accept func(net.Conn) func(message []byte) error) (address string) {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "bus")

@@ -9,9 +9,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Service is a followed service in memory. The test hears of every call, answers
-// it when it likes, and sends every signal, in orders that are rare with a real
-// service.
+// Service is a followed service in memory. The test receives every call, answers
+// it when it chooses to, and sends every signal, in orders that are rare with a
+// real service.
 type Service struct {
 	// Sent takes the service's signals, one at a time. A signal that was taken may
 	// not have been handled yet, but the one before it has.

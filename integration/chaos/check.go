@@ -83,8 +83,9 @@ func (r round) unheard(aspect string) int {
 	return 0
 }
 
-// forgotten returns how often a switch may have lost its position because a bridge was started, which
-// does not know that NetworkManager has ended a VPN.
+// forgotten returns how often a switch may have lost its position because a
+// bridge was started. Such a bridge does not know that NetworkManager has
+// ended a VPN.
 func (r round) forgotten(aspect string, seen seen) int {
 	if aspect == "vpn" && r.ended {
 		return seen.starts[bridgeUnit]
@@ -92,8 +93,8 @@ func (r round) forgotten(aspect string, seen seen) int {
 	return 0
 }
 
-// checkStarts checks how often a service ran: once for each start of its target. A start that was
-// given up may or may not have run it.
+// checkStarts checks how often a service ran: once for each start of its
+// target. A start that was abandoned may or may not have run it.
 func (r round) checkStarts(s service, seen seen, causes int) error {
 	activations, starts := seen.starts[s.target], seen.starts[s.name]
 	givenUp := seen.unended[s.target] + seen.unended[s.name]

@@ -1,8 +1,9 @@
 package chaos
 
-// Endings returns plans by what happens to the bridge, logind, the buses or the user manager just
-// before or just after the last session ends. Each plan lets it end, one round for each, wherever
-// the lock may be and whatever has put it there.
+// Endings returns plans, named by what happens to the bridge, logind, the
+// buses or the user manager just before or just after the last session ends.
+// Each plan has a round for each position of the lock and each way to get
+// there, and lets the session end.
 func Endings() map[string]Plan {
 	locks := []Plan{
 		nil, // as a session begins

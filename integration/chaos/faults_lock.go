@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// crashTime is for how long an Unlock may be taken for a part of the locker's crash, with some margin.
+// crashTime is how long an Unlock may count as part of the locker's crash, with some
+// margin.
 const crashTime = 4 * time.Second
 
-// locks notes that the lock belongs in another position. After a shaky change the next one may be
-// missed or overtaken.
+// locks notes that the lock must be in another position. After a shaky change, the bridge
+// may miss the next one or handle it first.
 func (w *World) locks(position string, shaky bool) {
 	delete(w.round.must, locker)
 	if w.round.shaky {
@@ -36,8 +37,8 @@ func (w *World) vagueLock() {
 	w.goes()
 }
 
-// pullsLock notes that sleep.target may have started lock.target, and again the units that
-// lock.target wants.
+// pullsLock notes that sleep.target may have started lock.target, and the units of
+// lock.target again.
 func (w *World) pullsLock() {
 	w.pulled("lock.target")
 	w.round.moved["lock.target"]++
@@ -130,8 +131,9 @@ func lockOther(_ context.Context, w *World, arg string) error {
 	return w.sb.Login1.LockOther("1", arg == "lock")
 }
 
-// lockerEnds ends the locker, as a password does. A hint that says otherwise is old, if the locker
-// unlocks by its own word; one without a word leaves it to the session whose hint is set.
+// lockerEnds ends the locker, as a password does. If the locker itself unlocks, a hint
+// that says otherwise is outdated. If it ends silently, the session whose hint is set
+// decides.
 func lockerEnds(ctx context.Context, w *World, _ string) error {
 	if w.lock != "locked" || w.round.shaky || w.round.vague["lock"] || w.free["lock"] || w.masked["unlock.target"] {
 		return skipped("it may not run")
@@ -157,8 +159,8 @@ func lockerEnds(ctx context.Context, w *World, _ string) error {
 	return w.ask(ctx, ends...)
 }
 
-// lockerCrashes makes the locker crash, which unlocks nothing. The bridge takes what unlocks just after it
-// for a part of it.
+// lockerCrashes makes the locker crash, which unlocks nothing. To the bridge, an unlock
+// just after it is part of the crash.
 func lockerCrashes(ctx context.Context, w *World, signal string) error {
 	w.crashed, w.round.crashed = time.Now(), true
 	return w.handle(ctx, serviceOf(locker), false, "kill", "-s", signal, locker)

@@ -52,7 +52,7 @@ func goToSleep(_ context.Context, w *World, _ string) error {
 	return err
 }
 
-// wakeUnheard ends a sleep without a word, like a logind that is away meanwhile.
+// wakeUnheard ends a sleep silently, like a logind that is away meanwhile.
 func wakeUnheard(_ context.Context, w *World, _ string) error {
 	if !w.logind.present || w.logind.hanging || !w.logind.asleep {
 		return skipped("there is no sleep or no logind")
@@ -156,7 +156,7 @@ func logindLies(_ context.Context, w *World, arg string) error {
 	return w.sb.Login1.Lie()
 }
 
-// logindGarbles makes logind talk nonsense for a time.
+// logindGarbles makes logind send nonsense for a time.
 func logindGarbles(_ context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {

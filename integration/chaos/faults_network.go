@@ -129,7 +129,7 @@ func networkingOn(ctx context.Context, w *World, _ string) error {
 	return w.tellNM(ctx, "Enable", true)
 }
 
-// flap does something to and fro, as an argument from drawFlap says.
+// flap does something back and forth, as an argument from drawFlap says.
 func (w *World) flap(arg, what string, do func(ctx context.Context, forth bool) error) error {
 	var times int
 	var rest string

@@ -95,8 +95,9 @@ func stopService(ctx context.Context, w *World, name string) error {
 	return w.handle(ctx, s, false, "stop", "--no-block", name)
 }
 
-// handle makes the user start a service, or end it, by a command of systemctl. It notes what that
-// means until its target starts again. If the target moves meanwhile, nothing is known.
+// handle makes the user start or end a service with a systemctl command. It notes what
+// follows from that until the service's target starts again. If the target moves meanwhile,
+// nothing is known.
 func (w *World) handle(ctx context.Context, s service, isStart bool, command ...string) error {
 	delete(w.round.must, s.name)
 	before, err := w.look(ctx, s.target)
@@ -117,7 +118,8 @@ func (w *World) handle(ctx context.Context, s service, isStart bool, command ...
 	return nil
 }
 
-// touched notes that the user has used up some of the starts that a target's units may have.
+// touched notes that the user has used up some of the starts that the start limit allows a
+// target's units.
 func (w *World) touched(s service) {
 	a, _ := aspectOf(s.target)
 	w.moves[a.name] = append(w.moves[a.name], time.Now())
@@ -142,8 +144,8 @@ func fight(_ context.Context, w *World, _ string) error {
 	return nil
 }
 
-// managerFreeze stops the user manager for a time. The manager always goes on at the end of it,
-// because other faults under way may wait for it.
+// managerFreeze stops the user manager for a time. The manager always continues afterwards,
+// because other faults that are under way may wait for it.
 func managerFreeze(_ context.Context, w *World, arg string) error {
 	d, err := time.ParseDuration(arg)
 	if err != nil {

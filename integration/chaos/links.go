@@ -51,9 +51,9 @@ func (n *network) takeLinks(active map[dbus.ObjectPath]profile, devices map[dbus
 	n.by = strings.Join(slices.Compact(by), " ")
 }
 
-// internet returns the position of the internet switch once every grace is over, and the devices
-// of which one decides it. There are none if NetworkManager's word for everything does. The numbers
-// are those of NetworkManager's D-Bus API.
+// internet returns the position of the internet switch once every grace is over, and the
+// devices of which one decides it. There are none if NetworkManager's overall
+// Connectivity decides it. The numbers are those of NetworkManager's D-Bus API.
 func (n network) internet() (position string, by []string) {
 	const asleep, global = 10, 70
 	switch {

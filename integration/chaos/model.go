@@ -169,8 +169,7 @@ type logind struct {
 	slept bool
 	// ending is set while a shutdown is about to begin.
 	ending bool
-	// unheard is set from when the machine has woken up without a word until logind says something
-	// or is asked.
+	// unheard is set from a silent wake-up until logind says something or is asked.
 	unheard bool
 }
 

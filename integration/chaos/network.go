@@ -28,7 +28,7 @@ type network struct {
 	best     uint32
 	by       string
 	vpn      bool   // whether one is up
-	ended    bool   // whether one was up when NetworkManager went, which has ended it
+	ended    bool   // whether one was up when NetworkManager stopped, which ended it
 	profiles string // instances of the profiles that are up, in order
 }
 
@@ -152,7 +152,7 @@ func (n *recorder) appeared(signal *dbus.Signal) {
 	}
 }
 
-// sum puts together what is known of the active connections.
+// sum combines what is known about the active connections.
 func (n *recorder) sum() {
 	active := map[dbus.ObjectPath]profile{}
 	for _, path := range n.listed {

@@ -162,9 +162,9 @@ func drawGap(random *rand.Rand) string {
 	return drawUpTo(random, time.Second).String()
 }
 
-// drawFlap returns how often and how fast something goes to and fro, as in "8x50ms". It is either
-// faster than the bridge's damper lets through, which is three changes in ten seconds, or slower
-// than the damper's 2 s of rest.
+// drawFlap returns how often and how fast something goes back and forth, as in "8x50ms". It
+// is either faster than the bridge's damper lets through, which is three changes in ten
+// seconds, or slower than the damper's 2 s of rest.
 func drawFlap(random *rand.Rand) string {
 	if random.Intn(6) == 0 {
 		return fmt.Sprintf("%dx%v", 2+random.Intn(2), 2100*time.Millisecond+drawUpTo(random, time.Second))

@@ -64,7 +64,8 @@ func (s *sessions) forget() {
 	}
 }
 
-// outdate forgets who has said that they are unlocked: a Lock and a sleep lock every screen.
+// outdate forgets which sessions have said that they are unlocked: a Lock and a sleep lock
+// every screen.
 func (s *sessions) outdate() {
 	for _, one := range s.all {
 		if one.said == saidUnlocked {
@@ -108,7 +109,8 @@ func (w *World) says(one *session, isLocked bool) {
 	}
 }
 
-// unlocks notes that the lock belongs unlocked if no session is locked any more and one has said so.
+// unlocks notes that the lock must be unlocked if no session is locked any more and one
+// has said so.
 func (w *World) unlocks() {
 	if w.lock == "locked" && (w.round.crashed || time.Since(w.crashed) < crashTime) {
 		w.vagueLock()
@@ -126,8 +128,8 @@ func (w *World) unlocks() {
 	}
 }
 
-// begins notes that a session has begun. It unlocks nothing. A lock of which nothing was known is
-// unlocked with it.
+// begins notes that a session has begun. It unlocks nothing. If nothing was known about
+// the lock, it is then unlocked.
 func (w *World) begins(number int, kind string) {
 	one := &session{number: number, hasScreen: kind != ssh, isText: kinds()[kind].Type == "tty"}
 	w.sessions.all = append(w.sessions.all, one)

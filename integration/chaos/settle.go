@@ -13,9 +13,9 @@ const (
 	// patience is how long it may take until everything is as it should be. The bridge waits up to 30
 	// s before it asks a silent service again, and the machine may be shared.
 	patience = 2 * time.Minute
-	// still is how long nothing may happen after that.
+	// still is how long nothing must happen after that.
 	still = 400 * time.Millisecond
-	// again is how often states are read that nothing announces.
+	// again is how often states that nothing announces are read.
 	again = 250 * time.Millisecond
 	// fightWindow is how long the bridge remembers its corrections, with some margin. fightMost is how
 	// many corrections it makes before it pauses.
@@ -141,8 +141,9 @@ func (w *World) wrongPosition(a aspect, position string, units map[string]unit) 
 	return ""
 }
 
-// staysInDoubt reports whether a doubt lasts for good. The bridge neither locks nor unlocks while
-// logind is away or knows no session, and it does not unlock because logind says nothing.
+// staysInDoubt reports whether a doubt is permanent. The bridge neither locks nor unlocks
+// while logind is away or knows no session, and it does not unlock because logind says
+// nothing.
 func (w *World) staysInDoubt(a aspect, position string) bool {
 	return a.name == "lock" && (!w.logind.present || len(w.sessions.screens()) == 0 || position == "locked")
 }
@@ -192,9 +193,9 @@ func (w *World) usedUp(s service) bool {
 	return w.lately(a.name) > 0 || w.round.moved[s.target]+w.round.pulled[s.name] > 0
 }
 
-// isLoose reports whether the model cannot know if a service runs that a user may have stopped.
-// Either the user stopped it while its target moved, or its target was about to stop and then was
-// not, which started everything that it wants again.
+// isLoose reports whether the model cannot know if a service runs that a user may have
+// stopped. Either the user stopped it while its target moved, or its target was about to
+// stop and then stayed active, which started all its units again.
 func (w *World) isLoose(s service) bool {
 	a, _ := aspectOf(s.target)
 	seen := w.watch.seen()

@@ -237,10 +237,11 @@ func (w *World) possible(a aspect) []string {
 	case a.name == "sleep" && w.logind.unheard:
 		return []string{"awake", "woken", "asleep"}
 	case a.name == "sleep" && w.logind.slept && w.logind.sleep() != "asleep":
-		// A bridge that was away during the sleep does not know of it.
+		// A bridge that was away during the sleep does not know about it.
 		return []string{"awake", "woken"}
 	case a.name == "vpn" && !w.network.present:
-		// One that has ended with NetworkManager is down. A bridge that came later knows nothing of it.
+		// A VPN that has ended with NetworkManager is down. A bridge that started later
+		// does not know about it.
 		return []string{w.network.tunnel(), unknown}
 	}
 	return []string{w.present()[a.name]}

@@ -89,7 +89,7 @@ func playScene(ctx context.Context, s scene, show *follower) (reached bool, err 
 	if err := s.happens(ctx); err != nil {
 		return false, fmt.Errorf("%s: %w", s.title, err)
 	}
-	// The events are printed as they come, until nothing moves any more.
+	// Events are printed as they come, until nothing changes any more.
 	following, stop := context.WithCancel(ctx)
 	waited := make(chan error, 1)
 	go func() {

@@ -46,8 +46,8 @@ func (e expectation) wait(ctx context.Context, timeline *sandbox.Timeline) error
 	return nil
 }
 
-// check returns an error if something is not as expected once nothing moves any
-// more.
+// check returns an error if something is not as expected once nothing changes
+// any more.
 func (e expectation) check(timeline *sandbox.Timeline) error {
 	for _, unit := range e.active {
 		if state := timeline.State(unit); state != "active" {
@@ -174,7 +174,7 @@ WantedBy=default.target
 	}
 }
 
-// furnish writes the user's files and enables what can be.
+// furnish writes the user's files and enables the units that can be enabled.
 func furnish(sb *sandbox.Sandbox) error {
 	enable := []string{"enable"}
 	for name, content := range files() {

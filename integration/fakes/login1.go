@@ -54,7 +54,7 @@ type Login1 struct {
 
 	mu         sync.Mutex
 	restarted  bool          // whether the next Appear is not the first
-	looked     chan struct{} // closed once the buttons have been looked at
+	looked     chan struct{} // closed once the buttons have been read
 	properties map[string]dbus.Variant
 	conn       *dbus.Conn
 	inhibitors map[*os.File]Inhibitor
@@ -65,7 +65,7 @@ type Login1 struct {
 	readings   int // of all properties of an object
 
 	hanging bool
-	held    []func()        // what to do when it goes on
+	held    []func()        // what to do when it continues
 	garbled map[string]bool // properties that it reports wrongly
 }
 
@@ -175,7 +175,8 @@ func (l *Login1) Appear(ctx context.Context) error {
 	}
 }
 
-// Vanish leaves the bus as a stopped logind does. The properties are kept for the next Appear.
+// Vanish leaves the bus, as a stopped logind does. The properties are kept for the next
+// Appear.
 func (l *Login1) Vanish() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -206,8 +207,8 @@ func (l *Login1) SetExternalPower(plugged bool) {
 	l.properties["OnExternalPower"] = dbus.MakeVariant(plugged)
 }
 
-// SetDocked puts the machine into a dock, or beside a second screen. No logind
-// signals that.
+// SetDocked puts the machine into a dock, or connects a second screen. No logind signals
+// that.
 func (l *Login1) SetDocked(docked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -20,8 +20,8 @@ func (l *Login1) Babble() error {
 		login1Manager, map[string]dbus.Variant{"LidClosed": dbus.MakeVariant("ajar")}, []string{})
 }
 
-// Hang makes it do nothing until GoOn or Vanish, as if stopped by SIGSTOP: calls wait, and so do
-// signals of changes.
+// Hang makes it do nothing until GoOn or Vanish, as if stopped by SIGSTOP: calls and
+// signals of changes wait.
 func (l *Login1) Hang() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -44,7 +44,8 @@ func (l *Login1) PrepareForSleep(start bool) error {
 	return l.conn.Emit(login1Path, login1Manager+".PrepareForSleep", start)
 }
 
-// PrepareClientForSleep is PrepareForSleep that one client alone hears. Its unique name is given.
+// PrepareClientForSleep is like PrepareForSleep, but only the client with the given unique
+// name hears it.
 func (l *Login1) PrepareClientForSleep(client string, start bool) error {
 	if err := l.set("PreparingForSleep", dbus.MakeVariant(start)); err != nil {
 		return err
@@ -86,8 +87,8 @@ func (l *Login1) NoteOthersInhibitor() error {
 	return l.set("DelayInhibited", value)
 }
 
-// RefuseLocks makes it answer whoever wants a lock with an error, as a logind does that finds no polkit. An
-// error without a name ends that.
+// RefuseLocks makes it answer requests for a lock with an error, as a logind without polkit
+// does. An error without a name ends that.
 func (l *Login1) RefuseLocks(refusal dbus.Error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

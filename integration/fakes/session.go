@@ -113,8 +113,8 @@ func (s *session) properties() map[string]dbus.Variant {
 	}
 }
 
-// BeginSession begins a session of a user, unlocked, and returns its number, which
-// those after it exceed.
+// BeginSession begins a session of a user, unlocked, and returns its number. Later sessions
+// have higher numbers.
 func (l *Login1) BeginSession(uid int, kind SessionKind) (number int, err error) {
 	l.mu.Lock()
 	l.sessions.number++
@@ -190,7 +190,8 @@ func (l *Login1) AskSessionToLock(number int, locked bool) error {
 	return l.unlessHanging(func() error { return l.emitLock(sessionPath(number), locked) })
 }
 
-// AskClientToLock is AskToLock that one client alone hears. Its unique name is given.
+// AskClientToLock is like AskToLock, but only the client with the given unique name hears
+// it.
 func (l *Login1) AskClientToLock(client string, locked bool) error {
 	return l.tell(client, l.Session(), login1Session, lockMember(locked))
 }

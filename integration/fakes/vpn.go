@@ -38,9 +38,10 @@ const (
 	vpnStopped  = uint32(6)
 )
 
-// VPN is a plugin that makes VPNs for a real NetworkManager. Chaos uses it in place of the plugin for
-// openvpn, which needs a second for a handshake, leaves a program and a device behind when it or the bus is
-// killed, and so does not let the model say when the VPN is up.
+// VPN is a plugin that makes VPNs for a real NetworkManager. Chaos uses it instead of
+// the openvpn plugin. That needs a second for a handshake, and leaves a program and a
+// device behind when it or the bus is killed, so the model could not say when the VPN is
+// up.
 type VPN struct {
 	conn *dbus.Conn
 	// Connects receives a value each time that a VPN should connect, if there is room.

@@ -92,12 +92,13 @@ func addGuest(a *archive) error {
 	})
 }
 
-// permissions returns the mode that a file lost when it was embedded.
+// permissions returns the mode of a file, which is lost when the file is
+// embedded.
 func permissions(name string, content []byte) fs.FileMode {
 	switch {
 	case bytes.HasPrefix(content, []byte("#!")):
 		return 0o755
-	case strings.HasSuffix(name, ".nmconnection"): // NetworkManager insists
+	case strings.HasSuffix(name, ".nmconnection"): // NetworkManager ignores others
 		return 0o600
 	}
 	return 0o644

@@ -12,7 +12,7 @@ import (
 // nap is how long a laptop sleeps.
 const nap = time.Second
 
-// A scene tells what it wants in the scratch register of the first serial port, which
+// A scene says what it wants through the scratch register of the first serial port, which
 // nothing else uses and which is 0 after each sleep and each start (scenes/ports_test.go).
 const (
 	wishes = "0x3ff"
@@ -73,9 +73,10 @@ func wake(qemu *monitor) error {
 	return qemu.do("system_wakeup", nil)
 }
 
-// switchOn switches on a laptop that has hibernated, or that is to come back, and ends
-// one that has panicked, say. Its firmware finds memory that was in use, and resets the
-// machine once, which a laptop otherwise does only when its kernel panics or it reboots.
+// switchOn switches on a laptop that has hibernated or that must come back. It ends any
+// other laptop, such as one that has panicked. The firmware of a hibernated laptop finds
+// memory that was in use, and resets the machine once. Otherwise a laptop resets only when
+// its kernel panics or it reboots.
 func switchOn(qemu *monitor, hasHibernated bool) error {
 	wish, err := wishOf(qemu)
 	if err != nil {

@@ -1,12 +1,12 @@
-// Package laptop boots a whole Debian in a virtual machine, with a lid, Wi-Fi
-// and sleep, and plays scenes in it.
+// Package laptop boots a complete Debian in a virtual machine with a lid, Wi-Fi and sleep,
+// and plays scenes in it.
 //
-// The machine is QEMU without hardware virtualisation, so that it runs wherever
-// QEMU does. Its lid is an input device that logind opens like any other
-// (recipe/guest, lab), its firmware describes its charger and its battery
-// (recipe/power.asl), the kernel simulates its Wi-Fi with real access points,
-// and it really sleeps (ACPI S3). One of an older make also hibernates (S4). It
-// cannot reach the host's network and files, and what it writes is lost with it.
+// The machine is QEMU without hardware virtualisation, so that it runs wherever QEMU does.
+// Its lid is an input device that logind opens like any other (recipe/guest, lab), its
+// firmware describes its charger and its battery (recipe/power.asl), the kernel simulates
+// its Wi-Fi with real access points, and it really sleeps (ACPI S3). A laptop of an older
+// model also hibernates (S4). It cannot reach the host's network and files, and what it
+// writes is lost with it.
 package laptop
 
 import (
@@ -35,8 +35,8 @@ const (
 	// exits with twice that number plus one.
 	exitDevice = "isa-debug-exit,iobase=0xf4,iosize=0x04"
 	exitStatus = 2*64 + 1
-	// swapOption tells lab the disk to hibernate to. The kernel hands on what it does not
-	// know as a variable of the environment.
+	// swapOption tells lab the disk to hibernate to. The kernel passes on an unknown
+	// option as an environment variable.
 	swapOption = "LAPTOP_SWAP=vdb"
 	// swapSize is the size of the disk to hibernate to, which is a file with holes. It
 	// has room for all memory.
@@ -106,7 +106,8 @@ func (l Laptop) Run(ctx context.Context, arguments []string, out io.Writer) (Res
 	return result, nil
 }
 
-// hardware returns what QEMU is to make the laptop of. dir is for the laptop's files.
+// hardware returns QEMU's options for the laptop's hardware. dir is for the laptop's
+// files.
 func (l Laptop) hardware(dir string) ([]string, error) {
 	disk := []string{
 		"-acpitable", "file=" + l.Image.power(),

@@ -47,7 +47,7 @@ type monitorMessage struct {
 	Error  *struct{ Desc string }
 }
 
-// openMonitor greets QEMU, which expects that.
+// openMonitor greets QEMU, as the protocol requires.
 func openMonitor(conn net.Conn) (*monitor, error) {
 	m := &monitor{commands: json.NewEncoder(conn), messages: json.NewDecoder(conn)}
 	return m, m.do("qmp_capabilities", nil)

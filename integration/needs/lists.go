@@ -25,7 +25,7 @@ func Broker() Package {
 	return Package{"dbus-broker", "dbus-broker", "dbus-broker", []anyOf{{"/usr/bin/dbus-broker-launch"}, {"/usr/bin/dbus-broker"}}}
 }
 
-// Inside lists what tests also use in a sandbox.
+// Inside lists what tests use in a sandbox besides that.
 func Inside() []Package {
 	return []Package{
 		python(),
@@ -116,7 +116,7 @@ func Laptop() []Package {
 	)
 }
 
-// Bench lists the tools with which others would do the bridge's work.
+// Bench lists the tools that others would use for the bridge's work.
 func Bench() []Package {
 	return []Package{
 		python(),

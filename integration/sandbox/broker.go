@@ -10,8 +10,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
 
-// isBroker reports whether the bus is to be dbus-broker. Without a choice it is the one that the
-// distribution made dbus.service.
+// isBroker reports whether the bus must be dbus-broker. By default it is the one that
+// the distribution uses as dbus.service.
 func (b Bus) isBroker() bool {
 	if b == "" {
 		usual, err := os.Readlink("/etc/systemd/system/dbus.service")

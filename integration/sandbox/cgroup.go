@@ -85,8 +85,8 @@ func (g cgroup) kill() error {
 	return g.waitEmpty()
 }
 
-// RemoveCgroup ends every process in a control group of version 2 and below, and removes the group. No group is
-// no error.
+// RemoveCgroup ends every process in a control group of version 2 and below, and removes
+// the group. A missing group is not an error.
 func RemoveCgroup(directory string) error {
 	group := cgroup(directory)
 	return join(group.kill(), group.remove())

@@ -25,9 +25,9 @@ const (
 	ConnectivityFull    uint32 = 4
 )
 
-// nmConf keeps NetworkManager to the sandbox: it probes our check server every second and writes no
-// file of the machine. Polkit does not run here, so the user may only do what everyone may, which
-// is to look.
+// nmConf keeps NetworkManager to the sandbox: it probes our check server every second and
+// writes no file of the machine. Polkit does not run here, so the user may only do what
+// everyone may, which is to read.
 const nmConf = `[main]
 plugins=keyfile
 dhcp=internal

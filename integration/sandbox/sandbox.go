@@ -1,8 +1,9 @@
-// Package sandbox brings up the surroundings of a session bridge in namespaces that do not touch
-// the machine and leave nothing behind. They are a distribution's own dbus-daemon or dbus-broker,
-// NetworkManager with a network that it can lose, systemd --user with its session bus,
-// systemd-journald, and a stand-in for logind. The package needs root, Linux 5.14 and the packages
-// of needs.Sandbox, from the machine or from a Debian suite (see Enter).
+// Package sandbox brings up the environment of the bridge in namespaces that do not touch
+// the machine and leave nothing behind. They are a distribution's own dbus-daemon or
+// dbus-broker, NetworkManager with a network that it can lose, systemd --user with its
+// session bus, systemd-journald, and a stand-in for logind. The package needs root, Linux
+// 5.14 and the packages of needs.Sandbox, from the machine or from a Debian suite (see
+// Enter).
 //
 // Call Enter first in main or TestMain, then Up as often as wanted, one after the other.
 package sandbox

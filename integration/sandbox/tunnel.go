@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tunnel is an interface whose packets come out at the other end of the cable, as those of a program for a VPN do.
+// Tunnel is an interface whose packets come out at the other end of the cable,
+// like those of a VPN program.
 type Tunnel struct {
 	// Near and Far are the addresses of the ends.
 	Near, Far string

@@ -92,7 +92,7 @@ func (u *Uplink) Plug(ctx context.Context) error {
 	return u.ip(ctx, "link set "+u.cable.far+" up")
 }
 
-// Unplug takes the carrier of the interface away.
+// Unplug removes the interface's carrier.
 func (u *Uplink) Unplug(ctx context.Context) error {
 	return u.ip(ctx, "link set "+u.cable.far+" down")
 }

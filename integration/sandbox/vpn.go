@@ -34,7 +34,7 @@ type VPN struct {
 	server *daemon
 }
 
-// StartVPN starts the server. The clients are NetworkManager's own, of its plugin for openvpn.
+// StartVPN starts the server. The clients are those of NetworkManager's openvpn plugin.
 func (sb *Sandbox) StartVPN(ctx context.Context) (*VPN, error) {
 	if err := writeVPNFiles(); err != nil {
 		return nil, fmt.Errorf("cannot prepare the VPN's server: %w", err)

@@ -1,5 +1,6 @@
-// Package variations adds variations of a fuzz target's seeds to its corpus, the same ones each
-// time. Go's own fuzzing has no seed: it draws others each time, guided by coverage.
+// Package variations adds variations of a fuzz target's seeds to its corpus, the same ones
+// each time. Go's own fuzzing has no seed: guided by coverage, it draws different ones each
+// time.
 package variations
 
 import (

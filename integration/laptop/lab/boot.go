@@ -18,7 +18,7 @@ const (
 	diskTimeout = time.Minute
 )
 
-// boot goes on where the laptop hibernated, if it did. Otherwise boot makes the disk
+// boot resumes the hibernated system, if there is one. Otherwise boot makes the disk
 // the root directory, copies the files under /layer onto it and becomes systemd. It
 // returns only with an error, on which the kernel panics.
 func boot() error {

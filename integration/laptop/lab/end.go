@@ -14,8 +14,7 @@ const (
 	output = "/dev/ttyS1"
 	// exitPort is the I/O port of QEMU's isa-debug-exit, which ends the machine.
 	exitPort = 0xf4
-	// exitMark distinguishes an end by us from one by QEMU itself; a status is
-	// smaller.
+	// exitMark distinguishes our exit from QEMU's own; a status is smaller.
 	exitMark = 64
 	// failed is the status of a program that a signal ended.
 	failed = 1
@@ -26,7 +25,7 @@ const (
 // because this machine ignores it after it has slept. A machine that shuts down ends
 // without us.
 func end(status string) error {
-	// Its exit status tells less than what it prints.
+	// Its exit status says less than its output.
 	if state, _ := exec.Command("systemctl", "is-system-running").Output(); strings.TrimSpace(string(state)) == "stopping" {
 		return nil
 	}

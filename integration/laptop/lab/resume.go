@@ -18,12 +18,12 @@ const (
 	// mark, while the area holds a hibernated system (kernel/power/swap.c).
 	hibernationMark = "S1SUSPEND\x00"
 	pageSize        = 4096
-	// hibernationTime is for how long the laptop has hibernated, by its clock.
+	// hibernationTime is how long the laptop has hibernated, by its clock.
 	hibernationTime = 24 * time.Hour
 )
 
-// resume makes a disk the one to hibernate to, and goes on with the system that has
-// hibernated there. resume returns if none has.
+// resume makes a disk the one to hibernate to, and resumes the system that has hibernated
+// there. It returns if there is none.
 func resume(swap, sysfs string) error {
 	if err := os.MkdirAll(sysfs, 0o755); err != nil {
 		return err

@@ -114,7 +114,7 @@ func (s *scene) until(what string, condition func() bool) {
 	for !condition() {
 		select {
 		case <-s.ctx.Done():
-			s.Fatalf("waited in vain until %s", what)
+			s.Fatalf("gave up waiting until %s", what)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

@@ -1,4 +1,5 @@
-// Sandbox brings up the session bridge's proving ground, runs a command in it as its user, and takes it down.
+// Sandbox brings up a sandbox for the bridge, runs a command in it as its user,
+// and takes it down.
 package main
 
 import (
@@ -114,7 +115,7 @@ func play(options sandbox.Options, command []string, stderr io.Writer) (status i
 	fmt.Fprintf(stderr, "up in %s: user %s (%d), system bus, NetworkManager on %s, logind %s, check answers %s\n",
 		time.Since(begin).Round(time.Millisecond), sandbox.User, sandbox.UID, sandbox.Interface, options.Login1, options.Check)
 
-	// A login's would find ~/.local/bin only where it was there before.
+	// A login shell would add ~/.local/bin only if it existed before.
 	if err := sb.WriteFile(".profile", []byte("PATH=~/.local/bin:$PATH\n"), 0o644); err != nil {
 		return 0, err
 	}
