@@ -52,7 +52,7 @@ func TestBackupRunsWithExternalPowerOnAnUnmeteredNetwork(t *testing.T) {
 	s.expect("inactive", unit)
 	s.wantBackup(letter, 2, "second")
 
-	// A backup that takes long is stopped in good order.
+	// A backup that is stopped ends cleanly.
 	s.write(letter, strings.Repeat("a long letter\n", 1<<16))
 	line, _, _ := strings.Cut(s.user("grep ^ExecStart= .config/systemd/user/"+unit), "\n")
 	s.write(".config/systemd/user/"+unit+".d/slow.conf", "[Service]\nExecStart=\n"+line+" --limit-upload 1\n")
@@ -76,7 +76,7 @@ func (s *scene) restic(words string) string {
 	return s.user("restic --quiet --repository-file .config/restic/repository --password-file .config/restic/password " + words)
 }
 
-// missAnHour makes it long ago that the timer elapsed.
+// missAnHour makes the timer believe that it elapsed long ago.
 func (s *scene) missAnHour() {
 	s.Helper()
 	const stamps = sandbox.Home + "/.local/share/systemd/timers"
@@ -90,7 +90,8 @@ func (s *scene) meteredNetwork(word string) {
 	s.metered(map[string]string{"yes": "metered", "no": "unmetered"}[word])
 }
 
-// wantBackup checks how many backups there are and what a file has in the last.
+// wantBackup checks how many backups there are and what a file contains in the
+// last one.
 func (s *scene) wantBackup(file string, count int, content string) {
 	s.Helper()
 	snapshots, err := os.ReadDir(repository + "/snapshots")

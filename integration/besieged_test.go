@@ -43,7 +43,7 @@ func besiege(t *testing.T, options sandbox.Options, flags string) *besieged {
 	return b
 }
 
-// bySystemBus lets another user than the bridge's forge on the system bus.
+// bySystemBus makes another user the forger, on the system bus.
 func (b *besieged) bySystemBus() {
 	b.Helper()
 	b.dial = func() (*forgery.Client, error) {
@@ -58,7 +58,7 @@ func (b *besieged) bySystemBus() {
 	b.attend(socket, "org.freedesktop.NetworkManager", "org.freedesktop.login1")
 }
 
-// bySessionBus lets a process of the bridge's own user forge on the session bus.
+// bySessionBus makes a process of the bridge's own user the forger, on the session bus.
 func (b *besieged) bySessionBus() {
 	b.Helper()
 	b.dial = func() (*forgery.Client, error) {

@@ -59,7 +59,7 @@ func TestBridgeKilled(t *testing.T) {
 
 func TestBridgeAborted(t *testing.T) {
 	s := beginOnline(t)
-	// The watchdog ends it this way, and so does a panic.
+	// The watchdog and a panic end it in this way.
 	s.systemctl("kill", "-s", "ABRT", bridgeUnit)
 	s.secondBridge()
 	s.undisturbed()

@@ -15,7 +15,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/chaos"
 )
 
-// The flags of TestChaos, of which another test also takes the seeds.
+// The flags of TestChaos. Another test also uses its seeds.
 var (
 	chaosFaults  = flag.Int("faults", 100, "how many faults TestChaos lets happen by each seed")
 	chaosSeed    = flag.Int64("seed", 0, "the seed of TestChaos and TestTheRulesOfTheLock, instead of their fixed seeds")
@@ -79,7 +79,7 @@ func TestChaosOfEnds(t *testing.T) {
 	}
 }
 
-// unleash carries out a plan and reports what came of it.
+// unleash carries out a plan and reports the outcome.
 func unleash(t *testing.T, plan chaos.Plan, shrink bool) {
 	t.Helper()
 	ctx := context.Background() // the plan bounds itself

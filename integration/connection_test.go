@@ -197,7 +197,7 @@ func TestProfilesOutliveTheBridge(t *testing.T) {
 	s.secondBridge()
 	s.profiles("home", "Work", "Café")
 
-	// A target whose profile ends without a bridge ends with the next bridge.
+	// If a profile ends while no bridge runs, the next bridge stops its target.
 	s.systemctl("stop", bridgeUnit)
 	s.nmcli("connection", "delete", "id", "Café")
 	s.nmcli("connection", "modify", "Work", "connection.id", "Office")
@@ -268,8 +268,8 @@ func TestAHundredProfiles(t *testing.T) {
 			break
 		}
 	}
-	// There is something to report about every target, but neither on one line nor on a line
-	// for each.
+	// There is something to report about every target, but a line must not name them all,
+	// and not each may have its own line.
 	s.systemctl("import-environment", "PATH")
 	s.write(".config/systemd/user/connection@.target.d/mine.conf", "[Unit]\nRefuseManualStop=yes\n")
 	for _, want := range []string{"changed on disk", "is overridden by connection@.target.d/mine.conf"} {
@@ -387,8 +387,9 @@ func TestAStormOfBridgesDelaysNoOtherProfile(t *testing.T) {
 	}
 }
 
-// bridgeStorm makes a bridge come and go until the test ends. Each turn ends when
-// NetworkManager has the profile, or no longer. The function that it returns counts them.
+// bridgeStorm adds and removes a bridge until the test ends. Each turn ends when
+// NetworkManager has the profile, or no longer has it. The returned function counts the
+// turns.
 func (s *scene) bridgeStorm(device string) (turns func() int) {
 	s.Helper()
 	conn, err := s.SystemBus.Connect(s.ctx)
@@ -421,7 +422,7 @@ func (s *scene) bridgeStorm(device string) (turns func() int) {
 				words = "link add " + device + " up type bridge"
 			}
 			next := time.After(700 * time.Millisecond)                         // as docker compose was seen to do
-			_ = exec.CommandContext(ctx, "ip", strings.Fields(words)...).Run() // it becomes listed, or the test does not go on
+			_ = exec.CommandContext(ctx, "ip", strings.Fields(words)...).Run() // it becomes listed, or the test does not continue
 			if exists {
 				_ = exec.CommandContext(ctx, "ip", "address", "add", "172.18.0.1/16", "dev", device).Run()
 			}

@@ -17,17 +17,18 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// specimen is what the doctor must say about a unit of corpus/, and what must come of its
-// advice. Units without one are in order. All that used to start must start afterwards.
+// specimen is what the doctor must say about a unit of corpus/, and what must follow from
+// its advice. Units without a specimen are in order. Everything that used to start must
+// still start afterwards.
 type specimen struct {
 	unit string
-	says []string // words of what it says, one finding each
+	says []string // words of each finding
 	// hand is set if there is nothing safe to print.
 	hand bool
 	// follows is the target that the unit follows once it is mended: it runs while that is
 	// active, and at no other time.
 	follows string
-	// once is set if the unit ends by itself while the target stays.
+	// once is set if the unit ends by itself while the target stays active.
 	once bool
 	// triggered is set if not the target but a timer starts it.
 	triggered bool
@@ -347,7 +348,7 @@ func (c *corpus) check(said map[string][]advice) {
 	}
 }
 
-// tree lists the files and links in the places that units may be in, and what they hold.
+// tree lists the files and links in the places where units may be, and their contents.
 func (c *corpus) tree() map[string]string {
 	c.Helper()
 	held := map[string]string{}
@@ -404,7 +405,7 @@ func (c *corpus) cycles() []string {
 	return lines
 }
 
-// moments are the times of a day, and which units run then, or were started.
+// moments are the times of a day, with the units that run then or were started.
 type moments map[string]map[string]bool
 
 // earlier returns the moment before another.
@@ -522,7 +523,7 @@ func TestDoctorOnUnitsAsPeopleWriteThem(t *testing.T) {
 	c.outlive(before, c.day())
 }
 
-// outlive checks that units start as they did, and follow their targets if they were to be
+// outlive checks that units start as before, and follow their targets if they had to be
 // mended.
 func (c *corpus) outlive(before, after moments) {
 	c.Helper()
@@ -533,7 +534,8 @@ func (c *corpus) outlive(before, after moments) {
 		}
 	}
 	for moment, units := range before {
-		// Units that pull targets up made others run that now wait for their time.
+		// Units that pulled in targets made other units run that now wait for their
+		// targets.
 		pulled := slices.ContainsFunc(followed(), func(target string) bool { return units[target] && !after[moment][target] })
 		for unit, ran := range units {
 			one, isMended := follows[unit]

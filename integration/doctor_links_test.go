@@ -8,8 +8,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// later makes the clock of systemd's timestamps ten minutes late for the program of a command
-// line of the user's, so that nobody has to wait.
+// later runs a program of the user with the clock of systemd's timestamps ten minutes
+// ahead, so that nobody has to wait.
 const later = "sudo unshare --time --monotonic=600 --fork setpriv --reuid=%d --regid=%d --clear-groups --inh-caps=-all "
 
 func (s *scene) later() string {
@@ -45,7 +45,7 @@ func TestDoctorOnABlockedCheck(t *testing.T) {
 	s.systemctl("restart", bridgeUnit)
 	s.offline()
 	s.finds(later, "has not reached the internet for 10m0s")
-	s.must(s.Uplink.Unplug(s.ctx)) // it is offline indeed
+	s.must(s.Uplink.Unplug(s.ctx)) // now it really is offline
 	s.until("the link is down", func() bool {
 		out, err := s.NM.Nmcli(s.ctx, "-g", "GENERAL.STATE", "device", "show", sandbox.Interface)
 		return err == nil && strings.HasPrefix(out, "20")

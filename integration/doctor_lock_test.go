@@ -66,7 +66,7 @@ func TestDoctorOnALockerThatDoesNotWait(t *testing.T) {
 		{"lock.target", "Type=forking\nExecStart=swaylock -cff0000\n", "swaylock -cff0000 -f", false},
 		{"lock.target", "Type=forking\nExecStart=i3lock -c 000000 -n\n", "i3lock -c 000000", false},
 		{"lid-closed.target", "ExecStart=env A=b swaylock\n", "env A=b swaylock -f", true},
-		// These are right, no lockers, or cannot do better.
+		// These are right, are not lockers, or cannot do better.
 		{"lock.target", "Type=forking\nExecStart=swaylock -f\n", "", false},
 		{"lock.target", "Type=notify\nExecStart=swaylock\n", "", false},
 		{"lock.target", "ExecStart=playerctl pause\n", "", false},

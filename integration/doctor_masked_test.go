@@ -41,7 +41,7 @@ func TestDoctorOnMasks(t *testing.T) {
 	}
 	s.user("rm .config/systemd/user/lid-closed.target && systemctl --user daemon-reload")
 	s.systemctl("mask", "graphical-session.target", "basic.service")
-	s.clean("") // they are none of ours
+	s.clean("") // they are not ours
 }
 
 // What the log says about an instance also helps if its template is masked.

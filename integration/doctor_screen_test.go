@@ -40,7 +40,7 @@ func TestDoctorOnAUnitThatFoundNoScreen(t *testing.T) {
 	s.expect("active", "chat.service")
 	s.clean("")
 
-	// Another reason is none of a screen's.
+	// This failure has nothing to do with a screen.
 	s.enable("other.service", strings.Replace(whileUnit("internet-online.target"), "/bin/sleep infinity", "sh -c 'echo displays nothing; exit 1'", 1))
 	s.systemctl("start", "other.service")
 	s.expect("failed", "other.service")

@@ -17,7 +17,7 @@ func TestDoctorOnADropInOfTheService(t *testing.T) {
 		return s.user("tr '\\0' ' ' </proc/$(systemctl --user show -P MainPID " + bridgeUnit + ")/cmdline")
 	}
 
-	// The old process runs on.
+	// The old process keeps running.
 	s.flags("--switches=internet,lid,lock")
 	s.mended(bridgeUnit + " changed on disk")
 	if now := running(); !strings.HasSuffix(now, "--switches=internet,lid,lock") {

@@ -109,7 +109,7 @@ func installed(t *testing.T, options sandbox.Options) *scene {
 
 func TestDoctorOnTheService(t *testing.T) {
 	s := begin(t, sandbox.Options{})
-	s.enable("sync.service", syncUnit) // this unit is right
+	s.enable("sync.service", syncUnit) // this unit is correct
 	s.mended(bridgeUnit, "not installed")
 	s.systemctl("disable", bridgeUnit)
 	s.mended(bridgeUnit, "not enabled")
@@ -286,8 +286,8 @@ func misdeeds() []misdeed {
 			"work.service", unit("After=connection@work.target\nPartOf=connection@work.target\n", "", "WantedBy=connection@work.target\n"), false,
 			[]string{"work.service: WantedBy=connection@work.target", "not enabled"},
 		},
-		// Something other than our targets has started it. The doctor finds it by
-		// that.
+		// Something other than our targets has started it, which is how the doctor
+		// finds it.
 		{
 			"each@two.service", unit("After=network-online.target\n", "", "WantedBy=default.target\n"), true,
 			[]string{"each@two.service: network-online.target in After= is a unit of the system manager"},
@@ -441,8 +441,8 @@ func TestDoctorOnAUnitThatWasNeverStarted(t *testing.T) {
 	s.systemctl("stop", "sync.service")
 	s.clean("") // as its user wants it
 
-	// These units cannot be started now, do not want to be, or have done their work
-	// once started.
+	// These units cannot be started now, refuse to be, or have already done their
+	// work.
 	s.enable("closed.service", "[Unit]\nRequisite=lid-closed.target\nAfter=lid-closed.target\n"+syncUnit)
 	s.enable("opposed.service", "[Unit]\nConflicts=lid-open.target\n"+syncUnit)
 	s.enable("condition.service", "[Unit]\nConditionPathExists=/nowhere\n"+syncUnit)

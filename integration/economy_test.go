@@ -12,7 +12,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
-// costs are a bridge's dealings with the buses.
+// costs are what a bridge asks of the buses.
 type costs struct {
 	services []string // that it listens to
 	targets  []string // that it listens for

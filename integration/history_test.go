@@ -41,7 +41,7 @@ func (s *scene) history(flags string) past {
 // one.
 func (s *scene) bars(name, flags string) string {
 	s.Helper()
-	// A column stands for less time than a process takes to start.
+	// A column covers less time than a process takes to start.
 	out := s.user("COLUMNS=9999 " + program + " history " + flags)
 	for _, line := range strings.Split(out, "\n") {
 		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == name {

@@ -16,8 +16,8 @@ func (s *scene) everything() string {
 }
 
 // TestAnotherHomeThanTheUserManagers runs the commands that write with a HOME, or a
-// configuration directory, where the user manager never looks. Each says what is
-// wrong, and the command that it prints does what was meant.
+// configuration directory, where the user manager never looks. Each command says what
+// is wrong, and the command that it prints does what was meant.
 func TestAnotherHomeThanTheUserManagers(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	const other = sandbox.Home + "/it's another"
@@ -62,7 +62,7 @@ func TestAnotherHomeThanTheUserManagers(t *testing.T) {
 }
 
 // TestAHomeThatCannotBeWrittenTo makes the whole home read-only, and then only some
-// places in it. Nothing is done by halves.
+// places in it. No command does half of its work.
 func TestAHomeThatCannotBeWrittenTo(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	s.user("mkdir -p .local/bin .local/share .config/systemd/user")
@@ -108,7 +108,7 @@ func (s *scene) readOnly(directory string, do func()) {
 }
 
 // TestACommandThatIsPrintedNamesAnyHome calls the program by a path that a shell would
-// take apart, and runs what it prints.
+// split, and runs what it prints.
 func TestACommandThatIsPrintedNamesAnyHome(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	const directory = `it's $HOME here`

@@ -50,7 +50,7 @@ func TestIdleWhileEverySessionIs(t *testing.T) {
 	s.presence("idle")
 	s.started("tidy.service", 3)
 
-	// A logind that restarts tells the same again.
+	// A restarted logind says the same again.
 	s.must(s.Login1.Vanish())
 	s.status("idle idle (in doubt: logind is not running")
 	s.must(s.Login1.Appear(s.ctx))

@@ -16,7 +16,7 @@ import (
 const everyFiveMinutes = "[connectivity]\ninterval=300\n"
 
 // beginWithTwoLinks brings up a sandbox with two links that both reach the
-// internet. NetworkManager, so configured, is done.
+// internet. NetworkManager has this configuration, and has finished its start.
 func beginWithTwoLinks(t *testing.T, config string) *scene {
 	t.Helper()
 	s := begin(t, sandbox.Options{SecondLink: true, NoNetworkManager: true})
@@ -57,7 +57,7 @@ func (s *scene) configure(config string) {
 	s.must(os.WriteFile(dir+"/test.conf", []byte(config), 0o644))
 }
 
-// until waits until something is so that nothing signals.
+// until waits for a condition that nothing signals.
 func (s *scene) until(what string, isSo func() bool) {
 	s.Helper()
 	for !isSo() {
@@ -69,7 +69,7 @@ func (s *scene) until(what string, isSo func() bool) {
 	}
 }
 
-// reads waits until what is read of a switch contains some words.
+// reads waits until the facts of a switch contain some words.
 func (s *scene) reads(name, words string) {
 	s.Helper()
 	s.until("the "+name+" reads "+words, func() bool {

@@ -101,7 +101,7 @@ func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
 	s.lock("unlocked")
 }
 
-// The first lock is still on its way, because of a oneshot, when the second comes.
+// Because of a oneshot, the first lock is not complete when the second comes.
 func TestALockIsHeededWhileAnotherIsOnItsWay(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
@@ -142,8 +142,8 @@ func TestALockerThatDoesNotUnlockLocksBeforeEachSleep(t *testing.T) {
 	}
 }
 
-// What unlocking starts takes a while, and the target with it: its start is under way
-// when sleep.target asks for lock.target, and ends canceled.
+// A unit of unlock.target takes a while, and so does the target: its start job is
+// running when sleep.target pulls in lock.target, and is canceled.
 func TestASleepWhileTheScreenIsBeingUnlockedLocks(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)
@@ -248,7 +248,7 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 		},
 		"logind restarts": func(s *scene) {
 			s.must(s.Login1.Vanish())
-			s.expect("inactive", "lid-open.target") // this shows that a grace is over
+			s.expect("inactive", "lid-open.target") // now a grace is over
 			s.must(s.Login1.Appear(s.ctx))
 			s.expect("active", "lid-open.target")
 		},
@@ -322,7 +322,7 @@ func TestASessionThatBeginsUnlocksNothing(t *testing.T) {
 	s.must(s.Login1.PrepareForSleep(false))
 	s.expect("inactive", "sleep.target")
 	s.must(s.Login1.Vanish())
-	s.expect("inactive", "lid-open.target") // this shows that a grace is over
+	s.expect("inactive", "lid-open.target") // now a grace is over
 	s.must(s.Login1.Appear(s.ctx))
 	s.expect("active", "lid-open.target")
 	s.systemctl("restart", bridgeUnit)
@@ -405,7 +405,7 @@ func TestAnotherSessionThanDisplayIsLocked(t *testing.T) {
 	s.lock("unlocked")
 }
 
-// logind has named the session, but not yet told anything of it.
+// logind has named the session, but has not yet said anything about it.
 func TestALockOfASessionThatIsNotReadYetLocks(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", whileUnit("lock.target"))
@@ -454,8 +454,8 @@ func TestALockedScreenStaysLockedUntilEveryOneIsUnlocked(t *testing.T) {
 	s.lock("unlocked")
 }
 
-// A sleep and a Lock lock every screen again: that one was unlocked before says
-// nothing any more when the last locked one ends.
+// A sleep and a Lock lock every screen again: an earlier unlock no longer counts
+// when the last locked session ends.
 func TestAnUnlockBeforeTheLatestLockDoesNotCount(t *testing.T) {
 	for name, lockAgain := range map[string]func(s *scene, last int){
 		"a sleep": func(s *scene, _ int) {
@@ -564,8 +564,8 @@ func TestALockThatIsTakenBackAtOnceLeavesTheScreenUnlocked(t *testing.T) {
 	}
 }
 
-// The stop of a target says nothing of the screen: the lock yields only to a start
-// of the other target.
+// The stop of a target says nothing about the screen: the lock yields only to a
+// start of the other target.
 func TestATargetOfTheLockThatIsJustStoppedIsStartedAgain(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", "[Unit]\nPropagatesStopTo=lock.target\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")

@@ -120,8 +120,8 @@ func TestALogoutUnlocksNothingAndPassesInSilence(t *testing.T) {
 	}
 }
 
-// systemd takes every end of such a locker for a good one: of several processes it
-// cannot tell which is the main one.
+// systemd treats every end of such a locker as a success, because it cannot tell
+// which of several processes is the main one.
 func TestALockerWithoutAMainProcessUnlocksNothingByEnding(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
@@ -165,7 +165,7 @@ func TestALockerThatASleepHasStartedUnlocksByEnding(t *testing.T) {
 	s.started("locker.service", 1)
 }
 
-// Where nothing has locked the screen, waking up unlocks.
+// If nothing has locked the screen, waking up unlocks.
 func TestASleepWithoutALockerEndsUnlocked(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("awake.service", whileUnit("unlock.target"))
@@ -190,7 +190,7 @@ func TestASleepWithoutALockerEndsUnlocked(t *testing.T) {
 	s.lock("locked")
 }
 
-// The same holds for whatever ends a sleep, and where somebody holds the lock
+// The same is true whatever ends the sleep, and if somebody holds the lock
 // meanwhile.
 func TestASleepWithoutALockerEndsUnlockedInEveryWay(t *testing.T) {
 	for name, sleep := range map[string]func(*scene){
@@ -280,7 +280,7 @@ func TestASleepWithoutALockerEndsUnlockedInEveryWay(t *testing.T) {
 	}
 }
 
-// Waking up does not unlock where the locker is still to come.
+// Waking up does not unlock if the locker is still about to start.
 func TestALockerThatIsSlowToStartIsNotMissed(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.write("dim.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until [ -e %h/dimmed ]; do sleep 0.05; done'\n")
@@ -322,8 +322,8 @@ func TestALockerThatIsStoppedOrCrashesUnlocksNothing(t *testing.T) {
 	}
 }
 
-// A locker that crashes may still speak in its ExecStopPost=. What is said once that
-// is over counts.
+// A locker that crashes may still send signals from its ExecStopPost=. A signal
+// after that counts.
 func TestAnUnlockCountsOnceACrashIsOver(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
@@ -345,7 +345,7 @@ func TestAnUnlockCountsOnceACrashIsOver(t *testing.T) {
 	s.lock("unlocked")
 }
 
-// Its next start would be stopped by what it says at the end of the first.
+// What it says at the end of its first start would stop the next one.
 func TestALockerThatFailsToStartUnlocksNothing(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+

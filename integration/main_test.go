@@ -23,8 +23,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// program is the bridge that the tests install. It lies in a tmpfs that ends
-// with the sandbox.
+// program is the bridge that the tests install. It is in a tmpfs that ends with
+// the sandbox.
 const program = "/dev/shm/nm-session-bridge"
 
 // programVariable names a bridge that was built beforehand.

@@ -23,8 +23,8 @@ func TestOtherUsersOnDbusBroker(t *testing.T) {
 	testOtherUsers(t, sandbox.Options{Bus: sandbox.DbusBroker})
 }
 
-// Another user may lock and unlock a session of their own, as often as they like. The
-// real logind signals each, and the change of its LockedHint.
+// Another user may lock and unlock their own session as often as they like. The real
+// logind signals each Lock and Unlock, and the change of LockedHint.
 func testOtherUsers(t *testing.T, options sandbox.Options) {
 	leaveOutBroker(t, options)
 	s := begin(t, options)
@@ -69,8 +69,8 @@ func (l latency) String() string {
 	return fmt.Sprintf("%s (arrived after %s; at p99 %.2f times that)", times(l.toTarget), times(l.toArrival), target.Seconds()/arrival.Seconds())
 }
 
-// rounds locks and unlocks the user's session as long as it may go on, and waits for
-// each target, and for the receiver's word.
+// rounds locks and unlocks the user's session as long as it may go on. It waits for
+// each target, and for the receiver's report.
 func (s *scene) rounds(arrived <-chan arrival, mayGoOn func(n int) bool) (took latency) {
 	s.Helper()
 	for n := 0; n == 0 || mayGoOn(n); n++ {
@@ -102,7 +102,7 @@ func (s *scene) lidAndSleep() {
 	s.lid("open")
 }
 
-// others makes logind signal what another user does with a session of theirs: a Lock
+// others makes logind signal what another user does with their own session: a Lock
 // or an Unlock, and the hint. Without a rate it does so as fast as it can.
 func (s *scene) others(signals, aSecond int) error {
 	const perTurn = 2
@@ -128,8 +128,8 @@ func at99(took []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(took))[len(took)*99/100]
 }
 
-// However many sessions others have, and whatever they do, nothing makes the bridge
-// read anything.
+// Whatever other users do, with however many sessions, the bridge reads nothing
+// because of it.
 func TestWhatOtherUsersDoIsNeverAReasonToRead(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.must(s.Login1.SetSession(sandbox.UID, true))

@@ -74,8 +74,8 @@ func TestMonitorKeepsTheOrderWhenItsReaderPauses(t *testing.T) {
 	}
 }
 
-// The notify socket has room for some ten messages. The user manager, or whoever
-// reads in its place, may be stopped.
+// The notify socket has room for about ten messages. The user manager, or
+// whatever reads in its place, may be stopped.
 func TestAUserManagerThatDoesNotReadHoldsNothingUp(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()

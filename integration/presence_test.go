@@ -175,7 +175,7 @@ func TestLimitedIsNotEnoughWithABridgeOfContainersAlone(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		for _, device := range []string{"container", "docker0"} {
-			_ = exec.Command("ip", "link", "delete", device).Run() // as well as it goes
+			_ = exec.Command("ip", "link", "delete", device).Run() // as far as possible
 		}
 	})
 	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityLimited))
@@ -186,7 +186,7 @@ func TestLimitedIsNotEnoughWithABridgeOfContainersAlone(t *testing.T) {
 	s.started("internet-online.target", 0)
 }
 
-// A portal that fails to answer once has not let anybody through.
+// A portal that fails to answer once has not opened the way to the internet.
 func TestAPortalInDoubtIsThePortal(t *testing.T) {
 	s := begin(t, sandbox.Options{Check: sandbox.PortalRedirect})
 	s.enable("browser.service", onceUnit("internet-portal.target"))

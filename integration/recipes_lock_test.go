@@ -112,7 +112,7 @@ func (i3lock) typesThePassword(s *scene) {
 	s.user(inX + "xdotool type secret && " + inX + "xdotool key Return")
 }
 
-// TestI3lock plays the recipe with the program itself, which believes any password.
+// TestI3lock plays the recipe with the program itself, which accepts any password.
 func TestI3lock(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.layOver("/etc/pam.d")
@@ -148,7 +148,7 @@ const (
 exec wtype -s 3600000
 exec systemctl --user import-environment WAYLAND_DISPLAY
 `
-	// onSway makes a command one of the desktop's.
+	// onSway makes a command run in the desktop.
 	onSway = "export $(systemctl --user show-environment | grep ^WAYLAND_DISPLAY=) && "
 )
 

@@ -15,9 +15,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Stand-ins for the programs that the recipes run, except nmcli, which is real.
-// They record their calls. Programs that should stay do so, and those that should end
-// hang if a file "hang" exists, or, if they are slow, for as long as it does.
+// Stand-ins for the programs that the recipes run, except nmcli, which is real. They
+// record their calls. Programs that should stay do so. Those that should end hang if a
+// file "hang" exists; slow ones hang as long as it exists.
 const (
 	endingProgram = `#!/bin/sh
 echo "${0##*/} $*" >> /home/gemini/calls
@@ -41,7 +41,7 @@ echo "${0##*/} $*" >> /home/gemini/calls
 `
 )
 
-// stories check, for each recipe, what becomes of its units. Each begins and ends
+// stories check, for each recipe, what happens to its units. Each begins and ends
 // online with the lid open.
 func stories() map[string]func(*scene) {
 	return map[string]func(*scene){
@@ -658,7 +658,7 @@ func storyOfBoth(s *scene) {
 		there(times + 1)
 	}
 	s.fresh()
-	// Both conditions hold at once, for a bridge that finds them so.
+	// A bridge may also find both conditions true at its start.
 	s.closeLid()
 	s.unplug()
 	s.systemctl("stop", bridgeUnit)
@@ -671,9 +671,10 @@ func storyOfBoth(s *scene) {
 	there(7)
 }
 
-// oneComesWhileTheOtherIsGoing opens the lid while a service still holds up the
-// end of internet-online.target. Requisite= makes systemd check that target by a
-// job, which replaces the job that should stop it. The bridge has to ask again.
+// oneComesWhileTheOtherIsGoing opens the lid while a service still delays the end of
+// internet-online.target. Because of Requisite=, systemd checks that target with a
+// job, which replaces the job that should stop it. The bridge must request the stop
+// again.
 func (s *scene) oneComesWhileTheOtherIsGoing(units ...string) {
 	s.Helper()
 	hang := sandbox.Home + "/hang"

@@ -64,7 +64,7 @@ func TestAReplacedProgramTakesOver(t *testing.T) {
 	s.started(bridgeUnit, 2)
 }
 
-// A package manager cannot stop the units of users, who may not be believed.
+// A package manager cannot stop the units of users, because it must not trust them.
 func TestARemovedProgramStopsItsTargets(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.watchful()
@@ -130,7 +130,7 @@ func TestARemovedProgramThatWaitsStopsNothing(t *testing.T) {
 	}
 }
 
-// The user's own unit is the user's, though its program is gone.
+// The user's own unit belongs to the user, even if its program is gone.
 func TestARemovedProgramOfTheUsersOwnUnitRunsOn(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.watchful()
@@ -140,7 +140,7 @@ func TestARemovedProgramOfTheUsersOwnUnitRunsOn(t *testing.T) {
 	s.user("rm .local/bin/nm-session-bridge .local/share/systemd/user/" + bridgeUnit) // the targets stay known
 	s.must(s.Uplink.Unplug(s.ctx))
 	s.offline()
-	s.user("sleep 5") // several looks, of which none is heard outside
+	s.user("sleep 5") // several looks, none of which can be seen from outside
 	s.must(s.Uplink.Plug(s.ctx))
 	s.online()
 	s.started(bridgeUnit, 1)
@@ -177,7 +177,7 @@ func TestAProgramThatNobodyWatchesIsReplacedToo(t *testing.T) {
 	s.secondBridge()
 }
 
-// Nobody would start another bridge in the place of one that was started by hand.
+// Nobody would restart a bridge that was started by hand.
 func TestAProgramThatWasStartedByHandBecomesTheNewOne(t *testing.T) {
 	const path = sandbox.Home + "/my bridge"
 	s := begin(t, sandbox.Options{})

@@ -42,7 +42,7 @@ func TestNothingWakesTheBridgeAtRest(t *testing.T) {
 	t.Errorf("in windows of %v the bridge was woken %v times", window, woken)
 }
 
-// While NetworkManager reaches the internet, what its devices say matters to nobody.
+// While NetworkManager reaches the internet, what its devices say does not matter.
 func TestDevicesOnlyWakeTheBridgeWhereTheyDecide(t *testing.T) {
 	s := begin(t, sandbox.Options{Bus: sandbox.DbusDaemon}) // dbus-broker does not tell the rules
 	s.install()
@@ -60,7 +60,7 @@ func TestDevicesOnlyWakeTheBridgeWhereTheyDecide(t *testing.T) {
 	process := s.systemctl("show", "--property=MainPID", "--value", bridgeUnit)
 	before := s.wakeUps(process)
 	s.chatter()
-	// It is woken now and then while its start is being tidied up.
+	// It still wakes up now and then after its start.
 	if woken := s.wakeUps(process) - before; woken > changes/2 {
 		t.Errorf("%d changes of a device have woken the bridge %d times", changes, woken)
 	}

@@ -23,12 +23,12 @@ type oneScreen struct {
 	number    int
 	hasScreen bool
 	hint      bool
-	last      string // what it has said, as the bridge puts it
+	last      string // what it has said, in the bridge's words
 	isNew     bool   // in this burst
 }
 
 // rules are the sessions, and the lock as it must be by its rules. They share no code
-// with the bridge. Things happen in bursts, after each of which all is quiet.
+// with the bridge. Events happen in bursts, and after each burst everything is quiet.
 type rules struct {
 	*scene
 	random   *rand.Rand
@@ -37,12 +37,12 @@ type rules struct {
 	isAsleep bool
 	said     map[int]bool // whether a session is locked, by its last word since the screen was locked
 	burst    []string     // what has happened in it
-	unlocked []time.Time  // when in it something has allowed to unlock
+	unlocked []time.Time  // when something in it has allowed an unlock
 	seen     int          // events of the user manager up to its beginning
 	stops    int
 }
 
-// TestTheRulesOfTheLock lets things happen at random. The two targets are never
+// TestTheRulesOfTheLock makes events happen at random. The two targets are never
 // active together and one of them always is, and no locker stops without a signal
 // that allows it.
 func TestTheRulesOfTheLock(t *testing.T) {
@@ -69,8 +69,8 @@ func TestTheRulesOfTheLock(t *testing.T) {
 	}
 }
 
-// happen lets a burst of things happen. A sleep ends it: what is said while a
-// sleep locks the screen may be heard before or after that.
+// happen makes a burst of events happen. A sleep ends it: a signal during the sleep's
+// lock may be heard before or after the lock.
 func (r *rules) happen() {
 	r.Helper()
 	for range 1 + r.random.IntN(6) {
@@ -85,7 +85,7 @@ func (r *rules) happen() {
 	}
 }
 
-// next lets the next thing happen, and reports whether it is a sleep.
+// next makes the next event happen, and reports whether it is a sleep.
 func (r *rules) next() (isSleep bool) {
 	r.Helper()
 	kind := r.random.IntN(100)
@@ -144,7 +144,7 @@ func (r *rules) ends(one *oneScreen) {
 	r.must(r.Login1.EndSession(one.number))
 }
 
-// sleeps begins a sleep, or ends the one that is.
+// sleeps begins a sleep, or ends the present one.
 func (r *rules) sleeps() {
 	r.Helper()
 	r.isAsleep = !r.isAsleep
@@ -155,8 +155,7 @@ func (r *rules) sleeps() {
 	r.must(r.Login1.PrepareForSleep(r.isAsleep))
 }
 
-// locks notes that every screen is to be locked: who was unlocked before does not
-// count any more.
+// locks notes that every screen must be locked: an earlier unlock no longer counts.
 func (r *rules) locks() {
 	for number, isLocked := range r.said {
 		if !r.isLocked || !isLocked {
@@ -220,7 +219,8 @@ func (r *rules) settles() {
 	r.burst, r.unlocked = nil, nil
 }
 
-// reason returns what the bridge says of the sessions once it has heard everything.
+// reason returns what the bridge says about the sessions once it has heard
+// everything.
 func (r *rules) reason() string {
 	var screens []*oneScreen
 	for _, one := range r.all {

@@ -17,7 +17,7 @@ import (
 // shared and slow.
 const sceneTimeout = 3 * time.Minute
 
-// scene is a sandbox with the questions and checks of a test.
+// scene is a sandbox with the helpers and checks of a test.
 type scene struct {
 	*testing.T
 	*sandbox.Sandbox

@@ -201,7 +201,7 @@ func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
 	s.systemctl("reload", bridgeUnit) // which reads InhibitDelayMaxSec= again
 	s.must(s.Login1.SetLid(true))
 	s.expect("activating", "slow.service")
-	time.Sleep(4 * time.Second) // longer than what a sleep itself has started may be old
+	time.Sleep(4 * time.Second) // longer than the greatest age of jobs that a sleep itself has started
 	s.must(s.Login1.PrepareForSleep(true))
 	s.locks(0)
 	s.finished("slow.service", "nap.service", "late.service", "screen-off.service")
@@ -223,7 +223,7 @@ func (s *scene) refusals(count int) {
 	}
 }
 
-// noPolkit is how a logind refuses where polkit is not installed, seen with 257.
+// noPolkit is how logind refuses if polkit is not installed, seen with 257.
 var noPolkit = dbus.Error{Name: "org.freedesktop.DBus.Error.AccessDenied", Body: []any{"Access denied"}}
 
 func TestADelayLockThatWasRefusedIsTakenOnRequest(t *testing.T) {

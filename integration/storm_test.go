@@ -86,8 +86,8 @@ func TestServicesThatTheStartLimitHitStayStoppedWithTheirTarget(t *testing.T) {
 	s.started("limited.service", 2)
 }
 
-// A bridge whose clocks run ahead takes the start limit's time to be over, as it may
-// after a sleep that the user manager does not count.
+// A bridge whose clocks run ahead believes that the start limit is over, as may
+// happen after a sleep that the user manager does not count.
 func TestAServiceThatTheStartLimitHitsOnceMoreIsTriedAgain(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("limited.service", limitedUnit("ExecStart=/bin/sleep infinity"))

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// sudo is what the user of a sandbox has for it: this program by that name, which belongs to
-// root and takes on root's rights. It asks for no password.
+// sudo stands in for the real one in a sandbox: it is this program under that name, which
+// belongs to root and takes on root's rights. It asks for no password.
 const sudo = "sudo"
 
 // beSudo runs the command line as root, if this program was called as sudo.

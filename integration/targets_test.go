@@ -126,7 +126,7 @@ func TestSomethingElseNeverGivesUp(t *testing.T) {
 	s.online()
 }
 
-// A fight that has ended leaves nothing wrong behind.
+// A fight that has ended leaves every target right.
 func TestSomethingElseGivesUp(t *testing.T) {
 	s := beginOnline(t)
 	s.user("for i in $(seq 40); do systemctl --user start internet-offline.target; sleep 0.15; done")
@@ -178,7 +178,7 @@ func TestFlipBackCancelsASlowOneshot(t *testing.T) {
 	s.must(s.Uplink.Unplug(s.ctx))
 	s.expect("activating", "slow.service")
 	s.expect("inactive", "internet-online.target")
-	// Neither this bridge nor a new one starts a target again that is held back.
+	// Neither this bridge nor a new one starts a target again that it holds back.
 	s.systemctl("restart", bridgeUnit)
 	s.status("internet offline")
 	s.must(s.Uplink.Plug(s.ctx))

@@ -10,8 +10,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// earlierStates are states that this repository has been in. Each is the last before a
-// change, which git finds by what it brought. The first change brought install.
+// earlierStates are earlier states of this repository. Each is the last before a
+// change, which git finds by the text that the change added. The first change added
+// install.
 var earlierStates = []struct{ name, brought, file string }{
 	{"the first that can be installed", "ExecStart=", "systemdctl/units/nm-session-bridge.service"},
 	{"before positions were quoted on disk", "strconv.Unquote", "cmd/nm-session-bridge/internal/overrides/overrides.go"},

@@ -63,7 +63,7 @@ func TestUplinkFollowsTheDefaultRoute(t *testing.T) {
 	s.started("cabled.service", 3)
 }
 
-// What NetworkManager has up outlives its restart, as far as units can tell.
+// To units, what NetworkManager has up survives its restart.
 func TestUplinkHoldsWhileNetworkManagerRestarts(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("cabled.service", whileUnit("uplink-wired.target"))

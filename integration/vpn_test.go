@@ -52,8 +52,8 @@ func (s *scene) vpn(position string) {
 	s.expect("inactive", "vpn-"+other+".target")
 }
 
-// dial brings the profile up until the bridge knows of it. The server does not answer
-// before it is resumed.
+// dial brings the profile up and waits until the bridge knows about it. The server does
+// not answer until it is resumed.
 func (s *scene) dial(vpn *sandbox.VPN) {
 	s.Helper()
 	s.must(vpn.Pause())

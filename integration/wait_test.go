@@ -41,8 +41,8 @@ func TestWaitReturnsWhereThingsStandAsAskedFor(t *testing.T) {
 	s.waits(3, "lid closed", "doctor says why")
 }
 
-// A wait for what a unit's own target stands for would never end if it waited for that
-// target.
+// A unit may wait for the position of its own target. The wait would never end if it
+// waited for that target.
 func TestAUnitThatItsTargetWantsCanWait(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	s.enable("sync.service", strings.Replace(syncUnit, "[Service]\n", "[Service]\nExecStartPre=%h/.local/bin/nm-session-bridge wait internet online\n", 1))
@@ -55,7 +55,7 @@ func TestAUnitThatItsTargetWantsCanWait(t *testing.T) {
 	s.started("before.service", 1)
 }
 
-// What runs offline has ended when the wait for online returns.
+// Units that run offline have ended when the wait for online returns.
 func TestWaitGoesOnUntilTheOtherTargetsHaveStopped(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("offline.service", "[Unit]\nAfter=internet-offline.target\nPartOf=internet-offline.target\n[Service]\nExecStart=/bin/sleep infinity\n"+

@@ -58,7 +58,7 @@ func TestWakeTargetIsActiveFromWakingUpUntilTheNextSleep(t *testing.T) {
 func TestEverySleepEndsInWakeTarget(t *testing.T) {
 	s := beginWaking(t, sandbox.Options{})
 	for round := 1; round <= 3; round++ {
-		s.must(s.Login1.PrepareForSleep(true)) // also where nobody told of the last waking
+		s.must(s.Login1.PrepareForSleep(true)) // also if nobody announced the last waking
 		s.expect("active", "sleep.target")
 		s.expect("inactive", "wake.target")
 		s.Login1.Wake()
@@ -70,7 +70,8 @@ func TestEverySleepEndsInWakeTarget(t *testing.T) {
 	}
 }
 
-// What the facts ask for is on its way before wake.target starts, however slow.
+// The jobs that the facts require are requested before wake.target starts, however slow
+// they are.
 func TestWakeTargetStartsAfterWhatHasChangedMeanwhile(t *testing.T) {
 	s := beginWaking(t, sandbox.Options{})
 	s.enable("slow.service", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lid-closed.target power-battery.target\n")

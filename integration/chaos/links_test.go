@@ -7,7 +7,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// with returns what a network with a global state says whose links reach something, by their names.
+// with returns what a network says: its global state, and what its links reach,
+// by their names.
 func with(state, connectivity uint32, reach map[string]uint32) network {
 	active, devices := map[dbus.ObjectPath]profile{}, map[dbus.ObjectPath]device{}
 	for name, reaches := range reach {

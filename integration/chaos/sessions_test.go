@@ -2,7 +2,8 @@ package chaos
 
 import "testing"
 
-// whileLocked returns a world whose screens, with the numbers 1 to count, are locked, all by their own word.
+// whileLocked returns a world whose screens, with the numbers 1 to count, have
+// all said that they are locked.
 func whileLocked(count int) *World {
 	w := &World{lock: "unlocked", round: newRound(), unsure: map[string]bool{}}
 	for number := range count {

@@ -27,7 +27,7 @@ const (
 	// only the first plays them all. The others play those whose outcome depends
 	// on the versions of services (scenes/release_test.go).
 	allVariable = "LAPTOP_ALL"
-	// hibernation and shutdown are scenes for laptops of their own.
+	// hibernation and shutdown are scenes that need their own laptops.
 	hibernation = "^TestHibernation$"
 	shutdown    = "^TestPowerOffAndReboot$"
 	// margin is the part of a deadline that is left for cleaning up.
@@ -83,7 +83,8 @@ func releases() []string {
 	}
 }
 
-// needRoot skips a test of others than root, and ends one that lacks tools.
+// needRoot skips the test if the user is not root, and fails it if tools are
+// missing.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -129,7 +130,7 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// provide returns the programs of a laptop, which it builds if nobody has.
+// provide returns the programs of a laptop, and builds them if necessary.
 func provide(t *testing.T) laptop.Programs {
 	t.Helper()
 	dir := os.Getenv(programsVariable)

@@ -79,8 +79,8 @@ func (r *root) run(command []string, more ...string) {
 	r.Log(r.do(command[0], append(slices.Clone(command[1:]), more...)...))
 }
 
-// A package is installed, upgraded and removed while somebody is logged in whose manager
-// is not to be believed, and never stops answering.
+// A package is installed, upgraded and removed while a user is logged in whose manager
+// cannot be trusted and never stops answering.
 func TestPackagesTouchNoUsersManager(t *testing.T) {
 	for format, manager := range packageManagers(t) {
 		t.Run(format, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestPackagesTouchNoUsersManager(t *testing.T) {
 	}
 }
 
-// A preset of the administrator's decides about a first installation.
+// The administrator's preset decides about a first installation.
 func TestPackagesFollowThePreset(t *testing.T) {
 	for format, manager := range packageManagers(t) {
 		t.Run(format, func(t *testing.T) {

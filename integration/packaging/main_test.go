@@ -1,5 +1,5 @@
-// Package packaging tests the packages with their distributions' own tools, each in a root of
-// its own.
+// Package packaging tests the packages with their distributions' own tools, each in its own
+// root.
 package packaging
 
 import (

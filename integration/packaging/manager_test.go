@@ -17,8 +17,8 @@ import (
 const (
 	// record has a line for each call of the stand-in.
 	record = "/run/calls"
-	// private is where libsystemd looks for a user's manager. It and the bus lie in a
-	// directory of the user's.
+	// private is where libsystemd looks for a user's manager. It and the bus are in a
+	// directory that the user owns.
 	private       = "/run/user/1000/systemd/private"
 	sessionBus    = "/run/user/1000/bus"
 	realSystemctl = "/usr/bin/systemctl.real"
@@ -38,7 +38,7 @@ func answers() []string {
 	}
 }
 
-// evilManager is the manager of a user who wants to be believed.
+// evilManager is the manager of a user who tries to deceive root.
 type evilManager struct {
 	asked atomic.Int64
 }
@@ -67,7 +67,7 @@ func (m *evilManager) serve(listener net.Listener) {
 		}
 		turn := int(m.asked.Add(1)) - 1
 		go func() {
-			_, _ = io.WriteString(conn, answers()[min(turn, len(answers())-1)]) // who asks may have enough
+			_, _ = io.WriteString(conn, answers()[min(turn, len(answers())-1)]) // the caller may have gone
 			if turn < len(answers())-1 {
 				conn.Close()
 			}

@@ -90,7 +90,8 @@ func (r *root) exists(name string) bool {
 	return err == nil
 }
 
-// files lists what is in the root, without what package managers keep for themselves.
+// files lists the files in the root, without those that package managers keep for
+// themselves.
 func (r *root) files() map[string]bool {
 	r.Helper()
 	found := map[string]bool{}

@@ -81,7 +81,7 @@ func TestHibernation(t *testing.T) {
 	s.lock(unlocked)
 	boot := s.root("cat /proc/sys/kernel/random/boot_id")
 	for i, how := range []string{"hibernate", "suspend-then-hibernate"} {
-		s.pull(true) // and somebody plugs it back in while it is off
+		s.pull(true) // the keeper plugs it back in while the laptop is off
 		s.power(onBattery)
 		s.oneLock()
 		began := time.Now().Round(0)

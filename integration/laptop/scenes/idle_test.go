@@ -7,7 +7,8 @@ const (
 	busy = "busy.target"
 )
 
-// A desktop gives the hint for its session. logind has one of its own for consoles.
+// A desktop sets the hint for its session. logind computes its own hint for
+// consoles.
 func TestIdle(t *testing.T) {
 	sameOnEveryRelease(t)
 	s := beginOpen(t)

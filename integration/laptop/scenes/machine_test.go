@@ -26,8 +26,8 @@ func (s *scene) signalsLid() bool {
 	return version >= 256
 }
 
-// move moves the lid, to "open" or "closed". It returns when logind knows.
-// logind may act a moment later, which some scenes are about.
+// move moves the lid, to "open" or "closed". It returns when logind knows. logind
+// may act a moment later, which some scenes test.
 func (s *scene) move(position string) {
 	s.Helper()
 	s.touch(position)

@@ -12,9 +12,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// sceneTimeout bounds one scene. It does not measure speed: this laptop is slow,
-// and its host may be busy. The slowest scene was seen to take three minutes
-// there. What hangs is to tell where while somebody still waits for it.
+// sceneTimeout bounds one scene. It does not measure speed: this laptop is slow, and
+// its host may be busy. The slowest scene was seen to take three minutes there. A
+// scene that hangs must say where while somebody still waits for it.
 const sceneTimeout = 6 * time.Minute
 
 const (
@@ -28,7 +28,7 @@ const (
 	wake       = "wake.target"
 )
 
-// scene is the laptop with the questions and checks of a test.
+// scene is the laptop with the helpers and checks of a test.
 type scene struct {
 	*testing.T
 	ctx      context.Context
@@ -45,7 +45,7 @@ func begin(t *testing.T) *scene {
 	return s
 }
 
-// goOn leaves the user as an earlier boot has.
+// goOn leaves the user as an earlier boot left it.
 func goOn(t *testing.T) *scene {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), sceneTimeout)

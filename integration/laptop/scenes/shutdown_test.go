@@ -31,8 +31,8 @@ func (s *scene) hasSynced(before string) {
 	s.must(os.RemoveAll(file))
 }
 
-// The job for poweroff.target or reboot.target is refused: this laptop has scenes to
-// play yet. logind delays the shutdown all the same, and then takes it back.
+// The job for poweroff.target or reboot.target is refused: this laptop still has scenes
+// to play. logind delays the shutdown all the same, and then takes it back.
 func TestUnitsFinishBeforeTheLaptopShutsDown(t *testing.T) {
 	s := beginOpen(t)
 	s.enable(map[string]string{lastSync: lastSyncUnit})

@@ -12,8 +12,8 @@ import (
 const (
 	swaylock = "swaylock.service"
 	// swaylockForks is the unit of systemd-lock-handler's documentation. systemd cannot
-	// tell which of the two processes that it leaves behind is the main one, and so
-	// neither how it ends nor which one to stop.
+	// tell which of the two processes that it leaves behind is the main one. So systemd
+	// knows neither how it ends nor which one to stop.
 	swaylockForks = `[Unit]
 OnSuccess=unlock.target
 PartOf=lock.target
@@ -28,10 +28,10 @@ RestartSec=0
 [Install]
 WantedBy=lock.target
 `
-	// The colours make a picture of the screen tell who drew it.
+	// The colours show who drew a picture of the screen.
 	lockColour, deskColour = "12ab56", "c0ffee"
 	swaylockColour         = "-c " + lockColour
-	// blank is what the compositor shows from locking on until the locker has drawn.
+	// blank is what the compositor shows after locking until the locker has drawn.
 	blank = "000000"
 	// pictures makes a picture of the screen part of locking: the unit is up once the
 	// picture is there. Its name tells how often the laptop had slept.
@@ -68,7 +68,7 @@ func (s *scene) desktop() string {
 	return session
 }
 
-// inDesktop runs a command line as a program of the desktop does.
+// inDesktop runs a command line as a program of the desktop would.
 func (s *scene) inDesktop(line string) string {
 	s.Helper()
 	return s.user("export $(systemctl --user show-environment | grep -e ^WAYLAND_DISPLAY= -e ^SWAYSOCK=) && " + line)

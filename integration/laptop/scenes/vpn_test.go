@@ -43,7 +43,7 @@ func (s *scene) wireGuard(name string) {
 	s.root("nmcli connection up '" + name + "'")
 }
 
-// The kernel keeps WireGuard up, whatever becomes of NetworkManager.
+// The kernel keeps WireGuard up, whatever happens to NetworkManager.
 func TestWireGuardOutlivesNetworkManager(t *testing.T) {
 	s := beginOpen(t)
 	s.enable(map[string]string{"tunnel.service": while(vpnUp)})
