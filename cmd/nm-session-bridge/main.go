@@ -92,7 +92,7 @@ func introduction() string {
 	}
 	return `Keeps systemd user targets equal to what NetworkManager and logind say:
 ` + targets.String() + `
-Without a command, it runs. Exit status: 0 success, 1 failure, 2 wrong usage,
+Without a command, it runs the bridge. Exit status: 0 success, 1 failure, 2 wrong usage,
 3 from status and wait if nm-session-bridge does not run.`
 }
 
