@@ -56,25 +56,25 @@ func Recipes() []Recipe {
 			nil,
 		},
 		{
-			"vpn", "bring a VPN of NetworkManager up while online",
+			"vpn", "bring up a VPN of NetworkManager while online",
 			[]string{"vpn@<PROFILE>.service"},
 			[]Program{{"nmcli", "network-manager"}},
 			[]Blank{profile("the VPN, as nmcli connection shows it")},
 		},
 		{
-			"notify", "a desktop notification when the internet comes, goes or waits behind a portal",
+			"notify", "show a desktop notification when you go online or offline, or reach a captive portal",
 			[]string{"notify-internet@online.service", "notify-internet@offline.service", "notify-internet@portal.service"},
 			[]Program{{"notify-send", "libnotify-bin"}},
 			nil,
 		},
 		{
-			"ratpoison", "the same as an alert of the window manager ratpoison",
+			"ratpoison", "show the same as an alert in the window manager ratpoison",
 			[]string{"ratpoison-internet@online.service", "ratpoison-internet@offline.service", "ratpoison-internet@portal.service"},
 			[]Program{{"ratpoison", "ratpoison"}},
 			nil,
 		},
 		{
-			"portal", "open a browser when a captive portal wants a sign-in",
+			"portal", "open a browser when a captive portal requires a sign-in",
 			[]string{"portal-browser.service"},
 			[]Program{{"xdg-open", "xdg-utils"}},
 			nil,
@@ -110,7 +110,7 @@ func Recipes() []Recipe {
 			nil,
 		},
 		{
-			"reconnect", "run something once each time the internet comes: fetch mail, with mbsync",
+			"reconnect", "run something each time you go online: fetch mail, with mbsync",
 			[]string{"mail-fetch.service"},
 			[]Program{{"mbsync", "isync"}},
 			nil,
@@ -122,19 +122,19 @@ func Recipes() []Recipe {
 			nil,
 		},
 		{
-			"drive", "a directory of another machine while online, with sshfs",
+			"drive", "mount a directory of another machine while online, with sshfs",
 			[]string{"drive.service"},
 			[]Program{{"sshfs", "sshfs"}, {"fusermount3", "fuse3"}},
 			[]Blank{{Name: "REMOTE", Meaning: "the directory, as for sshfs, such as nas.example.org:Documents"}},
 		},
 		{
-			"backup", "back up every hour, only with external power and on an unmetered network, with restic",
+			"backup", "back up every hour, but only with external power and on an unmetered network, with restic",
 			[]string{"backup.timer"},
 			[]Program{{"restic", "restic"}},
 			nil,
 		},
 		{
-			"container", "a feed reader in a container while online, with Podman (Quadlet)",
+			"container", "run a feed reader in a container while online, with Podman (Quadlet)",
 			[]string{"feeds.service"},
 			[]Program{{"podman", "podman"}},
 			nil,
@@ -146,7 +146,7 @@ func Recipes() []Recipe {
 			[]Blank{profile("the network at home, as nmcli connection shows it")},
 		},
 		{
-			"away", "a tunnel while online, but not at home, with sshuttle",
+			"away", "open a tunnel while online but not at home, with sshuttle",
 			[]string{"away-tunnel@<PROFILE>.service", "away-ends@<PROFILE>.service"},
 			[]Program{{"sshuttle", "sshuttle"}, {"nmcli", "network-manager"}},
 			[]Blank{
@@ -156,7 +156,7 @@ func Recipes() []Recipe {
 			},
 		},
 		{
-			"trusted", "while any of several networks is there: share media, with Rygel",
+			"trusted", "run something on any of several networks: share media, with Rygel",
 			[]string{"trusted.target", "media-share.service"},
 			[]Program{{"rygel", "rygel"}},
 			[]Blank{{
@@ -165,37 +165,37 @@ func Recipes() []Recipe {
 			}},
 		},
 		{
-			"both", "two conditions at once: a chat program while online with the lid open",
+			"both", "run something on two conditions at once: a chat program while online with the lid open",
 			[]string{"online-and-open.target", "chat.service"},
 			[]Program{{"gajim", "gajim"}},
 			nil,
 		},
 		{
-			"desktop", "a fact and the graphical session together: Nextcloud while online on the desktop",
+			"desktop", "run something while online and on the desktop: Nextcloud",
 			[]string{"online-desktop.service"},
 			[]Program{{"nextcloud", "nextcloud-desktop"}},
 			nil,
 		},
 		{
-			"undocked", "something when the lid closes without a dock: pause music, with playerctl",
+			"undocked", "run something when the lid closes without a dock: pause music, with playerctl",
 			[]string{"pause-music.service"},
 			[]Program{{"playerctl", "playerctl"}},
 			nil,
 		},
 		{
-			"hooks", "before and after sleep in one unit: Bluetooth off while asleep",
+			"hooks", "run something before and after sleep in one unit: turn Bluetooth off while asleep",
 			[]string{"around-sleep.service"},
 			[]Program{{"bluetoothctl", "bluez"}},
 			nil,
 		},
 		{
-			"wake", "something after waking up: the keyboard's repeat rate, with xset",
+			"wake", "run something after waking up: set the keyboard's repeat rate, with xset",
 			[]string{"keyboard-again.service"},
 			[]Program{{"xset", "x11-xserver-utils"}},
 			nil,
 		},
 		{
-			"shutdown", "a last sync before the machine powers off or restarts, with rsync",
+			"shutdown", "run a last sync before the machine powers off or restarts, with rsync",
 			[]string{"last-sync.service"},
 			[]Program{{"rsync", "rsync"}},
 			[]Blank{{Name: "DESTINATION", Meaning: "where to, as for rsync, such as backup.example.org:Documents"}},

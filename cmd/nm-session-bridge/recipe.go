@@ -25,7 +25,7 @@ func newRecipe() *cobra.Command {
 		Args: func(_ *cobra.Command, args []string) error {
 			const words = "list, show NAME or add NAME"
 			if len(args) == 0 {
-				return errors.New("recipe needs another word: " + words)
+				return errors.New("recipe needs a subcommand: " + words)
 			}
 			return fmt.Errorf("unknown argument %q: recipe takes %s", args[0], words)
 		},

@@ -21,7 +21,7 @@ func Check(command, name, position string) error {
 			words, _, _ = strings.Cut(words, " ")
 			words += " " + Automatic
 		}
-		return fmt.Errorf("%s is a target; its switch is meant by \"%s %s\"", name, command, words)
+		return fmt.Errorf("%s is a target, not a switch; write \"%s %s\"", name, command, words)
 	}
 	all := strings.Join(table.Names(), ", ")
 	if meant, found := suggest.Name(name, table.Names()); found {
