@@ -135,15 +135,15 @@ func activeConnection() Kind {
 // down for its restart.
 func farewells() []Farewell {
 	return []Farewell{
-		// The first device is loopback, which goes only when NetworkManager itself
-		// does. Up to 1.56 it is the first to go.
+		// The first device is loopback, which NetworkManager removes only when it stops. Up
+		// to 1.56, it removes that device first.
 		{
 			Interface: networkManagerInterface, Member: "DeviceRemoved", From: networkManagerPath,
 			Body: []any{dbus.ObjectPath(networkManagerPath + "/Devices/1")},
 		},
-		// Since 1.58, a device with an address from DHCP goes before loopback. A device
-		// that is taken down otherwise has another reason: nm-device.c of 1.42 to 1.58 uses
-		// these two together nowhere else.
+		// Since 1.58, it takes a device with an address from DHCP down before loopback. A
+		// device that is taken down otherwise has another reason: nm-device.c of 1.42 to
+		// 1.58 uses these two together nowhere else.
 		{
 			Interface: networkManagerInterface + ".Device", Member: "StateChanged", From: networkManagerPath + "/Devices",
 			Body: []any{uint32(nm.NmDeviceStateDeactivating), nil, uint32(nm.NmDeviceStateReasonNowUnmanaged)},

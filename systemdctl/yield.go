@@ -2,8 +2,8 @@ package systemdctl
 
 import "slices"
 
-// yieldToEachOther makes each of some targets give way where something else starts
-// another one of them.
+// yieldToEachOther makes each of the targets give way if something else starts
+// another of them.
 func (r *Reconciler) yieldToEachOther(names []string) {
 	for _, name := range names {
 		u := r.unit(name)
@@ -13,13 +13,14 @@ func (r *Reconciler) yieldToEachOther(names []string) {
 	}
 }
 
-// yields reports whether the target gives way to others. It is a rival of its own.
+// yields reports whether the target gives way to others. It is among its own
+// rivals.
 func (u *unit) yields() bool { return len(u.rivals) > 0 }
 
 // yield handles a yielding target that something else has moved, and reports
-// whether to leave it where it is. It stays active where it was started, and gives
-// way where a rival is active. Where it was just stopped, it is moved back, once it
-// is certain that no rival is on its way.
+// whether to leave it where it is. A target that was started stays active, and
+// gives way if a rival is active. A target that was only stopped is started again,
+// once it is certain that no rival is about to start.
 func (r *Reconciler) yield(u *unit) bool {
 	isRivalActive := slices.ContainsFunc(u.rivals, (*unit).isActive)
 	switch {
@@ -31,7 +32,7 @@ func (r *Reconciler) yield(u *unit) bool {
 	case r.toldAt >= u.changed:
 		return false
 	case r.told == r.listing:
-		r.list() // signals tell of one target after the other
+		r.list() // signals report one target after the other
 	}
 	return true
 }

@@ -97,7 +97,7 @@ func (ch *change) rewrite(section string, keys []string, other func(key, name st
 			ch.edits = append(ch.edits, e)
 			switch {
 			case s.text == "":
-				ch.unable = "the line goes on"
+				ch.unable = "the line continues on the next one"
 			case !isEditable(f.path, ch.place.sudo):
 				ch.unable = "the file cannot be replaced"
 			}

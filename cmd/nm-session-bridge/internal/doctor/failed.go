@@ -48,7 +48,7 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			f.Mend = run("systemctl --user reset-failed " + unitName + " && systemctl --user start " + unitName)
 			found = append(found, f)
 		case slices.Contains(sys.user.own, name) && u.lacksIdentity():
-			// a finding of its own
+			// identities finds it
 		case u.text("ActiveState") == "failed":
 			f.What += u.failure()
 			f.Why = "it failed after the target started it"

@@ -169,6 +169,6 @@ func (c unitCheck) uncovers() []Finding {
 func (c unitCheck) start(now setting, line string) {
 	c.change.add("Service", "ExecStart=", "ExecStart="+line)
 	if now.text == "" {
-		c.change.unable = "the line goes on"
+		c.change.unable = "the line continues on the next one"
 	}
 }

@@ -1,6 +1,7 @@
 package doctor
 
-// power finds UPower and logind at odds about where the power comes from.
+// power finds out whether UPower and logind disagree about the source of
+// power.
 func (sys *system) power() []Finding {
 	upower, login1 := sys.machine.upower.properties, sys.machine.login1.properties
 	_, upowerKnows := upower["OnBattery"]

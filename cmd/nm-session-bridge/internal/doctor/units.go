@@ -125,9 +125,9 @@ func (c unitCheck) names() []string {
 // missing returns units that the unit's files name and that do not exist.
 func (c unitCheck) missing() []string {
 	return slices.DeleteFunc(c.names(), func(name string) bool {
-		// systemd adds names of its own, such as tmp.mount.
+		// systemd itself adds names, such as tmp.mount.
 		return c.user.unit(name).load() != "not-found" && isUnitName(name) || !c.files.name(name) ||
-			slices.Contains(c.targets, name) // a finding of its own
+			slices.Contains(c.targets, name) // ownTargets finds these
 	})
 }
 
