@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -177,22 +178,45 @@ func TestAProgramThatNobodyWatchesIsReplacedToo(t *testing.T) {
 	s.secondBridge()
 }
 
-// Nobody would restart a bridge that was started by hand.
-func TestAProgramThatWasStartedByHandBecomesTheNewOne(t *testing.T) {
-	const path = sandbox.Home + "/my bridge"
-	s := begin(t, sandbox.Options{})
-	s.install()
-	s.systemctl("stop", bridgeUnit)
-	s.user("cp " + program + " '" + path + "'")
-	process := s.byHand(path, "run", "--switches=internet")
-	before, err := os.Stat(fmt.Sprintf("/proc/%d/exe", process.Pid))
-	s.must(err)
-	s.replace(path, newer)
-	s.until("the new program runs", func() bool {
-		runs, err := os.Stat(fmt.Sprintf("/proc/%d/exe", process.Pid))
+// Nobody would restart a bridge that was started by hand, or by a service without Restart=.
+func TestAProgramThatNobodyWouldStartAgainBecomesTheNewOne(t *testing.T) {
+	const mine = "mine.service"
+	mainProcess := func(s *scene, unit string) int {
+		number, err := strconv.Atoi(s.systemctl("show", "--value", "--property=MainPID", unit))
 		s.must(err)
-		return !os.SameFile(runs, before)
-	})
-	s.must(s.Uplink.Unplug(s.ctx))
-	s.offline()
+		return number
+	}
+	for name, start := range map[string]func(s *scene, path string) (process int){
+		"by hand": func(s *scene, path string) int { return s.byHand(path, "run", "--switches=internet").Pid },
+		"by our unit without its restarts": func(s *scene, path string) int {
+			s.write(".config/systemd/user/"+bridgeUnit+".d/mine.conf",
+				"[Service]\nRestart=no\nRestartForceExitStatus=\nWatchdogSec=2s\nExecStart=\nExecStart=\""+path+"\" run\n")
+			s.systemctl("daemon-reload")
+			s.systemctl("start", bridgeUnit)
+			return mainProcess(s, bridgeUnit)
+		},
+		"by a unit of the user's": func(s *scene, path string) int {
+			s.user("systemd-run --user --quiet --unit=" + mine + " --property=Type=notify --property=WatchdogSec=2s '" + path + "' run")
+			return mainProcess(s, mine)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const path = sandbox.Home + "/my bridge"
+			s := begin(t, sandbox.Options{})
+			s.install()
+			s.systemctl("stop", bridgeUnit)
+			s.user("cp " + program + " '" + path + "'")
+			process := start(s, path)
+			before, err := os.Stat(fmt.Sprintf("/proc/%d/exe", process))
+			s.must(err)
+			s.replace(path, newer)
+			s.until("the new program runs", func() bool {
+				runs, err := os.Stat(fmt.Sprintf("/proc/%d/exe", process))
+				s.must(err)
+				return !os.SameFile(runs, before)
+			})
+			s.must(s.Uplink.Unplug(s.ctx))
+			s.offline()
+		})
+	}
 }

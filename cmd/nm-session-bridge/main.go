@@ -27,10 +27,6 @@ const (
 	// notRunning is the status of commands that need a running bridge and find none.
 	// systemctl status uses the same number.
 	notRunning = 3
-	// outdated is the status of run if its program was replaced. The service's
-	// RestartForceExitStatus= names it, so that the new program starts. It is
-	// EX_TEMPFAIL of sysexits.h(3head).
-	outdated = 75
 )
 
 func main() {

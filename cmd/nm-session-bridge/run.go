@@ -134,7 +134,7 @@ func run(ctx context.Context, options runOptions, stderr *os.File) error {
 	case errors.As(err, &logged):
 		return exitStatus(failure)
 	case errors.Is(err, origin.ErrReplaced):
-		return exitStatus(outdated)
+		return exitStatus(daemon.Outdated)
 	}
 	return err
 }

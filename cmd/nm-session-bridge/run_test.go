@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -36,7 +37,7 @@ func TestTheServiceStartsTheProgramThatReplacedThisOne(t *testing.T) {
 	}
 	for _, file := range files {
 		for _, setting := range []string{"RestartForceExitStatus", "SuccessExitStatus"} {
-			line := fmt.Sprintf("\n%s=%d\n", setting, outdated)
+			line := fmt.Sprintf("\n%s=%d\n", setting, daemon.Outdated)
 			if file.Path == systemdctl.ServiceName && !strings.Contains(string(file.Content), line) {
 				t.Errorf("%s has no line %q", file.Path, line)
 			}

@@ -25,6 +25,11 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
+// Outdated is the status of a process whose program was replaced. The service's
+// RestartForceExitStatus= names it, so that the new program starts. It is EX_TEMPFAIL of
+// sysexits.h(3head).
+const Outdated = 75
+
 // Config says what the daemon does.
 type Config struct {
 	// Switches are the switches to keep.
@@ -151,8 +156,10 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	case errors.Is(err, origin.ErrReplaced):
 		log.Info("the program was replaced; the new one takes over")
 		warn(log, systemdctl.ReadFilesAgain(ctx, manager))
+		isStartedAgain, err := systemdctl.StartsAgain(ctx, manager, os.Getpid(), Outdated)
+		warn(log, err)
 		log.Info(journal.LastWords)
-		return own.Succeed()
+		return own.Succeed(isStartedAgain)
 	case errors.Is(err, origin.ErrRemoved) && !isOnly.Load():
 		log.Info("the program was removed; another bridge owns the targets")
 	case errors.Is(err, origin.ErrRemoved):
