@@ -72,8 +72,8 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 	return append(found, f)
 }
 
-// If the unit is an instance that passes on a wrong name, rightInstance returns the
-// instance of its template that passes on the right name, and that name.
+// rightInstance is for a unit that is an instance and passes on a wrong name. It returns
+// the instance of the template that passes on the right name, and that name.
 func (c unitCheck) rightInstance(template observers.Template, renames map[string]string) (other, right string) {
 	for wrong, right := range renames {
 		from, _ := template.Instance(wrong)

@@ -46,9 +46,9 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 	return true
 }
 
-// Suppose that the unit starts and stops with another target, such as
-// graphical-session.target. stayWithin then keeps a target that newly wants the unit from
-// starting it while that one is not active.
+// stayWithin is for a unit that starts and stops with another target, such as
+// graphical-session.target. It keeps a target that newly wants the unit from starting it
+// while that other target is not active.
 func (c unitCheck) stayWithin() {
 	for _, other := range c.texts("WantedBy") {
 		if !strings.HasSuffix(other, ".target") || slices.Contains(c.targets, other) || !slices.Contains(c.texts("PartOf"), other) || !c.waits(other) {
