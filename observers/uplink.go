@@ -34,7 +34,7 @@ func uplinkKind(connectionType string) string {
 	case "":
 		return None
 	case "802-3-ethernet", "infiniband", "pppoe", "adsl", "veth",
-		"bond", "team", "bridge", "vlan", "macvlan", "hsr", "ovs-interface":
+		"bond", "team", "bridge", "vlan", "macvlan", "ipvlan", "macsec", "hsr", "ovs-interface":
 		return "wired"
 	case "802-11-wireless", "802-11-olpc-mesh", "wifi-p2p":
 		return "wifi"

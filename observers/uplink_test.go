@@ -19,6 +19,8 @@ func TestUplink(t *testing.T) {
 		{"Ethernet", facts("802-3-ethernet", false), "wired", 0},
 		{"a bond of links", facts("bond", false), "wired", 0},
 		{"a bridge of links", facts("bridge", true), "wired", 0},
+		{"a part of a link", facts("ipvlan", false), "wired", 0},
+		{"an encrypted link", facts("macsec", false), "wired", 0},
 		{"Wi-Fi", facts("802-11-wireless", true), "wifi", 0},
 		{"cellular", facts("gsm", false), "cellular", 0},
 		{"a tunnel", facts("wireguard", false), "other", 0},
