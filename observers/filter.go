@@ -28,6 +28,8 @@ type Filter struct {
 	// announced holds the objects that may be ours, and whether the question that is
 	// under way was asked after they were announced.
 	announced map[dbus.ObjectPath]bool
+	// hasForgotten says that some of those that were announced after it are forgotten.
+	hasForgotten bool
 }
 
 // NewFilter returns a filter that knows no object yet, so that any may be ours.
@@ -88,7 +90,7 @@ func (f *Filter) announce(path dbus.ObjectPath) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.announced) >= mostAnnounced {
-		f.owner = "" // it is better to hear of all objects than to miss ours
+		f.owner, f.hasForgotten = "", true // it is better to hear of all objects than to miss ours
 		clear(f.announced)
 	}
 	f.announced[path] = false
@@ -98,6 +100,7 @@ func (f *Filter) announce(path dbus.ObjectPath) {
 func (f *Filter) asks() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.hasForgotten = false
 	for path := range f.announced {
 		f.announced[path] = true
 	}
@@ -112,6 +115,9 @@ func (f *Filter) tell(owner string, root *object) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.hasForgotten {
+		return // the next question tells
+	}
 	f.owner, f.ours = owner, ours
 	maps.DeleteFunc(f.announced, func(_ dbus.ObjectPath, isAsked bool) bool { return isAsked })
 }

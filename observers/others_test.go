@@ -215,3 +215,23 @@ func TestWhatIsAnnouncedIsBounded(t *testing.T) {
 		t.Error("one of them is missed")
 	}
 }
+
+// The answer to a question is older than what is announced after it, however much that is.
+func TestAnAnswerDoesNotTellWhatTooManyAnnouncementsHaveHidden(t *testing.T) {
+	f := NewFilter(Session())
+	lock := &dbus.Signal{Sender: ":1.1", Path: pathOf("2"), Name: logindName + ".Session." + lockSignal}
+	f.asks()
+	f.announce(pathOf("2"))
+	for i := range mostAnnounced {
+		f.announce(pathOf(fmt.Sprint(3 + i)))
+	}
+	f.tell(":1.1", newObject(&f.source.Root, f.source.Root.Path))
+	if !f.Wants(lock) {
+		t.Error("a session that began after the question is missed")
+	}
+	f.asks()
+	f.tell(":1.1", newObject(&f.source.Root, f.source.Root.Path))
+	if f.Wants(lock) {
+		t.Error("another user's session is heard for good")
+	}
+}
