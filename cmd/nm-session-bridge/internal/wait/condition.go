@@ -39,7 +39,31 @@ func Conditions(args []string, not bool) ([]Condition, error) {
 		s, _ := observers.Table().Named(name)
 		conditions = append(conditions, Condition{s, position, not})
 	}
+	for _, c := range conditions {
+		if !areCompatible(c.of, conditions) {
+			return nil, fmt.Errorf("wait would never end: in no position of the %s do all conditions hold", c.of.Name)
+		}
+	}
 	return conditions, nil
+}
+
+// areCompatible reports whether all conditions of a switch hold in one of its positions.
+func areCompatible(s observers.Switch, all []Condition) bool {
+	ofIt := slices.DeleteFunc(slices.Clone(all), func(c Condition) bool { return c.of.Name != s.Name })
+	possible := s.PositionNames()
+	if s.HasTemplate() {
+		var named []string
+		for _, c := range ofIt {
+			if c.position != observers.None {
+				named = append(named, c.position)
+			}
+		}
+		const another = "?" // which no unit is called
+		possible = []string{observers.None, strings.Join(named, " "), another}
+	}
+	return slices.ContainsFunc(possible, func(position string) bool {
+		return !slices.ContainsFunc(ofIt, func(c Condition) bool { return !c.holds(position) })
+	})
 }
 
 // errForm is the error for arguments that are not pairs.

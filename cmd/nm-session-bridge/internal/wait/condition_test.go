@@ -71,3 +71,28 @@ func TestWhereConditionsHold(t *testing.T) {
 		}
 	}
 }
+
+// A wait for what cannot be would never end.
+func TestConditionsThatExcludeEachOtherAreRefused(t *testing.T) {
+	for _, row := range []struct {
+		args     string
+		not      bool
+		possible bool
+	}{
+		{"lid=open lid=open", false, true},
+		{"lid=open internet=online", false, true},
+		{"lid=open lid=closed", false, false},
+		{"internet=online lid=open internet=offline", false, false},
+		{"lid=open lid=closed", true, false}, // there is no third position
+		{"internet=online internet=portal", true, true},
+		{"uplink=none uplink=other", false, false},
+		{"connection=home connection=work", false, true},
+		{"connection=home connection=none", false, false},
+		{"connection=home connection=none", true, true},
+	} {
+		_, err := Conditions(strings.Fields(row.args), row.not)
+		if (err == nil) != row.possible {
+			t.Errorf("%s (not: %t): %v", row.args, row.not, err)
+		}
+	}
+}
