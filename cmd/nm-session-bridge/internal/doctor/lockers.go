@@ -114,12 +114,17 @@ func (c unitCheck) covers() []Finding {
 	default:
 		return nil
 	}
-	_, start := c.files.startLine()
+	path, start := c.files.startLine()
 	_, line, _ := strings.Cut(start.text, "=")
 	line = strings.TrimSpace(line)
 	for _, word := range stays {
 		rest, _ := known.without(word, known.stays)
-		line = regexp.MustCompile(`\s`+regexp.QuoteMeta(word)+`(\s|$)`).ReplaceAllString(line, strings.TrimRight(" "+rest, " ")+"$1")
+		asking := regexp.MustCompile(`\s` + regexp.QuoteMeta(word) + `(\s|$)`)
+		if !asking.MatchString(line) { // it is quoted, or has specifiers
+			c.change.instead = "in " + path + ", write Type=forking, and ExecStart= without " + strings.Join(known.stays, " or ") + "; then systemctl --user daemon-reload"
+		}
+		rest = strings.ReplaceAll(strings.TrimRight(" "+rest, " "), "$", "$$") // which would name a part of the match
+		line = asking.ReplaceAllString(line, rest+"$1")
 	}
 	if lacks {
 		line += " " + known.flags[0]
@@ -136,9 +141,9 @@ func isConfigured(program string) bool {
 	if err != nil {
 		return false
 	}
-	paths, _ := filepath.Glob(filepath.Join(dir, program, "config*")) // fails for bad patterns only
-	return slices.ContainsFunc(paths, func(path string) bool {
-		content, _ := os.ReadFile(path) // a file that cannot be read asks for nothing
+	dir = filepath.Join(dir, program)
+	return slices.ContainsFunc(matching(dir, "config*"), func(name string) bool {
+		content, _ := os.ReadFile(filepath.Join(dir, name)) // a file that cannot be read asks for nothing
 		return strings.Contains(string(content), "daemonize")
 	})
 }

@@ -299,11 +299,12 @@ func (c unitCheck) stops(target string, follows []string) bool {
 }
 
 // outlasts reports whether the unit may cover the screen, and so must outlast the sleep or
-// the closed lid that started it. If it takes a clock for a locker, only some advice is
-// lost.
+// the closed lid that started it. If it takes something else for a locker, only some advice
+// is lost.
 func (c unitCheck) outlasts(target string) bool {
+	sounding := strings.NewReplacer("block", "", "clock", "", "flock", "")
 	return slices.Contains(c.beforeSleep(), target) &&
-		slices.ContainsFunc(c.words(), func(word string) bool { return strings.Contains(word, "lock") })
+		slices.ContainsFunc(c.words(), func(word string) bool { return strings.Contains(sounding.Replace(word), "lock") })
 }
 
 // stopsWith reports whether a unit stops with another one because of what it follows.
@@ -394,7 +395,7 @@ func (c unitCheck) isTriggered() bool { return len(c.activators()) > 0 }
 func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 	if installed {
 		if key == "RequiredBy" {
-			c.change.instead = "replace RequiredBy= with WantedBy= in " + c.name + ", whose failure would keep " + target + " from starting; then systemctl --user enable " + systemdctl.Quote(c.name)
+			c.change.instead = "replace RequiredBy= with WantedBy= in " + c.name + ", whose failure would keep " + target + " from starting; then systemctl --user enable " + systemdctl.Operands(c.name)
 		}
 		c.change.enables = true
 		c.change.starts = c.change.starts || c.user.unit(target).active()
