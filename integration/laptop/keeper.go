@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -26,8 +27,15 @@ const (
 // its user does, until the machine ends. The disks stay as they are.
 func keep(conn net.Conn) error {
 	err := keepGoing(conn)
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-		return nil // the machine has ended
+	for _, end := range []error{
+		io.EOF,
+		syscall.ECONNRESET, // before QEMU read the end of a command
+		syscall.EPIPE,      // before a command was sent
+		net.ErrClosed,
+	} {
+		if errors.Is(err, end) {
+			return nil
+		}
 	}
 	return err
 }
