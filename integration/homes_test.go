@@ -26,6 +26,7 @@ func TestAnotherHomeThanTheUserManagers(t *testing.T) {
 		{`HOME="` + other + `"`, "install --now", other},
 		{`HOME="` + other + `"`, "recipe add mail", other},
 		{`XDG_CONFIG_HOME="` + other + `"`, "recipe add files", other + "/systemd/user"},
+		{`XDG_CONFIG_HOME="` + other + `"`, `recipe add drive --set 'REMOTE=it'\''s at nas:Documents'`, other + "/systemd/user"},
 		{`XDG_DATA_HOME="` + other + `"`, "install", other + "/systemd/user"},
 		{`XDG_CONFIG_HOME="` + other + `"`, "install", other + "/systemd/user"},
 		{`XDG_CONFIG_HOME="` + other + `"`, "uninstall", other + "/systemd/user"},

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// longestUnitName is the longest name that a unit can have, in bytes
+// LongestUnitName is the longest name that a unit can have, with its suffix, in bytes
 // (systemd.unit(5)).
-const longestUnitName = 255
+const LongestUnitName = 255
 
 // Template is a unit template without its instance: connection@ and .target.
 type Template struct {
@@ -114,7 +114,7 @@ func Unescape(instance string) (name string, isEscaped bool) {
 
 // fits reports whether the target for an instance has a name that systemd accepts.
 func (t Template) fits(instance string) bool {
-	return instance != "" && len(t.Target(instance)) <= longestUnitName
+	return instance != "" && len(t.Target(instance)) <= LongestUnitName
 }
 
 // canonical returns a position of a switch with each word once and in order, or an

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
@@ -19,7 +20,7 @@ func Filled(name string, settings []string) (Filling, error) {
 	if err != nil {
 		return Filling{}, err
 	}
-	filling := Filling{recipe, map[string][]string{}}
+	filling := Filling{recipe, settings, map[string][]string{}}
 	for _, setting := range settings {
 		if err := filling.set(setting); err != nil {
 			return filling, err
@@ -39,8 +40,18 @@ func Filled(name string, settings []string) (Filling, error) {
 
 // Filling is a recipe with the values of its blanks.
 type Filling struct {
-	recipe systemdctl.Recipe
-	words  map[string][]string // by the blank's name, as units write them
+	recipe   systemdctl.Recipe
+	settings []string            // as the user gave them
+	words    map[string][]string // by the blank's name, as units write them
+}
+
+// arguments are those of the command line.
+func (f Filling) arguments() string {
+	line := "recipe add " + f.recipe.Name
+	for _, setting := range f.settings {
+		line += " --set " + systemdctl.Quote(setting)
+	}
+	return line
 }
 
 func (f Filling) set(setting string) error {
@@ -51,11 +62,11 @@ func (f Filling) set(setting string) error {
 	case len(blanks) == 0:
 		return fmt.Errorf("recipe %s has nothing to set", f.recipe.Name)
 	case i < 0:
-		text := fmt.Sprintf("recipe %s has no %q to set", f.recipe.Name, name)
+		all := strings.Join(blanks, ", ")
 		if meant, found := suggest.Name(name, blanks); found {
-			text += ", did you mean " + meant + "?"
+			return fmt.Errorf("recipe %s has no %q to set, did you mean %s? It has %s", f.recipe.Name, name, meant, all)
 		}
-		return fmt.Errorf("%s; it has %s", text, strings.Join(blanks, ", "))
+		return fmt.Errorf("recipe %s has no %q to set; it has %s", f.recipe.Name, name, all)
 	case !isPair || value == "":
 		return fmt.Errorf("--set %s needs a value: %s=…", name, name)
 	case strings.ContainsFunc(value, unicode.IsControl):
@@ -63,15 +74,21 @@ func (f Filling) set(setting string) error {
 	case len(f.words[name]) > 0 && !f.recipe.Blanks[i].MayRepeat:
 		return fmt.Errorf("--set %s is given twice", name)
 	}
-	word := argument(value)
-	if f.recipe.Blanks[i].IsProfile {
-		word = observers.Escape(value)
-		connection, _ := observers.Table().Named("connection")
-		if _, err := connection.Canonical(observers.Word(word)); err != nil {
+	if !f.recipe.Blanks[i].IsProfile {
+		if !utf8.ValidString(value) {
+			return fmt.Errorf("--set %s=%q: it is not UTF-8, which units are written in", name, value)
+		}
+		f.words[name] = append(f.words[name], argument(value))
+		return nil
+	}
+	word := observers.Escape(value)
+	f.words[name] = append(f.words[name], word)
+	connection, _ := observers.Table().Named("connection")
+	for _, unit := range append(f.fillAll(f.recipe.Enable), connection.Template.Target(word)) {
+		if len(unit) > observers.LongestUnitName {
 			return fmt.Errorf("--set %s: %q is too long for a unit's name", name, value)
 		}
 	}
-	f.words[name] = append(f.words[name], word)
 	return nil
 }
 

@@ -10,9 +10,9 @@ import (
 )
 
 func TestBlanksAreFilledAsUnitsWriteWords(t *testing.T) {
-	f := Filling{systemdctl.Recipe{Blanks: []systemdctl.Blank{
+	f := Filling{recipe: systemdctl.Recipe{Blanks: []systemdctl.Blank{
 		{Name: "PROFILE", IsProfile: true, MayRepeat: true}, {Name: "HOST"},
-	}}, map[string][]string{}}
+	}}, words: map[string][]string{}}
 	for _, setting := range []string{"PROFILE=Home Wifi", "PROFILE=a=b<HOST>", `HOST=50% of "$HOME"; <PROFILE>`} {
 		if err := f.set(setting); err != nil {
 			t.Fatal(err)
@@ -25,6 +25,30 @@ func TestBlanksAreFilledAsUnitsWriteWords(t *testing.T) {
 	} {
 		if got := f.fill(text); got != want {
 			t.Errorf("%s became %s, not %s", text, got, want)
+		}
+	}
+}
+
+func TestWhatNoUnitCanHoldIsRefused(t *testing.T) {
+	longest := strings.Repeat("a", 255-len("connection@.target"))
+	for _, test := range []struct {
+		recipe, setting, says string
+	}{
+		{"home", "PROFILE=" + longest, ""},
+		{"home", "PROFILE=" + longest + "a", "too long"},
+		{"away", "PROFILE=" + longest, "too long"}, // its units have longer names than the target
+		{"away", "REMOTE=caf\xe9", "not UTF-8"},
+		{"home", "PROFILE=caf\xe9", ""}, // which is escaped
+		{"drive", "REMOTE=a\nb", "control characters"},
+		{"drive", "remote=a", "did you mean REMOTE? It has REMOTE"},
+	} {
+		recipe, err := FindRecipe(test.recipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = Filling{recipe: recipe, words: map[string][]string{}}.set(test.setting)
+		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s with %q: %v", test.recipe, test.setting, err)
 		}
 	}
 }

@@ -78,7 +78,7 @@ func ShowRecipe(w io.Writer, name string) error {
 // AddRecipe writes a recipe's units and prints what is left to do. It never replaces a file
 // that differs.
 func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
-	r, name := filling.recipe, filling.recipe.Name
+	r := filling.recipe
 	files, p, err := recipeFiles(r)
 	if err != nil {
 		return err
@@ -94,10 +94,10 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 	defer manager.Close()
 	o, err := outlookOf(manager)
 	if err == nil {
-		err = o.checkHome(p.home, "recipe add "+name)
+		err = o.checkHome(p.home, filling.arguments())
 	}
 	if err == nil {
-		err = o.checkUnits(p.ownUnits(), "XDG_CONFIG_HOME", "recipe add "+name)
+		err = o.checkUnits(p.ownUnits(), "XDG_CONFIG_HOME", filling.arguments())
 	}
 	if err != nil {
 		return err
