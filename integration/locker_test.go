@@ -335,7 +335,7 @@ func TestAnUnlockCountsOnceACrashIsOver(t *testing.T) {
 	s.expect("active", "locker.service")
 	s.systemctl("kill", "-s", "SEGV", "locker.service")
 	s.expect("failed", "locker.service")
-	s.waitLog("the lock stays locked: the unlocking comes with the crash of a locker")
+	s.waitLog(ignored)
 	s.settle()
 	s.lock("locked")
 	s.until("an Unlock counts", func() bool {
@@ -354,11 +354,43 @@ func TestALockerThatFailsToStartUnlocksNothing(t *testing.T) {
 	s.install()
 	s.lock("unlocked")
 	s.must(s.Login1.AskToLock(true))
-	s.waitLog("the lock stays locked: the unlocking comes with the crash of a locker")
+	s.waitLog(ignored)
 	s.write(sandbox.Home+"/ready", "")
 	s.expect("active", "locker.service")
 	s.settle()
 	s.lock("locked")
 	s.write(sandbox.Home+"/typed", "")
 	s.lock("unlocked")
+}
+
+// ignored is what the log says of what a locker makes logind say while it crashes.
+const ignored = "the lock stays locked: the unlocking comes with the crash of a locker"
+
+func TestALockerBehindATargetOfTheUsersIsALocker(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("cover.target", "[Unit]\nPartOf=lock.target\n[Install]\nRequiredBy=lock.target\n")
+	s.enable("locker.service", "[Unit]\nPartOf=cover.target\n[Service]\nExecStart=/bin/sh -c '"+typed+"'\n"+
+		"ExecStopPost=/bin/sh -c '[ $$SERVICE_RESULT = success ] || loginctl unlock-session 1'\n[Install]\nWantedBy=cover.target\n")
+	s.enable("dim.service", "[Service]\nExecStart=/bin/sh -c 'until [ -e %h/dimmed ]; do sleep 0.02; done'\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.lock("locked")
+	s.expect("active", "locker.service", "dim.service")
+	s.write(sandbox.Home+"/dimmed", "")
+	s.expect("inactive", "dim.service") // which is no reason to unlock
+	s.settle()
+	s.lock("locked")
+	s.expect("active", "locker.service")
+
+	s.systemctl("kill", "-s", "SEGV", "locker.service")
+	s.waitLog(ignored)
+	s.expect("failed", "locker.service")
+	s.settle()
+	s.lock("locked")
+	s.systemctl("start", "locker.service")
+	s.write(sandbox.Home+"/typed", "")
+	s.lock("unlocked")
+	s.expect("inactive", "locker.service", "cover.target")
+	s.started("unlock.target", 2)
 }

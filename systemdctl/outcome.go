@@ -62,8 +62,7 @@ func (r *Reconciler) isServiceEnding(u *unit) bool {
 
 // followServices follows the services that a target wants, to learn how they end.
 func (r *Reconciler) followServices(u *unit) {
-	r.askTarget(u, func(all properties) {
-		names := wanted(all)
+	r.askWanted([]string{u.name}, nil, func(names []string) {
 		r.forgetServices(u, names)
 		for _, name := range names {
 			if !strings.HasSuffix(name, ".service") {
@@ -126,6 +125,32 @@ func (r *Reconciler) askAgain(u *unit) {
 	if u.maybeUnused {
 		r.search(u)
 	}
+}
+
+// askWanted asks what targets want, directly or by targets of the user's. A manager that
+// does not answer is asked again once it has listed the targets.
+func (r *Reconciler) askWanted(targets, found []string, take func(names []string)) {
+	if len(targets) == 0 {
+		take(found)
+		return
+	}
+	r.callAt(unitPath(targets[0]), propertiesInterface+".GetAll", func(call *dbus.Call) {
+		all, err := allProperties(call)
+		if err != nil {
+			return
+		}
+		rest := slices.Clone(targets[1:])
+		for _, name := range wanted(all) {
+			if slices.Contains(found, name) {
+				continue
+			}
+			found = append(found, name)
+			if strings.HasSuffix(name, ".target") {
+				rest = append(rest, name)
+			}
+		}
+		r.askWanted(rest, found, take)
+	}, unitInterface)
 }
 
 // askTarget asks about a target. A manager that does not answer is asked again once

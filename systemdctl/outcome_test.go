@@ -16,7 +16,8 @@ func (m *fakeManager) locked() {
 	m.r.yieldToEachOther([]string{online, offline})
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
-	m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"locker.service", "mine.target"})})
+	m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"mine.target"})})
+	m.answer(m.wants(propertiesInterface + ".GetAll " + unitInterface)[0], nil, map[string]dbus.Variant{"Requires": dbus.MakeVariant([]string{"locker.service", "mine.target"})})
 	m.service("active", "success")
 }
 
