@@ -366,6 +366,33 @@ func TestALockerThatFailsToStartUnlocksNothing(t *testing.T) {
 // ignored is what the log says of what a locker makes logind say while it crashes.
 const ignored = "the lock stays locked: the unlocking comes with the crash of a locker"
 
+// A bridge that was paused, as in a sleep, finds the crash on one bus and what came of it
+// on the other at once.
+func TestACrashThatIsHeardLateUnlocksNothing(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
+		"[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=loginctl unlock-session 1\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	const rounds = 3 // systemd starts nothing more than five times in ten seconds
+	for round := 1; round <= rounds; round++ {
+		s.must(s.Login1.AskToLock(true))
+		s.must(s.timeline.WaitStarts(s.ctx, "locker.service", round))
+		s.expect("active", "locker.service")
+		s.lock("locked")
+		s.systemctl("kill", "-s", "STOP", bridgeUnit)
+		s.systemctl("kill", "-s", "SEGV", "locker.service")
+		s.expect("failed", "locker.service")
+		s.systemctl("kill", "-s", "CONT", bridgeUnit)
+		s.until("what the locker has said was heard", func() bool {
+			return strings.Count(s.log(), ignored) == round || s.timeline.Starts("unlock.target") > 1
+		})
+		s.settle()
+		s.lock("locked")
+	}
+	s.started("unlock.target", 1)
+}
+
 func TestALockerBehindATargetOfTheUsersIsALocker(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("cover.target", "[Unit]\nPartOf=lock.target\n[Install]\nRequiredBy=lock.target\n")

@@ -163,6 +163,7 @@ func Table() Switches {
 			Sources:  []Source{Session()},
 			Follower: func(Policy) Follower { return lock() },
 			Done:     lockDone,
+			Guarded:  locked,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,
 		},

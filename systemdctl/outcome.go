@@ -45,6 +45,12 @@ func (r *Reconciler) HasCrashed(targets []string) bool {
 	return false
 }
 
+// AwaitAnswer calls done, on the owner's goroutine, once the manager has answered a
+// question or cannot. By then, what it signalled before can be had from Signals.
+func (r *Reconciler) AwaitAnswer(done func()) {
+	r.call("org.freedesktop.DBus.Peer.Ping", func(*dbus.Call) { done() })
+}
+
 // isUp reports whether the service runs or is about to run.
 func (f *follower) isUp() bool {
 	return !f.isOneshot && slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, f.active)

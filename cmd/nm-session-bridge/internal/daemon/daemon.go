@@ -109,7 +109,7 @@ func Run(ctx context.Context, config Config, log *slog.Logger) error {
 	clocks := systemdctl.KernelClocks()
 	inbox := make(bridge.Inbox)
 	units := systemdctl.New(ctx, manager, config.Switches, inbox.PostMoved(ctx), clock, clocks, log)
-	b := bridge.New(config.Switches, config.Policy, units, units, byID, clock, log)
+	b := bridge.New(config.Switches, config.Policy, units, units, units, byID, clock, log)
 	own, err := origin.Started()
 	if err != nil {
 		return err

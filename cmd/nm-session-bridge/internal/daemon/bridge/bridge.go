@@ -43,9 +43,16 @@ type TargetStates interface {
 	// Progress reports whether jobs for the targets are unfinished. If not, it returns
 	// why one of the targets could not be moved.
 	Progress(targets map[string]bool) (pending bool, problem string)
+}
+
+// Crashes tells of crashes of services that targets want.
+type Crashes interface {
 	// HasCrashed reports whether a service that one of the targets wants is crashing
 	// or has just crashed.
 	HasCrashed(targets []string) bool
+	// AwaitAnswer calls done once everything is known that the user manager has told
+	// so far.
+	AwaitAnswer(done func())
 }
 
 // Sources are the observers of the system bus.
@@ -59,11 +66,13 @@ type Sources interface {
 type Bridge struct {
 	targets  Targets
 	states   TargetStates
+	crashes  Crashes
 	sources  Sources
 	now      func() time.Time
 	log      *slog.Logger
 	switches []*switchState
 	snapshot observers.Snapshot
+	guards   map[string]*guard // by the ID of the source
 	demanded map[string]observers.Need
 	rereads  int // how many times everything had to be read again
 }
@@ -92,10 +101,10 @@ type switchState struct {
 
 // New returns a bridge for switches that are read by a policy. It reads the time
 // from now.
-func New(switches observers.Switches, policy observers.Policy, targets Targets, states TargetStates, sources Sources, now func() time.Time, log *slog.Logger) *Bridge {
+func New(switches observers.Switches, policy observers.Policy, targets Targets, states TargetStates, crashes Crashes, sources Sources, now func() time.Time, log *slog.Logger) *Bridge {
 	b := &Bridge{
-		targets: targets, states: states, sources: sources, now: now, log: log,
-		snapshot: observers.Snapshot{}, demanded: map[string]observers.Need{},
+		targets: targets, states: states, crashes: crashes, sources: sources, now: now, log: log,
+		snapshot: observers.Snapshot{}, guards: map[string]*guard{}, demanded: map[string]observers.Need{},
 	}
 	for _, s := range switches {
 		b.switches = append(b.switches, &switchState{Switch: s, reader: s.NewReader(policy), damper: s.Damping(now)})
@@ -177,8 +186,8 @@ func (b *Bridge) stopStrays(strays []string) {
 	}
 }
 
-// Observe handles new facts and moves the switches that are read from them.
-func (b *Bridge) Observe(facts observers.Facts) Change {
+// take handles facts that are believed.
+func (b *Bridge) take(facts observers.Facts) Change {
 	change := Change{View: true}
 	b.snapshot[facts.Source] = facts
 	for _, s := range b.switches {
@@ -197,7 +206,7 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 
 // read offers a switch what the facts say about it, given its present position.
 func (b *Bridge) read(s *switchState, present string) observers.Reading {
-	reading := s.reader(b.snapshot, observers.Present{Position: present, HasCrashed: b.states.HasCrashed(s.TargetsIn(present))})
+	reading := s.reader(b.snapshot, observers.Present{Position: present, HasCrashed: b.crashes.HasCrashed(s.TargetsIn(present))})
 	s.reason, s.needs = reading.Reason, reading.Needs
 	if reading.Ignored != "" {
 		b.log.Info("the "+s.Name+" stays "+reading.Position+": "+reading.Ignored, "switch", s.Name, "reason", reading.Reason)

@@ -24,6 +24,7 @@ type targets struct {
 	again   int
 	unused  []string // what was looked for
 	crashed []string // whose services have
+	asked   []func() // what waits for an answer
 }
 
 func (t *targets) StartAgain(targets []string) {
@@ -37,6 +38,8 @@ func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
 func (t *targets) FindUnused(targets []string) { t.unused = append(t.unused, targets...) }
 
 func (t *targets) HasCrashed(targets []string) bool { return slices.Equal(targets, t.crashed) }
+
+func (t *targets) AwaitAnswer(done func()) { t.asked = append(t.asked, done) }
 
 func (t *targets) Active() []string { return t.active }
 
@@ -74,7 +77,7 @@ func begin() (*Bridge, *targets, *observers.Reading, *bytes.Buffer, *fakeClock) 
 	t, clock := &targets{wanted: map[string]bool{}}, newClock()
 	var log bytes.Buffer
 	reading := &observers.Reading{}
-	b := New(observers.Switches{door(reading)}, observers.Policy{}, t, t, &sources{}, clock.now, slog.New(slog.NewTextHandler(&log, nil)))
+	b := New(observers.Switches{door(reading)}, observers.Policy{}, t, t, t, &sources{}, clock.now, slog.New(slog.NewTextHandler(&log, nil)))
 	return b, t, reading, &log, clock
 }
 

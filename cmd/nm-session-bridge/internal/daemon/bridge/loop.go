@@ -123,7 +123,8 @@ func Run(ctx context.Context, config Config) error {
 			}
 			change = Change{Moved: moved}
 		case do := <-l.Inbox:
-			change = do()
+			change = l.hearUnits()
+			change.add(do())
 		case <-due.C:
 			if l.resting {
 				l.Rest()
@@ -159,6 +160,20 @@ func Run(ctx context.Context, config Config) error {
 	}
 }
 
+// hearUnits handles the signals that the user manager had sent before it answered.
+func (l *loop) hearUnits() (change Change) {
+	for range len(l.Units.Signals()) {
+		select {
+		case signal := <-l.Units.Signals():
+			moved, _ := l.Units.Signal(signal)
+			change.add(Change{Moved: moved})
+		default: // there were too many, and fewer took their place
+			return change
+		}
+	}
+	return change
+}
+
 // mayLeave reports whether no delay waits for units.
 func (l *loop) mayLeave() bool { return !slices.ContainsFunc(l.Delays, (*Delay).waits) }
 
@@ -167,6 +182,7 @@ func (l *loop) endPass(ctx context.Context, change Change) {
 	switch {
 	case l.adopted:
 		change.add(l.Bridge.Moved(change.Moved))
+		change.add(l.Bridge.Believe())
 	case l.Units.Listed() && l.isOnly(ctx):
 		change.add(l.Bridge.Adopt())
 		change.add(l.Bridge.HoldAll(l.Held()))

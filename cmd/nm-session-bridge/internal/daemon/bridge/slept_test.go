@@ -62,7 +62,7 @@ func newSleeper(t *testing.T) *sleeper {
 	ended := make(chan error)
 	go func() {
 		ended <- Run(ctx, Config{
-			Bridge: New(switches, observers.Policy{}, units, units, byID, time.Now, log), Units: units,
+			Bridge: New(switches, observers.Policy{}, units, units, units, byID, time.Now, log), Units: units,
 			Observers: slices.Collect(maps.Values(byID)), Inbox: s.inbox, Watchdog: s.ticks, Tick: func() {},
 			Slept:  func() time.Duration { return time.Duration(s.slept.Load()) },
 			Notify: func(message string) { s.told <- message }, Publish: s.publish, Rest: func() {}, Work: func() {}, Now: time.Now,

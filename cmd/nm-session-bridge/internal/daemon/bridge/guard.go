@@ -1,0 +1,56 @@
+package bridge
+
+import "github.com/nm-session-bridge/nm-session-bridge/observers"
+
+// guard holds back what a source says while a crash may have made it say so. The user
+// manager tells of the crash first, but on another bus, so it is asked something: what
+// it had told before the answer has been heard by then.
+type guard struct {
+	facts observers.Facts
+	// next is what the source has said since the question.
+	next       *observers.Facts
+	isAnswered bool
+}
+
+// Observe handles new facts and moves the switches that are read from them. It may wait
+// until [Bridge.Believe].
+func (b *Bridge) Observe(facts observers.Facts) Change {
+	waiting := b.guards[facts.Source]
+	switch {
+	case waiting != nil:
+		waiting.next = &facts
+	case b.mayComeOfACrash(facts.Source):
+		g := &guard{facts: facts}
+		b.guards[facts.Source] = g
+		b.crashes.AwaitAnswer(func() { g.isAnswered = true })
+	default:
+		return b.take(facts)
+	}
+	return Change{}
+}
+
+// mayComeOfACrash reports whether a switch that is read from a source is in its position
+// Guarded.
+func (b *Bridge) mayComeOfACrash(source string) bool {
+	for _, s := range b.switches {
+		if present, _ := s.damper.Present(); s.Guarded != "" && present == s.Guarded && s.readsFrom(source) {
+			return true
+		}
+	}
+	return false
+}
+
+// Believe handles facts that have waited until the user manager has answered.
+func (b *Bridge) Believe() (change Change) {
+	for source, g := range b.guards {
+		if !g.isAnswered {
+			continue
+		}
+		delete(b.guards, source)
+		change.add(b.take(g.facts))
+		if g.next != nil {
+			change.add(b.Observe(*g.next))
+		}
+	}
+	return change
+}
