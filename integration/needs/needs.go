@@ -62,25 +62,32 @@ func Check(packages []Package) error {
 	return nil
 }
 
-// InstallCommand returns the command that installs packages with apt-get, dnf or pacman, for people to read
-// and for a shell to run as root.
+// InstallCommand returns the command that installs packages with apt-get, dnf or pacman, for people to
+// read and to type as root.
 func InstallCommand(manager string, packages []Package) string {
-	var names []string
-	for _, p := range packages {
-		name := p.Apt
-		switch manager {
-		case "dnf":
-			name = p.Dnf
-		case "pacman":
-			name = p.Pacman
-		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
 	verb := " install "
 	if manager == "pacman" {
 		verb = " -S --needed "
 	}
-	return manager + verb + strings.Join(names, " ")
+	return manager + verb + strings.Join(Names(manager, packages), " ")
+}
+
+// Names returns the names that apt-get, dnf or pacman knows packages by, each once.
+func Names(manager string, packages []Package) []string {
+	var names []string
+	for _, p := range packages {
+		family := p.Apt
+		switch manager {
+		case "dnf":
+			family = p.Dnf
+		case "pacman":
+			family = p.Pacman
+		}
+		for _, name := range strings.Fields(family) {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }

@@ -47,8 +47,15 @@ func try(ctx context.Context, clone, suite string, lines []string) (err error) {
 	if err := m.receive(clone); err != nil {
 		return fmt.Errorf("cannot bring the clone into the bare %s: %w", suite, err)
 	}
+	before, err := m.services()
+	if err != nil {
+		return err
+	}
 	if err := m.run(ctx, session(filepath.Base(clone), commands)); err != nil {
 		return fmt.Errorf("what was typed on the bare %s failed: %w", suite, err)
+	}
+	if err := m.checkServices(before); err != nil {
+		return fmt.Errorf("what was typed on the bare %s changed which services start: %w", suite, err)
 	}
 	return nil
 }

@@ -1,14 +1,15 @@
 // Packages installs what the demo, the tests and the benchmark need and the machine lacks. On
-// Debian and its derivatives it names the packages and installs them. Elsewhere it prints the
-// command to run and exits with status 2.
+// Debian and its derivatives it names the packages and installs them, and none of their services
+// starts. Elsewhere it prints the command to run and exits with status 2. Run it in the repository's
+// root.
 package main
 
 import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
-	"strings"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/needs"
 )
@@ -47,20 +48,19 @@ func run(args []string) int {
 	return 0
 }
 
-// install installs packages with apt-get, through sudo if necessary.
+// install installs packages with apt-get, through sudo if necessary, and leaves their services off.
 func install(missing []needs.Package) error {
-	command := needs.InstallCommand("apt-get", missing)
-	fmt.Println("installing what is missing:", command)
-	for _, line := range []string{"apt-get -q update", command + " -q -y --no-install-recommends"} {
-		words := append([]string{"env", "DEBIAN_FRONTEND=noninteractive"}, strings.Fields(line)...)
-		if os.Geteuid() != 0 {
-			words = append([]string{"sudo"}, words...) // which does not pass the environment on
-		}
-		cmd := exec.Command(words[0], words[1:]...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr
-		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(words, " "), err)
-		}
+	fmt.Println("installing what is missing:", needs.InstallCommand("apt-get", missing))
+	words := append([]string{"sh", "integration/packages/install.sh"}, needs.Names("apt-get", missing)...)
+	if os.Geteuid() != 0 {
+		words = append([]string{"sudo"}, words...)
+	}
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stderr, os.Stderr
+	// An interrupt of the terminal reaches the script, too, which cleans up before it ends.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("cannot install the packages: %w", err)
 	}
 	return nil
 }
