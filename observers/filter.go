@@ -28,7 +28,8 @@ type Filter struct {
 	// announced holds the objects that may be ours, and whether the question that is
 	// under way was asked after they were announced.
 	announced map[dbus.ObjectPath]bool
-	// hasForgotten says that some of those that were announced after it are forgotten.
+	// hasForgotten reports whether some of the objects that were announced after it
+	// were forgotten.
 	hasForgotten bool
 }
 
@@ -116,7 +117,7 @@ func (f *Filter) tell(owner string, root *object) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.hasForgotten {
-		return // the next question tells
+		return // the next question will tell
 	}
 	f.owner, f.ours = owner, ours
 	maps.DeleteFunc(f.announced, func(_ dbus.ObjectPath, isAsked bool) bool { return isAsked })

@@ -47,8 +47,8 @@ type Switch struct {
 	// present targets want have done their work. It reports whether the facts allow
 	// that position.
 	Done func(Snapshot) (position string, follows bool)
-	// Guarded, if set, is a position whose services may speak when they crash. What is
-	// heard in it waits until the user manager has told of such crashes.
+	// Guarded, if set, is a position whose services may send signals when they crash.
+	// In this position, facts wait until the user manager has reported such crashes.
 	Guarded string
 	// Delays, if set, names the logind operation that the bridge delays in the
 	// position During, until the units that its targets start have finished.

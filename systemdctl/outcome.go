@@ -46,7 +46,7 @@ func (r *Reconciler) HasCrashed(targets []string) bool {
 }
 
 // AwaitAnswer calls done, on the owner's goroutine, once the manager has answered a
-// question or cannot. By then, what it signalled before can be had from Signals.
+// question, or cannot answer. By then, its earlier signals have arrived at Signals.
 func (r *Reconciler) AwaitAnswer(done func()) {
 	r.call("org.freedesktop.DBus.Peer.Ping", func(*dbus.Call) { done() })
 }
@@ -133,8 +133,8 @@ func (r *Reconciler) askAgain(u *unit) {
 	}
 }
 
-// askWanted asks what targets want, directly or by targets of the user's. A manager that
-// does not answer is asked again once it has listed the targets.
+// askWanted asks what targets want, directly or through targets of the user. A manager
+// that does not answer is asked again once it has listed the targets.
 func (r *Reconciler) askWanted(targets, found []string, take func(names []string)) {
 	if len(targets) == 0 {
 		take(found)

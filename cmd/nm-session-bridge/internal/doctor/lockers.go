@@ -123,7 +123,7 @@ func (c unitCheck) covers() []Finding {
 		if !asking.MatchString(line) { // it is quoted, or has specifiers
 			c.change.instead = "in " + path + ", write Type=forking, and ExecStart= without " + strings.Join(known.stays, " or ") + "; then systemctl --user daemon-reload"
 		}
-		rest = strings.ReplaceAll(strings.TrimRight(" "+rest, " "), "$", "$$") // which would name a part of the match
+		rest = strings.ReplaceAll(strings.TrimRight(" "+rest, " "), "$", "$$") // a bare $ would name a part of the match
 		line = asking.ReplaceAllString(line, rest+"$1")
 	}
 	if lacks {

@@ -76,7 +76,7 @@ func (f Filling) set(setting string) error {
 	}
 	if !f.recipe.Blanks[i].IsProfile {
 		if !utf8.ValidString(value) {
-			return fmt.Errorf("--set %s=%q: it is not UTF-8, which units are written in", name, value)
+			return fmt.Errorf("--set %s=%q: it is not UTF-8, the encoding of units", name, value)
 		}
 		f.words[name] = append(f.words[name], argument(value))
 		return nil

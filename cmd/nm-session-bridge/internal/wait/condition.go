@@ -41,7 +41,7 @@ func Conditions(args []string, not bool) ([]Condition, error) {
 	}
 	for _, c := range conditions {
 		if !areCompatible(c.of, conditions) {
-			return nil, fmt.Errorf("wait would never end: in no position of the %s do all conditions hold", c.of.Name)
+			return nil, fmt.Errorf("wait would never end: the %s has no position in which all conditions hold", c.of.Name)
 		}
 	}
 	return conditions, nil

@@ -45,13 +45,13 @@ type TargetStates interface {
 	Progress(targets map[string]bool) (pending bool, problem string)
 }
 
-// Crashes tells of crashes of services that targets want.
+// Crashes reports crashes of services that targets want.
 type Crashes interface {
 	// HasCrashed reports whether a service that one of the targets wants is crashing
 	// or has just crashed.
 	HasCrashed(targets []string) bool
-	// AwaitAnswer calls done once everything is known that the user manager has told
-	// so far.
+	// AwaitAnswer calls done once everything that the user manager has sent so far is
+	// known.
 	AwaitAnswer(done func())
 }
 

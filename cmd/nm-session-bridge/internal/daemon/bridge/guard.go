@@ -2,9 +2,9 @@ package bridge
 
 import "github.com/nm-session-bridge/nm-session-bridge/observers"
 
-// guard holds back what a source says while a crash may have made it say so. The user
-// manager tells of the crash first, but on another bus, so it is asked something: what
-// it had told before the answer has been heard by then.
+// guard holds back a source's facts while a crash may have caused them. The user manager
+// reports the crash first, but on another bus. So the bridge asks it something: when the
+// answer arrives, everything that it sent before has been heard.
 type guard struct {
 	facts observers.Facts
 	// next is what the source has said since the question.
