@@ -126,6 +126,7 @@ func (o *Observer) takeAll(ctx context.Context, one *object, answer *dbus.Call) 
 // them.
 func (o *Observer) tellApart() {
 	o.filter.tell(o.owner, o.root)
+	o.listen() // before they are asked
 	o.early.tell(o.root, func(path dbus.ObjectPath) bool { return !o.filter.Hears(o.owner, path) })
 }
 

@@ -14,6 +14,11 @@ import (
 // are.
 const mostAnnounced = 1024
 
+// mostNamed bounds how many objects have match rules of their own. A bus daemon refuses
+// rules if a connection has too many (max_match_rules_per_connection in dbus-daemon(1),
+// 512 on a system bus).
+const mostNamed = 64
+
 // Filter judges the signals of a source on the goroutine that reads the connection,
 // before they are queued. The source's observer tells the filter which of the
 // announced objects are ours; signals about the others never reach the queue. Several
@@ -78,7 +83,7 @@ func (f *Filter) Edge(signal *dbus.Signal) string {
 // Hears reports whether a sender's signals about an object may concern the source. An
 // announced object may concern it if it is ours, or if that is not known.
 func (f *Filter) Hears(sender string, of dbus.ObjectPath) bool {
-	if !f.source.Root.isAnnouncedBelow(of) {
+	if f.source.Root.announcedAt(of) == nil {
 		return f.source.mayHear(of)
 	}
 	f.mu.Lock()
@@ -121,6 +126,21 @@ func (f *Filter) tell(owner string, root *object) {
 	}
 	f.owner, f.ours = owner, ours
 	maps.DeleteFunc(f.announced, func(_ dbus.ObjectPath, isAsked bool) bool { return isAsked })
+}
+
+// rules returns the match rules for changes of those of our objects that are announced.
+func (f *Filter) rules() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var rules []string
+	for _, path := range slices.Sorted(maps.Keys(f.ours)) {
+		if kind := f.source.Root.announcedAt(path); kind != nil && len(f.ours) <= mostNamed {
+			rules = append(rules, kind.changes(f.source.Name, "path", path))
+		} else if kind != nil {
+			return []string{kind.changes(f.source.Name, "path_namespace", kind.Path)}
+		}
+	}
+	return rules
 }
 
 // mayHear reports whether a signal of an object may be one of those that the source
@@ -186,7 +206,13 @@ func (k *Kind) announced(signal *dbus.Signal) (path dbus.ObjectPath, isAnnounced
 	return "", false
 }
 
-// isAnnouncedBelow reports whether objects with such a path are announced.
-func (k *Kind) isAnnouncedBelow(path dbus.ObjectPath) bool {
-	return slices.ContainsFunc(k.Links, func(link Link) bool { return link.AnnouncedBy != nil && link.Kind.isAbove(path) })
+// announcedAt returns the kind of an object with such a path, if it is one that is
+// announced.
+func (k *Kind) announcedAt(path dbus.ObjectPath) *Kind {
+	for i := range k.Links {
+		if link := &k.Links[i]; link.AnnouncedBy != nil && link.Kind.isAbove(path) {
+			return &link.Kind
+		}
+	}
+	return nil
 }

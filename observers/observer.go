@@ -72,8 +72,8 @@ type Observer struct {
 	needs  chan Need
 
 	need      Need
-	stops     []func() // end the match rules of a source on demand
-	served    Need     // the need for which everything was last read
+	listening listening // the match rules of the moment
+	served    Need      // the need for which everything was last read
 	owner     string
 	root      *object
 	early     early // signals about objects that nobody has named yet
@@ -94,16 +94,17 @@ type Observer struct {
 func New(filter *Filter, service Service, starter Starter, log *slog.Logger) *Observer {
 	source := filter.source
 	o := &Observer{
-		source:  source,
-		filter:  filter,
-		service: service,
-		starter: starter,
-		log:     log,
-		reread:  make(chan int, 1),
-		needs:   make(chan Need, 1),
-		need:    source.Initially(),
-		calls:   newCalls(),
-		polling: newPolling(),
+		source:    source,
+		filter:    filter,
+		service:   service,
+		starter:   starter,
+		log:       log,
+		reread:    make(chan int, 1),
+		needs:     make(chan Need, 1),
+		need:      source.Initially(),
+		listening: listening{},
+		calls:     newCalls(),
+		polling:   newPolling(),
 	}
 	o.root = newObject(&o.source.Root, source.Root.Path)
 	return o
@@ -286,21 +287,6 @@ func (o *Observer) demand(ctx context.Context, need Need) {
 		o.fails("is not running")
 	case before == Dormant, need > Watched: // what is not signalled may have changed
 		o.read(ctx)
-	}
-}
-
-// listen makes the bus send the signals of a source on demand as long as there is a
-// need, so that they wake nobody otherwise.
-func (o *Observer) listen() {
-	if o.need == Dormant {
-		for _, stop := range o.stops {
-			stop()
-		}
-		o.stops = nil
-	} else if o.source.OnDemand && o.stops == nil {
-		for _, rule := range o.source.rules() {
-			o.stops = append(o.stops, o.service.Listen(rule))
-		}
 	}
 }
 

@@ -2,6 +2,8 @@ package observers
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -78,6 +80,57 @@ func gather(t *testing.T) *crowd {
 	c.answers("1")
 	c.hears()
 	return c
+}
+
+// A session is listened to before it is asked, so that nothing is missed in between.
+func TestOfAllSessionsTheBusSendsChangesOfOursAlone(t *testing.T) {
+	c := &crowd{watch: observe(t, Session()), owner: ":1.1"}
+	c.watch.owner(c.owner)
+	listensTo := func(ids ...string) {
+		t.Helper()
+		var want []string
+		for _, id := range ids {
+			want = append(want, "type='signal',sender='"+logindName+"',path='"+string(pathOf(id))+
+				"',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='"+logindName+".Session'")
+		}
+		if got := c.service.Listening(); !slices.Equal(got, want) {
+			t.Errorf("it listens to %v, not to %v", got, ids)
+		}
+	}
+	reads := func(ids ...string) {
+		t.Helper()
+		bustest.Answer(c.called("GetAll"), c.at, nil, sessions(ids...))
+		for range ids {
+			session := c.called("GetAll")
+			listensTo(ids...)
+			bustest.Answer(session, c.at, nil, aSession("wayland", "seat0", false))
+		}
+	}
+	reads("1")
+	c.hears()
+	c.begins("2") // another user's
+	reads("1")
+	c.begins("3")
+	reads("1", "3")
+	c.hears()
+	c.says(c.source.Root.Path, propertiesChanged, c.source.Root.Interface, display("1"), []string{}) // it has ended
+	reads("1")
+	c.hears()
+}
+
+// A bus daemon refuses rules if there are too many.
+func TestVeryManySessionsHaveOneRule(t *testing.T) {
+	filter := NewFilter(Session())
+	root := newObject(&filter.source.Root, filter.source.Root.Path)
+	var paths []dbus.ObjectPath
+	for i := range mostNamed {
+		paths = append(paths, pathOf(fmt.Sprint(i)))
+	}
+	root.take(news{paths: map[string][]dbus.ObjectPath{"Sessions": paths}}, 1)
+	filter.tell(":1.1", root)
+	if rules := filter.rules(); len(rules) != 1 || !strings.Contains(rules[0], "path_namespace='"+logindPath+"/session'") {
+		t.Errorf("there are %d rules: %v", len(rules), rules)
+	}
 }
 
 // Another user may do with sessions of their own what they like.

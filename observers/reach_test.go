@@ -33,12 +33,12 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	w := observe(t, Routes())
 	w.owner(":1.1")
 	w.hearsProblem("NetworkManager is not asked")
-	if w.service.Listening() > 0 || len(w.source.Matches()) > 0 {
+	if len(w.service.Listening()) > 0 || len(w.source.Matches()) > 0 {
 		t.Error("it is listened to without a need")
 	}
 	w.observer.Demand(Watched)
 	asked := w.called("GetAll")
-	if w.service.Listening() == 0 {
+	if len(w.service.Listening()) == 0 {
 		t.Error("it is asked before it is listened to")
 	}
 	bustest.Answer(asked, 1, nil, map[string]dbus.Variant{"ActiveConnections": paths(activeConnectionPath+"/", 1, 2)})
@@ -77,7 +77,7 @@ func TestOnlyDevicesWithADefaultRouteAreReadAndOnlyOnDemand(t *testing.T) {
 	w.observer.Demand(Dormant)
 	w.hearsProblem("NetworkManager is not asked")
 	w.isDefault(11, activeConnectionPath+"/1", false)
-	if len(w.calls) > 0 || w.service.Listening() > 0 {
+	if len(w.calls) > 0 || len(w.service.Listening()) > 0 {
 		t.Error("it is read, or listened to, without a need")
 	}
 }

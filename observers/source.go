@@ -145,17 +145,32 @@ func (s Source) rules() []string {
 }
 
 // rules returns the match rules for objects of the kind, which have its path or are
-// below it, and for the objects that they link to.
+// below it, and for the objects that they link to. For announced objects they cover only
+// what cannot be read again; [Filter.rules] returns the rules for their changes.
 func (k *Kind) rules(sender, place string) []string {
-	rules := []string{matchRule(sender, place, k.Path, propertiesInterface, "PropertiesChanged") + ",arg0='" + k.Interface + "'"}
+	rules := append(k.events(sender, place), k.changes(sender, place, k.Path))
+	for i := range k.Links {
+		linked, by := &k.Links[i].Kind, k.Links[i].AnnouncedBy
+		if by == nil {
+			rules = append(rules, linked.rules(sender, "path_namespace")...)
+			continue
+		}
+		rules = append(rules, matchRule(sender, "path", by.Path, by.Interface, by.Member))
+		rules = append(rules, linked.events(sender, "path_namespace")...)
+	}
+	return rules
+}
+
+// changes returns the match rule for changes of properties of objects of the kind.
+func (k *Kind) changes(sender, place string, path dbus.ObjectPath) string {
+	return matchRule(sender, place, path, propertiesInterface, "PropertiesChanged") + ",arg0='" + k.Interface + "'"
+}
+
+// events returns the match rules for the signals of the kind's own interface.
+func (k *Kind) events(sender, place string) []string {
+	var rules []string
 	for _, member := range k.signals() {
 		rules = append(rules, matchRule(sender, place, k.Path, k.Interface, member))
-	}
-	for i := range k.Links {
-		rules = append(rules, k.Links[i].Kind.rules(sender, "path_namespace")...)
-		if by := k.Links[i].AnnouncedBy; by != nil {
-			rules = append(rules, matchRule(sender, "path", by.Path, by.Interface, by.Member))
-		}
 	}
 	return rules
 }

@@ -2,7 +2,8 @@ package bustest
 
 import (
 	"context"
-	"sync/atomic"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,8 +18,10 @@ type Service struct {
 	// not have been handled yet, but the one before it has.
 	Sent chan *dbus.Signal
 
-	called    func(*dbus.Call)
-	listening atomic.Int64
+	called func(*dbus.Call)
+
+	mu    sync.Mutex
+	rules []string
 }
 
 // NewService returns a service that passes each call on as it is made.
@@ -52,13 +55,25 @@ func (s *Service) Start(ctx context.Context) *dbus.Call {
 }
 
 // Listen notes that somebody listens to the signals of a match rule.
-func (s *Service) Listen(string) (stop func()) {
-	s.listening.Add(1)
-	return func() { s.listening.Add(-1) }
+func (s *Service) Listen(rule string) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = append(s.rules, rule)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if i := slices.Index(s.rules, rule); i >= 0 {
+			s.rules = slices.Delete(s.rules, i, i+1)
+		}
+	}
 }
 
-// Listening returns how many rules somebody listens to.
-func (s *Service) Listening() int { return int(s.listening.Load()) }
+// Listening returns the match rules that somebody listens to, in order.
+func (s *Service) Listening() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(slices.Values(s.rules))
+}
 
 // Answer ends a call. The sequence is the answer's place among the signals.
 func Answer(call *dbus.Call, sequence dbus.Sequence, err error, body ...any) {
