@@ -44,7 +44,8 @@ func (s *scene) locks(count int) {
 	s.locksOn("sleep", count)
 }
 
-// locksOn waits until the bridge holds a number of delay locks on an operation.
+// locksOn waits until the bridge holds a number of delay locks on an operation. What
+// the bridge knew of the user manager by then, the timeline knows afterwards.
 func (s *scene) locksOn(what string, count int) {
 	s.Helper()
 	for {
@@ -63,6 +64,7 @@ func (s *scene) locksOn(what string, count int) {
 			s.Fatalf("%d locks are held", held)
 		}
 		if held == count {
+			s.must(s.timeline.CatchUp(s.ctx))
 			return
 		}
 		select {

@@ -203,6 +203,15 @@ func (t *Timeline) Settle(ctx context.Context) error {
 	}
 }
 
+// CatchUp waits until everything is recorded that the user manager has told others by now.
+func (t *Timeline) CatchUp(ctx context.Context) error {
+	// The bus passes on signals before it answers a later question.
+	if err := t.conn.BusObject().CallWithContext(ctx, dbusName+".GetId", 0).Err; err != nil {
+		return fmt.Errorf("cannot catch up with the user manager: %w", err)
+	}
+	return t.waitUntil(ctx, "the units to be read", func() bool { return !t.reading })
+}
+
 // jobs returns the units that have a job.
 func (t *Timeline) jobs(ctx context.Context) ([]string, error) {
 	var jobs [][]any
