@@ -48,6 +48,21 @@ func TestNoSessionBus(t *testing.T) {
 	}
 }
 
+// TestSudo plays a user who thinks that all this needs root.
+func TestSudo(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	for _, kept := range []string{"", "DBUS_SESSION_BUS_ADDRESS=" + sandbox.SessionBus, "XDG_RUNTIME_DIR=" + sandbox.RuntimeDir} {
+		for _, command := range []string{"", "install --now", "status", "set lid closed", "recipe add mail", "doctor"} {
+			root := s.Command("/bin/sh", "-c", "unset DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR; export HOME=/root; "+kept+" exec "+program+" "+command)
+			root.SysProcAttr.Credential = nil
+			out, err := root.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "run this as your own user, without sudo") || strings.Contains(string(out), "linger") {
+				t.Errorf("as root with %q, %q says %q, %v", kept, command, out, err)
+			}
+		}
+	}
+}
+
 // A relative runtime directory would lead to wherever the bridge was started, where
 // others may have put a file that holds the lid closed, or a link to one of the
 // user's.

@@ -1,13 +1,14 @@
 package bus
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 )
 
 // systemSocket is where the D-Bus specification puts the system bus
@@ -35,9 +36,9 @@ func SessionAddress() (string, error) {
 	case filepath.IsAbs(dir):
 		return "unix:path=" + dbus.EscapeBusAddressValue(dir+"/bus"), nil
 	case dir != "": // somebody else may have put a bus below the working directory
-		return "", fmt.Errorf("no session bus: XDG_RUNTIME_DIR is %q, not an absolute path; run this in a login session or as a user service", dir)
+		return "", fmt.Errorf("no session bus: XDG_RUNTIME_DIR is %q, not an absolute path; %s", dir, self.Place())
 	}
-	return "", errors.New("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; run this in a login session or as a user service")
+	return "", fmt.Errorf("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; %s", self.Place())
 }
 
 // sockets returns the socket names in a D-Bus address, in the form that package

@@ -11,6 +11,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -29,7 +30,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 		return dbus.Connect(address, dbus.WithContext(ctx))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; run this in a login session of the user whose units it should start and stop", address, err)
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, self.Place())
 	}
 	// The manager signals the ends of jobs only to subscribers.
 	if err := manager.Subscribe(); err != nil {

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 )
 
 // Store is a file with a line for each switch that is held: its name, and its
@@ -30,16 +32,15 @@ type Store struct {
 // the directory where the program was started, where others may be able to write.
 // The directory of another user, as su leaves it to root, is also an error.
 func In(runtimeDir string) (Store, error) {
-	const next = "run this in a login session of your own or as a user service"
 	if !filepath.IsAbs(runtimeDir) {
-		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, not an absolute path: %s", runtimeDir, next)
+		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, not an absolute path; %s", runtimeDir, self.Place())
 	}
 	info, err := os.Stat(runtimeDir)
 	switch {
 	case err != nil:
-		return Store{}, fmt.Errorf("cannot use XDG_RUNTIME_DIR: %w; %s", err, next)
+		return Store{}, fmt.Errorf("cannot use XDG_RUNTIME_DIR: %w; %s", err, self.Place())
 	case !isOf(info, os.Geteuid()):
-		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, which belongs to another user: %s", runtimeDir, next)
+		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, which belongs to another user; %s", runtimeDir, self.Place())
 	}
 	return Store{filepath.Join(runtimeDir, "nm-session-bridge", "overrides"), os.Geteuid()}, nil
 }
