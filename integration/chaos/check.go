@@ -118,6 +118,7 @@ func (r round) checkStarts(s service, seen seen, causes int) error {
 // adopt takes over the states of services that the model could not predict.
 func (w *World) adopt(units map[string]unit) {
 	w.adoptLock(units)
+	w.wakeful = positionIn(statusOf(units[bridgeUnit].status, "sleep"))
 	for _, s := range services() {
 		if !s.lasts || !w.isLoose(s) {
 			continue

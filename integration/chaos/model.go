@@ -86,6 +86,7 @@ func pairs() [][2]string {
 		{"uplink-wired.target", "uplink-cellular.target"},
 		{"uplink-wifi.target", "uplink-cellular.target"},
 		{"lid-open.target", "lid-closed.target"},
+		{"sleep.target", "wake.target"},
 		{"lock.target", "unlock.target"},
 		{"busy.target", "idle.target"},
 		{"power-ac.target", "power-battery.target"},

@@ -153,8 +153,13 @@ func says(said, position string) bool {
 	if position == unknown {
 		position = "unknown"
 	}
-	is, _, _ := strings.Cut(said, " (")
-	return is == position
+	return positionIn(said) == position
+}
+
+// positionIn returns the position in what a status says about a switch.
+func positionIn(said string) string {
+	position, _, _ := strings.Cut(said, " (")
+	return position
 }
 
 func (w *World) wrongServices(units map[string]unit) string {

@@ -26,6 +26,7 @@ type World struct {
 	network     network
 	logind      logind
 	sessions    sessions
+	wakeful     string    // position of sleep that the bridge told when the last round had settled
 	lock        string    // position of the lock
 	crashed     time.Time // when the locker crashed last
 	silent      bool      // whether the locker ends without a word
@@ -95,7 +96,7 @@ func enter(ctx context.Context, program string) (*World, error) {
 	}
 	w := &World{
 		sb: sb, program: program, busUp: true, nmUp: true, logind: logind{present: true},
-		sessions: sessions{all: []*session{{number: 1, hasScreen: true}}}, lock: "unlocked", power: power{upower: true}, free: map[string]bool{},
+		sessions: sessions{all: []*session{{number: 1, hasScreen: true}}}, wakeful: "awake", lock: "unlocked", power: power{upower: true}, free: map[string]bool{},
 		networkNews: make(chan network, 4096), round: newRound(),
 		masked: map[string]bool{}, moves: map[string][]time.Time{}, kept: map[string]string{}, unsure: map[string]bool{}, excused: map[string]string{},
 		began: time.Now(), total: Summary{Faults: map[string]int{}, Positions: map[string]int{}, began: time.Now()},
@@ -234,11 +235,8 @@ func (w *World) possible(a aspect) []string {
 	switch {
 	case w.isVague(a):
 		return w.round.positions[a.name]
-	case a.name == "sleep" && w.logind.unheard:
-		return []string{"awake", "woken", "asleep"}
-	case a.name == "sleep" && w.logind.slept && w.logind.sleep() != "asleep":
-		// A bridge that was away during the sleep does not know about it.
-		return []string{"awake", "woken"}
+	case a.name == "sleep" && w.logind.sleep() != "asleep":
+		return w.possibleAwake(a)
 	case a.name == "vpn" && !w.network.present:
 		// A VPN that has ended with NetworkManager is down. A bridge that started later
 		// does not know about it.
