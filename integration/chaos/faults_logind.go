@@ -72,12 +72,15 @@ func wakeUp(_ context.Context, w *World, _ string) error {
 	return w.prepareForSleep(false)
 }
 
-// shutDown begins a shutdown, or cancels it.
-func shutDown(_ context.Context, w *World, arg string) error {
+func shutDown(_ context.Context, w *World, _ string) error { return w.prepareForShutdown(true) }
+
+func cancelShutdown(_ context.Context, w *World, _ string) error { return w.prepareForShutdown(false) }
+
+func (w *World) prepareForShutdown(start bool) error {
 	if !w.logind.present || w.logind.hanging {
 		return skipped("there is no logind to do it")
 	}
-	w.logind.ending = arg == "begins"
+	w.logind.ending = start
 	w.goes()
 	return w.sb.Login1.PrepareForShutdown(w.logind.ending)
 }
