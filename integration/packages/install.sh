@@ -52,6 +52,7 @@ disable() {
 
 release() {
 	trap '' INT TERM HUP
+	rm "$log"
 	! ours || rm "$policy"
 	off=$(disable)
 	[ -n "$off" ] || return 0
@@ -70,11 +71,22 @@ release() {
 	echo "new services, all of them off: $list"
 }
 
+# quietly COMMAND...: shows what a command prints only if it fails.
+quietly() {
+	"$@" </dev/null >"$log" 2>&1 || {
+		status=$?
+		cat "$log" >&2
+		return $status
+	}
+}
+
 before=$(existing)
+log=$(mktemp)
 trap release EXIT
 trap 'exit 130' INT # sh runs the EXIT trap only on exit
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 hold
-apt-get -q update
-apt-get -q -y --no-install-recommends install "$@"
+quietly apt-get -qq update
+quietly apt-get -qq -y --no-install-recommends install "$@"
+echo "installed, with what they need:" $(sed -n 's/^Setting up \([^ :]*\).*/\1/p' "$log" | sort)
