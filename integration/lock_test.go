@@ -38,6 +38,13 @@ func (s *scene) lock(position string) {
 	s.status("lock " + position)
 }
 
+// askFor asks logind to lock or unlock the session, and waits for that.
+func (s *scene) askFor(position string) {
+	s.Helper()
+	s.must(s.Login1.AskToLock(position == "locked"))
+	s.lock(position)
+}
+
 func TestLockFollowsADesktopThatTellsTheHint(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()
@@ -63,18 +70,15 @@ func TestALockerThatIsAUnitLocksAndItsEndUnlocks(t *testing.T) {
 	s.install()
 	s.lock("unlocked")
 	for i := range 2 {
-		s.must(s.Login1.AskToLock(true))
-		s.lock("locked")
+		s.askFor("locked")
 		s.expect("active", "locker.service")
 		s.write(sandbox.Home+"/unlocked", "")
 		s.expect("inactive", "locker.service")
 		s.lock("unlocked")
 		s.started("locker.service", i+1)
 	}
-	s.must(s.Login1.AskToLock(true))
-	s.lock("locked")
-	s.must(s.Login1.AskToLock(false))
-	s.lock("unlocked")
+	s.askFor("locked")
+	s.askFor("unlocked")
 	s.expect("inactive", "locker.service")
 	s.neverBoth("lock.target", "unlock.target")
 }
@@ -88,8 +92,7 @@ func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
 	s.install()
 	s.lock("unlocked")
 	for i := range 3 {
-		s.must(s.Login1.AskToLock(true))
-		s.lock("locked")
+		s.askFor("locked")
 		s.started("locker.service", i+1)
 		s.started("dim.service", i+1)
 		s.must(s.Login1.SetLockedHint(true)) // as many lockers do; it is not a request
@@ -97,8 +100,7 @@ func TestALockerThatDoesNotUnlockLocksAgain(t *testing.T) {
 	}
 	s.settle()
 	s.started("locker.service", 3)
-	s.must(s.Login1.AskToLock(false))
-	s.lock("unlocked")
+	s.askFor("unlocked")
 }
 
 // Because of a oneshot, the first lock is not complete when the second comes.
@@ -131,9 +133,7 @@ func TestALockerThatDoesNotUnlockLocksBeforeEachSleep(t *testing.T) {
 	s.install()
 	s.lock("unlocked")
 	for i := range 3 {
-		s.locks(1)
-		s.must(s.Login1.PrepareForSleep(true))
-		s.locks(0)
+		s.fallAsleep()
 		s.expect("active", "locker.service", "lock.target", "sleep.target")
 		s.must(s.Login1.PrepareForSleep(false))
 		s.expect("inactive", "sleep.target")
@@ -190,8 +190,7 @@ func TestALockedScreenStaysLockedOverARestart(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)
 	s.install()
-	s.must(s.Login1.AskToLock(true))
-	s.lock("locked")
+	s.askFor("locked")
 	s.expect("active", "locker.service")
 	s.systemctl("kill", "-s", "KILL", bridgeUnit)
 	s.secondBridge()
@@ -202,8 +201,7 @@ func TestALockedScreenStaysLockedOverARestart(t *testing.T) {
 	s.settle()
 	s.lock("locked")
 	s.started("locker.service", 1)
-	s.must(s.Login1.AskToLock(false))
-	s.lock("unlocked")
+	s.askFor("unlocked")
 }
 
 func TestTheScreenIsLockedBeforeTheMachineSleeps(t *testing.T) {
@@ -213,9 +211,7 @@ func TestTheScreenIsLockedBeforeTheMachineSleeps(t *testing.T) {
 			s.enable("locker.service", lockerUnit)
 			s.install()
 			s.lock("unlocked")
-			s.locks(1)
-			s.must(s.Login1.PrepareForSleep(true))
-			s.locks(0)
+			s.fallAsleep()
 			s.expect("active", "locker.service", "lock.target", "sleep.target")
 			s.must(s.Login1.PrepareForSleep(false))
 			s.expect("inactive", "sleep.target")
@@ -333,8 +329,7 @@ func TestASessionThatBeginsUnlocksNothing(t *testing.T) {
 	s.settle()
 	s.lock("locked")
 	s.started("locker.service", 1)
-	s.must(s.Login1.AskToLock(false))
-	s.lock("unlocked")
+	s.askFor("unlocked")
 }
 
 func TestALockedScreenStaysLockedWhileLogindIsAway(t *testing.T) {
@@ -342,8 +337,7 @@ func TestALockedScreenStaysLockedWhileLogindIsAway(t *testing.T) {
 	s.enable("locker.service", lockerUnit)
 	s.flags("--gone-grace=100ms")
 	s.install()
-	s.must(s.Login1.AskToLock(true))
-	s.lock("locked")
+	s.askFor("locked")
 	s.must(s.Login1.Vanish())
 	s.expect("inactive", "lid-open.target") // its position is no longer known
 	s.status("lock locked (in doubt: logind is not running)")
@@ -361,8 +355,7 @@ func TestANewSessionDoesNotUnlockTheOneBefore(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)
 	s.install()
-	s.must(s.Login1.AskToLock(true))
-	s.lock("locked")
+	s.askFor("locked")
 	s.expect("active", "locker.service")
 	s.must(s.Login1.SetSession(sandbox.UID, false))
 	s.knows("the user has no graphical session", true)
@@ -372,8 +365,7 @@ func TestANewSessionDoesNotUnlockTheOneBefore(t *testing.T) {
 	s.lock("locked")
 	s.expect("active", "locker.service")
 	s.started("locker.service", 1)
-	s.must(s.Login1.AskToLock(false))
-	s.lock("unlocked")
+	s.askFor("unlocked")
 	s.expect("inactive", "locker.service")
 }
 
@@ -512,8 +504,7 @@ func TestAHintThatFallsLateStartsNoLocker(t *testing.T) {
 	s.enable("locker.service", lockerUnit)
 	s.install()
 	for i := range 2 {
-		s.must(s.Login1.AskToLock(true))
-		s.lock("locked")
+		s.askFor("locked")
 		s.must(s.Login1.SetLockedHint(true))
 		s.knows("Locked=true LockedHint=true", true)
 		s.write(sandbox.Home+"/unlocked", "")
@@ -575,8 +566,7 @@ func TestATargetOfTheLockThatIsJustStoppedIsStartedAgain(t *testing.T) {
 	s.says("something else has stopped unlock.target; putting it right")
 	s.lock("unlocked")
 	s.started("unlock.target", 2)
-	s.must(s.Login1.AskToLock(true))
-	s.lock("locked")
+	s.askFor("locked")
 	for i, stop := range []string{"lock.target", "locker.service"} {
 		s.systemctl("stop", "--no-block", stop) // since the new start may cancel the stop
 		s.started("lock.target", i+2)
@@ -602,8 +592,7 @@ func TestALockerThatStopsItsTargetUnlocksOnlyByItsGoodEnd(t *testing.T) {
 	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=systemctl --user stop --no-block lock.target\n[Install]\nWantedBy=lock.target\n")
 	s.install()
 	s.lock("unlocked")
-	s.must(s.Login1.AskToLock(true))
-	s.lock("locked")
+	s.askFor("locked")
 	s.expect("active", "locker.service")
 	s.systemctl("kill", "-s", "SEGV", "locker.service")
 	s.started("locker.service", 2)

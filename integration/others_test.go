@@ -112,8 +112,7 @@ func (s *scene) lidAndSleep() {
 	s.must(s.Login1.PrepareForSleep(true))
 	s.lid("closed")
 	s.locks(0)
-	s.must(s.Login1.PrepareForSleep(false))
-	s.locks(1)
+	s.wakeUp()
 	s.must(s.Login1.SetLid(false))
 	s.lid("open")
 }

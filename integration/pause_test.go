@@ -86,13 +86,11 @@ func TestAUserManagerThatDoesNotReadHoldsNothingUp(t *testing.T) {
 	s.must(s.User.Signal(syscall.SIGSTOP))
 	s.turnByHand(conn, 40)
 	s.must((<-s.ask(conn, "Set", "lid", "closed").Done).Err)
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	s.must(s.User.Signal(syscall.SIGCONT))
 	s.lid("closed")
 	s.status("lid closed (held by hand)")
-	s.must(s.Login1.PrepareForSleep(false))
-	s.locks(1)
+	s.wakeUp()
 	s.started(bridgeUnit, 1)
 }
 

@@ -75,6 +75,21 @@ func (s *scene) locksOn(what string, count int) {
 	}
 }
 
+// fallAsleep lets the machine sleep, once nothing delays it any longer.
+func (s *scene) fallAsleep() {
+	s.Helper()
+	s.locks(1)
+	s.must(s.Login1.PrepareForSleep(true))
+	s.locks(0)
+}
+
+// wakeUp wakes the machine up, and waits until the bridge can delay the next sleep.
+func (s *scene) wakeUp() {
+	s.Helper()
+	s.must(s.Login1.PrepareForSleep(false))
+	s.locks(1)
+}
+
 // finished checks that units have finished, and forgets it.
 func (s *scene) finished(units ...string) {
 	s.Helper()
@@ -92,13 +107,11 @@ func TestUnitsFinishBeforeTheMachineSleeps(t *testing.T) {
 			for round := 1; round <= 3; round++ {
 				// logind acts on the lid before it signals it.
 				s.Login1.MoveLidUnseen(true)
-				s.must(s.Login1.PrepareForSleep(true))
-				s.locks(0)
+				s.fallAsleep()
 				s.finished("screen-off.service", "nap.service", "late.service")
 				s.must(s.Login1.SetLid(true))
 				s.must(s.Login1.SetLid(false))
-				s.must(s.Login1.PrepareForSleep(false))
-				s.locks(1)
+				s.wakeUp()
 				s.lid("open")
 				s.expect("inactive", "sleep.target")
 				s.online() // NetworkManager also slept
@@ -113,8 +126,7 @@ func TestUnitsFinishBeforeTheMachineSleeps(t *testing.T) {
 func TestAUnitThatTakesTooLongDoesNotKeepTheMachineAwake(t *testing.T) {
 	s := beginAwake(t, sandbox.Options{})
 	s.enable("endless.service", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=sleep.target\n")
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	s.waitLog("sleep begins with units unfinished")
 	if log := s.log(); !strings.Contains(log, "endless.service") {
 		t.Errorf("the log does not name the unit:\n%s", log)
@@ -131,8 +143,7 @@ func TestAnotherUnitsLongJobDoesNotKeepTheMachineAwake(t *testing.T) {
 	s.systemctl("start", "--no-block", "backup.service")
 	s.expect("activating", "backup.service")
 	s.wake()
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	s.finished("nap.service", "late.service")
 	if log := s.log(); strings.Contains(log, "unfinished") {
 		t.Errorf("the backup was waited for:\n%s", log)
@@ -153,8 +164,7 @@ func TestPrepareForSleepInOddOrders(t *testing.T) {
 	s.expect("inactive", "sleep.target")
 	s.locks(1)
 	s.started("nap.service", 1)
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	s.finished("nap.service", "late.service")
 }
 
@@ -191,8 +201,7 @@ func TestASleepAfterAWakingWithoutAWordIsANewOne(t *testing.T) {
 		s.Login1.Wake()
 		s.systemctl("stop", "locker.service")
 	}
-	s.must(s.Login1.PrepareForSleep(false))
-	s.locks(1)
+	s.wakeUp()
 	s.expect("inactive", "sleep.target")
 }
 
@@ -204,8 +213,7 @@ func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
 	s.must(s.Login1.SetLid(true))
 	s.expect("activating", "slow.service")
 	time.Sleep(4 * time.Second) // longer than the greatest age of jobs that a sleep itself has started
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	s.finished("slow.service", "nap.service", "late.service", "screen-off.service")
 }
 
@@ -292,9 +300,7 @@ func TestTheDelayLockIsTakenAtWhicheverAddressTheSystemBusIs(t *testing.T) {
 	s.write(".config/systemd/user/"+bridgeUnit+".d/addresses.conf",
 		"[Service]\nEnvironment=\"DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere/bus;"+sandbox.SystemBusAddress+"\"\n")
 	s.wake()
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	s.finished("nap.service", "late.service")
-	s.must(s.Login1.PrepareForSleep(false))
-	s.locks(1)
+	s.wakeUp()
 }

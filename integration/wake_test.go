@@ -93,8 +93,7 @@ func TestWakeTargetStartsAfterWhatHasChangedMeanwhile(t *testing.T) {
 
 func TestAServiceThatHangsDoesNotKeepWakeTargetFromStarting(t *testing.T) {
 	s := beginWaking(t, sandbox.Options{})
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	s.must(s.NM.Signal(syscall.SIGSTOP))
 	t.Cleanup(func() { s.must(s.NM.Signal(syscall.SIGCONT)) })
 	began := time.Now()
