@@ -74,7 +74,7 @@ func stories() map[string]func(*scene) {
 }
 
 func TestRecipes(t *testing.T) {
-	s := begin(t, sandbox.Options{NoNetworkManager: true})
+	s := begin(t, sandbox.Options{NoNetworkManager: true, UserManagesNetwork: true})
 	s.standIn(map[string]string{
 		"offlineimap": stayingProgram, "syncthing": stayingProgram, "unison": stayingProgram, "sshuttle": stayingProgram, "gajim": stayingProgram, "nextcloud": stayingProgram,
 		"mbsync": endingProgram, "vdirsyncer": endingProgram,
@@ -87,7 +87,6 @@ func TestRecipes(t *testing.T) {
 	})
 	s.generate(sinceFive)
 	s.systemctl("import-environment", "PATH") // as a login does; doctor looks
-	s.letTheUserConnect()
 	s.must(s.NM.Start(s.ctx))
 	// nmcli treats a bridge like a VPN, and every kernel has bridges.
 	for name, address := range map[string]string{profile: "10.99.0.1/24", otherProfile: "10.97.0.1/24"} {
@@ -250,15 +249,6 @@ func (s *scene) layOver(place string) {
 			s.Error(err)
 		}
 	})
-}
-
-// letTheUserConnect makes NetworkManager allow what polkit allows to a user at
-// the machine.
-func (s *scene) letTheUserConnect() {
-	s.Helper()
-	const dir = "/run/sandbox/networkmanager/conf.d"
-	s.must(os.MkdirAll(dir, 0o755))
-	s.must(os.WriteFile(dir+"/user.conf", []byte("[main]\nauth-polkit=false\n"), 0o644))
 }
 
 // called waits for the n-th call and checks it.

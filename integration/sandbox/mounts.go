@@ -124,6 +124,10 @@ func furnishEtc() error {
 	if err := os.WriteFile("/etc/hostname", []byte(hostname+"\n"), 0o644); err != nil {
 		return err
 	}
+	// sudo looks the name up, and no DNS server answers here.
+	if err := os.WriteFile("/etc/hosts", []byte("127.0.0.1 localhost\n::1 localhost\n127.0.1.1 "+hostname+"\n"), 0o644); err != nil {
+		return err
+	}
 	if err := admitStandIns(); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ const (
 
 // nmConf keeps NetworkManager to the sandbox: it probes our check server every second and
 // writes no file of the machine. Polkit does not run here, so the user may only do what
-// everyone may, which is to read.
+// everyone may, which is to read, unless Options.UserManagesNetwork allows more.
 const nmConf = `[main]
 plugins=keyfile
 dhcp=internal
@@ -141,6 +141,15 @@ func (n *NetworkManager) configure() error {
 		}
 	}
 	return nil
+}
+
+// letUserManage makes NetworkManager, from its next start on, allow the user everything.
+func (n *NetworkManager) letUserManage() error {
+	const dir = nmDir + "/conf.d"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(dir+"/user.conf", []byte("[main]\nauth-polkit=false\n"), 0o644)
 }
 
 // Stop ends NetworkManager with SIGTERM, as systemctl stop does, and waits for its end.

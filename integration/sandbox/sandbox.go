@@ -23,6 +23,8 @@ import (
 type Options struct {
 	// NoNetworkManager leaves NetworkManager to NM.Start.
 	NoNetworkManager bool
+	// UserManagesNetwork lets the user change the network, as polkit lets a user at the machine.
+	UserManagesNetwork bool
 	// Unplugged leaves the cable to Uplink.Plug.
 	Unplugged bool
 	// NoDHCP leaves the DHCP server to Uplink.StartDHCP.
@@ -114,6 +116,11 @@ func (sb *Sandbox) up(ctx context.Context, options Options) error {
 	}
 	sb.UPower = &UPower{sb: sb}
 	sb.NM = &NetworkManager{sb: sb}
+	if options.UserManagesNetwork {
+		if err := sb.NM.letUserManage(); err != nil {
+			return err
+		}
+	}
 	sb.User = &UserManager{sb: sb}
 	user := make(chan error, 1)
 	go func() { user <- sb.User.Start(ctx) }()

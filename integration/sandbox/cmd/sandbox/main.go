@@ -45,7 +45,7 @@ func run(args []string, stderr io.Writer) int {
 	return status
 }
 
-// parse reads the command line and reports what is wrong with it.
+// parse reads the command line and reports what is wrong with it. No command means a shell.
 func parse(args []string, stderr io.Writer) (suite string, options sandbox.Options, command []string, err error) {
 	var check, login1 string
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
@@ -77,11 +77,8 @@ func parse(args []string, stderr io.Writer) (suite string, options sandbox.Optio
 	default:
 		return suite, options, nil, complain(stderr, fmt.Errorf("-login1 is %q, not one of: 262, 257, 252, none", login1))
 	}
-	command = flags.Args()
-	if len(command) == 0 {
-		command = []string{"bash", "-l"}
-	}
-	return suite, options, command, nil
+	options.UserManagesNetwork = true
+	return suite, options, flags.Args(), nil
 }
 
 func complain(stderr io.Writer, err error) error {
@@ -97,6 +94,33 @@ func modes() string {
 	return strings.Join(names, ", ")
 }
 
+// connects reports whether NetworkManager gets connected by itself.
+func connects(options sandbox.Options) bool {
+	return !options.NoNetworkManager && !options.Unplugged && !options.NoDHCP
+}
+
+// describe says, in one line, what the sandbox consists of.
+func describe(options sandbox.Options) string {
+	network := "NetworkManager on " + sandbox.Interface + ", check answers " + string(options.Check)
+	if options.NoNetworkManager {
+		network = "no NetworkManager"
+	}
+	logind := "a stand-in for logind " + string(options.Login1)
+	if options.NoLogin1 {
+		logind = "no logind"
+	}
+	return fmt.Sprintf("user %s (%d), system bus, %s, %s", sandbox.User, sandbox.UID, network, logind)
+}
+
+// hint says what to try in the shell of a sandbox. The program is its path as called.
+func hint(options sandbox.Options, program string) string {
+	other := program + " --help lists other starts"
+	if !connects(options) {
+		return other
+	}
+	return fmt.Sprintf("try: nmcli device disconnect %[1]s, then nmcli device connect %[1]s; %s", sandbox.Interface, other)
+}
+
 // play brings the sandbox up, runs the command and takes the sandbox down.
 func play(options sandbox.Options, command []string, stderr io.Writer) (status int, err error) {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
@@ -107,13 +131,16 @@ func play(options sandbox.Options, command []string, stderr io.Writer) (status i
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, sb.Down()) }()
-	if online := !options.NoNetworkManager && !options.Unplugged && !options.NoDHCP; online && options.Check == sandbox.Full {
+	if connects(options) && options.Check == sandbox.Full {
 		if err := sb.NM.WaitConnectivity(ctx, sandbox.ConnectivityFull); err != nil {
 			return 0, err
 		}
 	}
-	fmt.Fprintf(stderr, "up in %s: user %s (%d), system bus, NetworkManager on %s, logind %s, check answers %s\n",
-		time.Since(begin).Round(time.Millisecond), sandbox.User, sandbox.UID, sandbox.Interface, options.Login1, options.Check)
+	fmt.Fprintf(stderr, "up in %s: %s\n", time.Since(begin).Round(time.Millisecond), describe(options))
+	if len(command) == 0 {
+		fmt.Fprintln(stderr, hint(options, os.Args[0]))
+		command = []string{"bash", "-l"}
+	}
 
 	// A login shell would add ~/.local/bin only if it existed before.
 	if err := sb.WriteFile(".profile", []byte("PATH=~/.local/bin:$PATH\n"), 0o644); err != nil {

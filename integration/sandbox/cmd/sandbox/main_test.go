@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,6 +70,46 @@ func TestTheShellFindsWhatIsInstalledInIt(t *testing.T) {
 	cmd.Stdin = strings.NewReader("mkdir -p ~/.local/bin\ninstall /bin/true ~/.local/bin/just-installed\njust-installed\n")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestTheUserPullsAndPlugsTheNetwork(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("LEFT OUT: ", sandbox.ErrNotRoot)
+	}
+	cmd := program()
+	cmd.Stdin = strings.NewReader("set -e\nnmcli device disconnect eth0\nnmcli device connect eth0\n" +
+		"nmcli networking off\nnmcli networking on\ngetent ahosts $(hostname)\n")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	for _, want := range []string{"try: nmcli device disconnect eth0", "/proc/self/exe --help", "127.0.1.1"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("it does not say %q: %s", want, out)
+		}
+	}
+}
+
+func TestDescription(t *testing.T) {
+	for _, test := range []struct {
+		args       []string
+		says, hint string
+	}{
+		{nil, "NetworkManager on eth0, check answers full, a stand-in for logind 257", "try: nmcli device disconnect eth0, then nmcli device connect eth0; here/sandbox --help lists other starts"},
+		{[]string{"-no-nm", "-login1=none"}, "no NetworkManager, no logind", "here/sandbox --help lists other starts"},
+		{[]string{"-unplugged", "-login1=262"}, "NetworkManager on eth0, check answers full, a stand-in for logind 262", "here/sandbox --help lists other starts"},
+	} {
+		_, options, _, err := parse(test.args, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if says := describe(options); !strings.HasSuffix(says, "system bus, "+test.says) {
+			t.Errorf("%q: it says %q, want %q", test.args, says, test.says)
+		}
+		if hint := hint(options, "here/sandbox"); hint != test.hint {
+			t.Errorf("%q: the hint is %q, want %q", test.args, hint, test.hint)
+		}
 	}
 }
 
