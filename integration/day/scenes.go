@@ -80,7 +80,7 @@ func day(sb *sandbox.Sandbox, program string) []scene {
 	}
 	return []scene{
 		{
-			"morning, no network: nm-session-bridge install --now",
+			"morning, no network: nm-session-bridge install --now (NetworkManager looks for a cable for 5 or 6 s)",
 			func(context.Context) error { return run(sb.Command(program, "install", "--now")) },
 			expectation{[]string{offline, "lid-open.target"}, []string{online, portal, mailbox}, map[string]int{mailbox: 0, "alert-offline.service": 1}},
 		},
@@ -100,12 +100,12 @@ func day(sb *sandbox.Sandbox, program string) []scene {
 			expectation{[]string{online, mailbox}, []string{offline, portal}, map[string]int{mailbox: 2, "alert-online.service": 2}},
 		},
 		{
-			"the cable is pulled",
+			"the cable is pulled (the bridge waits for a switch that moves so often to be still)",
 			sb.Uplink.Unplug,
 			expectation{[]string{offline}, []string{online, portal, mailbox}, map[string]int{"alert-offline.service": 3}},
 		},
 		{
-			"the cable is back",
+			"the cable is back (it waits again)",
 			sb.Uplink.Plug,
 			expectation{[]string{online, mailbox}, []string{offline, portal}, map[string]int{mailbox: 3, "alert-online.service": 3}},
 		},
