@@ -14,6 +14,7 @@ import (
 // whether the screen is covered.
 const (
 	lockingProgram = `#!/bin/bash
+[ "$DISPLAY" != ` + nowhere + ` ] || exit 1
 if [ "$1" = -f ]; then
 	rm -f /home/gemini/covered
 	sleep infinity &
@@ -32,6 +33,9 @@ rm /home/gemini/covered /home/gemini/password
 [ -e /home/gemini/covered ] && echo true || echo false
 `
 )
+
+// nowhere is a screen that is not there.
+const nowhere = "nowhere"
 
 // locker is a screen and what covers it.
 type locker interface {
@@ -60,19 +64,14 @@ func storyOfALocker(unit string, of locker) func(*scene) {
 		s.lock("unlocked")
 		covered(false, "after the password")
 
-		s.must(s.Login1.AskToLock(true))
-		s.lock("locked")
-		s.must(s.Login1.AskToLock(false))
-		s.lock("unlocked")
+		s.askFor("locked")
+		s.askFor("unlocked")
 		s.settle()
 		covered(false, "after Unlock")
 
-		s.locks(1)
-		s.must(s.Login1.PrepareForSleep(true))
-		s.locks(0)
+		s.fallAsleep()
 		covered(true, "asleep")
-		s.must(s.Login1.PrepareForSleep(false))
-		s.locks(1)
+		s.wakeUp()
 		s.lock("locked")
 		s.settle()
 		covered(true, "after waking up")
@@ -87,6 +86,46 @@ func storyOfALocker(unit string, of locker) func(*scene) {
 		s.settle()
 		covered(false, "in the end")
 		s.started(unit, 4)
+
+		s.needsAScreen(unit)
+		covered(true, "once there is a screen")
+		of.typesThePassword(s)
+		s.lock("unlocked")
+	}
+}
+
+// needsAScreen checks that the start of a locker fails if it ends without having covered
+// the screen, and makes it lock once there is one.
+func (s *scene) needsAScreen(unit string) {
+	s.Helper()
+	dir := sandbox.Home + "/.config/systemd/user/" + unit + ".d"
+	s.write(dir+"/screen.conf", "[Service]\nEnvironment=DISPLAY="+nowhere+" WAYLAND_DISPLAY="+nowhere+"\n")
+	s.systemctl("daemon-reload")
+	s.systemctl("reset-failed")
+	s.record()
+	s.must(s.Login1.AskToLock(true))
+	if result := s.jobEnds(unit); result != "failed" {
+		s.Errorf("without a screen the start of %s ends as %s", unit, result)
+	}
+	s.expect("active", "lock.target")
+	s.must(os.RemoveAll(dir))
+	s.systemctl("daemon-reload")
+	s.systemctl("reset-failed", unit)
+	s.must(s.Login1.AskToLock(true))
+	s.expect("active", unit)
+}
+
+// jobEnds waits for the end of a unit's first job since the timeline was made.
+func (s *scene) jobEnds(unit string) (result string) {
+	s.Helper()
+	for i := 0; ; i++ {
+		event, err := s.timeline.Event(s.ctx, i)
+		if err != nil {
+			s.Fatalf("no job of %s ends: %v", unit, err)
+		}
+		if event.Kind == sandbox.JobRemoved && event.Unit == unit {
+			return event.Result
+		}
 	}
 }
 

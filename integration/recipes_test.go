@@ -79,7 +79,7 @@ func TestRecipes(t *testing.T) {
 		"offlineimap": stayingProgram, "syncthing": stayingProgram, "unison": stayingProgram, "sshuttle": stayingProgram, "gajim": stayingProgram, "nextcloud": stayingProgram,
 		"mbsync": endingProgram, "vdirsyncer": endingProgram,
 		"notify-send": endingProgram, "ratpoison": endingProgram, "xset": endingProgram, "rfkill": endingProgram,
-		"playerctl": endingProgram, "bluetoothctl": endingProgram, "rsync": slowProgram,
+		"playerctl": endingProgram, "bluetoothctl": slowProgram, "rsync": slowProgram,
 		"swaylock": lockingProgram, "i3lock": lockingProgram, "hyprlock": lockingProgram, "hyprctl": lockTellingProgram,
 		"xdg-open": leavingProgram, "sshfs": leavingProgram,
 		"restic": endingProgram, "rygel": stayingProgram,
@@ -166,6 +166,7 @@ func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
 	s.fresh()
 	s.record()
 	s.must(os.RemoveAll(sandbox.Home + "/calls"))
+	s.must(os.RemoveAll(sandbox.Home + "/hang"))
 	add := program + " recipe add " + r.Name
 	for _, blank := range r.Blanks {
 		for _, value := range filled(blank) {
@@ -177,17 +178,19 @@ func (s *scene) cook(r systemdctl.Recipe, story func(*scene)) {
 	files := s.verify(r)
 	_, next, _ := strings.Cut(out, "next: ")
 	s.user(next)
+	s.Cleanup(func() { // also after a failure, for which the next recipe is not to blame
+		if units, is := strings.CutPrefix(next, "systemctl --user enable "); is {
+			s.user("systemctl --user disable --now " + strings.TrimPrefix(units, "--now "))
+		}
+		for _, file := range files {
+			s.must(os.Remove(file.Path))
+		}
+		s.systemctl("daemon-reload")
+	})
 	s.clean("")
 	story(s)
 	s.online()
 	s.lid("open")
-	if units, is := strings.CutPrefix(next, "systemctl --user enable "); is {
-		s.user("systemctl --user disable --now " + strings.TrimPrefix(units, "--now "))
-	}
-	for _, file := range files {
-		s.must(os.Remove(file.Path))
-	}
-	s.systemctl("daemon-reload")
 }
 
 // filled returns what the tests fill a blank with.
@@ -732,16 +735,29 @@ func storyOfUndocked(s *scene) {
 // sleepAndWake lets the machine sleep and checks what had been called before it slept.
 func (s *scene) sleepAndWake(before ...string) {
 	s.Helper()
-	s.locks(1)
-	s.must(s.Login1.PrepareForSleep(true))
-	s.locks(0)
+	s.fallAsleep()
 	if got := s.calls(); got != strings.Join(before, "\n") {
 		s.Errorf("before it slept the calls were\n%s\nnot\n%s", got, strings.Join(before, "\n"))
 	}
-	s.must(s.Login1.PrepareForSleep(false))
-	s.locks(1)
+	s.wakeUp()
 	s.expect("inactive", "sleep.target")
 	s.expect("active", "wake.target")
+}
+
+// waitsFor begins an operation, which must wait until a unit's n-th call has ended.
+func (s *scene) waitsFor(operation string, begin func(bool) error, unit string, n int, call string) {
+	s.Helper()
+	hang := sandbox.Home + "/hang"
+	s.locksOn(operation, 1)
+	s.write(hang, "")
+	s.must(begin(true))
+	s.called(n, call)
+	if state := s.systemctl("show", "--value", "--property=ActiveState", unit); state != "activating" {
+		s.Errorf("%s is %s before its work is done, so %s does not wait for it", unit, state, operation)
+	}
+	s.locksOn(operation, 1)
+	s.must(os.Remove(hang))
+	s.locksOn(operation, 0)
 }
 
 func storyOfHooks(s *scene) {
@@ -751,6 +767,9 @@ func storyOfHooks(s *scene) {
 	s.wantCalls(before, after)
 	s.sleepAndWake(before, after, before)
 	s.wantCalls(before, after, before, after)
+	s.waitsFor("sleep", s.Login1.PrepareForSleep, "around-sleep.service", 5, before)
+	s.wakeUp()
+	s.wantCalls(before, after, before, after, before, after)
 }
 
 func storyOfWake(s *scene) {
@@ -765,14 +784,7 @@ func storyOfWake(s *scene) {
 func storyOfShutdown(s *scene) {
 	const call = `rsync --archive --update /home/gemini/Documents/ 50% of $HOME's; "destination\d"`
 	s.wantCalls()
-	s.locksOn("shutdown", 1)
-	hang := sandbox.Home + "/hang"
-	s.write(hang, "")
-	s.must(s.Login1.PrepareForShutdown(true))
-	s.called(1, call)
-	s.locksOn("shutdown", 1) // which it waits for
-	s.must(os.Remove(hang))
-	s.locksOn("shutdown", 0)
+	s.waitsFor("shutdown", s.Login1.PrepareForShutdown, "last-sync.service", 1, call)
 	s.must(s.Login1.PrepareForShutdown(false)) // cancelled
 	s.expect("inactive", "before-shutdown.target")
 	s.wantCalls(call)
