@@ -753,7 +753,7 @@ func (s *scene) waitsFor(operation string, begin func(bool) error, unit string, 
 	s.must(begin(true))
 	s.called(n, call)
 	if state := s.systemctl("show", "--value", "--property=ActiveState", unit); state != "activating" {
-		s.Errorf("%s is %s before its work is done, so %s does not wait for it", unit, state, operation)
+		s.Fatalf("%s is %s before its work is done, so %s does not wait for it", unit, state, operation)
 	}
 	s.locksOn(operation, 1)
 	s.must(os.Remove(hang))
