@@ -65,30 +65,39 @@ func TestDoctorOnALinkThatNetworkManagerDoesNotManage(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
 	s.clean("")
+	s.giveSudo(nil)
 	root := func(line string) {
 		t.Helper()
-		s.giveSudo(nil)
 		s.user("sudo sh -c '" + line + "'")
 	}
 	t.Cleanup(func() { root("ip link del own0") })
-	// This is what somebody else's program leaves behind.
-	root("ip link add own0 type veth peer name own1 && nmcli device set own0 managed no && ip link set own1 up && ip link set own0 up && ip address add 203.0.113.2/24 dev own0 && ip route add default via 203.0.113.1 metric 9000")
-	s.until("NetworkManager knows the route", func() bool {
-		out, err := s.NM.Nmcli(s.ctx, "-g", "IP4.GATEWAY", "device", "show", "own0")
-		return err == nil && out == "203.0.113.1"
-	})
+	shows := func(device, field, value string) {
+		t.Helper()
+		s.until(fmt.Sprintf("NetworkManager shows %q as %s of %s", value, field, device), func() bool {
+			out, err := s.NM.Nmcli(s.ctx, "-g", field, "device", "show", device)
+			return err == nil && out == value
+		})
+	}
+	// This is what somebody else's program leaves behind. NetworkManager takes a while to see a new
+	// device, and to let go of one, from which it then takes away what it has found there.
+	root("ip link add own0 type veth peer name own1")
+	for _, device := range []string{"own0", "own1"} {
+		shows(device, "GENERAL.DEVICE", device)
+		root("nmcli device set " + device + " managed no")
+		shows(device, "GENERAL.STATE", "10 (unmanaged)")
+	}
+	root("ip link set own1 up && ip link set own0 up && ip address add 203.0.113.2/24 dev own0 && ip route add default via 203.0.113.1 metric 9000")
+	shows("own0", "IP4.GATEWAY", "203.0.113.1")
 	s.clean("") // there is another one
 	s.nmcli("device", "disconnect", sandbox.Interface)
 	s.offline()
+	shows(sandbox.Interface, "IP4.GATEWAY", "")
 	f := s.finds("", "NetworkManager has no default route, but own0, which it does not manage, has one")
 	if !strings.HasPrefix(f.mend, "# by hand: make NetworkManager manage own0") {
 		t.Errorf("it is mended by %s", f.mend)
 	}
 	root("ip route del default via 203.0.113.1 dev own0")
-	s.until("NetworkManager knows that the route is gone", func() bool {
-		out, err := s.NM.Nmcli(s.ctx, "-g", "IP4.GATEWAY", "device", "show", "own0")
-		return err == nil && out == ""
-	})
+	shows("own0", "IP4.GATEWAY", "")
 	s.clean("")
 }
 
