@@ -108,6 +108,14 @@ func specimens() []specimen {
 		{unit: "rss.service", says: []string{endless}, follows: online},
 		{unit: "telemetry.service", says: []string{endless}, follows: online},
 		{unit: "fleet.service", says: []string{"BindsTo=" + online + " " + pulls}, follows: online},
+		{unit: "nas@media.service", says: []string{"network-online.target in After= and Wants= " + ofSystem, "BindsTo=" + online + " " + pulls}, follows: online},
+		{unit: "sync-on-ac.service", says: unknown("After= and Wants"), follows: online},
+		{unit: "wrong-section.service", says: []string{"systemd ignores WantedBy=" + online + " under [Unit]"}, follows: online},
+		{unit: "partof-login.service", says: []string{"PartOf=" + online + ", but the target does not want it"}, follows: online},
+		{unit: "weather-once.service", says: []string{endless}, follows: online},
+		{unit: "apply-brightness.service", says: []string{"suspend.target in After= and WantedBy= are units of the system manager"}},
+		{unit: "at-shutdown.service", says: []string{"reboot.target in Before= and WantedBy= are units of the system manager"}},
+		{unit: "duplicity.service", says: unknown("After= and Wants"), hand: true},
 		{unit: "bom.service", says: unknown("After= and Requires"), follows: online},
 	}
 }
@@ -124,7 +132,9 @@ func followed() []string {
 }
 
 // instances are the instances of templates in corpus/ that people enable.
-func instances() []string { return []string{"offlineimap@work.service", "tunnel@berlin.service"} }
+func instances() []string {
+	return []string{"offlineimap@work.service", "tunnel@berlin.service", "nas@media.service"}
+}
 
 // corpus is a sandbox with the units of corpus/.
 type corpus struct {
@@ -340,6 +350,11 @@ func (c *corpus) check(said map[string][]advice) {
 			if (f.Mend == "") != one.hand || (f.Hand == "") == one.hand || f.Mend != found[0].Mend {
 				c.Errorf("%s is mended by %q or, by hand, %q", one.unit, f.Mend, f.Hand)
 			}
+			for _, line := range replacements.FindAllString(f.Hand, -1) {
+				if strings.Contains(line, "network-online.target") {
+					c.Errorf("%s: by hand it keeps a line that systemd ignores: %s", one.unit, f.Hand)
+				}
+			}
 			c.Logf("%s\n  %s\n  %s%s", f.What, f.Why, f.Mend, f.Hand)
 		}
 	}
@@ -347,6 +362,9 @@ func (c *corpus) check(said map[string][]advice) {
 		c.Errorf("of %s, which is in order, it says %q", unit, found)
 	}
 }
+
+// replacements matches the lines that a person should write in place of others.
+var replacements = regexp.MustCompile(` with \S+=[^,;]*`)
 
 // tree lists the files and links in the places where units may be, and their contents.
 func (c *corpus) tree() map[string]string {

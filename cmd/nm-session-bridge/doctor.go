@@ -18,8 +18,9 @@ func newDoctor() *cobra.Command {
 		Short: "Find out what keeps units from following the targets",
 		Long: `Examine NetworkManager, logind, the user manager, the targets and your own units. It
 changes nothing. Each finding says what is wrong, why it matters and what mends it: a
-command that can be run as it stands, or, after a #, what to do by hand. With UNIT it
-examines no other unit. nm-session-bridge(1) describes the fields of --json.
+command that can be run as it stands, or, after a #, what to do by hand. With UNIT, a
+name, a template or the path of a unit's file, it examines no other unit.
+nm-session-bridge(1) describes the fields of --json.
 Exit status: 0 if everything is in order, 1 if there are findings.`,
 		Example: `  # examine this machine and your units
   nm-session-bridge doctor
@@ -40,7 +41,7 @@ Exit status: 0 if everything is in order, 1 if there are findings.`,
 			ctx := cmd.Context()
 			unit := ""
 			if len(args) > 0 {
-				unit = doctor.UnitName(args[0])
+				unit = args[0]
 			}
 			report, err := doctor.Examine(ctx, doctor.Setting{
 				Unit:        unit,

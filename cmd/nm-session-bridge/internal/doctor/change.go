@@ -51,6 +51,15 @@ func (ch *change) add(section string, lines ...string) {
 // has reports whether a line will be added.
 func (ch *change) has(section, line string) bool { return slices.Contains(ch.lines[section], line) }
 
+// writes reports whether an edit leaves a name in a setting, and drops whether one takes it out.
+func (ch *change) writes(key, name string) bool {
+	return slices.ContainsFunc(ch.edits, func(e edit) bool { return e.key == key && slices.Contains(e.kept, name) })
+}
+
+func (ch *change) drops(name string) bool {
+	return slices.ContainsFunc(ch.edits, func(e edit) bool { return slices.Contains(e.names, name) && !slices.Contains(e.kept, name) })
+}
+
 // size grows with everything that has to change.
 func (ch *change) size() int {
 	size := len(ch.edits)
@@ -128,7 +137,11 @@ func (ch *change) mend() Mend {
 	if len(lines) > 0 {
 		commands = append(commands, ch.place.write(lines))
 	}
-	return run(strings.Join(append(commands, ch.apply()...), " && "))
+	commands = append(commands, ch.apply()...)
+	if len(commands) == 0 {
+		return byHand("systemctl --user enable " + systemdctl.Operands(strings.Replace(ch.unit.name, "@.", "@INSTANCE.", 1)) + ", with what the instance is for")
+	}
+	return run(strings.Join(commands, " && "))
 }
 
 // sed returns the command that edits a file, and reports whether the command also adds
@@ -176,6 +189,7 @@ func (ch *change) apply() []string {
 		commands = append(commands, "systemctl --user daemon-reload")
 	}
 	switch {
+	case isTemplate(ch.unit.name): // nothing starts a template itself
 	case ch.enables && ch.starts:
 		commands = append(commands, "systemctl --user enable --now "+name)
 	case ch.enables:

@@ -33,7 +33,7 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 	renames := map[string]string{}
 	for _, target := range c.names() {
 		instance, isInstance := template.Instance(target)
-		if !isInstance || strings.Contains(instance, "%") {
+		if !isInstance || strings.Contains(instance, "%") || isTrial(instance) {
 			continue
 		}
 		words, meant := profiles.Meant(instance, c.machine.profiles)

@@ -27,6 +27,7 @@ func (sys *system) delay() []Finding {
 			}
 			enough := int(math.Ceil(float64(took)/client.DelayShare)) + 1
 			found = append(found, Finding{
+				Unit: name,
 				What: fmt.Sprintf("logind's InhibitDelayMaxSec=%gs is too short for %s, whose last start took %.1f s", most, name, took),
 				Why:  fmt.Sprintf("%s starts it, and sleep is delayed for at most %.1f s, four fifths of that: the machine sleeps before the start is complete", target, most*client.DelayShare),
 				Mend: run(fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough)),

@@ -2,21 +2,19 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
-	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // Setting is what the doctor must know before it can examine anything.
 type Setting struct {
-	// Unit is the unit to look at, besides the machine, the service and the targets, or ""
-	// for all of the user's.
+	// Unit says what to look at, besides the machine, the service and the targets that
+	// matter to it: a unit, whose name may lack ".service", a template, or the path of a
+	// file from which a unit is made. It is "" for all of the user's units.
 	Unit string
 	// Switches are the switches whose targets are checked.
 	Switches observers.Switches
@@ -35,6 +33,7 @@ type system struct {
 	Setting
 	machine machine
 	user    user
+	subject subject
 	targets []string // of all switches
 	// isSystemUnit reports whether the system manager has a unit with a name.
 	isSystemUnit func(name string) bool
@@ -73,6 +72,7 @@ func checks() []check {
 		{"environment", (*system).environment, theManager},
 		{"reload", (*system).reload, theManager},
 		{"units", (*system).units, theManager},
+		{"units of the system manager", (*system).strays, nothing},
 		{"failures", (*system).failures, theManager},
 		{"containers", (*system).containers, theManager},
 		{"idleness", (*system).idle, theManagerAndLogind},
@@ -93,25 +93,12 @@ func theManagerAndLogind(sys *system) problem {
 	return sys.machine.noLogind()
 }
 
-// NoUnitError says that the unit to look at does not exist.
-type NoUnitError struct {
-	Unit string
-	// Meant is a unit of the user's with a similar name, if there is one.
-	Meant string
-}
-
-func (e *NoUnitError) Error() string {
-	if e.Meant != "" {
-		return fmt.Sprintf("no unit is called %s, did you mean %s?", e.Unit, e.Meant)
-	}
-	return "no unit is called " + e.Unit
-}
-
-// Examine checks the machine and the user's units. It returns a [NoUnitError] if no unit
-// has the name in the setting.
+// Examine checks the machine and the user's units. It returns a [NoUnitError] if the setting
+// names something that is no unit.
 func Examine(ctx context.Context, setting Setting) (Report, error) {
 	sys := &system{
 		Setting:      setting,
+		subject:      subjectOf(setting.Unit),
 		targets:      slices.Sorted(slices.Values(setting.Switches.Targets())),
 		isSystemUnit: isSystemUnit,
 		lasted:       func(unit string) (seconds, bool) { return lastStart(ctx, unit) },
@@ -120,19 +107,10 @@ func Examine(ctx context.Context, setting Setting) (Report, error) {
 	sys.monotonic, sys.machine = monotonic(), askMachine(ctx)
 	sys.user = sys.askUser(ctx)
 	sys.targets = append(sys.targets, sys.instances()...)
-	if one := sys.user.unit(sys.Unit); sys.Unit != "" && sys.user.problem == "" && (one.load() == "not-found" || one.properties == nil) {
-		meant, _ := suggest.Name(sys.Unit, sys.user.own)
-		return Report{}, &NoUnitError{sys.Unit, meant}
-	} else if id := one.text("Id"); id != "" {
-		sys.Unit = id // a unit may have several names
+	if err := sys.settle(); err != nil {
+		return Report{}, err
 	}
 	return sys.examine(), nil
-}
-
-// concerns reports whether to show a finding: it must not be about another unit than the
-// one to look at.
-func (sys *system) concerns(f Finding) bool {
-	return sys.Unit == "" || slices.Contains([]string{"", sys.Unit, systemdctl.ServiceName}, f.Unit) || slices.Contains(sys.targets, f.Unit)
 }
 
 // monotonic reads CLOCK_MONOTONIC.
@@ -155,7 +133,7 @@ func (sys *system) isInstance(name string) bool {
 func (sys *system) instances() []string {
 	var instances []string
 	for name, one := range sys.user.all {
-		if sys.isInstance(name) && one.load() == "loaded" {
+		if sys.isInstance(name) && one.load() == "loaded" && !isTrial(name) {
 			instances = append(instances, name)
 		}
 	}
@@ -171,7 +149,7 @@ func (sys *system) examine() Report {
 		missing := c.needs(sys)
 		if missing == "" {
 			for _, f := range c.find(sys) {
-				if sys.concerns(f) {
+				if sys.concerns(f.Unit) {
 					report.Findings = append(report.Findings, f)
 				}
 			}

@@ -14,7 +14,7 @@ import (
 func (c unitCheck) follow(targets []string, renames map[string]string, install bool) bool {
 	before := c.change.size()
 	rename := func(name string) string { return name }
-	if c.isHeldUp(targets, renames) {
+	if c.isHeldUp(renames) {
 		rename = func(name string) string {
 			if other, wrong := renames[name]; wrong {
 				return other
@@ -26,15 +26,15 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 	for _, target := range targets {
 		isTarget := func(name string) bool { return rename(name) == target }
 		for _, key := range c.pattern(target, c.refuses(target, rename)) {
-			if !slices.Contains(c.texts(key), target) && !c.files.assign("Unit", []string{key}, isTarget) {
+			if !slices.Contains(c.texts(key), target) && !c.files.assign("Unit", []string{key}, isTarget) && !c.change.writes(key, target) {
 				c.change.add("Unit", key+"="+target)
 			}
 		}
 		if install && !c.isTriggered() && !slices.Contains(c.user.unit(target).wants(), c.name) {
-			c.change.enables = true
+			c.change.enables = c.change.enables || !isTemplate(c.name)
 			if !slices.ContainsFunc(c.files.installs(), func(name string) bool { return rename(name) == target }) {
 				c.change.add("Install", "WantedBy="+target)
-				c.stayWithin()
+				c.stayWithin(targets)
 			}
 		}
 	}
@@ -46,20 +46,34 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 	return true
 }
 
-// stayWithin is for a unit that starts and stops with another target, such as
-// graphical-session.target. It keeps a target that newly wants the unit from starting it
-// while that other target is not active.
-func (c unitCheck) stayWithin() {
-	for _, other := range c.texts("WantedBy") {
-		if !strings.HasSuffix(other, ".target") || slices.Contains(c.targets, other) || !slices.Contains(c.texts("PartOf"), other) || !c.waits(other) {
-			continue
-		}
-		for _, key := range []string{"After", "Requisite"} {
-			if !slices.Contains(c.texts(key), other) {
-				c.change.add("Unit", key+"="+other)
-			}
+// stayWithin keeps targets that newly want the unit from starting it while nothing else that
+// starts it is active, such as graphical-session.target or a compositor. That takes a condition:
+// Requisite= would keep a target active that stops when no unit needs it, and BindsTo= would
+// start it.
+func (c unitCheck) stayWithin(targets []string) {
+	var within []string
+	for _, other := range append(c.user.starters(c.unit), c.files.installs()...) {
+		switch {
+		case other == "default.target", slices.Contains(c.momentary(), other), c.user.unit(other).isOnce():
+			return // nothing stays active while the unit may start
+		case c.user.unit(other).load() == "loaded" && !slices.Contains(targets, other) && !slices.Contains(within, other):
+			within = append(within, other)
 		}
 	}
+	if len(within) == 0 || !strings.HasSuffix(c.name, ".service") || slices.ContainsFunc(within, func(other string) bool { return !c.waits(other) }) {
+		return
+	}
+	isWithin := func(name string) bool { return slices.Contains(within, name) }
+	for _, other := range within {
+		if !slices.Contains(c.texts("After"), other) {
+			c.change.add("Unit", "After="+other)
+		}
+		if len(c.among([]string{"BindsTo", "Requires"}, other)) > 0 && !slices.Contains(c.texts("PartOf"), other) {
+			c.change.add("Unit", "PartOf="+other)
+		}
+	}
+	c.change.rewrite("Unit", pulling(), func(_, name string) (string, bool) { return name, !isWithin(name) })
+	c.change.add("Service", "ExecCondition=systemctl --user --quiet is-active "+strings.ReplaceAll(strings.Join(within, " "), `\`, `\\`))
 }
 
 // requiring returns the settings that keep a unit from starting without the units that they
@@ -67,10 +81,10 @@ func (c unitCheck) stayWithin() {
 func requiring() []string { return []string{"Requires", "Requisite", "BindsTo"} }
 
 // isHeldUp reports whether the unit's files name something that a new line cannot undo: a
-// target that they pull in, or a wrong name that the unit needs to start or to be enabled.
-func (c unitCheck) isHeldUp(targets []string, renames map[string]string) bool {
+// target of ours that they pull in, or a wrong name that the unit needs to start or to be enabled.
+func (c unitCheck) isHeldUp(renames map[string]string) bool {
 	isWrong := func(name string) bool { _, wrong := renames[name]; return wrong }
-	return c.files.assign("Unit", pulling(), func(name string) bool { return slices.Contains(targets, name) }) ||
+	return c.files.assign("Unit", pulling(), func(name string) bool { return slices.Contains(c.targets, name) }) ||
 		c.files.assign("Unit", requiring(), isWrong) ||
 		c.files.assign("Install", installKeys(), func(name string) bool {
 			return isWrong(name) && (!isUnitName(name) || strings.Contains(name, " ")) // enable fails
@@ -125,12 +139,12 @@ func (c unitCheck) waits(target string) bool {
 // know the target. It may if the file itself says that both start it.
 func (c unitCheck) refuses(target string, rename func(string) string) bool {
 	return c.files.assign("Unit", requiring(), func(name string) bool { return rename(name) == target }) ||
-		c.isStartedBesides() && !slices.Contains(c.files.installs(), target)
+		(c.isStartedBesides() || len(c.wanters(c.name)) > 0 && !c.isStartedWith([]string{target})) && !slices.Contains(c.files.installs(), target)
 }
 
 // isStartedBesides reports whether something besides targets of ours starts the unit.
 func (c unitCheck) isStartedBesides() bool {
-	by := slices.Concat(c.files.installs(), c.texts("WantedBy"), c.texts("RequiredBy"), c.texts("UpheldBy"), c.texts("BoundBy"))
+	by := slices.Concat(c.files.installs(), c.user.starters(c.unit), c.texts("RequiredBy"), c.texts("BoundBy"))
 	return c.isTriggered() || slices.ContainsFunc(by, func(other string) bool {
 		return !slices.Contains(c.targets, other) && c.user.unit(other).load() == "loaded"
 	})
@@ -152,6 +166,9 @@ func (c unitCheck) beware(targets []string, rename func(string) string) {
 		// If a path or a socket starts a service with Requisite=, systemd 252 and 262 make
 		// it fail for good, with trigger-limit-hit.
 		c.change.instead = "add " + listed(c.whole(targets)) + " to " + listed(activators) + " rather than to " + c.name + ", whose refusal to start would make " + listed(activators) + " fail"
+	case len(dependents) == 1 && strings.HasSuffix(dependents[0], ".timer") && slices.Contains(c.activators(), dependents[0]):
+		keys := slices.DeleteFunc(requiring(), func(key string) bool { return !slices.Contains(c.user.unit(dependents[0]).texts(key), c.name) })
+		c.change.instead = "remove " + settings(keys) + c.name + " from " + dependents[0] + ", which starts " + c.name + " without that, and otherwise also at each login; then systemctl --user daemon-reload, and see what doctor says"
 	case len(dependents) > 0:
 		c.change.instead = "add " + listed(c.whole(targets)) + " to " + c.name + ", and also to " + listed(dependents) + ", which cannot start without it"
 	}
@@ -170,7 +187,7 @@ func (c unitCheck) beware(targets []string, rename func(string) string) {
 			c.change.instead = "add StopWhenUnneeded=yes to " + c.name + " if it should stop when neither " + target + " nor " + strings.Join(others, " nor ") + " is active, or PartOf= with the targets that should stop it"
 		case c.locks(target) && len(c.among(pulling(), target)) > 0 && !slices.Contains(c.wanters(c.name), target) && !slices.Contains(c.files.installs(), target):
 			c.change.instead = "in " + c.text("FragmentPath") + ", run loginctl lock-session if it should lock the screen, and remove " + target + " from " + settings(c.among(pulling(), target))
-		case len(c.among(pulling(), target)) > 0 && !c.isHeldUp(targets, nil):
+		case len(c.among(pulling(), target)) > 0 && !c.files.assign("Unit", pulling(), func(name string) bool { return name == target }):
 			c.change.instead = "remove the link to " + target + " in the directory " + c.name + ".wants or " + c.name + ".requires"
 		}
 	}
@@ -200,8 +217,9 @@ func (c unitCheck) isDue(targets []string, rename func(string) string) bool {
 		return false
 	}
 	needs := func(name string) bool {
+		isKept := rename(name) != name || !c.change.drops(name)
 		name = rename(name)
-		return name != "" && !c.user.unit(name).active()
+		return name != "" && isKept && !c.user.unit(name).active()
 	}
 	refused := func(line string) bool {
 		name, requires := strings.CutPrefix(line, "Requisite=")

@@ -16,8 +16,8 @@ func (sys *system) masked() []Finding {
 	var found []Finding
 	for _, file := range sys.user.files {
 		name := filepath.Base(file.Path)
-		isTemplate := slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool { return s.HasTemplate() && s.Template.Target("") == name })
-		if !strings.HasPrefix(file.State, "masked") || !slices.Contains(sys.targets, name) && !sys.isInstance(name) && !isTemplate {
+		isOurTemplate := slices.ContainsFunc(sys.Switches, func(s observers.Switch) bool { return s.HasTemplate() && s.Template.Target("") == name })
+		if !strings.HasPrefix(file.State, "masked") || !slices.Contains(sys.targets, name) && !sys.isInstance(name) && !isOurTemplate {
 			continue
 		}
 		f := Finding{
@@ -26,12 +26,24 @@ func (sys *system) masked() []Finding {
 			Why:  "the bridge can start neither it nor the units that it wants",
 			Mend: unmask(file.Path),
 		}
-		if isTemplate {
-			f.Unit, f.Why = "", "the bridge can start none of its instances, nor the units that they want"
+		if isOurTemplate {
+			f.Why = "the bridge can start none of its instances, nor the units that they want"
 		}
 		found = append(found, f)
 	}
 	return found
+}
+
+// maskedUnit describes a masked unit.
+func (sys *system) maskedUnit(u unit) Finding {
+	f := Finding{Unit: u.name, What: u.name + " is masked", Why: "nothing can start it"}
+	path := sys.user.mask(u.name)
+	if path == "" {
+		path = sys.user.mask(templateOf(u.name))
+		f.What = u.name + " is masked with its template"
+	}
+	f.Mend = unmask(path)
+	return f
 }
 
 // mask returns the file that masks a unit.

@@ -7,10 +7,15 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 )
 
+const (
+	asleep       = "sleep.target"
+	shuttingDown = "before-shutdown.target"
+)
+
 // counterparts maps unit names that people write, but that the user manager does not have,
 // to the targets of ours that they mean.
 func counterparts() map[string]string {
-	const online, sleep = "internet-online.target", "sleep.target"
+	const online = "internet-online.target"
 	return map[string]string{
 		"network-online.target":                online,
 		"network.target":                       online,
@@ -22,11 +27,16 @@ func counterparts() map[string]string {
 		"offline.target":                       "internet-offline.target",
 		"network-offline.target":               "internet-offline.target",
 		"portal.target":                        "internet-portal.target",
-		"suspend.target":                       sleep,
-		"hibernate.target":                     sleep,
-		"hybrid-sleep.target":                  sleep,
-		"suspend-then-hibernate.target":        sleep,
-		"systemd-suspend.service":              sleep,
+		"suspend.target":                       asleep,
+		"hibernate.target":                     asleep,
+		"hybrid-sleep.target":                  asleep,
+		"suspend-then-hibernate.target":        asleep,
+		"systemd-suspend.service":              asleep,
+		"poweroff.target":                      shuttingDown,
+		"halt.target":                          shuttingDown,
+		"reboot.target":                        shuttingDown,
+		"kexec.target":                         shuttingDown,
+		"soft-reboot.target":                   shuttingDown,
 	}
 }
 

@@ -37,11 +37,12 @@ func (u *user) askOrder(ctx context.Context, manager object, names []string) err
 	})
 }
 
-// waits reports whether a unit waits for another one through others.
-func (u user) waits(name, other string) bool {
+// waits reports whether a unit waits for another one through others, except for some that it
+// never has to wait for.
+func (u user) waits(name, other string, except ...string) bool {
 	found := false
 	_ = walk(u.unit(name).texts("After"), func(by string) ([]string, error) {
-		if by == name || by == other {
+		if by == name || by == other || slices.Contains(except, by) {
 			return nil, nil
 		}
 		after := u.unit(by).texts("After")
@@ -61,17 +62,21 @@ func (c unitCheck) mayWaitFor(target string) bool {
 		!c.user.waits(target, c.name)
 }
 
+// started is active before anything that a target of ours starts. Timers that wait for such a
+// target are ordered before it, but come later.
+const started = "basic.target"
+
 // circles finds a unit that waits for its target through others, while the target waits for
 // the unit, as targets do for all units that they want.
 func (c unitCheck) circles() []Finding {
 	by := append(c.wanters(c.name), c.texts("WantedBy")...)
 	for _, target := range by {
 		if !strings.HasSuffix(target, ".target") || slices.Contains(c.texts("After"), target) ||
-			!slices.Contains(c.user.unit(target).texts("After"), c.name) || !c.user.waits(c.name, target) {
+			!slices.Contains(c.user.unit(target).texts("After"), c.name) || !c.user.waits(c.name, target, started) {
 			continue
 		}
 		through := slices.DeleteFunc(slices.Clone(c.texts("After")), func(name string) bool {
-			return !slices.Contains(c.user.unit(name).texts("After"), target) && !c.user.waits(name, target)
+			return name == started || !slices.Contains(c.user.unit(name).texts("After"), target) && !c.user.waits(name, target, started)
 		})
 		f := Finding{
 			What: fmt.Sprintf("%s: %s waits for it, while it waits for %s, which waits for the target", c.name, target, listed(through)),

@@ -31,8 +31,8 @@ func isOwnPath(path string) bool {
 	})
 }
 
-// listOwn returns the units that somebody may have written or changed for the user. For
-// templates, it returns their loaded instances.
+// listOwn returns the units and templates that somebody may have written or changed for the
+// user, and the loaded instances of such templates.
 func (u *user) listOwn(ctx context.Context, manager object, loaded []systemd.UnitStatus) ([]string, error) {
 	if err := manager.call(ctx, managerInterface+".ListUnitFiles", &u.files); err != nil {
 		return nil, err
@@ -43,14 +43,12 @@ func (u *user) listOwn(ctx context.Context, manager object, loaded []systemd.Uni
 			names = append(names, filepath.Base(file.Path))
 		}
 	}
-	isTemplate := func(name string) bool { return strings.Contains(name, "@.") }
-	own := slices.DeleteFunc(slices.Clone(names), isTemplate)
 	for _, l := range loaded {
 		if slices.Contains(names, templateOf(l.Name)) {
-			own = append(own, l.Name)
+			names = append(names, l.Name)
 		}
 	}
-	return own, nil
+	return names, nil
 }
 
 // Units returns the names of units that somebody has written or changed for the user, for a
@@ -95,4 +93,16 @@ func (u user) changed() []string {
 		}
 	}
 	return names
+}
+
+// dangling returns the link that should be the file of a unit, and the missing file that it
+// leads to.
+func (u user) dangling(name string) (path, to string) {
+	for _, dir := range u.manager.texts("UnitPath") {
+		path := filepath.Join(dir, name)
+		if to, err := os.Readlink(path); err == nil && !exists(path) && u.unit(name).load() == "not-found" {
+			return path, to
+		}
+	}
+	return "", ""
 }

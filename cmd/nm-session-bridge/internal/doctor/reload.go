@@ -12,6 +12,9 @@ import (
 func (sys *system) reload() []Finding {
 	var changed []string
 	for _, name := range slices.Concat([]string{systemdctl.ServiceName}, sys.targets, sys.user.own) {
+		if !sys.concerns(name) {
+			continue
+		}
 		if u := sys.user.unit(name); u.load() == "loaded" && (u.is("NeedDaemonReload") || sys.user.hasNewDropIn(u)) {
 			changed = append(changed, name)
 		}

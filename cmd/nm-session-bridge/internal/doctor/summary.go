@@ -13,7 +13,11 @@ func (sys *system) summary() []string {
 	}
 	if sys.user.problem == "" {
 		version, _, _ := strings.Cut(sys.user.manager.text("Version"), "-")
-		parts = append(parts, "user manager "+version, "service", counted(len(sys.targets), "target"), counted(len(sys.user.own), "unit")+" of yours")
+		yours := counted(len(sys.user.own), "unit") + " of yours"
+		if !sys.subject.isEmpty() {
+			yours = sys.looked()
+		}
+		parts = append(parts, "user manager "+version, "service", counted(len(sys.targets), "target"), yours)
 	}
 	return parts
 }

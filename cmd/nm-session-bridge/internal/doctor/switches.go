@@ -25,7 +25,7 @@ func (sys *system) switches() []Finding {
 					Mend: byHand("add " + s.Name + " with systemctl --user edit " + systemdctl.ServiceName + ", then systemctl --user restart " + systemdctl.ServiceName),
 				})
 			}
-		case isHeld:
+		case isHeld && sys.isAbout(s):
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s is held %s by hand", s.Name, position),
 				Why:  "its targets follow nothing until you release it or log out",
@@ -36,9 +36,17 @@ func (sys *system) switches() []Finding {
 	return found
 }
 
+// isAbout reports whether the targets of a switch are in question.
+func (sys *system) isAbout(s observers.Switch) bool {
+	return sys.subject.isEmpty() || slices.ContainsFunc(sys.subject.related, s.Owns)
+}
+
 // waiting returns the user's units that a target of a switch starts or stops.
 func (sys *system) waiting(s observers.Switch) []string {
 	return slices.DeleteFunc(slices.Clone(sys.user.own), func(name string) bool {
+		if !sys.concerns(name) {
+			return true
+		}
 		bound := sys.wanters(name)
 		for _, key := range following() {
 			bound = append(bound, sys.user.unit(name).texts(key)...)

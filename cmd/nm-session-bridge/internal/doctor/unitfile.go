@@ -117,15 +117,6 @@ func isUnitName(name string) bool {
 	}, filepath.Ext(name))
 }
 
-// UnitName completes the name of a unit as systemctl does: a name without a suffix is a
-// service.
-func UnitName(name string) string {
-	if isUnitName(name) {
-		return name
-	}
-	return name + ".service"
-}
-
 // names returns the units that a setting lists in all its assignments. An empty assignment
 // clears those before it.
 func (f file) names(section, key string) []string {

@@ -23,10 +23,25 @@ func dependencyKeys() []string {
 // units looks at each of the user's own units.
 func (sys *system) units() []Finding {
 	var found []Finding
+	for _, target := range sys.targets {
+		for _, name := range sys.user.unit(target).wants() {
+			if path, to := sys.user.dangling(name); path != "" {
+				found = append(found, Finding{
+					Unit: name,
+					What: fmt.Sprintf("%s, which %s wants, is a link to %s, which does not exist", name, target, to),
+					Why:  "there is no such unit, and nothing starts",
+					Mend: byHand("put its file there, or remove " + path + "; then systemctl --user daemon-reload"),
+				})
+			}
+		}
+	}
 	for _, name := range sys.user.own {
 		u := sys.user.unit(name)
 		if slices.Contains(unloadable(), u.load()) {
 			found = append(found, sys.broken(u))
+		}
+		if u.load() == "masked" && slices.Contains(sys.subject.units, name) {
+			found = append(found, sys.maskedUnit(u))
 		}
 		if u.load() != "loaded" {
 			continue
@@ -138,7 +153,7 @@ func (c unitCheck) unknownNames() []Finding {
 	renames := map[string]string{}
 	for _, name := range c.missing() {
 		target := c.meantAfter(name)
-		if c.contradicts(target) {
+		if target != afterSleep && c.contradicts(target) {
 			target = ""
 		}
 		switch {
@@ -160,7 +175,7 @@ func (c unitCheck) unknownNames() []Finding {
 	slices.Sort(meant)
 	meant = slices.Compact(meant)
 	before := c.change.size()
-	if !c.follow(meant, renames, !c.isStartedOtherwise()) {
+	if !c.follow(meant, renames, !c.isStartedWith(meant)) {
 		c.login()
 	}
 	if c.change.size() == before && c.change.instead == "" {
@@ -191,11 +206,14 @@ const afterSleep = "wake.target"
 
 // meantAfter returns the target that a name in the unit was meant to be.
 func (c unitCheck) meantAfter(name string) string {
-	target := c.meant(name)
-	if slices.Contains(c.momentary(), target) && name != target && slices.Contains(c.naming(name), "After") {
+	switch target := c.meant(name); {
+	case target == asleep && name != target && slices.Contains(c.naming(name), "After"):
 		return afterSleep
+	case target == shuttingDown && slices.Contains(c.files.installs(), "shutdown.target"):
+		return "" // which the user manager has
+	default:
+		return target
 	}
-	return target
 }
 
 // contradicts reports whether the counterpart of a target starts the unit. For example,
@@ -236,11 +254,12 @@ func (c unitCheck) place(name string) string {
 	return name + " in " + settings(c.naming(name))
 }
 
-// bindings finds mistakes in how the unit is bound to each target of ours.
+// bindings finds mistakes in how the unit is bound to each target of ours. That it pulls a
+// target up is said even if the target has a finding.
 func (c unitCheck) bindings() []Finding {
 	var found []Finding
 	for _, target := range c.targets {
-		if c.reported[target] {
+		if c.reported[target] && len(c.among(pulling(), target)) == 0 {
 			continue
 		}
 		if f := c.binding(target); f.What != "" {
@@ -321,6 +340,9 @@ func (c unitCheck) unreached() []Finding {
 	if c.isStartedOtherwise() {
 		return nil
 	}
+	if f := c.misplaced(); f.What != "" {
+		return []Finding{f}
+	}
 	installs := c.files.installs()
 	for _, key := range []string{"", "PartOf", "Requisite", "BindsTo", "Requires", "Wants", "Upholds", "After"} {
 		for _, target := range c.targets {
@@ -342,6 +364,34 @@ func (c unitCheck) unreached() []Finding {
 	return nil
 }
 
+// misplaced finds a line that should enable the unit, but does not stand under [Install] or is
+// spelt wrongly, such as Wantedby=.
+func (c unitCheck) misplaced() Finding {
+	for _, f := range c.files {
+		for _, s := range f.settings {
+			i := slices.IndexFunc(installKeys(), func(key string) bool { return strings.EqualFold(key, s.key) })
+			if i < 0 || s.section == "Install" && s.key == installKeys()[i] {
+				continue
+			}
+			for _, name := range s.names {
+				target := name
+				if !slices.Contains(c.targets, name) {
+					target = c.meant(name)
+				}
+				if !slices.Contains(c.targets, target) || !c.follow([]string{target}, nil, true) {
+					continue
+				}
+				c.reported[target] = true
+				return Finding{
+					What: fmt.Sprintf("%s: systemd ignores %s=%s under [%s]", c.name, s.key, name, s.section),
+					Why:  "nothing starts the unit when the target is reached; WantedBy= under [Install] does, once the unit is enabled",
+				}
+			}
+		}
+	}
+	return Finding{}
+}
+
 // installing returns the setting in [Install] that names a target.
 func (c unitCheck) installing(target string) string {
 	keys := installKeys()
@@ -355,27 +405,44 @@ func (c unitCheck) installing(target string) string {
 // unit that it starts.
 const longestChain = 5
 
-// isReached reports whether a target of ours starts one of the user's own targets, directly
-// or through others, once that target is enabled.
+// isReached reports whether a target of ours starts one of the user's own units, directly or
+// through others, once that unit is enabled.
 func (sys *system) isReached(name string, chain int) bool {
-	if chain == 0 || !strings.HasSuffix(name, ".target") || !slices.Contains(sys.user.own, name) {
+	if chain == 0 || !slices.Contains(sys.user.own, name) {
 		return false
 	}
-	all, _ := readAll(sys.user.unit(name)) // a file that cannot be read names nothing
-	return slices.ContainsFunc(append(all.installs(), sys.wanters(name)...), func(by string) bool {
+	u := sys.user.unit(name)
+	all, _ := readAll(u) // a file that cannot be read names nothing
+	return slices.ContainsFunc(slices.Concat(all.installs(), sys.user.starters(u), sys.wanters(name)), func(by string) bool {
 		return slices.Contains(sys.targets, by) || sys.isReached(by, chain-1)
 	})
 }
 
-// isStartedOtherwise reports whether something besides a login starts the unit.
+// starters returns the units that start a unit with themselves, and can do without it. The
+// manager knows only those that are loaded.
+func (u user) starters(one unit) []string {
+	return slices.Concat(one.texts("WantedBy"), one.texts("UpheldBy"), u.links[one.name])
+}
+
+// isStartedOtherwise reports whether something starts the unit, or needs it, besides what starts
+// once: a login, a desktop or a compositor.
 func (c unitCheck) isStartedOtherwise() bool {
-	if len(c.wanters(c.name)) > 0 || c.isTriggered() {
-		return true
+	needed := slices.Concat(c.texts("RequiredBy"), c.texts("BoundBy"))
+	return len(c.wanters(c.name)) > 0 || c.isTriggered() ||
+		slices.ContainsFunc(needed, func(other string) bool { return !strings.HasSuffix(other, ".target") }) ||
+		slices.ContainsFunc(append(needed, c.user.starters(c.unit)...), func(other string) bool { return c.isReached(other, longestChain) })
+}
+
+// isStartedWith reports whether something starts the unit when some targets are reached, or on
+// another occasion that is its own.
+func (c unitCheck) isStartedWith(targets []string) bool {
+	by := c.wanters(c.name)
+	if slices.Contains(targets, afterSleep) && !slices.Contains(by, afterSleep) {
+		return c.isTriggered() // nothing else is started after a sleep
 	}
-	by := slices.Concat(c.texts("WantedBy"), c.texts("RequiredBy"), c.texts("UpheldBy"), c.texts("BoundBy"))
-	return slices.ContainsFunc(by, func(other string) bool {
-		return !strings.HasSuffix(other, ".target") || isOwnPath(c.user.unit(other).text("FragmentPath"))
-	})
+	return c.isStartedOtherwise() && (len(by) == 0 || c.isOnce() || slices.ContainsFunc(by, func(other string) bool {
+		return slices.Contains(targets, other) || slices.Contains(c.momentary(), other)
+	}))
 }
 
 // activators returns the units, such as timers, that start the unit. The manager knows the

@@ -26,6 +26,9 @@ type user struct {
 	all map[string]unit
 	// files are the unit files that the manager finds on disk.
 	files []unitFile
+	// links are the units that have a link to a unit, by its name, in their directory of
+	// units to start.
+	links map[string][]string
 	// own are the names of the units that the user has written or changed.
 	own []string
 	// bridge is what a running bridge says about its switches.
@@ -103,10 +106,10 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 	if err != nil {
 		return err
 	}
-	if sys.Unit != "" {
-		candidates = append(candidates, sys.Unit)
-	}
+	sys.subject.units = sys.subject.toAsk(u, loaded)
+	candidates = append(slices.DeleteFunc(candidates, isTemplate), sys.subject.units...)
 	instances := u.linked()
+	u.links = u.startLinks()
 	for _, l := range loaded {
 		instances = append(instances, l.Name)
 	}
@@ -136,7 +139,8 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 	for _, name := range candidates {
 		one := u.unit(name)
 		id := one.text("Id") // a unit may have several names
-		if (one.isOwn() || name == sys.Unit && one.load() == "loaded") && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
+		isAsked := slices.Contains(sys.subject.units, name) && !slices.Contains([]string{"", "not-found"}, one.load())
+		if (one.isOwn() || isAsked) && !slices.Contains(u.own, id) && !slices.Contains(ours, id) {
 			one.name = id
 			u.own = append(u.own, id)
 			u.all[id] = one
@@ -148,7 +152,7 @@ func (sys *system) askUnits(ctx context.Context, u *user, manager object, ours [
 	}
 	names := slices.Concat(ours, u.own)
 	for _, name := range u.own {
-		names = append(names, u.unit(name).texts("WantedBy")...)
+		names = append(names, u.starters(u.unit(name))...)
 	}
 	return u.askOrder(ctx, manager, names)
 }
@@ -168,6 +172,22 @@ func (u *user) linked() []string {
 		}
 	}
 	return names
+}
+
+// startLinks finds the links by which units start others (systemd.unit(5), "WantedBy=").
+func (u *user) startLinks() map[string][]string {
+	links := map[string][]string{}
+	for _, dir := range u.manager.texts("UnitPath") {
+		for _, kind := range []string{".wants", ".upholds"} {
+			for _, link := range matching(dir, "*"+kind+"/*") {
+				name, by := filepath.Base(link), strings.TrimSuffix(filepath.Dir(link), kind)
+				if !slices.Contains(links[name], by) {
+					links[name] = append(links[name], by)
+				}
+			}
+		}
+	}
+	return links
 }
 
 // askDependencies asks for what the user's own units depend on.
@@ -190,17 +210,20 @@ func (u *user) askDependencies(ctx context.Context, manager object) error {
 	return nil
 }
 
-// ask asks for a unit, which loads it. Nothing is known about a unit whose name the manager
-// rejects.
+// ask asks for a unit, which loads it, and for a template as an instance of it would be. Nothing
+// is known about a unit whose name the manager rejects.
 func (u *user) ask(ctx context.Context, manager object, name string) error {
 	if _, asked := u.all[name]; asked {
 		return nil
 	}
 	var path dbus.ObjectPath
-	err := manager.call(ctx, managerInterface+".LoadUnit", &path, name)
+	err := manager.call(ctx, managerInterface+".LoadUnit", &path, trialOf(name))
 	one := unit{name: name}
 	if err == nil {
 		one.properties, err = manager.at(path).all(ctx, "")
+	}
+	if isTemplate(name) && one.properties != nil {
+		one.properties["Id"] = dbus.MakeVariant(name)
 	}
 	if nobody(err) || ctx.Err() != nil {
 		return err
