@@ -90,7 +90,7 @@ func Parse(text string) (Plan, error) {
 
 // FixedSeeds draw every kind of fault within a hundred faults each. They also leave rounds asleep,
 // woken, idle and about to shut down, and replace the bridge while woken.
-func FixedSeeds() []int64 { return []int64{75757, 86222} }
+func FixedSeeds() []int64 { return []int64{178174, 107398} }
 
 // mostInARound is the most faults that a round has.
 const mostInARound = 6
