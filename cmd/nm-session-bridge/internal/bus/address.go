@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
-
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 )
 
 // systemSocket is where the D-Bus specification puts the system bus
@@ -36,9 +34,18 @@ func SessionAddress() (string, error) {
 	case filepath.IsAbs(dir):
 		return "unix:path=" + dbus.EscapeBusAddressValue(dir+"/bus"), nil
 	case dir != "": // somebody else may have put a bus below the working directory
-		return "", fmt.Errorf("no session bus: XDG_RUNTIME_DIR is %q, not an absolute path; %s", dir, self.Place())
+		return "", fmt.Errorf("no session bus: XDG_RUNTIME_DIR is %q, not an absolute path; %s", dir, Place())
 	}
-	return "", fmt.Errorf("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; %s", self.Place())
+	return "", fmt.Errorf("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set; %s", Place())
+}
+
+// Place says where to run the program if it has no session bus or no runtime
+// directory. Both are of use to their own user only, so sudo does not help.
+func Place() string {
+	if os.Geteuid() == 0 {
+		return "run this as your own user, without sudo"
+	}
+	return "run this in a login session or as a user service"
 }
 
 // sockets returns the socket names in a D-Bus address, in the form that package

@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	"github.com/godbus/dbus/v5"
-
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 )
 
 // ConnectSession connects a command to the session bus. The error says what to do
@@ -19,7 +17,7 @@ func ConnectSession(ctx context.Context) (*dbus.Conn, error) {
 	// godbus' default loses the order of signals while their receiver is busy.
 	conn, err := dbus.Connect(address, dbus.WithContext(ctx), dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, self.Place())
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, Place())
 	}
 	return conn, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -260,7 +259,7 @@ func (sys *system) manager() []Finding {
 	}
 	switch {
 	case sys.UID == 0: // a user manager of root's own would be no help
-		f.Mend = byHand(self.Place())
+		f.Mend = byHand(bus.Place())
 	case !exists(runtime+"/bus") && exists(runtime+"/systemd/private"):
 		f.Mend = run(thisDistribution().install("dbus-user-session") + " && systemctl --user start dbus.socket")
 	case !exists(runtime + "/bus"):

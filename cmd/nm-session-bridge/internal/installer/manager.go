@@ -11,7 +11,6 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -30,7 +29,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 		return dbus.Connect(address, dbus.WithContext(ctx))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, self.Place())
+		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, bus.Place())
 	}
 	// The manager signals the ends of jobs only to subscribers.
 	if err := manager.Subscribe(); err != nil {

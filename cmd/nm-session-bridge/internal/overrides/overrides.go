@@ -15,7 +15,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
 // Store is a file with a line for each switch that is held: its name, and its
@@ -33,14 +33,14 @@ type Store struct {
 // The directory of another user, as su leaves it to root, is also an error.
 func In(runtimeDir string) (Store, error) {
 	if !filepath.IsAbs(runtimeDir) {
-		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, not an absolute path; %s", runtimeDir, self.Place())
+		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, not an absolute path; %s", runtimeDir, bus.Place())
 	}
 	info, err := os.Stat(runtimeDir)
 	switch {
 	case err != nil:
-		return Store{}, fmt.Errorf("cannot use XDG_RUNTIME_DIR: %w; %s", err, self.Place())
+		return Store{}, fmt.Errorf("cannot use XDG_RUNTIME_DIR: %w; %s", err, bus.Place())
 	case !isOf(info, os.Geteuid()):
-		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, which belongs to another user; %s", runtimeDir, self.Place())
+		return Store{}, fmt.Errorf("XDG_RUNTIME_DIR is %q, which belongs to another user; %s", runtimeDir, bus.Place())
 	}
 	return Store{filepath.Join(runtimeDir, "nm-session-bridge", "overrides"), os.Geteuid()}, nil
 }

@@ -1,4 +1,4 @@
-// Package self finds out how and where to call this program.
+// Package self finds out how to call this program.
 package self
 
 import (
@@ -25,13 +25,4 @@ func Path() string {
 		return path
 	}
 	return name
-}
-
-// Place says where to run the program if it has no session bus or no runtime
-// directory. Both are of use to their own user only, so sudo does not help.
-func Place() string {
-	if os.Geteuid() == 0 {
-		return "run this as your own user, without sudo"
-	}
-	return "run this in a login session or as a user service"
 }
