@@ -42,7 +42,8 @@ func (s *scene) costs(names []string) costs {
 	return c
 }
 
-// rules returns the bridge's match rules on a bus.
+// rules returns the bridge's match rules on a bus, which must be a dbus-daemon:
+// dbus-broker does not tell.
 func (s *scene) rules(conn *dbus.Conn) string {
 	s.Helper()
 	const daemon = "org.freedesktop.DBus"

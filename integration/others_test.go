@@ -173,7 +173,7 @@ func TestWhatOtherUsersDoIsNeverAReasonToRead(t *testing.T) {
 }
 
 func TestTheBusSendsChangesOfTheUsersOwnSessionsAlone(t *testing.T) {
-	s := begin(t, sandbox.Options{})
+	s := begin(t, sandbox.Options{Bus: sandbox.DbusDaemon})
 	s.must(s.Login1.SetSession(sandbox.UID, true))
 	s.install()
 	s.status("lock unlocked")
