@@ -102,6 +102,28 @@ func TestPackageLeavesTheUsersOwnCopyAlone(t *testing.T) {
 	}
 }
 
+// Whichever program uninstalls the user's own copy, its bridge and targets end, and the
+// package's bridge is there for the user to start.
+func TestPackageTakesOverFromTheUsersOwnCopy(t *testing.T) {
+	s := beginOpen(t)
+	s.dpkg("--install " + olderPackage)
+	s.afterwards("dpkg --purge nm-session-bridge")
+	for _, program := range []string{"/usr/bin/nm-session-bridge", bridgeProgram} {
+		s.install()
+		s.internet(online)
+		said := s.user(program + " uninstall")
+		const command = "systemctl --user enable --now nm-session-bridge.service"
+		if !strings.HasSuffix(said, "; to use it: "+command) || strings.Contains(said, "a file of your own") {
+			t.Errorf("uninstall by %s said %q", program, said)
+		}
+		if states := s.user("systemctl --user is-active " + bridgeUnit + " " + online + " || true"); states != "inactive\ninactive" {
+			t.Errorf("after uninstall by %s bridge and target are %q", program, states)
+		}
+		s.user(command)
+		s.internet(online)
+	}
+}
+
 // packageIsComplete checks that the package has everything that a user would
 // look for.
 func (s *scene) packageIsComplete() {

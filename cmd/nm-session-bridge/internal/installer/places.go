@@ -74,8 +74,11 @@ func (p places) units() string {
 	if p.packaged {
 		return packagedUnits
 	}
-	return filepath.Join(p.data, "systemd/user")
+	return p.installedUnits()
 }
+
+// installedUnits returns the directory of the units that install writes.
+func (p places) installedUnits() string { return filepath.Join(p.data, "systemd/user") }
 
 func (p places) record() string { return filepath.Join(p.data, "nm-session-bridge/installed") }
 

@@ -77,7 +77,13 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 			return err
 		}
 	}
-	return reportLeftovers(p, append(units, ours.Patterns()...), stdout)
+	if err := reportLeftovers(p, append(units, ours.Patterns()...), stdout); err != nil {
+		return err
+	}
+	if hasPackage() {
+		fmt.Fprintf(stdout, "the package's bridge is still there; to use it: systemctl --user enable --now %s\n", systemdctl.ServiceName)
+	}
+	return nil
 }
 
 func uninstallArguments(force bool) string {
@@ -142,7 +148,7 @@ func (p places) isUsers(ctx context.Context, manager *systemd.Conn, unit string)
 	}
 	file, _ := property.Value.Value().(string)
 	dir := filepath.Dir(file)
-	return file != "" && !isSameFile(dir, p.units()) && !isSameFile(dir, packagedUnits), nil
+	return file != "" && !isSameFile(dir, p.installedUnits()) && !isSameFile(dir, packagedUnits), nil
 }
 
 // reportLeftovers names files of the user's that refer to the removed units: links of
