@@ -485,6 +485,29 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	if want := "# by hand: install no-such-chat, or correct ExecStart= of gone.service; then systemctl --user reset-failed gone.service && systemctl --user restart gone.service"; f.mend != want {
 		t.Errorf("it is mended by %s, not %s", f.mend, want)
 	}
+
+	const script = "is online.sh"
+	s.must(s.WriteFile(script, []byte("#!/bin/sh\nexec sleep infinity\n"), 0o644))
+	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", `"%h/`+script+`"`, 1))
+	s.systemctl("daemon-reload")
+	s.user("systemctl --user restart gone.service || true")
+	s.expect("failed", "gone.service")
+	s.mended("its program " + sandbox.Home + "/" + script + " is missing or cannot be run")
+	s.expect("active", "gone.service")
+
+	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", `"it's"`, 1))
+	s.systemctl("daemon-reload")
+	s.finds("", "gone.service cannot be loaded")
+
+	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "/nowhere", 1))
+	s.systemctl("daemon-reload")
+	s.user("systemctl --user restart gone.service || true")
+	s.expect("failed", "gone.service")
+	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/gone.service"))
+	s.systemctl("daemon-reload")
+	if f := s.finds("", "gone.service, which internet-online.target wants, has failed: its file is gone"); !strings.Contains(f.mend, "reset-failed gone.service") || strings.Contains(f.mend, "ExecStart=") {
+		t.Errorf("the failure of a unit without a file is mended by %s", f.mend)
+	}
 	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "/bin/false", 1))
 	s.systemctl("daemon-reload")
 	s.systemctl("restart", "gone.service")

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -49,6 +50,8 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			found = append(found, f)
 		case slices.Contains(sys.user.own, name) && u.lacksIdentity():
 			// identities finds it
+		case slices.Contains([]string{"bad-setting", "error"}, u.load()):
+			// found as a unit that cannot be loaded
 		case u.text("ActiveState") == "failed":
 			f.What += u.failure()
 			f.Why = "it failed after the target started it"
@@ -81,10 +84,16 @@ func startAnew(u unit) string {
 // afterFailure mends the cause of a unit's failure, and starts the unit again.
 func (sys *system) afterFailure(u unit) Mend {
 	restart := startAnew(u)
+	if u.load() == "not-found" {
+		return byHand("write its file again, or have systemd forget the failure: systemctl --user reset-failed " + systemdctl.Operands(u.name))
+	}
 	if u.text("Result") != "exit-code" || property[int32](u.properties, "ExecMainStatus") != exitExec {
 		return byHand("journalctl --user -u " + systemdctl.Quote(u.name) + " says why; fix that, then " + restart)
 	}
 	program := u.program()
+	if isScriptWithoutRight(program) {
+		return run("chmod u+x " + systemdctl.Operands(program)).then(restart)
+	}
 	if there := sys.find(filepath.Base(program)); there != "" && there != program {
 		return sys.useProgram(u, there).then(restart)
 	}
@@ -96,6 +105,13 @@ func (sys *system) afterFailure(u unit) Mend {
 		}
 	}
 	return byHand("install " + program + ", or correct ExecStart= of " + u.name + "; then " + restart)
+}
+
+// isScriptWithoutRight reports whether a program is one of the user's own files that lacks
+// the right to be run.
+func isScriptWithoutRight(program string) bool {
+	var file unix.Stat_t
+	return unix.Stat(program, &file) == nil && file.Mode&unix.S_IFMT == unix.S_IFREG && file.Mode&0o111 == 0 && int(file.Uid) == os.Geteuid()
 }
 
 // useProgram makes a service run a program that is not where its ExecStart= says.
@@ -126,6 +142,8 @@ func (sys *system) find(program string) string {
 func (u unit) failure() string {
 	result, status := u.text("Result"), property[int32](u.properties, "ExecMainStatus")
 	switch {
+	case u.load() == "not-found":
+		return "its file is gone, and its last run ended with " + result
 	case result != "exit-code":
 		return result
 	case status == exitExec:
