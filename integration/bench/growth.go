@@ -57,6 +57,7 @@ func (s *stage) growUnits(ctx context.Context, t *table) error {
 			return err
 		}
 	}
+	s.contenders[0].isClosed = relayed.isClosed // they have the same lid
 	if err := errors.Join(s.User.DaemonReload(), relayed.end()); err != nil {
 		return err
 	}
