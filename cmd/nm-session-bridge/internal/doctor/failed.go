@@ -50,7 +50,7 @@ func (sys *system) failedUnder(target, root string, seen map[string]bool) []Find
 			found = append(found, f)
 		case slices.Contains(sys.user.own, name) && u.lacksIdentity():
 			// identities finds it
-		case slices.Contains([]string{"bad-setting", "error"}, u.load()):
+		case slices.Contains(unloadable(), u.load()):
 			// found as a unit that cannot be loaded
 		case u.text("ActiveState") == "failed":
 			f.What += u.failure()
