@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/history"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/positions"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -39,11 +39,8 @@ nm-session-bridge(1) describes the fields of --json.`,
 	names, flags := observers.Table().Names(), cmd.Flags()
 	flags.StringVar(&options.Since, "since", "24h", "begin at a `TIME` as in journalctl --since, or how long ago, such as 2h or 3d")
 	flags.Func("switch", "show only the switch with this `NAME`: "+strings.Join(names, ", "), func(name string) error {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("accepted values are %s", strings.Join(names, ", "))
-		}
 		options.Switch = name
-		return nil
+		return positions.CheckSwitch(name)
 	})
 	flags.BoolVar(&options.JSON, "json", false, "print JSON")
 	flags.BoolVar(&options.Verbose, "verbose", false, fmt.Sprintf("list all transitions instead of the last %d", history.LatestTransitions))

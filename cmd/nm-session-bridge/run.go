@@ -17,6 +17,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/daemon/origin"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/journal"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/positions"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -98,8 +99,8 @@ func (o *runOptions) setBar(given string) error {
 func (o *runOptions) chooseSwitches(list string) error {
 	names := strings.Split(list, ",")
 	for _, name := range names {
-		if !slices.Contains(observers.Table().Names(), name) {
-			return fmt.Errorf("no switch is called %q; accepted are %s, separated by commas", name, strings.Join(observers.Table().Names(), ", "))
+		if err := positions.CheckSwitch(name); err != nil {
+			return err
 		}
 	}
 	o.switches = names

@@ -32,6 +32,9 @@ count as active, separated by blanks, as systemd-escape writes them.`,
 			if len(args) > 2 && args[0] == "connection" {
 				return errors.New(`set connection takes one argument: quote several profiles, as in "set connection 'home work'", and write \x20 for a blank in a name, as systemd-escape does`)
 			}
+			if len(args) == 1 {
+				return positions.Incomplete("set", args[0])
+			}
 			if len(args) != 2 {
 				return fmt.Errorf("set takes a switch and a position, as in \"set internet offline\"; switches are %s", strings.Join(observers.Table().Names(), ", "))
 			}

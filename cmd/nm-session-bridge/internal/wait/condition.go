@@ -27,6 +27,9 @@ func Conditions(args []string, not bool) ([]Condition, error) {
 	if len(args) == 0 {
 		return nil, errForm
 	}
+	if len(args) == 1 && !strings.Contains(args[0], "=") {
+		return nil, positions.Incomplete("wait", args[0])
+	}
 	var conditions []Condition
 	for _, arg := range args {
 		name, position, isPair := strings.Cut(arg, "=")
