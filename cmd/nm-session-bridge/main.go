@@ -16,6 +16,7 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/terminal"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
 
@@ -31,7 +32,11 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	status := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	args := os.Args[1:]
+	if len(args) == 0 && terminal.IsForeground(os.Stdin) {
+		args = []string{"help"} // a person looks for it; a service may rely on the default command
+	}
+	status := execute(ctx, args, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
@@ -88,8 +93,9 @@ func introduction() string {
 	}
 	return `Keeps systemd user targets equal to what NetworkManager and logind say:
 ` + targets.String() + `
-Without a command, it runs the bridge. Exit status: 0 success, 1 failure, 2 wrong usage,
-3 from status and wait if nm-session-bridge does not run.`
+Without a command, it runs the bridge; typed alone at a terminal, it prints this help.
+Exit status: 0 success, 1 failure, 2 wrong usage, 3 from status and wait if
+nm-session-bridge does not run.`
 }
 
 const exampleUnit = `  # a service that runs while you are online

@@ -7,9 +7,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/golden"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
@@ -141,6 +143,61 @@ func TestWrongUsage(t *testing.T) {
 		}
 		if strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: %q is not one line", line, stderr)
+		}
+	}
+}
+
+// asProgram is set in the environment of a test that runs the program itself.
+const asProgram = "NM_SESSION_BRIDGE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// A person who types the program's name looks for help. What starts the bridge in the
+// background, such as a window manager, may have inherited a terminal, too.
+func TestTypedAloneAtATerminalItHelps(t *testing.T) {
+	controller, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer controller.Close()
+	number, err := unix.IoctlGetInt(int(controller.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(controller.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tty.Close()
+	for name, test := range map[string]struct {
+		stdin *os.File
+		typed bool
+		args  []string
+		helps bool
+	}{
+		"typed":                    {tty, true, nil, true},
+		"typed with a flag":        {tty, true, []string{"--switches=lid"}, false},
+		"typed with run":           {tty, true, []string{"run"}, false},
+		"started, with a terminal": {tty, false, nil, false},
+		"started, without one":     {nil, false, nil, false},
+	} {
+		program := exec.Command(os.Args[0], test.args...)
+		program.Env = []string{asProgram + "=1", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere", "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere"}
+		if test.stdin != nil { // which would otherwise be a nil *os.File in an interface
+			program.Stdin = test.stdin
+		}
+		program.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: test.typed}
+		out, err := program.Output()
+		if helps := err == nil && strings.Contains(string(out), "\nUsage:\n"); helps != test.helps || !helps && (err == nil || len(out) > 0) {
+			t.Errorf("%s: %v, it printed %q", name, err, out)
 		}
 	}
 }

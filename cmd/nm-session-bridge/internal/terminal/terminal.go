@@ -1,4 +1,5 @@
-// Package terminal finds out whether output may have colours, and how wide it may be.
+// Package terminal finds out whether a person typed the command, whether output may have
+// colours, and how wide it may be.
 package terminal
 
 import (
@@ -8,6 +9,13 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// IsForeground reports whether the program runs in the foreground of the terminal that a
+// file is. That is where a shell puts what a person types (tcgetpgrp(3)).
+func IsForeground(file *os.File) bool {
+	group, err := unix.IoctlGetInt(int(file.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
 
 // Style colours words, or leaves them as they are if output has no colours.
 type Style struct{ coloured bool }
