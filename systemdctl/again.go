@@ -2,6 +2,7 @@ package systemdctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,9 +16,14 @@ import (
 func StartsAgain(ctx context.Context, manager Caller, process, status int) (bool, error) {
 	var unit dbus.ObjectPath
 	err := ask(ctx, manager, managerPath, managerInterface+".GetUnitByPID", uint32(process)).Store(&unit)
+	var refusal dbus.Error
+	if errors.As(err, &refusal) && refusal.Name == ManagerName+".NoUnitForPID" {
+		return false, nil // somebody started it by hand
+	}
 	var service properties
 	if err == nil {
-		service, err = allProperties(ask(ctx, manager, unit, propertiesInterface+".GetAll", serviceInterface))
+		// Of all interfaces, because a terminal's unit is a scope.
+		service, err = allProperties(ask(ctx, manager, unit, propertiesInterface+".GetAll", ""))
 	}
 	if err != nil {
 		return false, fmt.Errorf("cannot ask the user manager whether it restarts this service: %w", err)

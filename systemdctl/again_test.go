@@ -58,4 +58,12 @@ func TestWhetherAServiceIsStartedAgain(t *testing.T) {
 	if got, err := StartsAgain(context.Background(), service{broken: io.EOF}, 7, 75); got || err == nil {
 		t.Errorf("a manager that does not answer: %t, %v", got, err)
 	}
+	noUnit := dbus.NewError(ManagerName+".NoUnitForPID", []any{"PID 7 does not belong to any loaded unit."})
+	if got, err := StartsAgain(context.Background(), service{broken: *noUnit}, 7, 75); got || err != nil {
+		t.Errorf("a process that was started by hand: %t, %v", got, err)
+	}
+	scope := map[string]dbus.Variant{"ActiveState": dbus.MakeVariant("active")}
+	if got, err := StartsAgain(context.Background(), service{all: scope}, 7, 75); got || err != nil {
+		t.Errorf("a process in a terminal's scope: %t, %v", got, err)
+	}
 }
