@@ -68,7 +68,12 @@ func (r *Reconciler) isServiceEnding(u *unit) bool {
 
 // followServices follows the services that a target wants, to learn how they end.
 func (r *Reconciler) followServices(u *unit) {
+	u.followings++
+	following := u.followings
 	r.askWanted([]string{u.name}, nil, func(names []string) {
+		if following != u.followings {
+			return // a newer question knows better, and may have had fewer targets to ask
+		}
 		r.forgetServices(u, names)
 		for _, name := range names {
 			if !strings.HasSuffix(name, ".service") {

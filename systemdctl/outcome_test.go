@@ -58,6 +58,31 @@ func TestALockerThatEndsWellHasDoneItsWork(t *testing.T) {
 	}
 }
 
+// A reload may change what a target wants while its own targets are still being asked.
+func TestALockerIsFollowedAlthoughAnOlderQuestionIsAnsweredLast(t *testing.T) {
+	m := newManager(t)
+	m.r.yieldToEachOther([]string{online, offline})
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	older := m.wanting[len(m.wanting)-1]
+	m.wanting = nil
+	wants := func(units ...string) map[string]dbus.Variant {
+		return map[string]dbus.Variant{"Wants": dbus.MakeVariant(units)}
+	}
+	m.answer(older, nil, wants("mine.target"))
+	mine := m.wants(propertiesInterface + ".GetAll " + unitInterface)[0]
+	m.r.followServices(m.r.unit(online))
+	m.answer(m.wanting[0], nil, wants("locker.service"))
+	m.service("active", "success")
+	m.answer(mine, nil, wants())
+	m.is("locker.service", "deactivating", "")
+	m.is("locker.service", "inactive", "")
+	m.service("inactive", "success")
+	if len(m.moved.Done) != 1 {
+		t.Errorf("done: %v", m.moved.Done)
+	}
+}
+
 // A locker whose end stops the target is judged before the target is put right.
 func TestAServiceWhoseEndStopsTheTargetMayHaveDoneItsWork(t *testing.T) {
 	for name, test := range map[string]struct{ active, result, then string }{

@@ -39,6 +39,8 @@ type unit struct {
 	maybeUnused bool
 	searches    int
 
+	followings int // counts how often it was asked which services it wants
+
 	activation int      // counts how often it has settled as active
 	reviving   []func() // end the waits for services that may start again later
 
