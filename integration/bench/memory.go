@@ -89,8 +89,23 @@ func (s *stage) afterWork(ctx context.Context, t *table) error {
 	if err := s.prepareForSleep(ctx, true); err != nil {
 		return err
 	}
+	if err := s.transit(ctx, t); err != nil {
+		return err
+	}
+	if err := wait(ctx, settling); err != nil {
+		return err
+	}
+	return s.remember(t, fmt.Sprintf("memory after %d transitions", s.options.transitions))
+}
+
+// transit makes the residents do transitions and measures what they cost.
+func (s *stage) transit(ctx context.Context, t *table) error {
 	for _, c := range s.residents() {
-		if c.change == nil {
+		transition, err := s.transition(ctx, c)
+		if err != nil {
+			return err
+		}
+		if transition == nil {
 			continue
 		}
 		before, err := workOf(c.pid)
@@ -98,7 +113,7 @@ func (s *stage) afterWork(ctx context.Context, t *table) error {
 			return err
 		}
 		for range s.options.transitions {
-			if _, _, err := s.turn(ctx, c); err != nil {
+			if err := transition(ctx); err != nil {
 				return err
 			}
 		}
@@ -115,10 +130,45 @@ func (s *stage) afterWork(ctx context.Context, t *table) error {
 			Value: float64(done.cpu) / float64(s.options.transitions) / 1e6, Unit: "ms", N: s.options.transitions,
 		})
 	}
-	if err := wait(ctx, settling); err != nil {
-		return err
+	return nil
+}
+
+// transition returns what makes a contender do its work once: follow its lid, or start
+// its locker. It returns nil for a contender that does neither.
+func (s *stage) transition(ctx context.Context, c *contender) (func(context.Context) error, error) {
+	if c.change != nil {
+		return func(ctx context.Context) error {
+			_, _, err := s.turn(ctx, c)
+			return err
+		}, nil
 	}
-	return s.remember(t, fmt.Sprintf("memory after %d transitions", s.options.transitions))
+	program := map[string]string{swayidle: swayidleLocker, xssLock: xssLocker}[c.name]
+	if program == "" {
+		return nil, nil
+	}
+	client, err := s.uniqueName(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	locker := s.locking(c, client, program)
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, changeTimeout)
+		defer cancel()
+		began, err := locker.cue()
+		if err != nil {
+			return err
+		}
+		if _, err := s.starts.all(ctx, began, locker.program); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		// Until then another Lock starts nothing.
+		for len(family(c.pid)) > 1 {
+			if err := wait(ctx, time.Millisecond); err != nil {
+				return fmt.Errorf("the locker of %s does not end: %w", c.name, err)
+			}
+		}
+		return locker.undo(ctx)
+	}, nil
 }
 
 // prepareForSleep makes logind prepare for sleep and stay so, or wake up,

@@ -23,6 +23,10 @@ const (
 	nmcli       = "nmcli monitor | while read"
 	waylandName = "bench-wayland"
 	xDisplay    = ":7"
+
+	// What the programs that they start call themselves.
+	swayidleLocker = "swayidle-lock"
+	xssLocker      = "xss-lock"
 )
 
 // startOthers starts what people use, each as its manual says, with the display
@@ -32,9 +36,9 @@ func (s *stage) startOthers(ctx context.Context) error {
 		return err
 	}
 	program := s.programs.path("started")
-	idle := s.Command("swayidle", "-w", "lock", program+" swayidle-lock", "before-sleep", program+" swayidle-sleep")
+	idle := s.Command("swayidle", "-w", "lock", program+" "+swayidleLocker, "before-sleep", program+" swayidle-sleep")
 	idle.Env = append(idle.Env, "WAYLAND_DISPLAY="+waylandName)
-	lock := s.Command("xss-lock", "--", program, "xss-lock")
+	lock := s.Command("xss-lock", "--", program, xssLocker)
 	lock.Env = append(lock.Env, "DISPLAY="+xDisplay)
 	for _, one := range []struct {
 		name string

@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // memory is how much memory a process has, in kB.
@@ -19,6 +22,9 @@ func memoryOf(pid int) (memory, error) {
 	var all memory
 	for _, one := range family(pid) {
 		values, err := fields(fmt.Sprintf("/proc/%d/smaps_rollup", one))
+		if one != pid && hasEnded(err) {
+			continue
+		}
 		if err != nil {
 			return all, err
 		}
@@ -54,8 +60,27 @@ type work struct {
 	cpu      int64 // nanoseconds
 }
 
-// workOf adds up the work of a process and its children.
+// hasEnded reports whether an error says that a process or a thread has ended: before its
+// file in /proc was opened, or after.
+func hasEnded(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+}
+
+// workOf adds up the work of a process and its children. It begins again if a program that
+// the process runs ends meanwhile: its time is then the parent's.
 func workOf(pid int) (work, error) {
+	for {
+		all, err := familyWork(pid)
+		if !hasEnded(err) {
+			return all, err
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); err != nil {
+			return all, err
+		}
+	}
+}
+
+func familyWork(pid int) (work, error) {
 	var all work
 	for _, one := range family(pid) {
 		own, err := ownWork(one)
@@ -92,9 +117,9 @@ func ownWork(pid int) (work, error) {
 		}
 		all.cpu += ticks * tick
 	}
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
-	if err != nil || len(threads) == 0 {
-		return all, fmt.Errorf("process %d has gone", pid)
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid)) // the pattern is right
+	if len(threads) == 0 {
+		return all, fmt.Errorf("process %d: %w", pid, fs.ErrNotExist)
 	}
 	for _, thread := range threads {
 		values, err := fields(thread + "/status")

@@ -218,28 +218,14 @@ func (s *stage) lockStarters(ctx context.Context) (locks, sleeps []*starter, err
 	sleeps = []*starter{s.closing(s.floor)}
 	for _, one := range []struct {
 		name, lock, sleep string
-	}{{bridge, "lock", "sleep"}, {swayidle, "swayidle-lock", "swayidle-sleep"}, {xssLock, "xss-lock", "xss-lock"}} {
+	}{{bridge, "lock", "sleep"}, {swayidle, swayidleLocker, "swayidle-sleep"}, {xssLock, xssLocker, xssLocker}} {
 		c := s.named(one.name)
 		client, err := s.uniqueName(ctx, c)
 		if err != nil {
 			return nil, nil, err
 		}
-		unlock := func(ctx context.Context) error {
-			ended := s.witness.await("unlock.target")
-			if err := s.Login1.AskClientToLock(client, false); err != nil || one.name != bridge {
-				return err
-			}
-			_, err := ended(ctx)
-			return err
-		}
-		locks = append(locks, &starter{
-			of: c, program: one.lock, undo: unlock,
-			cue: func() (int64, error) {
-				began := now()
-				return began, s.Login1.AskClientToLock(client, true)
-			},
-			sends: message{s.Login1.Session(), "org.freedesktop.login1.Session", "Lock", nil},
-		})
+		atLock := s.locking(c, client, one.lock)
+		locks = append(locks, atLock)
 		sleeps = append(sleeps, &starter{
 			of: c, program: one.sleep,
 			cue: func() (int64, error) {
@@ -256,11 +242,32 @@ func (s *stage) lockStarters(ctx context.Context) (locks, sleeps []*starter, err
 						return err
 					}
 				}
-				return unlock(ctx)
+				return atLock.undo(ctx)
 			},
 		})
 	}
 	return locks, sleeps, nil
+}
+
+// locking makes a contender start a program at a Lock that only its client on the system
+// bus hears.
+func (s *stage) locking(c *contender, client, program string) *starter {
+	return &starter{
+		of: c, program: program,
+		cue: func() (int64, error) {
+			began := now()
+			return began, s.Login1.AskClientToLock(client, true)
+		},
+		undo: func(ctx context.Context) error {
+			ended := s.witness.await("unlock.target")
+			if err := s.Login1.AskClientToLock(client, false); err != nil || c.name != bridge {
+				return err
+			}
+			_, err := ended(ctx)
+			return err
+		},
+		sends: message{s.Login1.Session(), "org.freedesktop.login1.Session", "Lock", nil},
+	}
 }
 
 // raceOfNetworks lets the bridge and nmcli's reader follow changes of connectivity in
