@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -87,6 +88,7 @@ func TestRecipes(t *testing.T) {
 	})
 	s.generate(sinceFive)
 	s.systemctl("import-environment", "PATH") // as a login does; doctor looks
+	s.Login1.SetInhibitDelayMax(time.Minute)  // no operation begins while a busy machine looks at what it waits for
 	s.must(s.NM.Start(s.ctx))
 	// nmcli treats a bridge like a VPN, and every kernel has bridges.
 	for name, address := range map[string]string{profile: "10.99.0.1/24", otherProfile: "10.97.0.1/24"} {
