@@ -176,7 +176,9 @@ func (n *NetworkManager) ProfilePath(name string) string {
 
 // Nmcli runs nmcli as root and returns what it printed, trimmed.
 func (n *NetworkManager) Nmcli(ctx context.Context, args ...string) (string, error) {
-	return output(exec.CommandContext(ctx, "nmcli", args...))
+	cmd := exec.CommandContext(ctx, "nmcli", args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8") // it translates states
+	return output(cmd)
 }
 
 // State reads NetworkManager's State (an NMState).
