@@ -145,6 +145,16 @@ func (h History) Known() History {
 	return h
 }
 
+// first returns the first moment at which a position is known.
+func (h History) first() (first time.Time, known bool) {
+	for _, row := range h.Rows {
+		if len(row.Spans) > 0 && (!known || row.Spans[0].Since.Before(first)) {
+			first, known = row.Spans[0].Since, true
+		}
+	}
+	return first, known
+}
+
 // IsEmpty reports whether nothing is known about any switch.
 func (h History) IsEmpty() bool {
 	return len(h.Known().Rows) == 0

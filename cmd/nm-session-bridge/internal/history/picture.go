@@ -44,6 +44,9 @@ func (h History) Picture(style Style) string {
 	}
 	p.bar = max(style.Width-p.margin, narrowest)
 	p.line(h.title())
+	if first, known := h.first(); known && first.Sub(h.Since) > h.Lasted()/2 {
+		p.line("nothing is known before " + h.moment(first) + " (--since=" + ago(h.Until.Sub(first)) + ": only the time since then)")
+	}
 	p.line("")
 	for _, row := range h.Rows {
 		p.line(p.pad(row.Name) + p.cells(row))
@@ -73,6 +76,28 @@ func (h History) title() string {
 		end = day + " " + clock
 	}
 	return h.Since.Format(day+" "+clock) + " – " + h.Until.Format(end)
+}
+
+// moment writes a time in the window, with the day unless it is that of the window's end.
+func (w Window) moment(at time.Time) string {
+	at = at.In(w.Until.Location())
+	if at.Format(time.DateOnly) == w.Until.Format(time.DateOnly) {
+		return at.Format(toTheMinute)
+	}
+	return at.Format(w.Dated("Mon 2 Jan") + " " + toTheMinute)
+}
+
+// ago rounds a duration up to a value of --since.
+func ago(d time.Duration) string {
+	for _, unit := range []struct {
+		letter string
+		size   time.Duration
+	}{{"s", time.Second}, {"m", time.Minute}} {
+		if n := (d + unit.size - 1) / unit.size; n < 120 {
+			return fmt.Sprintf("%d%s", n, unit.letter)
+		}
+	}
+	return fmt.Sprintf("%dh", (d+time.Hour-1)/time.Hour)
 }
 
 // Dated adds the year to the layout of a day ([time.Time.Format]) if the window spans

@@ -38,8 +38,9 @@ func TestPicture(t *testing.T) {
 	}{
 		"day":     {Window{at("06:00:00"), at("18:00:00")}, Style{Width: 60, Transitions: 3}, ""},
 		"lid":     {Window{at("07:30:00"), at("14:00:00")}, Style{Width: 40, Transitions: -1}, "lid"},
-		"moment":  {Window{at("15:00:00"), at("15:00:02")}, Style{Width: 50}, "internet"}, // never in the first position
-		"online":  {Window{at("08:30:00"), at("11:00:00")}, Style{Width: 50}, "internet"}, // and nothing else
+		"moment":  {Window{at("15:00:00"), at("15:00:02")}, Style{Width: 50}, "internet"},              // never in the first position
+		"online":  {Window{at("08:30:00"), at("11:00:00")}, Style{Width: 50}, "internet"},              // and nothing else
+		"first":   {Window{at("07:14:20").AddDate(0, 0, -1), at("07:14:20")}, Style{Width: 60}, "lid"}, // day of the bridge
 		"minutes": {Window{at("15:18:00"), at("15:21:30")}, Style{Width: 50, Transitions: 5}, "internet"},
 	} {
 		h := Build(day(), switches(), test.window)
@@ -119,6 +120,21 @@ func TestEachGlyphStandsForOnePosition(t *testing.T) {
 	}
 	if len(seen) != most || !strings.HasPrefix(bar, "█░▒▓▚━┅╳abc") {
 		t.Errorf("%d glyphs stand for %d positions: %s", len(seen), most, bar)
+	}
+}
+
+func TestATimeSpanIsLongEnough(t *testing.T) {
+	for lasted, want := range map[time.Duration]string{
+		time.Millisecond:             "1s",
+		90 * time.Second:             "90s",
+		4*time.Minute + time.Second:  "5m",
+		time.Hour:                    "60m",
+		2*time.Hour + time.Second:    "3h",
+		9*24*time.Hour + time.Minute: "217h",
+	} {
+		if got := ago(lasted); got != want {
+			t.Errorf("%v is %q, not %q", lasted, got, want)
+		}
 	}
 }
 
