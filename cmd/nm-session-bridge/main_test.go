@@ -338,6 +338,37 @@ func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 	}
 }
 
+// Go fetches a newer one of tens of megabytes without a word from us otherwise.
+func TestPackagingSaysOnceThatGoFetchesANewerOne(t *testing.T) {
+	for refusal, want := range map[string]string{
+		"": "",
+		"go: nfpm requires go >= 1.25 (running go1.24.4)": "package: nfpm, which makes the package, needs a newer Go than go1.24.4; go fetches one for it now, unless it has before\n",
+		"go: no network": "",
+	} {
+		path := t.TempDir()
+		script := `#!/bin/sh
+case $* in
+"env GOVERSION") echo go1.24.4 ;;
+env*) echo amd64 ;;
+"mod download "*) [ -z "$REFUSAL" ] || { echo "$REFUSAL" >&2; exit 1; } ;;
+build*) while [ "$1" != -o ]; do shift; done; echo '#!/bin/sh' >"$2"; chmod +x "$2" ;;
+run*) echo "created package: it.deb" ;;
+esac
+`
+		if err := os.WriteFile(filepath.Join(path, "go"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		packing := exec.Command("dist/package", "deb", t.TempDir())
+		packing.Env = append(os.Environ(), "PATH="+path+":"+os.Getenv("PATH"), "VERSION=1.2.3", "SOURCE_DATE_EPOCH=0", "REFUSAL="+refusal)
+		var stderr strings.Builder
+		packing.Stderr = &stderr
+		out, err := packing.Output()
+		if err != nil || string(out) != "it.deb\n" || stderr.String() != want {
+			t.Errorf("%q: %v, it printed %q and said %q, not %q", refusal, err, out, stderr.String(), want)
+		}
+	}
+}
+
 // The doctor uses this for the command line of the service.
 func TestArgumentsAreCheckedWithoutRunningThem(t *testing.T) {
 	for line, want := range map[string]string{
