@@ -47,6 +47,7 @@ func TestDoctorKeepsUnitsOnTheirDesktop(t *testing.T) {
 	}
 	s.expect("inactive", append(all, desktop)...)
 	for range 2 {
+		s.fresh()
 		s.unplug()
 		s.plug()
 		s.settle()
@@ -66,6 +67,7 @@ func TestDoctorKeepsUnitsOnTheirDesktop(t *testing.T) {
 		s.expect("inactive", append(all, desktop)...)
 	}
 	// A desktop that starts while offline has the units once it is online.
+	s.fresh()
 	s.unplug()
 	s.systemctl("start", "sway-session.target")
 	s.settle()
