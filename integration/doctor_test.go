@@ -478,7 +478,10 @@ func TestDoctorOnTheStartLimit(t *testing.T) {
 func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
-	s.enable("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "no-such-chat --online", 1))
+	running := func(command string) string { // as often as the test wants; since systemd 257 a reload forgets no start
+		return "[Unit]\nStartLimitIntervalSec=0\n" + strings.Replace(syncUnit, "/bin/sleep infinity", command, 1)
+	}
+	s.enable("gone.service", running("no-such-chat --online"))
 	s.user("systemctl --user start gone.service || true") // systemd may or may not know that at once
 	s.expect("failed", "gone.service")
 	f := s.finds("", "gone.service, which internet-online.target wants, has failed", "no-such-chat is missing or cannot be run (exit-code, 203/EXEC)")
@@ -488,18 +491,18 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 
 	const script = "is online.sh"
 	s.must(s.WriteFile(script, []byte("#!/bin/sh\nexec sleep infinity\n"), 0o644))
-	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", `"%h/`+script+`"`, 1))
+	s.write("gone.service", running(`"%h/`+script+`"`))
 	s.systemctl("daemon-reload")
 	s.user("systemctl --user restart gone.service || true")
 	s.expect("failed", "gone.service")
 	s.mended("its program " + sandbox.Home + "/" + script + " is missing or cannot be run")
 	s.expect("active", "gone.service")
 
-	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", `"it's"`, 1))
+	s.write("gone.service", running(`"it's"`))
 	s.systemctl("daemon-reload")
 	s.finds("", "gone.service cannot be loaded")
 
-	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "/nowhere", 1))
+	s.write("gone.service", running("/nowhere"))
 	s.systemctl("daemon-reload")
 	s.user("systemctl --user restart gone.service || true")
 	s.expect("failed", "gone.service")
@@ -508,15 +511,14 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	if f := s.finds("", "gone.service, which internet-online.target wants, has failed: its file is gone"); !strings.Contains(f.mend, "reset-failed gone.service") || strings.Contains(f.mend, "ExecStart=") {
 		t.Errorf("the failure of a unit without a file is mended by %s", f.mend)
 	}
-	s.systemctl("reset-failed", "gone.service") // since systemd 257 a reload no longer forgets its starts
-	s.write("gone.service", strings.Replace(syncUnit, "/bin/sleep infinity", "/bin/false", 1))
+	s.write("gone.service", running("/bin/false"))
 	s.systemctl("daemon-reload")
 	s.systemctl("restart", "gone.service")
 	s.expect("failed", "gone.service")
 	s.finds("", "gone.service, which internet-online.target wants, has failed: exit-code, status 1")
 
 	// As in the recipe, one of the user's own targets lies in between.
-	s.write("gone.service", strings.ReplaceAll(strings.Replace(syncUnit, "/bin/sleep infinity", "/bin/sh -c 'kill -SEGV $$$$'", 1), "internet-online", "mine"))
+	s.write("gone.service", strings.ReplaceAll(running("/bin/sh -c 'kill -SEGV $$$$'"), "internet-online", "mine"))
 	s.write("mine.target", whileUnit("internet-online.target"))
 	s.systemctl("daemon-reload")
 	s.systemctl("reenable", "gone.service")
@@ -524,7 +526,7 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s.expect("active", "mine.target")
 	s.expect("failed", "gone.service")
 	s.finds("", "gone.service, which mine.target wants, has failed: ")
-	s.write("gone.service", whileUnit("mine.target"))
+	s.write("gone.service", strings.ReplaceAll(running("/bin/sleep infinity"), "internet-online", "mine"))
 	s.systemctl("daemon-reload")
 	s.systemctl("restart", "gone.service")
 	s.clean("")
