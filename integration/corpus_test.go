@@ -507,6 +507,7 @@ func TestDoctorOnUnitsAsPeopleWriteThem(t *testing.T) {
 		t.Fatalf("there are cycles before anything was done: %q", cycles)
 	}
 	before := c.day()
+	defer c.renew()()
 	said := c.examine()
 	c.check(said)
 	files := c.tree()
@@ -538,6 +539,7 @@ func TestDoctorOnUnitsAsPeopleWriteThem(t *testing.T) {
 	if cycles := c.cycles(); len(cycles) > 0 {
 		t.Errorf("afterwards there are cycles: %q", cycles)
 	}
+	defer c.renew()()
 	c.outlive(before, c.day())
 }
 

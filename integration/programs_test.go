@@ -54,7 +54,10 @@ func (s *scene) serve(ready, name string, args ...string) {
 }
 
 // appears waits until there is a file.
-func (s *scene) appears(pattern string) {
+func (s *scene) appears(path string) {
 	s.Helper()
-	s.user("timeout 60 sh -c 'until ls " + pattern + " >/dev/null 2>&1; do sleep 0.1; done'")
+	s.until("there is "+path, func() bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
 }

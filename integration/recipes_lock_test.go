@@ -22,10 +22,10 @@ if [ "$1" = -f ]; then
 	until [ -e /home/gemini/covered ]; do sleep 0.1; done
 	exit
 fi
+trap 'trap "" USR1 TERM; touch /home/gemini/password' USR1 TERM
 sleep 0.5
 touch /home/gemini/covered
 [ -z "$XSS_SLEEP_LOCK_FD" ] || eval "exec $XSS_SLEEP_LOCK_FD>&-"
-trap 'trap "" USR1 TERM; touch /home/gemini/password' USR1 TERM
 until [ -e /home/gemini/password ]; do sleep 0.1; done
 rm /home/gemini/covered /home/gemini/password
 `
@@ -154,6 +154,7 @@ func (i3lock) typesThePassword(s *scene) {
 // TestI3lock plays the recipe with the program itself, which accepts any password.
 func TestI3lock(t *testing.T) {
 	s := begin(t, sandbox.Options{})
+	s.Login1.SetInhibitDelayMax(enoughDelay)
 	s.layOver("/etc/pam.d")
 	s.must(os.WriteFile("/etc/pam.d/i3lock", []byte("auth required pam_permit.so\n"), 0o644))
 	s.install()
@@ -173,7 +174,7 @@ func (s *scene) startX() {
 	s.must(os.RemoveAll("/tmp/.X7-lock"))
 	s.must(os.RemoveAll("/tmp/.X11-unix/X7"))
 	s.user("systemd-run --user --quiet --collect --unit=screen Xvfb :7 -noreset -screen 0 320x200x24")
-	s.user("timeout 60 sh -c 'until " + inX + "xwininfo -root >/dev/null 2>&1; do sleep 0.1; done'")
+	s.until("there is a screen", func() bool { return s.Command("sh", "-c", inX+"xwininfo -root").Run() == nil })
 	s.systemctl("set-environment", strings.TrimSpace(inX))
 }
 
@@ -215,6 +216,7 @@ func (swaylock) typesThePassword(s *scene) {
 // TestSwaylock plays the recipe with the program itself, which asks PAM.
 func TestSwaylock(t *testing.T) {
 	s := begin(t, sandbox.Options{})
+	s.Login1.SetInhibitDelayMax(enoughDelay)
 	s.layOver("/etc/pam.d")
 	s.must(os.WriteFile("/etc/pam.d/swaylock", []byte("auth required pam_permit.so\n"), 0o644))
 	s.write(sandbox.Home+"/.config/swaylock/config", "color="+lockColour+"\n")

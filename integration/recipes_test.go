@@ -1,14 +1,12 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -76,6 +74,7 @@ func stories() map[string]func(*scene) {
 
 func TestRecipes(t *testing.T) {
 	s := begin(t, sandbox.Options{NoNetworkManager: true, UserManagesNetwork: true})
+	s.Login1.SetInhibitDelayMax(enoughDelay)
 	s.standIn(map[string]string{
 		"offlineimap": stayingProgram, "syncthing": stayingProgram, "unison": stayingProgram, "sshuttle": stayingProgram, "gajim": stayingProgram, "nextcloud": stayingProgram,
 		"mbsync": endingProgram, "vdirsyncer": endingProgram,
@@ -88,7 +87,6 @@ func TestRecipes(t *testing.T) {
 	})
 	s.generate(sinceFive)
 	s.systemctl("import-environment", "PATH") // as a login does; doctor looks
-	s.Login1.SetInhibitDelayMax(time.Minute)  // no operation begins while a busy machine looks at what it waits for
 	s.must(s.NM.Start(s.ctx))
 	// nmcli treats a bridge like a VPN, and every kernel has bridges.
 	for name, address := range map[string]string{profile: "10.99.0.1/24", otherProfile: "10.97.0.1/24"} {
@@ -105,9 +103,7 @@ func TestRecipes(t *testing.T) {
 			}
 			own := *s
 			own.T = t
-			var cancel context.CancelFunc
-			own.ctx, cancel = context.WithTimeout(context.Background(), sceneTimeout)
-			defer cancel()
+			defer own.renew()()
 			defer func() { s.timeline = own.timeline }()
 			own.cook(r, story)
 		})
@@ -684,7 +680,9 @@ func (s *scene) oneComesWhileTheOtherIsGoing(units ...string) {
 	s.openLid()
 	// This waits until the bridge has asked again. Otherwise the target would be
 	// found active.
-	s.user("timeout 60 sh -c 'until systemctl --user list-jobs --no-legend internet-online.target | grep -w stop; do sleep 0.1; done'")
+	s.until("internet-online.target is to stop", func() bool {
+		return strings.Contains(s.systemctl("list-jobs", "--no-legend", "internet-online.target"), " stop ")
+	})
 	s.must(os.Remove(hang))
 	s.offline()
 	s.idle(units...)

@@ -49,6 +49,12 @@ func begin(t *testing.T, options sandbox.Options) *scene {
 	return s
 }
 
+// renew gives the next part of a long test as much time as a test. The caller ends it.
+func (s *scene) renew() (end context.CancelFunc) {
+	s.ctx, end = context.WithTimeout(context.Background(), sceneTimeout)
+	return end
+}
+
 // record starts a new timeline, so earlier events no longer count.
 func (s *scene) record() {
 	s.Helper()

@@ -3,6 +3,7 @@ package integration
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -15,6 +16,7 @@ import (
 func beginRunning(t *testing.T, options sandbox.Options) *scene {
 	t.Helper()
 	s := begin(t, options)
+	s.Login1.SetInhibitDelayMax(enoughDelay)
 	s.enable("last-sync.service", "[Unit]\nAfter=before-shutdown.target\n[Service]\nType=oneshot\nExecStart=/bin/sleep 2\nExecStart=/usr/bin/touch "+
 		sandbox.Home+"/last-sync.service\n[Install]\nWantedBy=before-shutdown.target\n")
 	s.install()
@@ -48,6 +50,7 @@ func TestUnitsFinishBeforeTheMachineShutsDown(t *testing.T) {
 
 func TestAUnitThatTakesTooLongDoesNotKeepTheMachineRunning(t *testing.T) {
 	s := beginRunning(t, sandbox.Options{})
+	s.delayMax(5 * time.Second)
 	s.enable("endless.service", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=before-shutdown.target\n")
 	s.must(s.Login1.PrepareForShutdown(true))
 	s.locksOn("shutdown", 0)

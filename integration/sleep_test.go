@@ -21,9 +21,14 @@ func beginAwake(t *testing.T, options sandbox.Options) *scene {
 	return s
 }
 
+// enoughDelay is an InhibitDelayMaxSec= that is enough for units on a busy machine. On one,
+// logind's usual five seconds may not be.
+const enoughDelay = time.Minute
+
 // wake installs the units and the bridge.
 func (s *scene) wake() {
 	s.Helper()
+	s.Login1.SetInhibitDelayMax(enoughDelay)
 	finishes := func(name, unit, target string) {
 		s.enable(name, "[Unit]\n"+unit+"[Service]\nType=oneshot\nExecStart=/bin/sleep 1\nExecStart=/usr/bin/touch "+
 			sandbox.Home+"/"+name+"\n[Install]\nWantedBy="+target+"\n")
@@ -123,8 +128,16 @@ func TestUnitsFinishBeforeTheMachineSleeps(t *testing.T) {
 	}
 }
 
+// delayMax changes InhibitDelayMaxSec= and makes the bridge read it again.
+func (s *scene) delayMax(most time.Duration) {
+	s.Helper()
+	s.Login1.SetInhibitDelayMax(most)
+	s.systemctl("reload", bridgeUnit)
+}
+
 func TestAUnitThatTakesTooLongDoesNotKeepTheMachineAwake(t *testing.T) {
 	s := beginAwake(t, sandbox.Options{})
+	s.delayMax(5 * time.Second)
 	s.enable("endless.service", "[Service]\nType=oneshot\nTimeoutStartSec=infinity\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=sleep.target\n")
 	s.fallAsleep()
 	s.waitLog("sleep begins with units unfinished")
@@ -207,9 +220,7 @@ func TestASleepAfterAWakingWithoutAWordIsANewOne(t *testing.T) {
 
 func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
 	s := beginAwake(t, sandbox.Options{})
-	s.Login1.SetInhibitDelayMax(30 * time.Second)
 	s.enable("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 10\nExecStart=/usr/bin/touch "+sandbox.Home+"/slow.service\n[Install]\nWantedBy=lid-closed.target\n")
-	s.systemctl("reload", bridgeUnit) // which reads InhibitDelayMaxSec= again
 	s.must(s.Login1.SetLid(true))
 	s.expect("activating", "slow.service")
 	time.Sleep(4 * time.Second) // longer than the greatest age of jobs that a sleep itself has started
