@@ -146,6 +146,20 @@ func TestEditsAreWhatSedMakesOfThem(t *testing.T) {
 	}
 }
 
+// The names of units may begin with a dash, and have backslashes.
+func TestAUnitStaysWithinWhateverStartsIt(t *testing.T) {
+	const desktop = `-my\x20desktop.target`
+	sys := healthy(t)
+	sys.put(desktop, "LoadState", "loaded", "ActiveState", "active")
+	sys.put("network-online.target", "LoadState", "not-found")
+	sys.own(t, "chat.service", "[Unit]\nWants=network-online.target\nAfter=network-online.target\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy="+desktop+"\n",
+		"After", []string{"network-online.target"}, "Wants", []string{"network-online.target"}, "WantedBy", []string{desktop})
+	const want = `ExecCondition=systemctl --user --quiet is-active -- -my\\x20desktop.target`
+	if report := sys.report(); !strings.Contains(report, want) {
+		t.Errorf("there is no %s in\n%s", want, report)
+	}
+}
+
 // Lines of an earlier command stay.
 func TestADropInGrows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.service.d", dropInName)

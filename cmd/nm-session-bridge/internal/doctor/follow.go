@@ -73,7 +73,7 @@ func (c unitCheck) stayWithin(targets []string) {
 		}
 	}
 	c.change.rewrite("Unit", pulling(), func(_, name string) (string, bool) { return name, !isWithin(name) })
-	c.change.add("Service", "ExecCondition=systemctl --user --quiet is-active "+strings.ReplaceAll(strings.Join(within, " "), `\`, `\\`))
+	c.change.add("Service", "ExecCondition=systemctl --user --quiet is-active -- "+strings.ReplaceAll(strings.Join(within, " "), `\`, `\\`))
 }
 
 // requiring returns the settings that keep a unit from starting without the units that they
