@@ -9,6 +9,7 @@ import (
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // fails runs a command line of the user that must fail with a status, and
@@ -187,6 +188,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	const upheld = "internet-online.target.upholds/sync.service" // from UpheldBy=, systemd 254
 	s.user("cd .config/systemd/user && mkdir internet-online.target.upholds && ln -s ../sync.service " + upheld)
 	s.user("mkdir -p programs .local/share/empty && ln -s ../programs .local/bin")
+	s.user(program + " recipe add mail && " + program + " recipe add hooks")
 	const list = "find . | sort"
 	before := s.user(list)
 	s.install()
@@ -199,10 +201,20 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 		t.Errorf("what is held by hand was left: %s", left)
 	}
 	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", bridgeUnit)
-	for _, link := range []string{"internet-online.target.wants/sync.service", "connection@home.target.wants/home.service", upheld} {
-		if !strings.Contains(out, "left "+sandbox.Home+"/.config/systemd/user/"+link+": this link to a unit of yours has no effect any more; remove it: rm "+sandbox.Home+"/.config/systemd/user/"+link) {
-			t.Errorf("uninstall does not name the link %s that it leaves: %s", link, out)
+	const own = " " + sandbox.Home + "/.config/systemd/user/"
+	for _, want := range []string{
+		"\nleft links to units of yours, which nothing starts any more; remove the links: rm" +
+			own + "internet-online.target.wants/sync.service" + own + upheld + own + "connection@home.target.wants/home.service\n",
+		"\nleft units of recipes, which are yours; delete those that you no longer want:" +
+			own + "mail-sync.service" + own + "around-sleep.service",
+		"\nstopped " + bridgeUnit + "\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("uninstall does not say %q: %s", want, out)
 		}
+	}
+	if want := "disabled " + bridgeUnit + "\n"; !strings.HasPrefix(out, want) {
+		t.Errorf("uninstall does not begin with %q: %s", want, out)
 	}
 	if left := s.user(list); left != before {
 		t.Errorf("left:\n%s\nbefore:\n%s", left, before)
@@ -214,6 +226,35 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	if out := s.user(program + " uninstall"); out != "nothing is installed" {
 		t.Errorf("a second uninstall said: %s", out)
 	}
+}
+
+// The package's files stay, so uninstall says what it did, and what the package holds.
+func TestUninstallWithThePackageAlone(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	const packaged, units = "/usr/bin/nm-session-bridge", "/usr/lib/systemd/user"
+	s.layOver(filepath.Dir(packaged))
+	s.layOver(units)
+	content, err := os.ReadFile(program)
+	s.must(err)
+	s.must(os.WriteFile(packaged, content, 0o755))
+	files, err := systemdctl.UnitFiles(units)
+	s.must(err)
+	for _, file := range files {
+		s.must(os.WriteFile(file.Path, []byte(strings.ReplaceAll(string(file.Content), "%h/.local/bin/nm-session-bridge", packaged)), 0o644))
+	}
+	s.systemctl("daemon-reload")
+	s.user(packaged + " install --now")
+	s.online()
+	out := s.user(packaged + " uninstall")
+	s.expect("inactive", bridgeUnit, "internet-online.target")
+	const left = "\nleft " + packaged + " and the units in " + units + ", which are a package's: your package manager removes them; to use them again: "
+	again := "systemctl --user enable --now " + bridgeUnit
+	if !strings.HasPrefix(out, "disabled "+bridgeUnit+"\nstopped "+bridgeUnit+"\n") || !strings.HasSuffix(out, left+again) {
+		t.Errorf("uninstall said: %s", out)
+	}
+	s.user(again)
+	s.online()
+	s.systemctl("stop", bridgeUnit)
 }
 
 func TestInstallWhereTheUserManagerLooksForNoUnits(t *testing.T) {

@@ -27,10 +27,10 @@ func Enable(ctx context.Context, manager UnitFileManager, unit string) (bool, er
 	return len(links) > 0, reloadAfter(ctx, manager, err)
 }
 
-// Disable disables a unit, which may be gone or disabled already, and makes the
-// manager read all unit files again.
-func Disable(ctx context.Context, manager UnitFileManager, unit string) error {
-	_, err := manager.DisableUnitFilesContext(ctx, []string{unit}, false)
+// Disable disables a unit, which may be gone, makes the manager read all unit files
+// again, and reports whether the unit was enabled before.
+func Disable(ctx context.Context, manager UnitFileManager, unit string) (bool, error) {
+	links, err := manager.DisableUnitFilesContext(ctx, []string{unit}, false)
 	var refusal dbus.Error
 	if errors.As(err, &refusal) {
 		err = nil // there is nothing left to disable
@@ -38,7 +38,7 @@ func Disable(ctx context.Context, manager UnitFileManager, unit string) error {
 	if err != nil {
 		err = fmt.Errorf("cannot disable %s: %w", unit, err)
 	}
-	return reloadAfter(ctx, manager, err)
+	return len(links) > 0, reloadAfter(ctx, manager, err)
 }
 
 // Reload makes the manager read all unit files again.

@@ -79,5 +79,6 @@ func enable(m *unitFiles) error {
 }
 
 func disable(m *unitFiles) error {
-	return Disable(context.Background(), m, "x.service")
+	_, err := Disable(context.Background(), m, "x.service")
+	return err
 }

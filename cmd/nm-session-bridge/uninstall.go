@@ -11,7 +11,9 @@ func newUninstall() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "uninstall",
 		Short: "Remove what install wrote",
-		Args:  onlyFlags,
+		Long: `Disable and stop the service, stop the targets, remove what install wrote, and say what
+is left: links that enable your units, and units of recipes. The files of a package stay.`,
+		Args: onlyFlags,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return installer.Uninstall(cmd.Context(), force, cmd.OutOrStdout())
 		},

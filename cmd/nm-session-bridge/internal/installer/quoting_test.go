@@ -22,7 +22,7 @@ func TestALeftoverIsNamedForAnyShell(t *testing.T) {
 	if err := reportLeftovers(places{config: config}, []string{"connection@*.target"}, &said); err != nil {
 		t.Fatal(err)
 	}
-	_, command, found := strings.Cut(said.String(), "remove it: ")
+	_, command, found := strings.Cut(said.String(), "remove the links: ")
 	if !found {
 		t.Fatalf("it said %s", said.String())
 	}

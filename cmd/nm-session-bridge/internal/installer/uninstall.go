@@ -55,7 +55,8 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		return err
 	}
 	if installation.Empty() {
-		fmt.Fprintln(stdout, "the files are a package's: remove that with your package manager")
+		fmt.Fprintf(stdout, "left %s and the units in %s, which are a package's: your package manager removes them; to use them again: systemctl --user enable --now %s\n",
+			packagedProgram, packagedUnits, systemdctl.ServiceName)
 		return nil
 	}
 	removed, left, err := installation.Remove(force)
@@ -97,8 +98,12 @@ func uninstallArguments(force bool) string {
 // that match the patterns. It stops no unit that the user has a file for, and no unit that
 // [systemdctl.StaysActive].
 func takeDown(ctx context.Context, manager *systemd.Conn, p places, units, patterns []string, stdout io.Writer) error {
-	if err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName); err != nil {
+	disabled, err := systemdctl.Disable(ctx, manager, systemdctl.ServiceName)
+	if err != nil {
 		return err
+	}
+	if disabled {
+		fmt.Fprintf(stdout, "disabled %s\n", systemdctl.ServiceName)
 	}
 	states, err := manager.ListUnitsByNamesContext(ctx, units)
 	if err == nil {
@@ -152,23 +157,42 @@ func (p places) isUsers(ctx context.Context, manager *systemd.Conn, unit string)
 }
 
 // reportLeftovers names files of the user's that refer to the removed units: links of
-// enabled units, drop-ins, and units of the same name.
+// enabled units, drop-ins, and units of the same name. It also names units of recipes.
 func reportLeftovers(p places, units []string, stdout io.Writer) error {
+	var links []string // quoted
 	for _, unit := range units {
 		for _, pattern := range []string{unit, unit + ".d", unit + ".wants/*", unit + ".requires/*", unit + ".upholds/*"} {
 			found, err := fs.Glob(os.DirFS(p.ownUnits()), pattern)
 			if err != nil {
 				return err
 			}
-			words := "it is yours, and has no effect without the bridge"
 			for _, name := range found {
 				path := filepath.Join(p.ownUnits(), name)
 				if strings.HasSuffix(pattern, "/*") {
-					words = "this link to a unit of yours has no effect any more; remove it: rm " + systemdctl.Quote(path)
+					links = append(links, systemdctl.Quote(path))
+					continue
 				}
-				fmt.Fprintf(stdout, "left %s: %s\n", path, words)
+				fmt.Fprintf(stdout, "left %s: it is yours, and has no effect without the bridge\n", path)
 			}
 		}
+	}
+	if len(links) > 0 {
+		fmt.Fprintf(stdout, "left links to units of yours, which nothing starts any more; remove the links: rm %s\n", strings.Join(links, " "))
+	}
+	var files []string
+	for _, r := range systemdctl.Recipes() {
+		ofRecipe, err := r.Files(p.config)
+		if err != nil {
+			return err
+		}
+		for _, file := range ofRecipe {
+			if _, err := os.Lstat(file.Path); err == nil {
+				files = append(files, systemdctl.Quote(file.Path))
+			}
+		}
+	}
+	if len(files) > 0 {
+		fmt.Fprintf(stdout, "left units of recipes, which are yours; delete those that you no longer want: %s\n", strings.Join(files, " "))
 	}
 	return nil
 }
