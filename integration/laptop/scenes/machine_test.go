@@ -51,8 +51,14 @@ func (s *scene) lidIsClosed() bool {
 // end of the scene. more has further lines of logind's configuration.
 func (s *scene) suspendWithLid(more string) {
 	s.Helper()
+	s.configureLogind("HandleLidSwitch=suspend\n" + more)
+}
+
+// configureLogind gives logind lines of configuration until the end of the scene.
+func (s *scene) configureLogind(lines string) {
+	s.Helper()
 	s.must(os.MkdirAll(filepath.Dir(logindConfig), 0o755))
-	s.must(os.WriteFile(logindConfig, []byte("[Login]\nHandleLidSwitch=suspend\n"+more), 0o644))
+	s.must(os.WriteFile(logindConfig, []byte("[Login]\n"+lines), 0o644))
 	s.root("systemctl restart systemd-logind")
 	s.afterwards("rm " + logindConfig + " && systemctl restart systemd-logind")
 }

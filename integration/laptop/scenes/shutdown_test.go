@@ -16,6 +16,9 @@ const (
 		"ExecStart=/bin/sh -c '{ ip route show default; " + isDue + "; } >~/last-sync'\n[Install]\nWantedBy=" + beforeShutdown + "\n"
 	isDue = "busctl get-property " + logindName + " " + string(logindPath) + " " + logindManager + " PreparingForShutdown"
 
+	// longDelay lets the last sync end on a busy machine, too. logind's own delay is 5 s.
+	longDelay = "InhibitDelayMaxSec=60\n"
+
 	// shutdowns is the file that lists how the laptop was shut down since its first boot.
 	shutdowns = "/var/lib/shutdowns"
 )
@@ -36,6 +39,7 @@ func (s *scene) hasSynced(before string) {
 func TestUnitsFinishBeforeTheLaptopShutsDown(t *testing.T) {
 	s := beginOpen(t)
 	s.enable(map[string]string{lastSync: lastSyncUnit})
+	s.configureLogind(longDelay)
 	s.install()
 	s.internet(online)
 	for _, target := range []string{"poweroff", "reboot"} { // logind does not begin where they are masked
@@ -58,6 +62,7 @@ func TestUnitsFinishBeforeTheLaptopShutsDown(t *testing.T) {
 // Each shutdown ends this program, and the next boot starts it again.
 func TestPowerOffAndReboot(t *testing.T) {
 	s := goOn(t)
+	s.configureLogind(longDelay)
 	ways := strings.Fields(s.root("touch " + shutdowns + " && cat " + shutdowns))
 	if len(ways) == 0 {
 		s.newUser()
