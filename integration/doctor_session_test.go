@@ -59,10 +59,12 @@ func TestDoctorKeepsUnitsOnTheirDesktop(t *testing.T) {
 		s.expect("inactive", all...)
 		s.plug()
 		s.expect("active", onSway...)
+		s.settle()
 		s.systemctl("stop", "sway-session.target")
 		s.expect("inactive", append(all, desktop)...)
 		s.systemctl("start", "niri.service")
 		s.expect("active", "niri-chat.service")
+		s.settle() // systemd does not stop the desktop's target while it starts a unit of the desktop
 		s.systemctl("stop", "niri.service")
 		s.expect("inactive", append(all, desktop)...)
 	}
