@@ -133,6 +133,13 @@ func TestRecipeAdd(t *testing.T) {
 		t.Errorf("the second time:\n%s\nwant:\n%s", out, want)
 	}
 
+	s.must(os.Remove("/usr/local/bin/offlineimap"))
+	want = "already there: " + unit + "\nmissing offlineimap; install it first, on Debian: sudo apt install offlineimap3" +
+		"\nnext, after that: systemctl --user enable --now mail-sync.service"
+	if out := s.user(add); out != want {
+		t.Errorf("without its program:\n%s\nwant:\n%s", out, want)
+	}
+
 	s.write("calendars.timer", "[Timer]\nOnCalendar=daily\n")
 	before := s.files()
 	out := s.fails(1, program+" recipe add timer")
@@ -406,6 +413,25 @@ func storyOfContainer(s *scene) {
 func storyOfTrusted(s *scene) {
 	const target, unit = "trusted.target", "media-share.service"
 	s.idle(target, unit)
+	add := program + " recipe add trusted --set PROFILE='" + profile + "' --set PROFILE=" + otherProfile
+	enables := "next: systemctl --user enable " + target + " " + unit
+	if out := s.user(add); !strings.HasSuffix(out, "\n"+enables) {
+		s.Errorf("on no trusted network, it says\n%s", out)
+	}
+	s.nmcli("connection", "up", otherProfile)
+	s.expect("active", target)
+	out := s.user(add)
+	if !strings.HasSuffix(out, "\n"+strings.Replace(enables, "enable", "enable --now", 1)) {
+		s.Errorf("on a trusted network, it says\n%s", out)
+	}
+	s.systemctl("disable", "--now", target, unit)
+	_, next, _ := strings.Cut(out, "next: ")
+	s.user(next)
+	s.expect("active", target, unit)
+	s.nmcli("connection", "down", otherProfile)
+	s.expect("inactive", target, unit)
+	s.fresh()
+	s.record()
 	for round := 1; round <= 2; round++ {
 		first, second := profile, otherProfile
 		if round == 2 {

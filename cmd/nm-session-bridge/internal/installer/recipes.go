@@ -120,8 +120,11 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 	if err := systemdctl.Reload(ctx, manager); err != nil {
 		return err
 	}
+	next := "next"
 	for _, program := range r.Programs {
-		reportMissing(w, unitPath, program)
+		if reportMissing(w, unitPath, program) {
+			next = "next, after that"
+		}
 	}
 	bridge, err := property[string](ctx, manager, "Unit", "LoadState")
 	if err != nil {
@@ -137,7 +140,7 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 	for i, unit := range enable {
 		enable[i] = systemdctl.Quote(unit)
 	}
-	fmt.Fprintf(w, "next: %s\n", enableCommand(files, enable, now))
+	fmt.Fprintf(w, "%s: %s\n", next, enableCommand(files, enable, now))
 	return nil
 }
 
@@ -165,18 +168,20 @@ func recipeFiles(recipe systemdctl.Recipe) ([]systemdctl.File, places, error) {
 	return files, p, err
 }
 
-// reportMissing says what to do about a program that is not in systemd's search path.
-func reportMissing(w io.Writer, searchPath string, program systemdctl.Program) {
+// reportMissing says what to do first about a program that is not in systemd's search
+// path, and reports whether that is so.
+func reportMissing(w io.Writer, searchPath string, program systemdctl.Program) bool {
 	for _, dir := range filepath.SplitList(searchPath) {
 		if isProgram(filepath.Join(dir, program.Name)) {
-			return
+			return false
 		}
 	}
 	if elsewhere, err := exec.LookPath(program.Name); err == nil {
-		fmt.Fprintf(w, "missing %s where systemd looks: write ExecStart=%s\n", program.Name, unitWord(elsewhere))
-		return
+		fmt.Fprintf(w, "missing %s where systemd looks; first write ExecStart=%s into the unit\n", program.Name, unitWord(elsewhere))
+		return true
 	}
-	fmt.Fprintf(w, "missing %s: on Debian, sudo apt install %s\n", program.Name, program.Package)
+	fmt.Fprintf(w, "missing %s; install it first, on Debian: sudo apt install %s\n", program.Name, program.Package)
+	return true
 }
 
 // unitWord quotes a word for a command line in a unit, if necessary (systemd.service(5),
@@ -195,29 +200,53 @@ func isProgram(path string) bool {
 }
 
 // canStart reports whether the units' targets would start them now: everything in their
-// Requisite= is active or is one of them. Units without Requisite=, such as alerts, start
-// the next time their target is reached.
+// Requisite= is active or is one of them. A unit that stops when nothing needs it
+// (StopWhenUnneeded=) has one of its targets active instead. Other units, such as alerts,
+// start the next time their target is reached.
 func canStart(ctx context.Context, manager *systemd.Conn, units []string) (bool, error) {
 	requires := false
 	for _, unit := range units {
-		p, err := manager.GetUnitPropertyContext(ctx, unit, "Requisite")
+		required, err := othersOf(ctx, manager, unit, "Requisite", units)
+		if err != nil || slices.ContainsFunc(required, isNotActive) {
+			return false, err
+		}
+		stops, err := manager.GetUnitPropertyContext(ctx, unit, "StopWhenUnneeded")
 		if err != nil {
-			return false, fmt.Errorf("cannot read what %s requires: %w", unit, err)
+			return false, fmt.Errorf("cannot read StopWhenUnneeded of %s: %w", unit, err)
 		}
-		var required []string
-		if err := p.Value.Store(&required); err != nil {
-			return false, fmt.Errorf("cannot read what %s requires: %w", unit, err)
+		requires = requires || len(required) > 0
+		if stops.Value.Value() != true {
+			continue
 		}
-		states, err := manager.ListUnitsByNamesContext(ctx, required)
-		if err != nil {
-			return false, fmt.Errorf("cannot read the states of %s: %w", strings.Join(required, ", "), err)
+		targets, err := othersOf(ctx, manager, unit, "After", units)
+		if err != nil || !slices.ContainsFunc(targets, func(s systemd.UnitStatus) bool { return !isNotActive(s) }) {
+			return false, err
 		}
-		for _, state := range states {
-			requires = true
-			if state.ActiveState != "active" && !slices.Contains(units, state.Name) {
-				return false, nil
-			}
-		}
+		requires = true
 	}
 	return requires, nil
+}
+
+func isNotActive(s systemd.UnitStatus) bool { return s.ActiveState != "active" }
+
+// othersOf returns the states of the units in a property of a unit, without the recipe's
+// own.
+func othersOf(ctx context.Context, manager *systemd.Conn, unit, property string, own []string) ([]systemd.UnitStatus, error) {
+	p, err := manager.GetUnitPropertyContext(ctx, unit, property)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s of %s: %w", property, unit, err)
+	}
+	var names []string
+	if err := p.Value.Store(&names); err != nil {
+		return nil, fmt.Errorf("cannot read %s of %s: %w", property, unit, err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(own, name) })
+	if len(names) == 0 {
+		return nil, nil
+	}
+	states, err := manager.ListUnitsByNamesContext(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the states of %s: %w", strings.Join(names, ", "), err)
+	}
+	return states, nil
 }

@@ -15,7 +15,9 @@ func TestAProgramThatSystemdDoesNotFind(t *testing.T) {
 	program := systemdctl.Program{Name: "offlineimap", Package: "offlineimap3"}
 	said := func() string {
 		var out strings.Builder
-		reportMissing(&out, "/nowhere:"+searched, program)
+		if isMissing := reportMissing(&out, "/nowhere:"+searched, program); isMissing == (out.Len() == 0) {
+			t.Errorf("missing: %v, it said %q", isMissing, out.String())
+		}
 		return out.String()
 	}
 	put := func(dir string, mode os.FileMode) {
@@ -24,11 +26,11 @@ func TestAProgramThatSystemdDoesNotFind(t *testing.T) {
 		}
 	}
 	put(searched, 0o644) // not executable
-	if got, want := said(), "missing offlineimap: on Debian, sudo apt install offlineimap3\n"; got != want {
+	if got, want := said(), "missing offlineimap; install it first, on Debian: sudo apt install offlineimap3\n"; got != want {
 		t.Errorf("with no such program: %q, want %q", got, want)
 	}
 	put(own, 0o755)
-	if got, want := said(), "missing offlineimap where systemd looks: write ExecStart="+own+"/offlineimap\n"; got != want {
+	if got, want := said(), "missing offlineimap where systemd looks; first write ExecStart="+own+"/offlineimap into the unit\n"; got != want {
 		t.Errorf("with a program elsewhere in the user's PATH: %q, want %q", got, want)
 	}
 	if err := os.Chmod(filepath.Join(searched, program.Name), 0o755); err != nil {
