@@ -62,7 +62,7 @@ func (s *scene) rules(conn *dbus.Conn) string {
 }
 
 func TestASwitchThatIsOffCostsNothing(t *testing.T) {
-	s := begin(t, sandbox.Options{})
+	s := begin(t, sandbox.Options{Bus: sandbox.DbusDaemon, SessionBus: sandbox.DbusDaemon})
 	s.must(s.UPower.Start(s.ctx))
 	s.install()
 	s.online()

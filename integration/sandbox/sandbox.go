@@ -44,8 +44,8 @@ type Options struct {
 	LidClosed bool
 	// JournalStorage is journald's Storage=; empty means persistent.
 	JournalStorage string
-	// Bus is the system bus; empty means the distribution's usual one.
-	Bus Bus
+	// Bus is the system bus, and SessionBus the user's; empty means the distribution's usual one.
+	Bus, SessionBus Bus
 	// LogDir is a directory for the daemons' output and, at the end, the journal; empty means that
 	// nothing is kept.
 	LogDir string
@@ -121,7 +121,7 @@ func (sb *Sandbox) up(ctx context.Context, options Options) error {
 			return err
 		}
 	}
-	sb.User = &UserManager{sb: sb}
+	sb.User = &UserManager{sb: sb, bus: options.SessionBus}
 	user := make(chan error, 1)
 	go func() { user <- sb.User.Start(ctx) }()
 	var err error

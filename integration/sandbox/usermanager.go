@@ -17,6 +17,7 @@ const (
 // UserManager is the user's real systemd --user, with the session bus it starts.
 type UserManager struct {
 	sb     *Sandbox
+	bus    Bus
 	daemon *daemon
 }
 
@@ -27,6 +28,9 @@ func (m *UserManager) Start(ctx context.Context) error {
 	}
 	if err := makeOwnRuntimeDir(); err != nil {
 		return fmt.Errorf("cannot make %s: %w", RuntimeDir, err)
+	}
+	if err := m.chooseBus(); err != nil {
+		return err
 	}
 	group, err := makeCgroup(userUnit)
 	if err != nil {
@@ -78,6 +82,26 @@ func (m *UserManager) DaemonReload() error {
 func (m *UserManager) DaemonReexec() error {
 	_, err := m.sb.Systemctl("daemon-reexec")
 	return err
+}
+
+// chooseBus makes a bus the user's dbus.service, where that takes precedence over the distribution's choice.
+func (m *UserManager) chooseBus() error {
+	if m.bus == "" {
+		return nil
+	}
+	file := map[Bus]string{DbusDaemon: "dbus.service", DbusBroker: "dbus-broker.service"}[m.bus]
+	const dir = RuntimeDir + "/systemd/user.control"
+	unit, err := os.ReadFile("/usr/lib/systemd/user/" + file)
+	if err == nil {
+		err = makeOwnDir(dir)
+	}
+	if err == nil {
+		err = os.WriteFile(dir+"/dbus.service", unit, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot choose the session bus: %w", err)
+	}
+	return nil
 }
 
 func makeOwnRuntimeDir() error {
