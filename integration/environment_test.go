@@ -51,7 +51,7 @@ func TestNoSessionBus(t *testing.T) {
 // TestSudo plays a user who thinks that all this needs root.
 func TestSudo(t *testing.T) {
 	s := begin(t, sandbox.Options{})
-	for _, kept := range []string{"", "DBUS_SESSION_BUS_ADDRESS=" + sandbox.SessionBus, "XDG_RUNTIME_DIR=" + sandbox.RuntimeDir} {
+	for _, kept := range []string{"", "DBUS_SESSION_BUS_ADDRESS=unix:path=" + sandbox.SessionBus, "XDG_RUNTIME_DIR=" + sandbox.RuntimeDir} {
 		for _, command := range []string{"", "install --now", "status", "set lid closed", "recipe add mail", "doctor"} {
 			root := s.Command("/bin/sh", "-c", "unset DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR; export HOME=/root; "+kept+" exec "+program+" "+command)
 			root.SysProcAttr.Credential = nil
