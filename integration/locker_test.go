@@ -112,16 +112,53 @@ func TestALogoutUnlocksNothingAndPassesInSilence(t *testing.T) {
 	}
 }
 
-// systemd treats every end of such a locker as a success, because it cannot tell
-// which of several processes is the main one.
-func TestALockerWithoutAMainProcessUnlocksNothingByEnding(t *testing.T) {
+// lockedBy begins a scene in which the screen is locked by a locker.
+func lockedBy(t *testing.T, locker string) *scene {
+	t.Helper()
 	s := begin(t, sandbox.Options{})
-	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
-		"[Service]\nType=forking\nExecStart=/bin/sh -c '("+typed+") & (sleep infinity) & :'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n")
+	s.enable("locker.service", locker)
 	s.install()
 	s.lock("unlocked")
 	s.askFor("locked")
 	s.expect("active", "locker.service")
+	return s
+}
+
+// crashes makes the locker crash for the first time, and checks that what it says then
+// unlocks nothing.
+func (s *scene) crashes() {
+	s.Helper()
+	s.systemctl("kill", "-s", "SEGV", "locker.service")
+	s.expect("failed", "locker.service")
+	s.hearsOfCrashes(1)
+	s.settle()
+	s.lock("locked")
+}
+
+// hearsOfCrashes waits until the bridge has heard what lockers have said in a number of
+// crashes.
+func (s *scene) hearsOfCrashes(count int) {
+	s.Helper()
+	s.until("what the locker has said was heard", func() bool {
+		return strings.Count(s.log(), ignored) == count || s.timeline.Starts("unlock.target") > 1
+	})
+}
+
+// unlocksLater waits until the crash of a locker is over and Unlock counts again.
+func (s *scene) unlocksLater() {
+	s.Helper()
+	s.until("an Unlock counts", func() bool {
+		s.must(s.Login1.AskToLock(false))
+		return s.timeline.State("unlock.target") == "active"
+	})
+	s.lock("unlocked")
+}
+
+// systemd treats every end of such a locker as a success, because it cannot tell
+// which of several processes is the main one.
+func TestALockerWithoutAMainProcessUnlocksNothingByEnding(t *testing.T) {
+	s := lockedBy(t, "[Unit]\nPartOf=lock.target\n"+
+		"[Service]\nType=forking\nExecStart=/bin/sh -c '("+typed+") & (sleep infinity) & :'\nRestart=on-failure\nRestartSec=0\n[Install]\nWantedBy=lock.target\n")
 	s.systemctl("kill", "-s", "SEGV", "locker.service")
 	s.expect("inactive", "locker.service")
 	if result := s.systemctl("show", "--value", "--property=Result", "locker.service"); result != "success" {
@@ -310,23 +347,10 @@ func TestALockerThatIsStoppedOrCrashesUnlocksNothing(t *testing.T) {
 // A locker that crashes may still send signals from its ExecStopPost=. A signal
 // after that counts.
 func TestAnUnlockCountsOnceACrashIsOver(t *testing.T) {
-	s := begin(t, sandbox.Options{})
-	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n"+
+	s := lockedBy(t, "[Unit]\nPartOf=lock.target\n"+
 		"[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=/bin/sh -c 'sleep 3; loginctl unlock-session 1'\n[Install]\nWantedBy=lock.target\n")
-	s.install()
-	s.lock("unlocked")
-	s.askFor("locked")
-	s.expect("active", "locker.service")
-	s.systemctl("kill", "-s", "SEGV", "locker.service")
-	s.expect("failed", "locker.service")
-	s.waitLog(ignored)
-	s.settle()
-	s.lock("locked")
-	s.until("an Unlock counts", func() bool {
-		s.must(s.Login1.AskToLock(false))
-		return s.timeline.State("unlock.target") == "active"
-	})
-	s.lock("unlocked")
+	s.crashes()
+	s.unlocksLater()
 }
 
 // What it says at the end of its first start would stop the next one.
@@ -368,9 +392,7 @@ func TestACrashThatIsHeardLateUnlocksNothing(t *testing.T) {
 		s.systemctl("kill", "-s", "SEGV", "locker.service")
 		s.expect("failed", "locker.service")
 		s.systemctl("kill", "-s", "CONT", bridgeUnit)
-		s.until("what the locker has said was heard", func() bool {
-			return strings.Count(s.log(), ignored) == round || s.timeline.Starts("unlock.target") > 1
-		})
+		s.hearsOfCrashes(round)
 		s.settle()
 		s.lock("locked")
 	}
@@ -393,14 +415,64 @@ func TestALockerBehindATargetOfTheUsersIsALocker(t *testing.T) {
 	s.lock("locked")
 	s.expect("active", "locker.service")
 
-	s.systemctl("kill", "-s", "SEGV", "locker.service")
-	s.waitLog(ignored)
-	s.expect("failed", "locker.service")
-	s.settle()
-	s.lock("locked")
+	s.crashes()
 	s.systemctl("start", "locker.service")
 	s.write(sandbox.Home+"/typed", "")
 	s.lock("unlocked")
 	s.expect("inactive", "locker.service", "cover.target")
 	s.started("unlock.target", 2)
+}
+
+func TestALockerThatOnlyASleepStartsUnlocksNothingByACrash(t *testing.T) {
+	for name, target := range map[string]string{"itself": "sleep.target", "by a target of the user's": "night.target"} {
+		t.Run(name, func(t *testing.T) {
+			for when, isAwake := range map[string]bool{"asleep": false, "awake again": true} {
+				t.Run(when, func(t *testing.T) {
+					s := begin(t, sandbox.Options{})
+					s.enable("night.target", "[Unit]\nPartOf=sleep.target\n[Install]\nWantedBy=sleep.target\n")
+					s.enable("locker.service", "[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=loginctl unlock-session 1\n[Install]\nWantedBy="+target+"\n")
+					s.install()
+					s.lock("unlocked")
+					s.fallAsleep()
+					s.expect("active", "locker.service")
+					s.must(s.Login1.SetLockedHint(true))
+					if isAwake {
+						s.wakeUp()
+						s.expect("inactive", "sleep.target")
+					}
+					s.lock("locked")
+					s.crashes()
+					s.unlocksLater()
+				})
+			}
+		})
+	}
+}
+
+// Most of what sleep.target wants is no locker.
+func TestWorkBeforeASleepThatFailsHoldsNoUnlockBack(t *testing.T) {
+	const work = "ExecStart=/bin/sh -c 'until [ -e %h/failed ]; do sleep 0.02; done; false'\n"
+	for name, unit := range map[string]string{
+		"cleans up after itself": "[Service]\nType=oneshot\n" + work + "ExecStopPost=/bin/rm %h/failed\n[Install]\nWantedBy=sleep.target\n",
+		"says nothing more":      "[Service]\n" + work + "[Install]\nWantedBy=sleep.target\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.enable("locker.service", lockers["simple"])
+			s.enable("backup.service", unit)
+			s.install()
+			s.lock("unlocked")
+			s.must(s.Login1.PrepareForSleep(true))
+			s.lock("locked")
+			s.must(s.timeline.WaitStarts(s.ctx, "backup.service", 1))
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+			s.expect("active", "locker.service")
+			s.write(sandbox.Home+"/failed", "")
+			s.expect("failed", "backup.service")
+			s.askFor("unlocked")
+			s.expect("inactive", "locker.service")
+			s.started("locker.service", 1)
+		})
+	}
 }

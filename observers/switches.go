@@ -23,15 +23,30 @@ func (s Switches) Choose(names []string) Switches {
 }
 
 // Yielding returns the targets of each switch that follows its targets if something
-// else starts another position's.
-func (s Switches) Yielding() [][]string {
-	var groups [][]string
+// else starts another position's. Each comes with the targets of other switches that
+// start it.
+func (s Switches) Yielding() []map[string][]string {
+	var groups []map[string][]string
 	for _, one := range s {
 		if one.Yields {
-			groups = append(groups, one.allTargets())
+			group := map[string][]string{}
+			for _, target := range one.allTargets() {
+				group[target] = s.startersOf(target)
+			}
+			groups = append(groups, group)
 		}
 	}
 	return groups
+}
+
+func (s Switches) startersOf(target string) []string {
+	var starters []string
+	for _, one := range s {
+		if slices.Contains(one.StartAgain, target) {
+			starters = append(starters, one.TargetsIn(one.During)...)
+		}
+	}
+	return starters
 }
 
 func (s Switches) filter(keep func(Switch) bool) Switches {

@@ -1,6 +1,7 @@
 package observers
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -43,7 +44,8 @@ func TestChosenSwitchesHaveOnlyTheirOwnTargetsPatternsAndSources(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", what, test[0], test[1])
 		}
 	}
-	if got := all.Yielding(); len(got) != 1 || !slices.Equal(got[0], []string{"unlock.target", "lock.target"}) {
+	yielding := []map[string][]string{{"unlock.target": nil, "lock.target": {"sleep.target"}}}
+	if got := all.Yielding(); !reflect.DeepEqual(got, yielding) {
 		t.Errorf("yielding: got %v", got)
 	}
 	var sources []string

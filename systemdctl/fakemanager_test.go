@@ -49,14 +49,14 @@ type fakeManager struct {
 // targets are the targets that a test's reconciler manages.
 type targets struct {
 	names, patterns []string
-	yielding        [][]string
+	yielding        []map[string][]string
 }
 
 func (t targets) Targets() []string { return t.names }
 
 func (t targets) Patterns() []string { return t.patterns }
 
-func (t targets) Yielding() [][]string { return t.yielding }
+func (t targets) Yielding() []map[string][]string { return t.yielding }
 
 func newManager(t *testing.T) *fakeManager {
 	t.Helper()

@@ -8,18 +8,22 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// follower is a service that a yielding target wants, such as a screen locker.
+// follower is a service that starts with a yielding target, such as a screen locker.
 type follower struct {
 	name    string
 	targets []*unit // that want it
-	active  string  // its ActiveState; "" until the manager has told
+	// beside are the targets that do not want it, while one of their starters does.
+	beside []*unit
+	active string // its ActiveState; "" until the manager has told
 	// isStopped reports whether a job has ended it, or is about to.
 	isStopped bool
 	// isEnding reports whether it is ending, or has ended, by itself, while the outcome is
 	// not known yet.
 	isEnding  bool
 	isOneshot bool
-	result    string // its Result, as far as the manager has reported it
+	// hasLastWords reports whether it runs something after a crash.
+	hasLastWords bool
+	result       string // its Result, as far as the manager has reported it
 	// isCrashing reports whether it is ending after a crash. crashed is when that last
 	// happened.
 	isCrashing bool
@@ -31,18 +35,27 @@ type follower struct {
 // arrive: those of its OnFailure= units, and those that take a while from bus to bus.
 const crashTime = 2 * time.Second
 
-// HasCrashed reports whether a service that one of some targets wants crashes, or has just
-// crashed. The crash lasts until the service's ExecStopPost= has ended, because that may
+// HasCrashed reports whether a service that starts with one of some targets crashes, or has
+// just crashed. The crash lasts until the service's ExecStopPost= has ended, because that may
 // send signals for the service, and systemd also runs it after a crash. The manager
 // reports the crash first.
 func (r *Reconciler) HasCrashed(targets []string) bool {
 	for _, f := range r.followers {
-		isWanted := slices.ContainsFunc(f.targets, func(u *unit) bool { return slices.Contains(targets, u.name) })
-		if isWanted && (f.isCrashing || r.now().Sub(f.crashed) < crashTime) {
+		if f.mayUnlock(targets) && (f.isCrashing || r.now().Sub(f.crashed) < crashTime) {
 			return true
 		}
 	}
 	return false
+}
+
+// mayUnlock reports whether a crash of the service may cause signals that look like the end
+// of one of some targets. Of the services that only a starter wants, a oneshot is not a
+// locker but work that the starter waits for, and one for which nothing runs after a crash
+// causes no signals.
+func (f *follower) mayUnlock(targets []string) bool {
+	isOne := func(u *unit) bool { return slices.Contains(targets, u.name) }
+	mayBeALocker := !f.isOneshot && f.hasLastWords
+	return slices.ContainsFunc(f.targets, isOne) || mayBeALocker && slices.ContainsFunc(f.beside, isOne)
 }
 
 // AwaitAnswer calls done, on the owner's goroutine, once the manager has answered a
@@ -66,39 +79,45 @@ func (r *Reconciler) isServiceEnding(u *unit) bool {
 	return false
 }
 
-// followServices follows the services that a target wants, to learn how they end.
+// followServices follows the services that start with a target, to learn how they end.
 func (r *Reconciler) followServices(u *unit) {
 	u.followings++
 	following := u.followings
-	r.askWanted([]string{u.name}, nil, func(names []string) {
-		if following != u.followings {
-			return // a newer question knows better, and may have had fewer targets to ask
-		}
-		r.forgetServices(u, names)
-		for _, name := range names {
-			if !strings.HasSuffix(name, ".service") {
-				continue
+	r.askWanted([]string{u.name}, []string{u.name}, func(names []string) {
+		r.askWanted(u.starters, names, func(all []string) {
+			if following == u.followings { // a newer question knows better, and may have had fewer targets to ask
+				r.follow(u, names, all[len(names):])
 			}
-			path := unitPath(name)
-			if r.followers[path] == nil {
-				r.followers[path] = &follower{name: name, stop: r.manager.Listen(changes(name))}
-			}
-			if f := r.followers[path]; !slices.Contains(f.targets, u) {
-				f.targets = append(f.targets, u)
-			}
-			r.readFollower(path)
-		}
+		})
 	})
 }
 
-// forgetServices stops following services that a target no longer wants.
-func (r *Reconciler) forgetServices(u *unit, wanted []string) {
-	for path, f := range r.followers {
-		if slices.Contains(wanted, f.name) {
+// follow follows the services among the units that a target wants and among those that
+// only its starters want.
+func (r *Reconciler) follow(u *unit, wanted, beside []string) {
+	isSame := func(target *unit) bool { return target == u }
+	for _, f := range r.followers {
+		f.targets, f.beside = slices.DeleteFunc(f.targets, isSame), slices.DeleteFunc(f.beside, isSame)
+	}
+	for i, name := range slices.Concat(wanted, beside) {
+		if !strings.HasSuffix(name, ".service") {
 			continue
 		}
-		f.targets = slices.DeleteFunc(f.targets, func(target *unit) bool { return target == u })
-		if len(f.targets) == 0 {
+		path := unitPath(name)
+		f := r.followers[path]
+		if f == nil {
+			f = &follower{name: name, stop: r.manager.Listen(changes(name))}
+			r.followers[path] = f
+		}
+		if i < len(wanted) {
+			f.targets = append(f.targets, u)
+		} else {
+			f.beside = append(f.beside, u)
+		}
+		r.readFollower(path)
+	}
+	for path, f := range r.followers {
+		if len(f.targets)+len(f.beside) == 0 {
 			f.stop()
 			delete(r.followers, path)
 		}
@@ -113,7 +132,7 @@ func (r *Reconciler) readFollower(path dbus.ObjectPath) {
 			f.isStopped = hasJob(all) || f.active == "deactivating"
 			f.result = all.text("Result")
 		}
-		f.isOneshot = all.text("Type") == "oneshot"
+		f.isOneshot, f.hasLastWords = all.text("Type") == "oneshot", runsAfterACrash(all)
 	})
 }
 
@@ -231,11 +250,11 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 }
 
 // endsBadly reports whether the service has begun to fail by itself, or has failed, since
-// it was in a state. A service that no target wants any more is being stopped.
+// it was in a state. A service whose targets are no longer wanted is being stopped.
 func (f *follower) endsBadly(was string) bool {
 	isNoFailure := slices.Contains([]string{"", "success", "exec-condition"}, f.result)
 	isEnding := f.active != was && f.active != "active" && !slices.Contains([]string{"", "inactive", "failed"}, was)
-	return isEnding && !isNoFailure && !f.isStopped && slices.ContainsFunc(f.targets, func(u *unit) bool { return u.wanted })
+	return isEnding && !isNoFailure && !f.isStopped && slices.ContainsFunc(slices.Concat(f.targets, f.beside), func(u *unit) bool { return u.wanted })
 }
 
 // endedWell handles a service that, according to systemd, has ended successfully by
@@ -259,6 +278,16 @@ func (r *Reconciler) endedWell(f *follower, all properties, sequence dbus.Sequen
 func isMainUnknown(of properties) bool {
 	pid, told, _ := property[uint32](of, "ExecMainPID")
 	return of.text("Type") == "forking" && told && pid == 0
+}
+
+// runsAfterACrash reports whether a service runs something after a crash, according to its
+// properties. systemd runs ExecStop= also for a service that has crashed
+// (systemd.service(5)).
+func runsAfterACrash(of properties) bool {
+	stop, _, _ := property[[][]any](of, "ExecStop")
+	stopPost, _, _ := property[[][]any](of, "ExecStopPost")
+	onFailure, _, _ := property[[]string](of, "OnFailure")
+	return len(stop)+len(stopPost)+len(onFailure) > 0
 }
 
 // hasJob reports whether a unit has a job, according to its properties.

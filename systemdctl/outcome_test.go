@@ -13,7 +13,7 @@ import (
 // and wants a locker, which runs.
 func (m *fakeManager) locked() {
 	m.t.Helper()
-	m.r.yieldToEachOther([]string{online, offline})
+	m.r.yieldToEachOther(map[string][]string{online: nil, offline: nil})
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
 	m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"mine.target"})})
@@ -61,7 +61,7 @@ func TestALockerThatEndsWellHasDoneItsWork(t *testing.T) {
 // A reload may change what a target wants while its own targets are still being asked.
 func TestALockerIsFollowedAlthoughAnOlderQuestionIsAnsweredLast(t *testing.T) {
 	m := newManager(t)
-	m.r.yieldToEachOther([]string{online, offline})
+	m.r.yieldToEachOther(map[string][]string{online: nil, offline: nil})
 	m.begin(isOnline)
 	m.r.Want(wantOnline)
 	older := m.wanting[len(m.wanting)-1]
@@ -304,6 +304,47 @@ func TestALockerThatEndsBadlyByItselfHasCrashed(t *testing.T) {
 			}
 			if m.r.HasCrashed([]string{offline}) {
 				t.Error("it counts for another target")
+			}
+		})
+	}
+}
+
+// What only a starter of the target wants may be a locker, and more often is none.
+func TestACrashOfWhatAStarterWantsCounts(t *testing.T) {
+	lastWords := dbus.MakeVariant([][]any{{"/bin/loginctl"}})
+	for name, test := range map[string]struct {
+		all  map[string]dbus.Variant
+		want bool
+	}{
+		"of a locker":                       {map[string]dbus.Variant{"Type": dbus.MakeVariant("simple"), "ExecStopPost": lastWords}, true},
+		"of one with an ExecStop=":          {map[string]dbus.Variant{"Type": dbus.MakeVariant("forking"), "ExecStop": lastWords}, true},
+		"of one that starts another":        {map[string]dbus.Variant{"Type": dbus.MakeVariant("notify"), "OnFailure": dbus.MakeVariant([]string{"b.service"})}, true},
+		"not of a oneshot":                  {map[string]dbus.Variant{"Type": dbus.MakeVariant("oneshot"), "ExecStopPost": lastWords}, false},
+		"not of one that then says no more": {map[string]dbus.Variant{"Type": dbus.MakeVariant("simple"), "ExecStopPost": dbus.MakeVariant([][]any{}), "OnFailure": dbus.MakeVariant([]string{})}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.r.yieldToEachOther(map[string][]string{online: {"night.target"}, offline: nil})
+			m.begin(isOnline)
+			m.r.Want(wantOnline)
+			m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"dim.service"})})
+			m.answer(m.wants(propertiesInterface + ".GetAll " + unitInterface)[0], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{online, "mine.target"})})
+			m.answer(m.wants(propertiesInterface + ".GetAll " + unitInterface)[0], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"locker.service", "dim.service"})})
+			test.all["ActiveState"], test.all["Result"] = dbus.MakeVariant("active"), dbus.MakeVariant("success")
+			m.answer(m.wants(propertiesInterface + ".GetAll , " + propertiesInterface + ".GetAll ")[1], nil, test.all)
+
+			m.ends("signal", "deactivating")
+			if got := m.r.HasCrashed([]string{online}); got != test.want {
+				t.Errorf("it has crashed: %t", got)
+			}
+			m.is("locker.service", "active", "")
+			m.ends("success", "deactivating")
+			m.is("locker.service", "inactive", "")
+			if len(m.calls) > 0 {
+				m.service("inactive", "success")
+			}
+			if len(m.moved.Done) > 0 {
+				t.Errorf("its good end ends %q", m.moved.Done)
 			}
 		})
 	}

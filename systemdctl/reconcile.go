@@ -47,7 +47,7 @@ type Reconciler struct {
 	exiting bool // whether the manager has begun to exit
 
 	recentJobs []recentJob
-	followers  map[dbus.ObjectPath]*follower // services that yielding targets want
+	followers  map[dbus.ObjectPath]*follower // services that start with yielding targets
 	waiting    *waiting                      // for jobs to finish, or nil
 	moved      Moved                         // since it was last returned
 
@@ -63,8 +63,8 @@ type Managed interface {
 	// managed once the manager has loaded them or they are wanted.
 	Patterns() []string
 	// Yielding are groups of the Targets. If something else starts one of a group,
-	// the others give way.
-	Yielding() [][]string
+	// the others give way. Each comes with the names of other targets that start it.
+	Yielding() []map[string][]string
 }
 
 // Moved is what something else has done to the managed targets.

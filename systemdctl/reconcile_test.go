@@ -98,7 +98,7 @@ func TestAPauseOfAFightEndsWithTheNextFact(t *testing.T) {
 }
 
 // yielding are targets that give way to each other.
-var yielding = targets{names: []string{online, offline}, yielding: [][]string{{online, offline}}}
+var yielding = targets{names: []string{online, offline}, yielding: []map[string][]string{{online: nil, offline: nil}}}
 
 func TestAYieldingTargetStaysWhereItIsStarted(t *testing.T) {
 	m := newManagerOf(t, yielding)

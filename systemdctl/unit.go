@@ -12,6 +12,7 @@ type unit struct {
 	name        string
 	path        dbus.ObjectPath
 	rivals      []*unit  // give way if something else starts it, as it does for them
+	starters    []string // other targets that start it
 	unsubscribe []func() // end its match rules
 
 	load, active string          // "" until the manager has said
@@ -39,7 +40,7 @@ type unit struct {
 	maybeUnused bool
 	searches    int
 
-	followings int // counts how often it was asked which services it wants
+	followings int // counts how often it was asked which services start with it
 
 	activation int      // counts how often it has settled as active
 	reviving   []func() // end the waits for services that may start again later

@@ -3,11 +3,12 @@ package systemdctl
 import "slices"
 
 // yieldToEachOther makes each of the targets give way if something else starts
-// another of them.
-func (r *Reconciler) yieldToEachOther(names []string) {
-	for _, name := range names {
+// another of them. Each comes with other targets that start it.
+func (r *Reconciler) yieldToEachOther(group map[string][]string) {
+	for name, starters := range group {
 		u := r.unit(name)
-		for _, rival := range names {
+		u.starters = starters
+		for rival := range group {
 			u.rivals = append(u.rivals, r.unit(rival))
 		}
 	}
