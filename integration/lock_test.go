@@ -588,12 +588,7 @@ func TestATargetOfTheLockThatIsJustStoppedIsStartedAgain(t *testing.T) {
 
 // The locker stops the target by itself, after the password and after a crash.
 func TestALockerThatStopsItsTargetUnlocksOnlyByItsGoodEnd(t *testing.T) {
-	s := begin(t, sandbox.Options{})
-	s.enable("locker.service", "[Unit]\nPartOf=lock.target\n[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=systemctl --user stop --no-block lock.target\n[Install]\nWantedBy=lock.target\n")
-	s.install()
-	s.lock("unlocked")
-	s.askFor("locked")
-	s.expect("active", "locker.service")
+	s := lockedBy(t, "[Unit]\nPartOf=lock.target\n[Service]\nExecStart=/bin/sh -c '"+typed+"'\nExecStopPost=systemctl --user stop --no-block lock.target\n[Install]\nWantedBy=lock.target\n")
 	s.systemctl("kill", "-s", "SEGV", "locker.service")
 	s.started("locker.service", 2)
 	s.lock("locked")
