@@ -111,6 +111,7 @@ func specimens() []specimen {
 		{unit: "nas@media.service", says: []string{"network-online.target in After= and Wants= " + ofSystem, "BindsTo=" + online + " " + pulls}, follows: online},
 		{unit: "sync-on-ac.service", says: unknown("After= and Wants"), follows: online},
 		{unit: "wrong-section.service", says: []string{"systemd ignores WantedBy=" + online + " under [Unit]"}, follows: online},
+		{unit: "signal.service", says: []string{"multi-user.target in WantedBy= " + ofSystem}, follows: online},
 		{unit: "partof-login.service", says: []string{"PartOf=" + online + ", but the target does not want it"}, follows: online},
 		{unit: "weather-once.service", says: []string{endless}, follows: online},
 		{unit: "apply-brightness.service", says: []string{"suspend.target in After= and WantedBy= are units of the system manager"}},

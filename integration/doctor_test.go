@@ -386,6 +386,7 @@ func TestDoctorOnProfiles(t *testing.T) {
 	}
 	s.must(s.NM.Start(s.ctx))
 	s.must(s.NM.WaitConnectivity(s.ctx, sandbox.ConnectivityFull))
+	s.systemctl("disable", "at.service")
 	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/at.service"))
 
 	// These names are in no file: one is of an instance, one of a link.

@@ -79,7 +79,12 @@ func (ch *change) changesFiles() bool { return len(ch.lines)+len(ch.edits) > 0 }
 
 // rewrite changes names in settings of a section. It may be called again for more changes.
 func (ch *change) rewrite(section string, keys []string, other func(key, name string) (string, bool)) {
-	for _, f := range ch.files {
+	ch.rewriteIn(ch.files, section, keys, other)
+}
+
+// rewriteIn is like rewrite, for some of the unit's files.
+func (ch *change) rewriteIn(some files, section string, keys []string, other func(key, name string) (string, bool)) {
+	for _, f := range some {
 		for _, s := range f.settings {
 			if s.section != section || !slices.Contains(keys, s.key) {
 				continue

@@ -32,7 +32,7 @@ func (sys *system) placeOf(u unit, all files) place {
 	fragment, name := u.text("FragmentPath"), u.name
 	bySpecifier := slices.ContainsFunc(all, func(f file) bool {
 		return slices.ContainsFunc(f.settings, func(s setting) bool {
-			return slices.Contains(append(dependencyKeys(), installKeys()...), s.key) && strings.Contains(strings.Join(s.names, " "), "%")
+			return slices.Contains(namingKeys(), s.key) && strings.Contains(strings.Join(s.names, " "), "%")
 		})
 	})
 	if template := templateOf(name); template != "" && !bySpecifier {

@@ -20,21 +20,12 @@ func dependencyKeys() []string {
 	return []string{"After", "Before", "BindsTo", "Requires", "Wants", "Upholds", "PartOf", "Requisite", "StopPropagatedFrom", "Conflicts"}
 }
 
+// namingKeys returns the settings by which units name others.
+func namingKeys() []string { return append(dependencyKeys(), installKeys()...) }
+
 // units looks at each of the user's own units.
 func (sys *system) units() []Finding {
-	var found []Finding
-	for _, target := range sys.targets {
-		for _, name := range sys.user.unit(target).wants() {
-			if path, to := sys.user.dangling(name); path != "" {
-				found = append(found, Finding{
-					Unit: name,
-					What: fmt.Sprintf("%s, which %s wants, is a link to %s, which does not exist", name, target, to),
-					Why:  "there is no such unit, and nothing starts",
-					Mend: byHand("put its file there, or remove " + path + "; then systemctl --user daemon-reload"),
-				})
-			}
-		}
-	}
+	found := sys.gone()
 	for _, name := range sys.user.own {
 		u := sys.user.unit(name)
 		if slices.Contains(unloadable(), u.load()) {
@@ -75,7 +66,7 @@ func (sys *system) broken(u unit) Finding {
 
 // findings returns what is wrong with the unit. One command makes all changes to it.
 func (c unitCheck) findings() []Finding {
-	found := slices.Concat(c.circles(), c.connections(), c.unknownNames(), c.uncovers(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities(), c.waitsTwice())
+	found := slices.Concat(c.triggersNothing(), c.circles(), c.connections(), c.unknownNames(), c.uncovers(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities(), c.waitsTwice())
 	for i := range found {
 		found[i].Unit = c.name
 		if found[i].Mend == (Mend{}) {
@@ -111,7 +102,7 @@ type unitCheck struct {
 // unit starts it.
 func (c unitCheck) naming(other string) []string {
 	var keys []string
-	for _, key := range append(dependencyKeys(), installKeys()...) {
+	for _, key := range namingKeys() {
 		named := slices.Contains(c.texts(key), other) || key == "WantedBy" && slices.Contains(c.wanters(c.name), other)
 		for _, f := range c.files {
 			named = named || slices.Contains(f.names("Unit", key), other) || slices.Contains(f.names("Install", key), other)
@@ -158,7 +149,7 @@ func (c unitCheck) unknownNames() []Finding {
 		}
 		switch {
 		case c.isSystemUnit(name):
-			ofSystem = append(ofSystem, c.place(name))
+			ofSystem = append(ofSystem, name)
 		case target == "":
 			continue // an optional dependency on something that is not installed
 		default:
@@ -178,17 +169,23 @@ func (c unitCheck) unknownNames() []Finding {
 	if !c.follow(meant, renames, !c.isStartedWith(meant)) {
 		c.login()
 	}
-	if c.change.size() == before && c.change.instead == "" {
-		return nil // the file already names the right target, too
+	isInOrder := c.change.size() == before && c.change.instead == "" // the file already names the right target, too
+	needless := c.leaveOut(ofSystem)
+	if isInOrder && len(needless) == 0 {
+		return nil
+	}
+	if isInOrder {
+		return []Finding{{
+			What: c.name + ": " + ofSystemManager(c.places(needless, installKeys())),
+			Why:  "systemd silently ignores the name, and the unit starts without it",
+		}}
 	}
 	f := Finding{Why: "systemd silently ignores the name: the unit neither waits for it nor starts with it"}
 	if c.files.assign("Unit", requiring(), func(name string) bool { _, wrong := renames[name]; return wrong }) {
 		f.Why = "the unit cannot start without it"
 	}
-	if len(ofSystem) == 1 {
-		misspelt = append(misspelt, ofSystem[0]+" is a unit of the system manager, which user units cannot name")
-	} else if len(ofSystem) > 1 {
-		misspelt = append(misspelt, listed(ofSystem)+" are units of the system manager, which user units cannot name")
+	if len(ofSystem) > 0 {
+		misspelt = append(misspelt, ofSystemManager(c.places(ofSystem, namingKeys())))
 	}
 	f.What = c.name + ": " + strings.Join(misspelt, "; ")
 	for _, target := range meant {
@@ -249,9 +246,47 @@ func (c unitCheck) login() {
 	c.change.enables = true
 }
 
+// leaveOut takes units of the system manager out of those that [Install] names, where the same
+// file also names a target of ours. It returns their names.
+func (c unitCheck) leaveOut(ofSystem []string) []string {
+	var left []string
+	for _, f := range c.files {
+		in := files{f}
+		if !slices.ContainsFunc(in.installs(), func(name string) bool { return slices.Contains(c.targets, name) }) {
+			continue
+		}
+		for _, name := range in.installs() {
+			if slices.Contains(ofSystem, name) && !slices.Contains(left, name) {
+				left = append(left, name)
+			}
+		}
+		c.change.rewriteIn(in, "Install", installKeys(), func(_, name string) (string, bool) {
+			return name, !slices.Contains(ofSystem, name)
+		})
+	}
+	return left
+}
+
 // place returns words for where the unit names another one.
 func (c unitCheck) place(name string) string {
-	return name + " in " + settings(c.naming(name))
+	return c.places([]string{name}, namingKeys())[0]
+}
+
+// places returns words for which of some settings name other units.
+func (c unitCheck) places(names, keys []string) []string {
+	places := make([]string, len(names))
+	for i, name := range names {
+		places[i] = name + " in " + settings(slices.DeleteFunc(c.naming(name), func(key string) bool { return !slices.Contains(keys, key) }))
+	}
+	return places
+}
+
+// ofSystemManager says that units, with their places, are not the user manager's.
+func ofSystemManager(places []string) string {
+	if len(places) == 1 {
+		return places[0] + " is a unit of the system manager, which user units cannot name"
+	}
+	return listed(places) + " are units of the system manager, which user units cannot name"
 }
 
 // bindings finds mistakes in how the unit is bound to each target of ours. That it pulls a

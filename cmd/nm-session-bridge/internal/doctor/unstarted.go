@@ -31,8 +31,12 @@ func (u unit) untried() bool {
 		property[uint64](u.properties, "ConditionTimestampMonotonic") == 0
 }
 
-// isFree reports whether no requirement or conflict keeps the unit from starting now.
+// isFree reports whether no requirement or conflict keeps the unit from starting now, nor a
+// missing unit that it would start.
 func (c unitCheck) isFree() bool {
+	if slices.ContainsFunc(c.texts("Triggers"), func(other string) bool { return c.user.unit(other).load() == "not-found" }) {
+		return false
+	}
 	for _, key := range []string{"Requisite", "BindsTo", "Requires"} {
 		if slices.ContainsFunc(c.texts(key), func(other string) bool { return !c.user.unit(other).active() }) {
 			return false

@@ -192,7 +192,7 @@ func (u *user) startLinks() map[string][]string {
 // askDependencies asks for what the user's own units depend on.
 func (u *user) askDependencies(ctx context.Context, manager object) error {
 	for _, name := range u.own {
-		for _, key := range dependencyKeys() {
+		for _, key := range append(dependencyKeys(), "Triggers") {
 			for _, other := range u.unit(name).texts(key) {
 				if err := u.ask(ctx, manager, other); err != nil {
 					return err

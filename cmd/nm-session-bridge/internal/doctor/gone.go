@@ -1,0 +1,103 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// gone finds units that a target of ours wants by a link, and that do not exist.
+func (sys *system) gone() []Finding {
+	var found []Finding
+	for _, target := range sys.targets {
+		for _, name := range sys.user.unit(target).wants() {
+			if sys.user.unit(name).load() != "not-found" || sys.user.unit(name).text("ActiveState") == "failed" {
+				continue // failures finds the latter
+			}
+			f := Finding{Unit: name, Why: "there is no such unit, and nothing starts"}
+			if path, to := sys.user.dangling(name); path != "" {
+				f.What = fmt.Sprintf("%s, which %s wants, is a link to %s, which does not exist", name, target, to)
+				f.Mend = byHand("put its file there, or remove " + path + "; then systemctl --user daemon-reload")
+				found = append(found, f)
+				continue
+			}
+			link, to := sys.user.startLink(target, name)
+			switch {
+			case link == "":
+				continue // a file of the target's names it, perhaps as an option
+			case exists(link):
+				f.What = fmt.Sprintf("%s, which %s wants, is no unit: its file %s is not in a directory of units", name, target, to)
+				f.Why = "of a link in " + filepath.Base(filepath.Dir(link)) + ", systemd reads only the name"
+				f.Mend = sys.linkUnit(name, to)
+			default:
+				f.What = fmt.Sprintf("%s, which %s wants, does not exist", name, target)
+				f.Mend = byHand("write its file again, or remove the link " + link + "; then systemctl --user daemon-reload")
+			}
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// linkUnit makes a file a unit.
+func (sys *system) linkUnit(name, file string) Mend {
+	if templateOf(name) != "" || filepath.Base(file) != name {
+		return byHand("put the unit's file into " + sys.user.configuration() + "; then systemctl --user daemon-reload")
+	}
+	return run("systemctl --user link " + systemdctl.Operands(file))
+}
+
+// startLink returns the link of the user's by which one unit starts another, and the file that
+// it leads to.
+func (u user) startLink(by, name string) (link, to string) {
+	for _, dir := range u.manager.texts("UnitPath") {
+		for _, kind := range []string{".wants", ".requires", ".upholds"} {
+			link := filepath.Join(dir, by+kind, name)
+			to, err := os.Readlink(link)
+			if err != nil || !isOwnPath(link) {
+				continue
+			}
+			if !filepath.IsAbs(to) {
+				to = filepath.Join(filepath.Dir(link), to)
+			}
+			return link, to
+		}
+	}
+	return "", ""
+}
+
+// triggersNothing finds a timer, a path or a socket whose unit does not exist.
+func (c unitCheck) triggersNothing() []Finding {
+	for _, name := range c.texts("Triggers") {
+		by := slices.Concat(c.user.starters(c.unit), c.wanters(c.name), c.files.installs())
+		if c.user.unit(name).load() != "not-found" || len(by) == 0 {
+			continue
+		}
+		kind := strings.TrimPrefix(filepath.Ext(c.name), ".")
+		f := Finding{
+			What: fmt.Sprintf("%s: %s, which it starts, does not exist", c.name, name),
+			Why:  "systemd refuses to start the " + kind,
+		}
+		c.change.instead = "write " + name + ", or name another unit with Unit= in " + c.name
+		if kind == "socket" {
+			c.change.instead = "write " + name + ", or name another unit with Service= in " + c.name
+		}
+		if meant, similar := suggest.Name(name, c.services()); similar {
+			c.change.instead += ", such as " + meant
+		}
+		c.change.instead += "; then systemctl --user daemon-reload && systemctl --user start " + systemdctl.Operands(c.name)
+		f.Mend = byHand(c.change.instead) // which other findings may replace
+		return []Finding{f}
+	}
+	return nil
+}
+
+// services returns the user's own services.
+func (sys *system) services() []string {
+	return slices.DeleteFunc(slices.Clone(sys.user.own), func(name string) bool { return filepath.Ext(name) != ".service" })
+}

@@ -1,0 +1,46 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
+)
+
+func TestDoctorOnWhatIsGone(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	const (
+		units   = sandbox.Home + "/.config/systemd/user/"
+		link    = units + "vpn-up.target.wants/chat.service"
+		missing = "chat.service, which vpn-up.target wants, "
+	)
+	s.enable("chat.service", whileUnit("vpn-up.target"))
+	s.clean("")
+	s.must(os.Remove(units + "chat.service"))
+	s.systemctl("daemon-reload")
+	if f := s.finds("", missing+"does not exist"); f.mend != "# by hand: write its file again, or remove the link "+link+"; then systemctl --user daemon-reload" {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	s.write(sandbox.Home+"/dotfiles/chat.service", whileUnit("vpn-up.target"))
+	s.user("ln -sf ~/dotfiles/chat.service " + link)
+	s.systemctl("daemon-reload")
+	s.mended(missing + "is no unit: its file " + sandbox.Home + "/dotfiles/chat.service is not in a directory of units")
+
+	s.enable("backup.timer", "[Unit]\nAfter=internet-online.target\nPartOf=internet-online.target\n[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=internet-online.target\n")
+	f := s.finds("", "backup.timer: backup.service, which it starts, does not exist")
+	then, isByHand := strings.CutPrefix(f.mend, "# by hand: write backup.service, or name another unit with Unit= in backup.timer; then ")
+	if !isByHand {
+		t.Errorf("it is mended by %s", f.mend)
+	}
+	s.write("backup.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+	for range 2 {
+		s.user(then)
+		s.clean("")
+	}
+	s.expect("active", "backup.timer")
+
+	s.enable("beside.service", strings.Replace(whileUnit("vpn-up.target"), "WantedBy=", "WantedBy=multi-user.target ", 1))
+	s.mended("beside.service: multi-user.target in WantedBy= is a unit of the system manager")
+}
