@@ -44,3 +44,29 @@ func TestDoctorOnWhatIsGone(t *testing.T) {
 	s.enable("beside.service", strings.Replace(whileUnit("vpn-up.target"), "WantedBy=", "WantedBy=multi-user.target ", 1))
 	s.mended("beside.service: multi-user.target in WantedBy= is a unit of the system manager")
 }
+
+func TestDoctorOnLinesThatSystemdIgnores(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	const path = sandbox.Home + "/.config/systemd/user/chat.service"
+	unit := whileUnit("vpn-up.target")
+	for _, m := range []struct{ right, wrong, words, mend string }{
+		{"ExecStart=", "ExexStart=", "chat.service cannot be loaded (bad-setting): systemd ignores ExexStart= under [Service]", "write ExecStart= instead of ExexStart= in line 6"},
+		{"[Service]\n", "[Service]\nrestart=always\n", "chat.service: systemd ignores restart= under [Service]", "write Restart= instead of restart= in line 6"},
+		{"[Service]\n", "[Service]\nConflicts=x.service\n", "chat.service: systemd ignores Conflicts= under [Service]", "write Conflicts= under [Unit] instead of line 6"},
+		{"[Unit]\n", "[Unit]\nWantedBy=default.target\n", "chat.service: systemd ignores WantedBy= under [Unit]", "write WantedBy= under [Install] instead of line 2"},
+		{"[Install]\n", "[Install]\nDefaultInstanc=x\n", "chat.service: systemd ignores DefaultInstanc= under [Install]", "write DefaultInstance= instead of DefaultInstanc= in line 8"},
+	} {
+		s.enable("chat.service", unit)
+		s.clean("")
+		s.write("chat.service", strings.Replace(unit, m.right, m.wrong, 1))
+		s.systemctl("daemon-reload")
+		if f := s.finds("", m.words); !strings.HasPrefix(f.mend, "# by hand: in "+path+", "+m.mend+"; then systemctl --user daemon-reload") {
+			t.Errorf("%s is mended by %s", m.wrong, f.mend)
+		}
+	}
+	s.write("chat.service", strings.NewReplacer("[Install]", "[install]", "After=", "Colour=red\nX-Mine=1\nAfter=").Replace(unit))
+	s.user("rm .config/systemd/user/vpn-up.target.wants/chat.service")
+	s.systemctl("daemon-reload")
+	s.mended("chat.service: systemd ignores WantedBy=vpn-up.target under [install]")
+}

@@ -35,6 +35,8 @@ type system struct {
 	user    user
 	subject subject
 	targets []string // of all switches
+	// ignored are the lines of the user's units that systemd ignores.
+	ignored []ignored
 	// isSystemUnit reports whether the system manager has a unit with a name.
 	isSystemUnit func(name string) bool
 	// lasted returns how long the last start of one of the user's units took, if
@@ -110,6 +112,7 @@ func Examine(ctx context.Context, setting Setting) (Report, error) {
 	if err := sys.settle(); err != nil {
 		return Report{}, err
 	}
+	sys.ignored = sys.user.askIgnored(ctx)
 	return sys.examine(), nil
 }
 

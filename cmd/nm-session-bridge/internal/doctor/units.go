@@ -61,12 +61,18 @@ func (sys *system) broken(u unit) Finding {
 		f.What = secondStartOf(u, path)
 		f.Mend = sys.emptyFirst(u, path)
 	}
+	all, _ := readAll(u) // a file that cannot be read is left to systemd-analyze
+	c := unitCheck{sys, u, all, newChange(u, all, sys.placeOf(u, all)), nil}
+	if ignores := c.ignoredLines(); len(ignores) > 0 {
+		f.What += strings.Replace(ignores[0].What, u.name, "", 1)
+		f.Mend = ignores[0].Mend
+	}
 	return f
 }
 
 // findings returns what is wrong with the unit. One command makes all changes to it.
 func (c unitCheck) findings() []Finding {
-	found := slices.Concat(c.triggersNothing(), c.circles(), c.connections(), c.unknownNames(), c.uncovers(), c.bindings(), c.unreached(), c.unstarted(), c.covers(), c.identities(), c.waitsTwice())
+	found := slices.Concat(c.triggersNothing(), c.circles(), c.connections(), c.unknownNames(), c.uncovers(), c.bindings(), c.unreached(), c.ignoredLines(), c.unstarted(), c.covers(), c.identities(), c.waitsTwice())
 	for i := range found {
 		found[i].Unit = c.name
 		if found[i].Mend == (Mend{}) {
