@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,7 +9,9 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/client"
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
+	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -209,14 +212,54 @@ func (sys *system) concerns(unit string) bool {
 	return sys.subject.isEmpty() || unit == "" || unit == systemdctl.ServiceName || slices.Contains(sys.subject.related, unit)
 }
 
-// looked names the subject.
+// looked names the subject, and says what it waits for.
 func (sys *system) looked() string {
 	s := sys.subject
+	units := make([]string, len(s.units))
+	for i, name := range s.units {
+		units[i] = name + sys.waitsFor(name)
+	}
 	if !isTemplate(s.name) || len(s.units) == 0 {
-		return listed(s.units)
+		return listed(units)
 	}
 	if s.units[0] == s.name {
 		return "the template " + s.name + ", of which there is no instance"
 	}
-	return listed(s.units) + " of the template " + s.name
+	return listed(units) + " of the template " + s.name
+}
+
+// waitsFor says which positions an inactive unit waits for. It returns "" if the unit waits for
+// none.
+func (sys *system) waitsFor(name string) string {
+	targets := sys.wanters(name)
+	if sys.user.unit(name).text("ActiveState") != "inactive" || len(targets) == 0 ||
+		slices.ContainsFunc(targets, func(target string) bool { return sys.user.unit(target).active() }) {
+		return ""
+	}
+	var positions []string
+	for _, target := range targets {
+		positions = append(positions, sys.positionOf(target))
+	}
+	return ", which waits for " + strings.Join(positions, " or ")
+}
+
+// positionOf describes the position of a switch that has a target, and the switch's present one.
+func (sys *system) positionOf(target string) string {
+	for _, s := range sys.Switches {
+		if instance, isInstance := s.Template.Instance(target); isInstance {
+			profile, _ := observers.Unescape(instance) // as far as it is escaped
+			return fmt.Sprintf("the %s %q", s.Name, profile)
+		}
+		for _, position := range s.Positions {
+			if !slices.Contains(position.Targets, target) {
+				continue
+			}
+			words := s.Name + " to be " + position.Name
+			if now := sys.user.bridge.text(client.PropertyOf(s.Name)); now != "" {
+				words += " (now " + now + ")"
+			}
+			return words
+		}
+	}
+	return target
 }
