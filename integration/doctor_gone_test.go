@@ -45,6 +45,36 @@ func TestDoctorOnWhatIsGone(t *testing.T) {
 	s.mended("beside.service: multi-user.target in WantedBy= is a unit of the system manager")
 }
 
+func TestDoctorOnFilesThatNothingReads(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	const above = sandbox.Home + "/.config/systemd/"
+	unit := whileUnit("vpn-up.target")
+	for _, wrong := range []string{above + "chat.service", above + "system/chat.service", above + "user/chat.services", sandbox.Home + "/.local/share/systemd/chat.service"} {
+		s.write(wrong, unit)
+		f := s.finds("", wrong)
+		if out := s.fails(2, "nm-session-bridge doctor chat"); !strings.Contains(out, "no unit is called chat.service: ") || !strings.Contains(out, wrong) {
+			t.Errorf("of chat it says %s", out)
+		}
+		words, isByHand := strings.CutPrefix(f.mend, "# by hand: move the file to ")
+		right, then, _ := strings.Cut(words, "; then ")
+		if !isByHand {
+			t.Fatalf("it is mended by %s", f.mend)
+		}
+		s.user("mv " + wrong + " " + right)
+		for range 2 {
+			s.user(then)
+			s.clean("")
+		}
+		const waits = "chat.service, which waits for vpn to be up (now down)"
+		if said := s.user("nm-session-bridge doctor chat"); !strings.HasSuffix(said, waits) {
+			t.Errorf("it says %s, not %s", said, waits)
+		}
+		s.systemctl("disable", "chat.service")
+		s.user("rm " + right + " && systemctl --user daemon-reload")
+	}
+}
+
 func TestDoctorOnLinesThatSystemdIgnores(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")

@@ -171,6 +171,11 @@ func (sys *system) noUnit() error {
 			return &NoUnitError{words + ", which " + filepath.Join(folder, changes[0]) + " would change"}
 		}
 	}
+	for _, f := range append(sys.gone(), sys.unread()...) {
+		if f.Unit == s.name {
+			return &NoUnitError{words + ": " + f.What}
+		}
+	}
 	known := slices.Clone(sys.user.own)
 	for _, file := range sys.user.files {
 		if name := filepath.Base(file.Path); isTemplate(name) {

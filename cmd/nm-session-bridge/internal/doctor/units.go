@@ -25,7 +25,7 @@ func namingKeys() []string { return append(dependencyKeys(), installKeys()...) }
 
 // units looks at each of the user's own units.
 func (sys *system) units() []Finding {
-	found := sys.gone()
+	found := append(sys.gone(), sys.unread()...)
 	for _, name := range sys.user.own {
 		u := sys.user.unit(name)
 		if slices.Contains(unloadable(), u.load()) {

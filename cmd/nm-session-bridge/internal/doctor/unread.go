@@ -1,0 +1,176 @@
+package doctor
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
+)
+
+// unread finds files of the user's that name targets of ours, but that the user manager does
+// not read because of their directory or their name. It leaves alone what may be a copy or
+// somebody's way to switch a unit off.
+func (sys *system) unread() []Finding {
+	var found []Finding
+	for _, dir := range sys.user.manager.texts("UnitPath") {
+		if !isOwnPath(dir) || strings.HasPrefix(dir, "/etc/") || filepath.Base(dir) != "user" {
+			continue
+		}
+		above := filepath.Dir(dir)
+		for _, name := range slices.Concat(matching(above, "*"), matching(above, "*/*")) {
+			path := filepath.Join(above, name)
+			if inside := filepath.Dir(path); inside == above || !slices.Contains(sys.user.manager.texts("UnitPath"), inside) {
+				found = append(found, sys.unreadUnit(path, dir)...)
+			}
+		}
+		for _, name := range slices.Concat(matching(dir, "*"), matching(dir, "*/*")) {
+			path := filepath.Join(dir, name)
+			switch folder := filepath.Base(filepath.Dir(path)); {
+			case filepath.Dir(path) == dir:
+				found = append(found, sys.unreadUnit(path, dir)...)
+			case filepath.Ext(folder) == ".d":
+				found = append(found, sys.unreadDropIn(path, dir)...)
+			case isUnitName(folder):
+				found = append(found, sys.unreadUnit(path, dir)...)
+			}
+		}
+	}
+	return found
+}
+
+// unreadUnit finds the file of a unit that is not in a directory of units, or has another name
+// than it must have there.
+func (sys *system) unreadUnit(path, dir string) []Finding {
+	f := readPath(path)
+	name := meantUnit(filepath.Base(path), f)
+	right := filepath.Join(dir, name)
+	if name == "" || path == right || sys.hasFile(name) || !sys.namesTarget(f) {
+		return nil
+	}
+	found := Finding{
+		Unit: name,
+		What: "the user manager does not look for units where " + path + " is",
+		Why:  "there is no " + name + ", and nothing starts it",
+	}
+	then := "systemctl --user daemon-reload"
+	if len(files{f}.installs()) > 0 && !isTemplate(name) {
+		then += " && systemctl --user enable " + systemdctl.Operands(name)
+	}
+	found.Mend = byHand("move the file to " + right + "; then " + then)
+	if filepath.Dir(path) == dir {
+		found.What = fmt.Sprintf("%s is no unit, because its name does not end in %s", path, filepath.Ext(name))
+	}
+	return []Finding{found}
+}
+
+// unreadDropIn finds a drop-in whose directory has not the name of a unit, or that has not a
+// drop-in's name.
+func (sys *system) unreadDropIn(path, dir string) []Finding {
+	f := readPath(path)
+	name, folder := filepath.Base(path), filepath.Base(filepath.Dir(path))
+	unit := strings.TrimSuffix(folder, ".d")
+	if !sys.namesTarget(f) {
+		return nil
+	}
+	isConf := filepath.Ext(name) == ".conf"
+	switch known := sys.hasFile(unit) || !slices.Contains([]string{"", "not-found"}, sys.user.unit(unit).load()); {
+	case known && !isConf && (isUnitName(name) || slices.Contains([]string{"", ".config", ".cfg"}, filepath.Ext(name))):
+		right := strings.TrimSuffix(name, filepath.Ext(name)) + ".conf"
+		return []Finding{{
+			Unit: unit,
+			What: path + " is no drop-in, because its name does not end in .conf",
+			Why:  "the user manager does not read it",
+			Mend: byHand("rename it to " + right + "; then systemctl --user daemon-reload"),
+		}}
+	case !known && !isConf && name == unit:
+		return sys.unreadUnit(path, dir)
+	case !known && isConf:
+		meant := sys.meantFolder(unit)
+		if meant == "" {
+			return nil
+		}
+		return []Finding{{
+			Unit: meant,
+			What: fmt.Sprintf("%s changes no unit, because there is no %s", path, unit),
+			Why:  meant + " does without it",
+			Mend: byHand("move the file to " + filepath.Join(dir, meant+".d", name) + "; then systemctl --user daemon-reload"),
+		}}
+	}
+	return nil
+}
+
+// namesTarget reports whether a file names a target of ours that the system manager does not
+// have as well.
+func (sys *system) namesTarget(f file) bool {
+	return slices.ContainsFunc(f.settings, func(s setting) bool {
+		return slices.Contains(namingKeys(), s.key) && slices.ContainsFunc(s.names, func(name string) bool {
+			return (slices.Contains(sys.targets, name) || sys.isInstance(name)) && !sys.isSystemUnit(name)
+		})
+	})
+}
+
+// hasFile reports whether the user manager knows a file by a name.
+func (sys *system) hasFile(name string) bool {
+	return slices.ContainsFunc(sys.user.files, func(file unitFile) bool { return filepath.Base(file.Path) == name })
+}
+
+// meantUnit returns the name that a unit's file was meant to have, or "" if it may be a copy or
+// something else.
+func meantUnit(name string, f file) string {
+	if strings.HasPrefix(name, ".") || strings.Trim(name, "~#") != name {
+		return "" // an editor's
+	}
+	ext := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	switch {
+	case isUnitName(name):
+		return name
+	case ext == ".txt" && isUnitName(stem):
+		return stem
+	case ext == "" || ext == ".unit":
+		for _, kind := range []string{"Timer", "Path", "Socket", "Service"} {
+			if slices.ContainsFunc(f.settings, func(s setting) bool { return s.section == kind }) {
+				return stem + "." + strings.ToLower(kind)
+			}
+		}
+		return ""
+	}
+	if right, similar := suggest.Name(ext, []string{".service", ".timer", ".target", ".socket"}); similar && isWord(ext[1:]) {
+		return stem + right
+	}
+	return ""
+}
+
+// isWord reports whether a text has letters only.
+func isWord(text string) bool {
+	return strings.TrimFunc(text, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }) == ""
+}
+
+// meantFolder returns the unit that a directory of drop-ins was meant for. The unit of one with a
+// unit's name may just not be installed here, or there are several.
+func (sys *system) meantFolder(unit string) string {
+	if sys.hasFile(unit + ".service") {
+		return unit + ".service"
+	}
+	name := meantUnit(unit, file{})
+	ext := filepath.Ext(name)
+	if name == "" || strings.HasSuffix(name, "-"+ext) || sys.hasFile(templateOf(name)) {
+		return ""
+	}
+	if sys.hasFile(name) {
+		return name
+	}
+	var stems []string
+	for _, known := range sys.user.own {
+		if stem, sameKind := strings.CutSuffix(known, ext); sameKind {
+			stems = append(stems, stem)
+		}
+	}
+	if stem, similar := suggest.Name(strings.TrimSuffix(name, ext), stems); similar {
+		return stem + ext
+	}
+	return ""
+}

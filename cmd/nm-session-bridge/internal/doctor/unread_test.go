@@ -1,0 +1,91 @@
+package doctor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestFilesThatTheUserManagerDoesNotRead(t *testing.T) {
+	const (
+		follows = "[Unit]\nPartOf=internet-online.target\n[Service]\nExecStart=/bin/chat\n[Install]\nWantedBy=internet-online.target\n"
+		dropIn  = "[Unit]\nPartOf=internet-online.target\n"
+		enable  = "; then systemctl --user daemon-reload && systemctl --user enable chat.service"
+		reload  = "; then systemctl --user daemon-reload"
+		move    = "move the file to DIR/user/chat.service" + enable
+		suffix  = "DIR/user/NAME is no unit, because its name does not end in .service"
+		place   = "the user manager does not look for units where DIR/NAME is"
+	)
+	for path, test := range map[string]struct{ content, unit, what, mend string }{
+		"chat.service":                      {follows, "chat.service", place, move},
+		"system/chat.service":               {follows, "chat.service", place, move},
+		"users/chat@.service":               {follows, "chat@.service", place, "move the file to DIR/user/chat@.service" + reload},
+		"user/chat.services":                {follows, "chat.service", suffix, move},
+		"user/chat.Service":                 {follows, "chat.service", suffix, move},
+		"user/chat.unit":                    {follows, "chat.service", suffix, move},
+		"user/chat":                         {follows, "chat.service", suffix, move},
+		"user/chat.service.txt":             {follows, "chat.service", suffix, move},
+		"user/chat.service/chat.service":    {follows, "chat.service", place, move},
+		"user/chat.service.d/chat.service":  {follows, "chat.service", place, move},
+		"user/talk.services.d/online.conf":  {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no talk.services", "move the file to DIR/user/talk.service.d/online.conf" + reload},
+		"user/talk.d/online.conf":           {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no talk", "move the file to DIR/user/talk.service.d/online.conf" + reload},
+		"user/tallk.service.d/online.conf":  {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no tallk.service", "move the file to DIR/user/talk.service.d/online.conf" + reload},
+		"user/talk.service.d/online":        {dropIn, "talk.service", "DIR/NAME is no drop-in, because its name does not end in .conf", "rename it to online.conf" + reload},
+		"user/talk.service.d/online.config": {dropIn, "talk.service", "DIR/NAME is no drop-in, because its name does not end in .conf", "rename it to online.conf" + reload},
+
+		// Copies, and what somebody switched off or has not installed here.
+		"talk.service":                           {content: follows},
+		"user/talk.services":                     {content: follows},
+		"user/chat.service~":                     {content: follows},
+		"user/.chat.service.swp":                 {content: follows},
+		"user/chat.service.bak":                  {content: follows},
+		"user/chat.service.off":                  {content: follows},
+		"user/chat.service.disabled":             {content: follows},
+		"user/chat.service_":                     {content: follows},
+		"user/README.md":                         {content: "WantedBy=internet-online.target\n"},
+		"user/archive/chat.service":              {content: follows},
+		"user/talk.service.d/online.conf.bak":    {content: dropIn},
+		"user/syncthing.service.d/online.conf":   {content: dropIn},
+		"user/service.d/online.conf":             {content: dropIn},
+		"user/talk-.service.d/online.conf":       {content: dropIn},
+		"user/each@one.service.d/online.conf":    {content: dropIn},
+		"user/internet-online.target.wants/x.sh": {content: follows},
+		"user.control/chat.service":              {content: follows},
+		"system/sleeps.service":                  {content: "[Service]\nExecStart=/bin/lock\n[Install]\nWantedBy=sleep.target\n"},
+		"system/other.service":                   {content: "[Service]\nExecStart=/bin/lock\n[Install]\nWantedBy=multi-user.target\n"},
+	} {
+		sys := healthy(t)
+		dir := t.TempDir()
+		in := func(words string) string {
+			name := path
+			if strings.HasPrefix(words, "DIR/user/NAME") {
+				name = strings.TrimPrefix(path, "user/")
+			}
+			return strings.NewReplacer("DIR", dir, "NAME", name).Replace(words)
+		}
+		sys.user.manager = bag("UnitPath", []string{filepath.Join(dir, "user.control"), filepath.Join(dir, "user")})
+		sys.isSystemUnit = func(name string) bool { return name == "sleep.target" }
+		for _, known := range []string{"talk.service", "each@.service"} {
+			sys.user.files = append(sys.user.files, unitFile{filepath.Join(dir, "user", known), "enabled"})
+		}
+		sys.user.own = []string{"talk.service"}
+		full := filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(test.content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		found := sys.examine().Findings
+		if test.what == "" {
+			if len(found) > 0 {
+				t.Errorf("of %s it says %q", path, found)
+			}
+			continue
+		}
+		if len(found) != 1 || found[0].Unit != test.unit || found[0].What != in(test.what) || found[0].ByHand != in(test.mend) {
+			t.Errorf("of %s it says %q", path, found)
+		}
+	}
+}
