@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
@@ -107,24 +106,33 @@ func (c unitCheck) ignoredLines() []Finding {
 	}}
 }
 
-// isMadeUpFor reports whether the names in an ignored line of [Install] start the unit all the
-// same, or another finding is about them.
+// isMadeUpFor reports whether other lines say the same as an ignored one, or are about to.
 func (c unitCheck) isMadeUpFor(f file, line ignored) bool {
-	by := slices.Concat(c.files.installs(), c.wanters(c.name), c.user.starters(c.unit))
-	isMadeUp, isInstalling := true, false
+	isMadeUp, isSaid := true, false
 	for _, s := range f.settings {
 		if s.section != line.section || line.key != "" && s.key != line.key {
 			continue
 		}
-		if !slices.ContainsFunc(installKeys(), func(key string) bool { return strings.EqualFold(key, s.key) }) {
-			return false
-		}
-		isInstalling = true
+		isSaid = true
 		for _, name := range s.names {
-			isMadeUp = isMadeUp && (slices.Contains(by, name) || c.reported[name] || c.reported[c.system.meant(name)])
+			isMadeUp = isMadeUp && c.isSaid(s.key, name)
 		}
 	}
-	return isInstalling && isMadeUp
+	return isSaid && isMadeUp
+}
+
+// isSaid reports whether the unit names another one in a setting, or will, or whether there is a
+// finding about that.
+func (c unitCheck) isSaid(key, name string) bool {
+	similar, isKnown := suggest.Name(key, namingKeys())
+	switch {
+	case !isKnown:
+		return false
+	case slices.Contains(installKeys(), similar):
+		by := slices.Concat(c.files.installs(), c.wanters(c.name), c.user.starters(c.unit))
+		return slices.Contains(by, name) || c.reported[name] || c.reported[c.system.meant(name)]
+	}
+	return slices.Contains(c.texts(similar), name) || c.change.has("Unit", similar+"="+name)
 }
 
 // meant returns the section and the key that an ignored line was meant to have, or nothing if

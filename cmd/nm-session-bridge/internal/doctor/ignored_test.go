@@ -35,6 +35,9 @@ func TestLinesThatSystemdIgnores(t *testing.T) {
 		"a line without effect beside the right one": {
 			"[Unit]\nWantedBy=internet-online.target\n" + follows + wanted, "F:2: Unknown key 'WantedBy' in section [Unit], ignoring.", "", "",
 		},
+		"a dependency beside the right one": {
+			"[Unit]\n" + follows + "Partof=internet-online.target\n" + wanted, "F:6: Unknown key 'Partof' in section [Service], ignoring.", "", "",
+		},
 		"a key of a newer systemd": {
 			"[Unit]\n" + follows + "RestartSteps=3\nRestartMode=direct\n" + wanted + "UpheldBy=internet-online.target\n",
 			"F:6: Unknown key 'RestartSteps' in section [Service], ignoring.\nF:7: Unknown key 'RestartMode' in section [Service], ignoring.\nF:9: Unknown key 'UpheldBy' in section [Install], ignoring.", "", "",
@@ -66,6 +69,17 @@ func TestLinesThatSystemdIgnores(t *testing.T) {
 				t.Errorf("it says %q", found)
 			}
 		})
+	}
+}
+
+// The command of another finding says the same.
+func TestAnIgnoredDependencyThatIsMendedIsNotFoundTwice(t *testing.T) {
+	sys := healthy(t)
+	sys.own(t, "chat.service", "[Unit]\nAfter=internet-online.target\n[Service]\nExecStart=/bin/chat\nPartOf=internet-online.target\n[Install]\nWantedBy=internet-online.target\n")
+	sys.put("internet-online.target", "Wants", []string{"chat.service"})
+	sys.ignored = []ignored{{sys.user.unit("chat.service").text("FragmentPath"), "5", "Service", "PartOf"}}
+	if found := sys.examine().Findings; len(found) != 1 || !strings.Contains(found[0].What, "nothing stops it") {
+		t.Errorf("it says %q", found)
 	}
 }
 
