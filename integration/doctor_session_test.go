@@ -81,15 +81,17 @@ func TestDoctorKeepsUnitsOnTheirDesktop(t *testing.T) {
 func TestDoctorOnUnitsOfTheSystemManager(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
-	const dir = "/etc/systemd/system"
-	s.layOver(dir)
-	for target, unit := range map[string]string{"internet-online.target": "mail.service", "sleep.target": "lock.service", "multi-user.target": "web.service"} {
-		s.must(os.MkdirAll(dir+"/"+target+".wants", 0o755))
-		s.must(os.Symlink("../"+unit, dir+"/"+target+".wants/"+unit))
-	}
-	f := s.finds("", "mail.service is a unit of the system manager, which has no internet-online.target to start it")
-	if !strings.HasPrefix(f.mend, "# by hand: sudo systemctl disable mail.service") {
-		t.Errorf("it is mended by %s", f.mend)
+	for _, dir := range []string{"/etc/systemd/system", "/usr/lib/systemd/system"} {
+		s.layOver(dir)
+		for target, unit := range map[string]string{"internet-online.target": "mail.service", "sleep.target": "lock.service", "multi-user.target": "web.service"} {
+			s.must(os.MkdirAll(dir+"/"+target+".wants", 0o755))
+			s.must(os.Symlink("../"+unit, dir+"/"+target+".wants/"+unit))
+		}
+		f := s.finds("", "mail.service is a unit of the system manager, which has no internet-online.target to start it")
+		if !strings.HasPrefix(f.mend, "# by hand: sudo systemctl disable mail.service") {
+			t.Errorf("it is mended by %s", f.mend)
+		}
+		s.must(os.Remove(dir + "/internet-online.target.wants/mail.service"))
 	}
 }
 

@@ -257,6 +257,20 @@ func TestUninstallWithThePackageAlone(t *testing.T) {
 	s.systemctl("stop", bridgeUnit)
 }
 
+// The links that enable the user's units serve the package's bridge, too.
+func TestUninstallBesideThePackage(t *testing.T) {
+	s := begin(t, sandbox.Options{Unplugged: true})
+	const units = "/usr/lib/systemd/user"
+	s.layOver(units)
+	s.must(os.WriteFile(filepath.Join(units, bridgeUnit), []byte("[Service]\nExecStart=/bin/true\n"), 0o644))
+	s.enable("sync.service", syncUnit)
+	s.install()
+	out := s.user(program + " uninstall")
+	if !strings.HasSuffix(out, "the package's bridge is still there; to use it: systemctl --user enable --now "+bridgeUnit) || strings.Contains(out, "rm ") {
+		t.Errorf("uninstall said: %s", out)
+	}
+}
+
 func TestInstallWhereTheUserManagerLooksForNoUnits(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
 	before := s.user("find . | sort")

@@ -21,12 +21,15 @@ func (sys *system) strays() []Finding {
 			if !isOurs || target == asleep || sys.isSystemUnit(target) { // it has a sleep.target of its own
 				continue
 			}
-			found = append(found, Finding{
+			f := Finding{
 				Unit: filepath.Base(link),
 				What: fmt.Sprintf("%s is a unit of the system manager, which has no %s to start it", filepath.Base(link), target),
 				Why:  "that target is one of each user's manager, and starts the user's units alone",
 				Mend: byHand("sudo systemctl disable " + name + ", and move its file to /etc/systemd/user without its User= and Group=; then systemctl --user daemon-reload && systemctl --user enable " + name),
-			})
+			}
+			if !slices.Contains(found, f) { // /lib may be /usr/lib
+				found = append(found, f)
+			}
 		}
 	}
 	return found

@@ -78,13 +78,11 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 			return err
 		}
 	}
-	if err := reportLeftovers(p, append(units, ours.Patterns()...), stdout); err != nil {
-		return err
-	}
-	if hasPackage() {
+	if hasPackage() { // which needs what would otherwise be left over
 		fmt.Fprintf(stdout, "the package's bridge is still there; to use it: systemctl --user enable --now %s\n", systemdctl.ServiceName)
+		return nil
 	}
-	return nil
+	return reportLeftovers(p, append(units, ours.Patterns()...), stdout)
 }
 
 func uninstallArguments(force bool) string {
