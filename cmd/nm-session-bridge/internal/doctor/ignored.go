@@ -130,7 +130,7 @@ func (c unitCheck) isSaid(key, name string) bool {
 		return false
 	case slices.Contains(installKeys(), similar):
 		by := slices.Concat(c.files.installs(), c.wanters(c.name), c.user.starters(c.unit))
-		return slices.Contains(by, name) || c.reported[name] || c.reported[c.system.meant(name)]
+		return slices.Contains(by, name) || c.reported[name] || c.reported[c.meant(name)]
 	}
 	return slices.Contains(c.texts(similar), name) || c.change.has("Unit", similar+"="+name)
 }
