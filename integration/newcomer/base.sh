@@ -4,15 +4,15 @@
 # mirrors may be older.
 set -eu
 suite=$1 file=$2
-go=",golang-go" install_go=:
 if [ "$suite" = bookworm ]; then # has Go 1.19, which is too old: install Go as https://go.dev/doc/install says
 	GOROOT=$(go env GOROOT)
 	export GOROOT
-	go= install_go='cp --recursive --dereference "$GOROOT" "$1/usr/local/go" && ln -s ../go/bin/go ../go/bin/gofmt "$1/usr/local/bin/"'
+	set -- --customize-hook='cp --recursive --dereference "$GOROOT" "$1/usr/local/go" && ln -s ../go/bin/go ../go/bin/gofmt "$1/usr/local/bin/"'
+else
+	set -- --include=golang-go
 fi
-mmdebstrap --mode=root --variant=minbase --include="ca-certificates,git$go,sudo" \
+mmdebstrap --mode=root --variant=minbase --include=ca-certificates,git,sudo \
 	--aptopt='Acquire::Check-Valid-Until "false"' \
 	--customize-hook='chroot "$1" useradd --create-home --uid 1000 --shell /bin/bash newcomer' \
 	--customize-hook='echo "newcomer ALL=(ALL) NOPASSWD: ALL" >"$1/etc/sudoers.d/newcomer"' \
-	--customize-hook="$install_go" \
-	"$suite" "$file"
+	"$@" "$suite" "$file"
