@@ -197,7 +197,8 @@ func (r *Reconciler) askTarget(u *unit, take func(all properties)) {
 func wanted(of properties) []string {
 	wants, _, _ := property[[]string](of, "Wants")
 	requires, _, _ := property[[]string](of, "Requires")
-	return slices.Concat(wants, requires)
+	upholds, _, _ := property[[]string](of, "Upholds")
+	return slices.Concat(wants, requires, upholds)
 }
 
 func (r *Reconciler) askFollower(path dbus.ObjectPath, take func(f *follower, all properties)) {

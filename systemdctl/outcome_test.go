@@ -163,6 +163,7 @@ func (m *fakeManager) tellsOfTarget(active string, job uint32) {
 	m.answer(ask, nil, map[string]dbus.Variant{
 		"ActiveState": dbus.MakeVariant(active), "Job": dbus.MakeVariant([]any{job, dbus.ObjectPath("/")}),
 		"Wants": dbus.MakeVariant([]string{"locker.service"}), "Requires": dbus.MakeVariant([]string{"dim.service"}),
+		"Upholds": dbus.MakeVariant([]string{"cover.service"}),
 	})
 }
 
@@ -183,6 +184,7 @@ func TestATargetIsUnusedIfNothingThatItWantsHasRun(t *testing.T) {
 		"nothing has run": {func(m *fakeManager) {
 			m.tellsOfRun(0, 0)
 			m.tellsOfRun(0, 0)
+			m.tellsOfRun(0, 0)
 		}, true},
 		"the first has": {func(m *fakeManager) {
 			m.tellsOfRun(7, 0)
@@ -190,6 +192,11 @@ func TestATargetIsUnusedIfNothingThatItWantsHasRun(t *testing.T) {
 		"the second is about to": {func(m *fakeManager) {
 			m.tellsOfRun(0, 0)
 			m.tellsOfRun(0, 1)
+		}, false},
+		"what it upholds has": {func(m *fakeManager) {
+			m.tellsOfRun(0, 0)
+			m.tellsOfRun(0, 0)
+			m.tellsOfRun(7, 0)
 		}, false},
 		"a start of ours comes in between": {func(m *fakeManager) {
 			m.tellsOfRun(0, 0)
@@ -204,6 +211,7 @@ func TestATargetIsUnusedIfNothingThatItWantsHasRun(t *testing.T) {
 			m.list(m.calls[len(m.calls)-1], isOnline)
 			m.calls = nil
 			m.tellsOfTarget("active", 0)
+			m.tellsOfRun(0, 0)
 			m.tellsOfRun(0, 0)
 			m.tellsOfRun(0, 0)
 		}, true},
