@@ -66,10 +66,10 @@ func ignoredIn(said string) []ignored {
 // ignoredLines finds misspelt keys and sections in the unit's files. A key that only a newer
 // systemd knows is no mistake.
 func (c unitCheck) ignoredLines() []Finding {
-	var what, mends []string
-	enables := ""
-	where := c.change.place.source
+	var found []Finding
 	for _, f := range c.files {
+		var what, mends []string
+		enables := ""
 		for _, line := range c.ignored {
 			if line.path != f.path || !isOwnPath(f.path) || c.isMadeUpFor(f, line) {
 				continue
@@ -91,19 +91,16 @@ func (c unitCheck) ignoredLines() []Finding {
 			if section == "Install" && c.load() == "loaded" && !isTemplate(c.name) {
 				enables = " && systemctl --user enable " + systemdctl.Operands(c.name)
 			}
-			if where == "" {
-				where = f.path
-			}
+		}
+		if len(what) > 0 {
+			found = append(found, Finding{
+				What: fmt.Sprintf("%s: systemd ignores %s", c.name, listed(what)),
+				Why:  "it does not know the name there, so what follows it has no effect",
+				Mend: byHand("in " + f.path + ", " + listed(mends) + "; then systemctl --user daemon-reload" + enables),
+			})
 		}
 	}
-	if len(what) == 0 {
-		return nil
-	}
-	return []Finding{{
-		What: fmt.Sprintf("%s: systemd ignores %s", c.name, listed(what)),
-		Why:  "it does not know the name there, so what follows it has no effect",
-		Mend: byHand("in " + where + ", " + listed(mends) + "; then systemctl --user daemon-reload" + enables),
-	}}
+	return found
 }
 
 // isMadeUpFor reports whether other lines say the same as an ignored one, or are about to.

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -109,6 +111,25 @@ func TestAMisspeltProgram(t *testing.T) {
 	found := sys.examine().Findings
 	if len(found) != 1 || found[0].What != "chat.service cannot be loaded (bad-setting): systemd ignores ExexStart= under [Service]" ||
 		found[0].ByHand != "in "+path+", write ExecStart= instead of ExexStart= in line 2; then systemctl --user daemon-reload" {
+		t.Errorf("it says %q", found)
+	}
+}
+
+// The numbers of lines are those of one file.
+func TestIgnoredLinesOfSeveralFiles(t *testing.T) {
+	sys := healthy(t)
+	dropIn := filepath.Join(t.TempDir(), "later.conf")
+	if err := os.WriteFile(dropIn, []byte("[Service]\nrestart=always\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	sys.own(t, "chat.service", "[Unit]\nafter=x.service\nAfter=internet-online.target\nPartOf=internet-online.target\n[Service]\nExecStart=/bin/chat\n[Install]\nWantedBy=internet-online.target\n",
+		"DropInPaths", []string{dropIn})
+	sys.put("internet-online.target", "Wants", []string{"chat.service"})
+	path := sys.user.unit("chat.service").text("FragmentPath")
+	sys.ignored = []ignored{{path, "2", "Unit", "after"}, {dropIn, "2", "Service", "restart"}}
+	found := sys.examine().Findings
+	if len(found) != 2 || !strings.HasPrefix(found[0].ByHand, "in "+path+", write After= instead of after= in line 2; ") ||
+		!strings.HasPrefix(found[1].ByHand, "in "+dropIn+", write Restart= instead of restart= in line 2; ") {
 		t.Errorf("it says %q", found)
 	}
 }
