@@ -59,7 +59,7 @@ func (sys *system) unreadUnit(path, dir string) []Finding {
 	if len(files{f}.installs()) > 0 && !isTemplate(name) {
 		then += " && systemctl --user enable " + systemdctl.Operands(name)
 	}
-	found.Mend = byHand("move the file to " + right + "; then " + then)
+	found.Mend = byHand(moveTo(right, path) + "; then " + then)
 	if filepath.Dir(path) == dir {
 		found.What = fmt.Sprintf("%s is no unit, because its name does not end in %s", path, filepath.Ext(name))
 	}
@@ -78,12 +78,12 @@ func (sys *system) unreadDropIn(path, dir string) []Finding {
 	isConf := filepath.Ext(name) == ".conf"
 	switch known := sys.hasFile(unit) || !slices.Contains([]string{"", "not-found"}, sys.user.unit(unit).load()); {
 	case known && !isConf && (isUnitName(name) || slices.Contains([]string{"", ".config", ".cfg"}, filepath.Ext(name))):
-		right := strings.TrimSuffix(name, filepath.Ext(name)) + ".conf"
+		right := strings.TrimSuffix(path, filepath.Ext(name)) + ".conf"
 		return []Finding{{
 			Unit: unit,
 			What: path + " is no drop-in, because its name does not end in .conf",
 			Why:  "the user manager does not read it",
-			Mend: byHand("rename it to " + right + "; then systemctl --user daemon-reload"),
+			Mend: byHand(moveTo(right, path) + "; then systemctl --user daemon-reload"),
 		}}
 	case !known && !isConf && name == unit:
 		return sys.unreadUnit(path, dir)
@@ -96,10 +96,21 @@ func (sys *system) unreadDropIn(path, dir string) []Finding {
 			Unit: meant,
 			What: fmt.Sprintf("%s changes no unit, because there is no %s", path, unit),
 			Why:  meant + " does without it",
-			Mend: byHand("move the file to " + filepath.Join(dir, meant+".d", name) + "; then systemctl --user daemon-reload"),
+			Mend: byHand(moveTo(filepath.Join(dir, meant+".d", name), path) + "; then systemctl --user daemon-reload"),
 		}}
 	}
 	return nil
+}
+
+// moveTo says how to make a file the right one. What is there already stays.
+func moveTo(right, path string) string {
+	switch {
+	case filepath.Dir(path) == right:
+		return "put the file in place of its directory " + right
+	case exists(right):
+		return "add the file's lines to " + right + ", which is already there"
+	}
+	return "move the file to " + right
 }
 
 // namesTarget reports whether a file names a target of ours that the system manager does not

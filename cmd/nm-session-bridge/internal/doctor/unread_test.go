@@ -26,13 +26,13 @@ func TestFilesThatTheUserManagerDoesNotRead(t *testing.T) {
 		"user/chat.unit":                    {follows, "chat.service", suffix, move},
 		"user/chat":                         {follows, "chat.service", suffix, move},
 		"user/chat.service.txt":             {follows, "chat.service", suffix, move},
-		"user/chat.service/chat.service":    {follows, "chat.service", place, move},
+		"user/chat.service/chat.service":    {follows, "chat.service", place, "put the file in place of its directory DIR/user/chat.service" + enable},
 		"user/chat.service.d/chat.service":  {follows, "chat.service", place, move},
 		"user/talk.services.d/online.conf":  {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no talk.services", "move the file to DIR/user/talk.service.d/online.conf" + reload},
 		"user/talk.d/online.conf":           {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no talk", "move the file to DIR/user/talk.service.d/online.conf" + reload},
 		"user/tallk.service.d/online.conf":  {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no tallk.service", "move the file to DIR/user/talk.service.d/online.conf" + reload},
-		"user/talk.service.d/online":        {dropIn, "talk.service", "DIR/NAME is no drop-in, because its name does not end in .conf", "rename it to online.conf" + reload},
-		"user/talk.service.d/online.config": {dropIn, "talk.service", "DIR/NAME is no drop-in, because its name does not end in .conf", "rename it to online.conf" + reload},
+		"user/talk.service.d/online":        {dropIn, "talk.service", "DIR/NAME is no drop-in, because its name does not end in .conf", "move the file to DIR/user/talk.service.d/online.conf" + reload},
+		"user/talk.service.d/online.config": {dropIn, "talk.service", "DIR/NAME is no drop-in, because its name does not end in .conf", "move the file to DIR/user/talk.service.d/online.conf" + reload},
 
 		// Copies, and what somebody switched off or has not installed here.
 		"talk.service":                           {content: follows},
@@ -86,6 +86,32 @@ func TestFilesThatTheUserManagerDoesNotRead(t *testing.T) {
 		}
 		if len(found) != 1 || found[0].Unit != test.unit || found[0].What != in(test.what) || found[0].ByHand != in(test.mend) {
 			t.Errorf("of %s it says %q", path, found)
+		}
+	}
+}
+
+// systemctl edit always writes override.conf.
+func TestAFileIsNotMovedOverAnother(t *testing.T) {
+	sys := healthy(t)
+	dir := t.TempDir()
+	sys.user.manager = bag("UnitPath", []string{dir + "/user"})
+	sys.user.files = append(sys.user.files, unitFile{dir + "/user/talk.service", "enabled"})
+	const right = "/user/talk.service.d/override.conf"
+	for _, name := range []string{"/user/talk.d/override.conf", right, "/user/talk.service.d/override"} {
+		if err := os.MkdirAll(filepath.Dir(dir+name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(dir+name, []byte("[Unit]\nPartOf=internet-online.target\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := sys.examine().Findings
+	if len(found) != 2 {
+		t.Errorf("it says %q", found)
+	}
+	for _, f := range found {
+		if !strings.HasPrefix(f.ByHand, "add the file's lines to "+dir+right+", which is already there; then ") {
+			t.Errorf("it says %q", f)
 		}
 	}
 }
