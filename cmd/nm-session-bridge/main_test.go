@@ -47,7 +47,7 @@ func TestWrongUsage(t *testing.T) {
 	for line, words := range map[string][]string{
 		"--frobnicate":          {"--frobnicate", "--switches", "--online-when", "--limited-grace", "--gone-grace"},
 		"--online-when=maybe":   {`"maybe"`, "full, limited"},
-		"--switches=internet,x": {`"x"`, all},
+		"--switches=internet,x": {`"x"`, all + ", separated by commas"},
 		"--switches=internte":   {`"internte", did you mean internet?`, all},
 		"--switches=":           {`""`, all},
 		"--limited-grace=5":     {`"5"`, "500ms, 5s or 1m"},

@@ -100,7 +100,7 @@ func (o *runOptions) chooseSwitches(list string) error {
 	names := strings.Split(list, ",")
 	for _, name := range names {
 		if err := positions.CheckSwitch(name); err != nil {
-			return err
+			return fmt.Errorf("%w, separated by commas", err)
 		}
 	}
 	o.switches = names

@@ -45,7 +45,7 @@ func (h History) Picture(style Style) string {
 	p.bar = max(style.Width-p.margin, narrowest)
 	p.line(h.title())
 	if first, known := h.first(); known && first.Sub(h.Since) > h.Lasted()/2 {
-		p.line("nothing is known before " + h.moment(first) + " (--since=" + ago(h.Until.Sub(first)) + ": only the time since then)")
+		p.line("nothing is known before " + h.moment(first) + " (--since=" + ago(h.Until.Sub(first)) + " shows only the time since then)")
 	}
 	p.line("")
 	for _, row := range h.Rows {
