@@ -94,7 +94,7 @@ func (d desk) happens(what string, at dbus.Sequence) {
 // play lets things happen one after the other, and returns the last reading and
 // the position.
 func play(things ...string) (last Reading, position string) {
-	read, d, crashes, isUnread := lock(), desk{}, false, false
+	read, d, crashed, isUnread := lock(), desk{}, "", false
 	for i, what := range things {
 		switch what {
 		case restart:
@@ -103,7 +103,7 @@ func play(things ...string) (last Reading, position string) {
 				d[path] = screen{hint: one.hint, as: one.as}
 			}
 		case crash, recovery:
-			crashes = what == crash
+			crashed = map[string]string{crash: "locker.service"}[what]
 			continue
 		case unread:
 			isUnread = true
@@ -125,7 +125,7 @@ func play(things ...string) (last Reading, position string) {
 			isUnread = false
 			continue
 		}
-		last = read(d.snapshot(), Present{position, crashes})
+		last = read(d.snapshot(), Present{position, crashed})
 		if last.Grace == 0 {
 			position = last.Position
 		}

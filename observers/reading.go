@@ -18,9 +18,9 @@ type Present struct {
 	// Position may differ from the last reading, because something else moved the
 	// switch. With [Unknown], the facts count as if nothing had been read before.
 	Position string
-	// HasCrashed reports whether a service that the position's targets want has just
-	// crashed.
-	HasCrashed bool
+	// Crashed names a service that starts with the position's targets and has just
+	// crashed; "" if none has.
+	Crashed string
 }
 
 // pure turns a function that remembers nothing into a reader.

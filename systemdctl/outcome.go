@@ -12,7 +12,7 @@ import (
 type follower struct {
 	name    string
 	targets []*unit // that want it
-	// beside are the targets that do not want it, while one of their starters does.
+	// beside are targets that do not want it, although one of their starters does.
 	beside []*unit
 	active string // its ActiveState; "" until the manager has told
 	// isStopped reports whether a job has ended it, or is about to.
@@ -35,17 +35,17 @@ type follower struct {
 // arrive: those of its OnFailure= units, and those that take a while from bus to bus.
 const crashTime = 2 * time.Second
 
-// HasCrashed reports whether a service that starts with one of some targets crashes, or has
-// just crashed. The crash lasts until the service's ExecStopPost= has ended, because that may
-// send signals for the service, and systemd also runs it after a crash. The manager
-// reports the crash first.
-func (r *Reconciler) HasCrashed(targets []string) bool {
+// Crashed returns the name of a service that starts with one of some targets and crashes,
+// or has just crashed; "" if there is none. The crash lasts until the service's
+// ExecStopPost= has ended, because that may send signals for the service, and systemd also
+// runs it after a crash. The manager reports the crash first.
+func (r *Reconciler) Crashed(targets []string) string {
 	for _, f := range r.followers {
 		if f.mayUnlock(targets) && (f.isCrashing || r.now().Sub(f.crashed) < crashTime) {
-			return true
+			return f.name
 		}
 	}
-	return false
+	return ""
 }
 
 // mayUnlock reports whether a crash of the service may cause signals that look like the end

@@ -307,10 +307,10 @@ func TestALockerThatEndsBadlyByItselfHasCrashed(t *testing.T) {
 			m := newManager(t)
 			m.locked()
 			test.happens(m)
-			if got := m.r.HasCrashed([]string{online}); got != test.want {
+			if got := m.r.Crashed([]string{online}) == "locker.service"; got != test.want {
 				t.Errorf("it has crashed: %t", got)
 			}
-			if m.r.HasCrashed([]string{offline}) {
+			if m.r.Crashed([]string{offline}) != "" {
 				t.Error("it counts for another target")
 			}
 		})
@@ -342,7 +342,7 @@ func TestACrashOfWhatAStarterWantsCounts(t *testing.T) {
 			m.answer(m.wants(propertiesInterface + ".GetAll , " + propertiesInterface + ".GetAll ")[1], nil, test.all)
 
 			m.ends("signal", "deactivating")
-			if got := m.r.HasCrashed([]string{online}); got != test.want {
+			if got := m.r.Crashed([]string{online}) == "locker.service"; got != test.want {
 				t.Errorf("it has crashed: %t", got)
 			}
 			m.is("locker.service", "active", "")

@@ -45,11 +45,11 @@ type TargetStates interface {
 	Progress(targets map[string]bool) (pending bool, problem string)
 }
 
-// Crashes reports crashes of services that targets want.
+// Crashes reports crashes of services that start with targets.
 type Crashes interface {
-	// HasCrashed reports whether a service that one of the targets wants is crashing
-	// or has just crashed.
-	HasCrashed(targets []string) bool
+	// Crashed returns the name of a service that starts with one of the targets and is
+	// crashing or has just crashed; "" if there is none.
+	Crashed(targets []string) string
 	// AwaitAnswer calls done once everything that the user manager has sent so far is
 	// known.
 	AwaitAnswer(done func())
@@ -206,7 +206,7 @@ func (b *Bridge) take(facts observers.Facts) Change {
 
 // read offers a switch what the facts say about it, given its present position.
 func (b *Bridge) read(s *switchState, present string) observers.Reading {
-	reading := s.reader(b.snapshot, observers.Present{Position: present, HasCrashed: b.crashes.HasCrashed(s.TargetsIn(present))})
+	reading := s.reader(b.snapshot, observers.Present{Position: present, Crashed: b.crashes.Crashed(s.TargetsIn(present))})
 	s.reason, s.needs = reading.Reason, reading.Needs
 	if reading.Ignored != "" {
 		b.log.Info("the "+s.Name+" stays "+reading.Position+": "+reading.Ignored, "switch", s.Name, "reason", reading.Reason)

@@ -37,7 +37,12 @@ func (t *targets) Want(wanted map[string]bool) { maps.Copy(t.wanted, wanted) }
 
 func (t *targets) FindUnused(targets []string) { t.unused = append(t.unused, targets...) }
 
-func (t *targets) HasCrashed(targets []string) bool { return slices.Equal(targets, t.crashed) }
+func (t *targets) Crashed(targets []string) string {
+	if slices.Equal(targets, t.crashed) {
+		return "door.service"
+	}
+	return ""
+}
 
 func (t *targets) AwaitAnswer(done func()) { t.asked = append(t.asked, done) }
 
@@ -240,11 +245,11 @@ func TestAReaderIsToldOfACrashAndWhatItIgnoresIsLogged(t *testing.T) {
 	}
 	targets.crashed = []string{"shut.target"}
 	b.Observe(facts)
-	if !told.HasCrashed || told.Position != "shut" || !strings.Contains(log.String(), "the door stays shut: a draught counts for nothing") {
+	if told.Crashed != "door.service" || told.Position != "shut" || !strings.Contains(log.String(), "the door stays shut: a draught counts for nothing") {
 		t.Errorf("told %+v, logged %s", told, log)
 	}
 	targets.crashed = []string{"open.target"}
-	if b.Observe(facts); told.HasCrashed {
+	if b.Observe(facts); told.Crashed != "" {
 		t.Error("told of a crash in another position")
 	}
 }
