@@ -282,13 +282,12 @@ func isMainUnknown(of properties) bool {
 }
 
 // runsAfterACrash reports whether a service runs something after a crash, according to its
-// properties. systemd runs ExecStop= also for a service that has crashed
-// (systemd.service(5)).
+// properties. systemd runs ExecStop= if the main process has ended well, but not if it has
+// crashed (service_enter_running in systemd's src/core/service.c).
 func runsAfterACrash(of properties) bool {
-	stop, _, _ := property[[][]any](of, "ExecStop")
 	stopPost, _, _ := property[[][]any](of, "ExecStopPost")
 	onFailure, _, _ := property[[]string](of, "OnFailure")
-	return len(stop)+len(stopPost)+len(onFailure) > 0
+	return len(stopPost)+len(onFailure) > 0
 }
 
 // hasJob reports whether a unit has a job, according to its properties.

@@ -325,10 +325,9 @@ func TestACrashOfWhatAStarterWantsCounts(t *testing.T) {
 		want bool
 	}{
 		"of a locker":                       {map[string]dbus.Variant{"Type": dbus.MakeVariant("simple"), "ExecStopPost": lastWords}, true},
-		"of one with an ExecStop=":          {map[string]dbus.Variant{"Type": dbus.MakeVariant("forking"), "ExecStop": lastWords}, true},
 		"of one that starts another":        {map[string]dbus.Variant{"Type": dbus.MakeVariant("notify"), "OnFailure": dbus.MakeVariant([]string{"b.service"})}, true},
 		"not of a oneshot":                  {map[string]dbus.Variant{"Type": dbus.MakeVariant("oneshot"), "ExecStopPost": lastWords}, false},
-		"not of one that then says no more": {map[string]dbus.Variant{"Type": dbus.MakeVariant("simple"), "ExecStopPost": dbus.MakeVariant([][]any{}), "OnFailure": dbus.MakeVariant([]string{})}, false},
+		"not of one that then says no more": {map[string]dbus.Variant{"Type": dbus.MakeVariant("simple"), "ExecStop": lastWords, "ExecStopPost": dbus.MakeVariant([][]any{}), "OnFailure": dbus.MakeVariant([]string{})}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newManager(t)
