@@ -205,7 +205,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	for _, want := range []string{
 		"\nleft links to units of yours, which nothing starts any more; remove the links: rm" +
 			own + "internet-online.target.wants/sync.service" + own + upheld + own + "connection@home.target.wants/home.service\n",
-		"\nleft units of recipes, which are yours; delete those that you no longer want:" +
+		"\nleft units that recipe add may have written; delete those that you no longer want:" +
 			own + "mail-sync.service" + own + "around-sleep.service",
 		"\nstopped " + bridgeUnit + "\n",
 	} {

@@ -155,7 +155,7 @@ func (p places) isUsers(ctx context.Context, manager *systemd.Conn, unit string)
 }
 
 // reportLeftovers names files of the user's that refer to the removed units: links of
-// enabled units, drop-ins, and units of the same name. It also names units of recipes.
+// enabled units, drop-ins, and units of the same name. It also names files that have the name of a recipe's unit.
 func reportLeftovers(p places, units []string, stdout io.Writer) error {
 	var links []string // quoted
 	for _, unit := range units {
@@ -190,7 +190,7 @@ func reportLeftovers(p places, units []string, stdout io.Writer) error {
 		}
 	}
 	if len(files) > 0 {
-		fmt.Fprintf(stdout, "left units of recipes, which are yours; delete those that you no longer want: %s\n", strings.Join(files, " "))
+		fmt.Fprintf(stdout, "left units that recipe add may have written; delete those that you no longer want: %s\n", strings.Join(files, " "))
 	}
 	return nil
 }
