@@ -235,7 +235,7 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 	switch {
 	case f.active == "activating", f.active == "active" && was != "active":
 		f.isStopped, f.isEnding = false, false
-	case was == "", was == f.active, f.isStopped, f.isOneshot:
+	case was == "", was == f.active, f.isStopped, f.isOneshot, len(f.targets) == 0: // its good end says nothing
 	case f.active == "deactivating":
 		f.isEnding = true
 	case isOver:

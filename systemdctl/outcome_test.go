@@ -347,12 +347,7 @@ func TestACrashOfWhatAStarterWantsCounts(t *testing.T) {
 			m.is("locker.service", "active", "")
 			m.ends("success", "deactivating")
 			m.is("locker.service", "inactive", "")
-			if len(m.calls) > 0 {
-				m.service("inactive", "success")
-			}
-			if len(m.moved.Done) > 0 {
-				t.Errorf("its good end ends %q", m.moved.Done)
-			}
+			m.wants("") // its good end is of no interest
 		})
 	}
 }
