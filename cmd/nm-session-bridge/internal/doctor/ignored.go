@@ -69,7 +69,10 @@ func (c unitCheck) ignoredLines() []Finding {
 	var found []Finding
 	for _, f := range c.files {
 		var what, mends []string
-		enables := ""
+		where, enables := f.path, ""
+		if source := c.change.place.source; source != "" {
+			where = source
+		}
 		for _, line := range c.ignored {
 			if line.path != f.path || !isOwnPath(f.path) || c.isMadeUpFor(f, line) {
 				continue
@@ -96,7 +99,7 @@ func (c unitCheck) ignoredLines() []Finding {
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s: systemd ignores %s", c.name, listed(what)),
 				Why:  "it does not know the name there, so what follows it has no effect",
-				Mend: byHand("in " + f.path + ", " + listed(mends) + "; then systemctl --user daemon-reload" + enables),
+				Mend: byHand("in " + where + ", " + listed(mends) + "; then systemctl --user daemon-reload" + enables),
 			})
 		}
 	}

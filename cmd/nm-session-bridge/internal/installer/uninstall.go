@@ -155,7 +155,8 @@ func (p places) isUsers(ctx context.Context, manager *systemd.Conn, unit string)
 }
 
 // reportLeftovers names files of the user's that refer to the removed units: links of
-// enabled units, drop-ins, and units of the same name. It also names files that have the name of a recipe's unit.
+// enabled units, drop-ins, and units of the same name. It also names files that have the
+// name of a recipe's unit.
 func reportLeftovers(p places, units []string, stdout io.Writer) error {
 	var links []string // quoted
 	for _, unit := range units {
