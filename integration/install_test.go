@@ -203,7 +203,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	s.expect("inactive", "sync.service", "home.service", "internet-online.target", "connection@home.target", "lid-closed.target", bridgeUnit)
 	const own = " " + sandbox.Home + "/.config/systemd/user/"
 	for _, want := range []string{
-		"\nleft links to units of yours, which nothing starts any more; remove the links: rm" +
+		"\nleft links by which removed targets started units of yours; remove the links: rm -f" +
 			own + "internet-online.target.wants/sync.service" + own + upheld + own + "connection@home.target.wants/home.service\n",
 		"\nleft units that recipe add may have written; delete those that you no longer want:" +
 			own + "mail-sync.service" + own + "around-sleep.service",
@@ -247,7 +247,7 @@ func TestUninstallWithThePackageAlone(t *testing.T) {
 	s.online()
 	out := s.user(packaged + " uninstall")
 	s.expect("inactive", bridgeUnit, "internet-online.target")
-	const left = "\nleft " + packaged + " and the units in " + units + ", which are a package's: your package manager removes them; to use them again: "
+	const left = "\nleft " + packaged + " and the units in " + units + ", which belong to a package, and your package manager removes them; to use them again: "
 	again := "systemctl --user enable --now " + bridgeUnit
 	if !strings.HasPrefix(out, "disabled "+bridgeUnit+"\nstopped "+bridgeUnit+"\n") || !strings.HasSuffix(out, left+again) {
 		t.Errorf("uninstall said: %s", out)
@@ -266,7 +266,7 @@ func TestUninstallBesideThePackage(t *testing.T) {
 	s.enable("sync.service", syncUnit)
 	s.install()
 	out := s.user(program + " uninstall")
-	if !strings.HasSuffix(out, "the package's bridge is still there; to use it: systemctl --user enable --now "+bridgeUnit) || strings.Contains(out, "rm ") {
+	if !strings.HasSuffix(out, "the package's bridge is still there; to use it: systemctl --user enable --now "+bridgeUnit) || strings.Contains(out, "rm -f ") {
 		t.Errorf("uninstall said: %s", out)
 	}
 }

@@ -63,7 +63,7 @@ type Managed interface {
 	// managed once the manager has loaded them or they are wanted.
 	Patterns() []string
 	// Yielding are groups of the Targets. If something else starts one of a group,
-	// the others give way. Each comes with the names of other targets that start it.
+	// the others give way. Each target comes with the names of others that start it.
 	Yielding() []map[string][]string
 }
 

@@ -3,7 +3,7 @@ package systemdctl
 import "slices"
 
 // yieldToEachOther makes each of the targets give way if something else starts
-// another of them. Each comes with other targets that start it.
+// another of them. Each target comes with the names of others that start it.
 func (r *Reconciler) yieldToEachOther(group map[string][]string) {
 	for name, starters := range group {
 		u := r.unit(name)

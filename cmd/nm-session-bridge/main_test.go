@@ -342,7 +342,7 @@ func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 func TestPackagingSaysOnceThatGoFetchesANewerOne(t *testing.T) {
 	for refusal, want := range map[string]string{
 		"": "",
-		"go: nfpm requires go >= 1.25 (running go1.24.4)": "package: nfpm, which makes the package, needs a newer Go than go1.24.4; go fetches one for it now, unless it has before\n",
+		"go: nfpm requires go >= 1.25 (running go1.24.4)": "package: nfpm, which makes the package, needs a newer Go than go1.24.4; go fetches one for it now, unless it has done so before\n",
 		"go: no network": "",
 	} {
 		path := t.TempDir()

@@ -55,7 +55,7 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		return err
 	}
 	if installation.Empty() {
-		fmt.Fprintf(stdout, "left %s and the units in %s, which are a package's: your package manager removes them; to use them again: systemctl --user enable --now %s\n",
+		fmt.Fprintf(stdout, "left %s and the units in %s, which belong to a package, and your package manager removes them; to use them again: systemctl --user enable --now %s\n",
 			packagedProgram, packagedUnits, systemdctl.ServiceName)
 		return nil
 	}
@@ -176,7 +176,7 @@ func reportLeftovers(p places, units []string, stdout io.Writer) error {
 		}
 	}
 	if len(links) > 0 {
-		fmt.Fprintf(stdout, "left links to units of yours, which nothing starts any more; remove the links: rm %s\n", strings.Join(links, " "))
+		fmt.Fprintf(stdout, "left links by which removed targets started units of yours; remove the links: rm -f %s\n", strings.Join(links, " "))
 	}
 	var files []string
 	for _, r := range systemdctl.Recipes() {
