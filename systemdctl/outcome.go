@@ -49,9 +49,9 @@ func (r *Reconciler) Crashed(targets []string) string {
 }
 
 // mayUnlock reports whether a crash of the service may cause signals that look like the end
-// of one of some targets. Of the services that only a starter wants, a oneshot is not a
-// locker but work that the starter waits for, and one for which nothing runs after a crash
-// causes no signals.
+// of one of some targets. If only a starter wants the service, a oneshot is not a locker
+// but work that the starter waits for, and a service that runs nothing after a crash causes
+// no signals.
 func (f *follower) mayUnlock(targets []string) bool {
 	isOne := func(u *unit) bool { return slices.Contains(targets, u.name) }
 	mayBeALocker := !f.isOneshot && f.hasLastWords

@@ -32,7 +32,7 @@ func (sys *system) gone() []Finding {
 				continue // a file of the target's names it, perhaps as an option
 			case exists(link):
 				f.What = fmt.Sprintf("%s, which %s wants, is no unit: its file %s is not in a directory of units", name, target, to)
-				f.Why = "of a link in " + filepath.Base(filepath.Dir(link)) + ", systemd reads only the name"
+				f.Why = "systemd reads only the name of a link in " + filepath.Base(filepath.Dir(link))
 				f.Mend = sys.linkUnit(name, to)
 			default:
 				f.What = fmt.Sprintf("%s, which %s wants, does not exist", name, target)
@@ -83,10 +83,11 @@ func (c unitCheck) triggersNothing() []Finding {
 			What: fmt.Sprintf("%s: %s, which it starts, does not exist", c.name, name),
 			Why:  "systemd refuses to start the " + kind,
 		}
-		c.change.instead = "write " + name + ", or name another unit with Unit= in " + c.name
+		key := "Unit="
 		if kind == "socket" {
-			c.change.instead = "write " + name + ", or name another unit with Service= in " + c.name
+			key = "Service="
 		}
+		c.change.instead = "write " + name + ", or name another unit with " + key + " in " + c.name
 		if meant, similar := suggest.Name(name, c.services()); similar {
 			c.change.instead += ", such as " + meant
 		}

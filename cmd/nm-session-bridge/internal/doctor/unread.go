@@ -66,8 +66,8 @@ func (sys *system) unreadUnit(path, dir string) []Finding {
 	return []Finding{found}
 }
 
-// unreadDropIn finds a drop-in whose directory has not the name of a unit, or that has not a
-// drop-in's name.
+// unreadDropIn finds a drop-in whose directory is not named after a unit, or whose own name
+// does not end in .conf.
 func (sys *system) unreadDropIn(path, dir string) []Finding {
 	f := readPath(path)
 	name, folder := filepath.Base(path), filepath.Base(filepath.Dir(path))
@@ -160,8 +160,8 @@ func isWord(text string) bool {
 	return strings.TrimFunc(text, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }) == ""
 }
 
-// meantFolder returns the unit that a directory of drop-ins was meant for. The unit of one with a
-// unit's name may just not be installed here, or there are several.
+// meantFolder returns the unit that a directory of drop-ins was meant for, or "" if that is not
+// clear: the unit may not be installed here, or the drop-ins may be for several units.
 func (sys *system) meantFolder(unit string) string {
 	if sys.hasFile(unit + ".service") {
 		return unit + ".service"
