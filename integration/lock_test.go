@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,6 +27,20 @@ RestartSec=0
 [Install]
 WantedBy=lock.target
 `
+
+// logsIn begins a session, and waits until the bridge knows it. Nobody locks a session
+// earlier: logind announces it first, and gives it to whoever has asked for it once the job
+// of its scope is done.
+func (s *scene) logsIn(kind fakes.SessionKind) (number int) {
+	s.Helper()
+	number, err := s.Login1.BeginSession(sandbox.UID, kind)
+	s.must(err)
+	s.until("the bridge knows the session", func() bool {
+		facts := s.json(0, "~/.local/bin/nm-session-bridge status --json").Facts
+		return facts[fmt.Sprintf("logind.session._3%d.LockedHint", number)] != ""
+	})
+	return number
+}
 
 func (s *scene) lock(position string) {
 	s.Helper()
@@ -397,15 +413,19 @@ func TestAnotherSessionThanDisplayIsLocked(t *testing.T) {
 	s.lock("unlocked")
 }
 
-// logind has named the session, but has not yet said anything about it.
+// logind has named the session, and may not yet have said anything about it.
 func TestALockOfASessionThatIsNotReadYetLocks(t *testing.T) {
-	s := begin(t, sandbox.Options{})
+	s := begin(t, sandbox.Options{Bus: sandbox.DbusDaemon})
 	s.enable("locker.service", whileUnit("lock.target"))
 	s.install()
 	s.lock("unlocked")
+	conn, err := s.SystemBus.Connect(s.ctx)
+	s.must(err)
+	defer conn.Close()
 	for i := range 10 {
 		one, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "wayland", Seat: "seat0"})
 		s.must(err)
+		s.until("the bus sends its Lock", func() bool { return slices.Contains(s.sessionsHeard(conn)["Lock"], s.Login1.Session()) })
 		s.must(s.Login1.AskSessionToLock(one, true))
 		s.lock("locked")
 		s.started("locker.service", i+1)
@@ -422,9 +442,7 @@ func TestALockedScreenStaysLockedUntilEveryOneIsUnlocked(t *testing.T) {
 	s.install()
 	var all []int
 	for _, kind := range []fakes.SessionKind{{Type: "tty", Seat: "seat0"}, {Type: "tty", Seat: "seat0"}, {Type: "x11"}} {
-		one, err := s.Login1.BeginSession(sandbox.UID, kind)
-		s.must(err)
-		all = append(all, one)
+		all = append(all, s.logsIn(kind))
 	}
 	s.lock("unlocked")
 	for i, one := range all {
@@ -474,9 +492,7 @@ func TestAnUnlockBeforeTheLatestLockDoesNotCount(t *testing.T) {
 			s.install()
 			var both []int
 			for range 2 {
-				one, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "wayland", Seat: "seat0"})
-				s.must(err)
-				both = append(both, one)
+				both = append(both, s.logsIn(fakes.SessionKind{Type: "wayland", Seat: "seat0"}))
 			}
 			s.lock("unlocked")
 			for _, one := range both {

@@ -172,7 +172,7 @@ func TestWhatOtherUsersDoIsNeverAReasonToRead(t *testing.T) {
 	}
 }
 
-func TestTheBusSendsChangesOfTheUsersOwnSessionsAlone(t *testing.T) {
+func TestTheBusSendsSignalsOfTheUsersOwnSessionsAlone(t *testing.T) {
 	s := begin(t, sandbox.Options{Bus: sandbox.DbusDaemon})
 	s.must(s.Login1.SetSession(sandbox.UID, true))
 	s.install()
@@ -180,27 +180,46 @@ func TestTheBusSendsChangesOfTheUsersOwnSessionsAlone(t *testing.T) {
 	conn, err := s.SystemBus.Connect(s.ctx)
 	s.must(err)
 	defer conn.Close()
-	ofSession := regexp.MustCompile(`path(_namespace)?='(/org/freedesktop/login1/session[^']*)'`)
 	sends := func(want ...dbus.ObjectPath) {
 		s.Helper()
-		s.until(fmt.Sprintf("the bus sends changes of %v", want), func() bool {
-			var named []dbus.ObjectPath
-			for _, rule := range strings.Split(s.rules(conn), "\n") {
-				if path := ofSession.FindStringSubmatch(rule); path != nil && strings.Contains(rule, "PropertiesChanged") {
-					named = append(named, dbus.ObjectPath(path[2]))
-				}
-			}
-			slices.Sort(named)
-			return slices.Equal(slices.Compact(named), want)
-		})
+		for _, member := range []string{"PropertiesChanged", "Lock", "Unlock"} {
+			s.until(fmt.Sprintf("the bus sends %s of %v alone", member, want), func() bool {
+				return slices.Equal(s.sessionsHeard(conn)[member], want)
+			})
+		}
 	}
 	first := s.Login1.Session()
 	sends(first)
-	number, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "wayland", Seat: "seat0"})
-	s.must(err)
+	number := s.logsIn(fakes.SessionKind{Type: "wayland", Seat: "seat0"})
 	sends(first, s.Login1.Session())
-	s.must(s.Login1.EndSession(number))
+	s.must(s.Login1.BeginOther("1"))
+	s.must(s.Login1.EndSession(number)) // which makes the bridge read the sessions once more
 	sends(first)
+	s.must(s.Login1.Vanish())
+	s.status("lock unlocked (in doubt: logind is not running)")
+	s.must(s.Login1.Appear(s.ctx))
+	s.lock("unlocked")
+	sends(first)
+}
+
+// sessionsHeard returns, by the names of signals, the paths of which sessions the bridge's
+// match rules name, or the path above all. The bus must be a dbus-daemon.
+func (s *scene) sessionsHeard(conn *dbus.Conn) map[string][]dbus.ObjectPath {
+	s.Helper()
+	member := regexp.MustCompile(`member='(\w+)'`)
+	session := regexp.MustCompile(`path(?:_namespace)?='(/org/freedesktop/login1/session[^']*)'`)
+	heard := map[string][]dbus.ObjectPath{}
+	for _, rule := range strings.Split(s.rules(conn), "\n") {
+		if of := session.FindStringSubmatch(rule); of != nil {
+			what := member.FindStringSubmatch(rule)[1]
+			heard[what] = append(heard[what], dbus.ObjectPath(of[1]))
+		}
+	}
+	for member, paths := range heard {
+		slices.Sort(paths)
+		heard[member] = slices.Compact(paths)
+	}
+	return heard
 }
 
 func TestALockOfANewSessionAmidThoseOfOthersIsHeard(t *testing.T) {
@@ -212,8 +231,7 @@ func TestALockOfANewSessionAmidThoseOfOthersIsHeard(t *testing.T) {
 		for range others {
 			s.must(s.Login1.LockOther("1", true))
 		}
-		number, err := s.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: "wayland", Seat: "seat0"})
-		s.must(err)
+		number := s.logsIn(fakes.SessionKind{Type: "wayland", Seat: "seat0"})
 		s.must(s.Login1.AskSessionToLock(number, true))
 		for range others {
 			s.must(s.Login1.LockOther("1", false))

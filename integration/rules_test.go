@@ -24,7 +24,6 @@ type oneScreen struct {
 	hasScreen bool
 	hint      bool
 	last      string // what it has said, in the bridge's words
-	isNew     bool   // in this burst
 }
 
 // rules are the sessions, and the lock as it must be by its rules. They share no code
@@ -54,8 +53,8 @@ func TestTheRulesOfTheLock(t *testing.T) {
 			r := &rules{scene: begin(t, sandbox.Options{NoSession: true}), random: rand.New(rand.NewPCG(uint64(seed), 0)), said: map[int]bool{}}
 			r.enable("locker.service", "[Unit]\nPartOf=lock.target\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=lock.target\n")
 			r.enable("awake.service", "[Unit]\nPartOf=unlock.target\nAfter=unlock.target\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep infinity\nExecStop=/bin/sleep 0.05\n[Install]\nWantedBy=unlock.target\n")
-			r.begins("wayland", "seat0")
 			r.install()
+			r.begins("wayland", "seat0")
 			r.online()
 			bursts, began := 0, time.Now()
 			for ; time.Since(began) < *rulesTime; bursts++ {
@@ -114,7 +113,7 @@ func (r *rules) next() (isSleep bool) {
 		r.note("%d Unlock", one.number)
 		r.says(one, false, true)
 		r.must(r.Login1.AskSessionToLock(one.number, false))
-	case !one.isNew: // what a hint was before its session is read is never known
+	default:
 		one.hint = !one.hint
 		r.note("%d hint %t", one.number, one.hint)
 		r.says(one, one.hint, false)
@@ -129,10 +128,9 @@ func (r *rules) note(format string, args ...any) {
 
 func (r *rules) begins(kind, seat string) {
 	r.Helper()
-	number, err := r.Login1.BeginSession(sandbox.UID, fakes.SessionKind{Type: kind, Seat: seat})
-	r.must(err)
+	number := r.logsIn(fakes.SessionKind{Type: kind, Seat: seat})
 	r.note("%d begins: %s %s", number, kind, seat)
-	r.all = append(r.all, &oneScreen{number: number, hasScreen: kind != "tty" || seat != "", isNew: true})
+	r.all = append(r.all, &oneScreen{number: number, hasScreen: kind != "tty" || seat != ""})
 }
 
 func (r *rules) ends(one *oneScreen) {
@@ -213,9 +211,6 @@ func (r *rules) settles() {
 		}
 	}
 	r.checkStops()
-	for _, one := range r.all {
-		one.isNew = false
-	}
 	r.burst, r.unlocked = nil, nil
 }
 

@@ -16,8 +16,10 @@ const mostAnnounced = 1024
 
 // mostNamed bounds how many objects have match rules of their own. A bus daemon refuses
 // rules if a connection has too many (max_match_rules_per_connection in dbus-daemon(1),
-// 512 on a system bus).
-const mostNamed = 64
+// 512 on a system bus). Each of the user's sessions has four: for Lock, for Unlock, and for
+// the hints that [Session] and [Idleness] read. The rules of as many new sessions are added
+// before those of ended ones are removed, so there are at most 256.
+const mostNamed = 32
 
 // Filter judges the signals of a source on the goroutine that reads the connection,
 // before they are queued. The source's observer tells the filter which of the
@@ -128,19 +130,46 @@ func (f *Filter) tell(owner string, root *object) {
 	maps.DeleteFunc(f.announced, func(_ dbus.ObjectPath, isAsked bool) bool { return isAsked })
 }
 
-// rules returns the match rules for changes of those of our objects that are announced.
-func (f *Filter) rules() []string {
+// rules returns the match rules for the announced objects of a service with this owner, or
+// with none. They cover the changes of ours, and what cannot be read again of those that may
+// be ours: the new ones, and all until the owner has told.
+func (f *Filter) rules(owner string) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var rules []string
-	for _, path := range slices.Sorted(maps.Keys(f.ours)) {
-		if kind := f.source.Root.announcedAt(path); kind != nil && len(f.ours) <= mostNamed {
-			rules = append(rules, kind.changes(f.source.Name, "path", path))
-		} else if kind != nil {
-			return []string{kind.changes(f.source.Name, "path_namespace", kind.Path)}
+	for i := range f.source.Root.Links {
+		kind := &f.source.Root.Links[i].Kind
+		if f.source.Root.Links[i].AnnouncedBy == nil {
+			continue
+		}
+		for _, place := range kind.places(f.ours) {
+			rules = append(rules, kind.changes(f.source.Name, place))
+		}
+		mayBeOurs := kind.places(f.ours, f.announced)
+		if owner == "" || owner != f.owner {
+			mayBeOurs = []string{objectsBelow(kind.Path)}
+		}
+		for _, place := range mayBeOurs {
+			rules = append(rules, kind.events(f.source.Name, place)...)
 		}
 	}
 	return rules
+}
+
+// places returns where match rules find those of some objects that are of the kind.
+func (k *Kind) places(objects ...map[dbus.ObjectPath]bool) []string {
+	named := map[string]bool{}
+	for _, some := range objects {
+		for path := range some {
+			if k.isAbove(path) {
+				named[objectAt(path)] = true
+			}
+		}
+	}
+	if len(named) > mostNamed {
+		return []string{objectsBelow(k.Path)}
+	}
+	return slices.Sorted(maps.Keys(named))
 }
 
 // mayHear reports whether a signal of an object may be one of those that the source

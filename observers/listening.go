@@ -23,14 +23,14 @@ func (l listening) to(service Hearing, rules []string) {
 }
 
 // listen makes the bus send what somebody needs now: the signals of a source on demand,
-// and changes of our objects among those of others.
+// and those about our objects among the objects of others.
 func (o *Observer) listen() {
 	var rules []string
 	if o.need != Dormant {
 		if o.source.OnDemand {
 			rules = o.source.rules()
 		}
-		rules = append(rules, o.filter.rules()...)
+		rules = append(rules, o.filter.rules(o.owner)...)
 	}
 	o.listening.to(o.service, rules)
 }

@@ -257,6 +257,7 @@ func (o *Observer) ownerChanged(ctx context.Context, owner string) {
 	o.calls.succeeded()
 	o.root.disown()
 	o.owner, o.served, o.isWarned, o.early = owner, Dormant, false, nil
+	o.listen()
 	switch {
 	case o.need == Dormant:
 		o.awaits(notAsked)

@@ -38,14 +38,18 @@ func newWatch(t *testing.T, source Source) *watch {
 func observe(t *testing.T, source Source) *watch {
 	t.Helper()
 	w := newWatch(t, source)
+	w.run()
+	return w
+}
+
+func (w *watch) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		w.observer.Run(ctx, w.facts)
 	}()
-	t.Cleanup(func() { cancel(); <-done })
-	return w
+	w.Cleanup(func() { cancel(); <-done })
 }
 
 func (w *watch) owner(name string) {

@@ -1,9 +1,11 @@
 package observers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -82,30 +84,59 @@ func gather(t *testing.T) *crowd {
 	return c
 }
 
-// A session is listened to before it is asked, so that nothing is missed in between.
-func TestOfAllSessionsTheBusSendsChangesOfOursAlone(t *testing.T) {
-	c := &crowd{watch: observe(t, Session()), owner: ":1.1"}
-	c.watch.owner(c.owner)
-	listensTo := func(ids ...string) {
-		t.Helper()
-		var want []string
-		for _, id := range ids {
-			want = append(want, "type='signal',sender='"+logindName+"',path='"+string(pathOf(id))+
-				"',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='"+logindName+".Session'")
-		}
-		if got := c.service.Listening(); !slices.Equal(got, want) {
-			t.Errorf("it listens to %v, not to %v", got, ids)
-		}
+const allSessions = "path_namespace='" + logindPath + "/session'"
+
+// sessionEvents returns the match rules for what sessions say that cannot be read again.
+func sessionEvents(place string) (rules []string) {
+	for _, member := range []string{"Lock", "Unlock"} {
+		rules = append(rules, "type='signal',sender='"+logindName+"',"+place+",interface='"+logindName+".Session',member='"+member+"'")
 	}
-	reads := func(ids ...string) {
+	return rules
+}
+
+// sessionChanges returns the match rule for changes of sessions.
+func sessionChanges(place string) string {
+	return "type='signal',sender='" + logindName + "'," + place + ",interface='" + propertiesInterface + "',member='PropertiesChanged',arg0='" + logindName + ".Session'"
+}
+
+func placeOf(id string) string { return "path='" + string(pathOf(id)) + "'" }
+
+// listensTo checks for the changes of which sessions it listens, and where for the events
+// of sessions.
+func (c *crowd) listensTo(changing []string, places ...string) {
+	c.Helper()
+	var want []string
+	for _, id := range changing {
+		want = append(want, sessionChanges(placeOf(id)))
+	}
+	for _, place := range places {
+		want = append(want, sessionEvents(place)...)
+	}
+	slices.Sort(want)
+	if got := c.service.Listening(); !slices.Equal(got, want) {
+		c.Errorf("it listens to\n%s\nnot to\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A session is listened to before it is asked, so that nothing is missed in between.
+func TestOfAllSessionsTheBusSendsOursAlone(t *testing.T) {
+	c := &crowd{watch: observe(t, Session()), owner: ":1.1"}
+	reads := func(ours ...string) {
 		t.Helper()
-		bustest.Answer(c.called("GetAll"), c.at, nil, sessions(ids...))
-		for range ids {
+		c.at++
+		bustest.Answer(c.called("GetAll"), c.at, nil, sessions(ours...))
+		var places []string
+		for _, id := range ours {
+			places = append(places, placeOf(id))
+		}
+		for range ours {
 			session := c.called("GetAll")
-			listensTo(ids...)
+			c.listensTo(ours, places...)
+			c.at++
 			bustest.Answer(session, c.at, nil, aSession("wayland", "seat0", false))
 		}
 	}
+	c.watch.owner(c.owner)
 	reads("1")
 	c.hears()
 	c.begins("2") // another user's
@@ -118,18 +149,136 @@ func TestOfAllSessionsTheBusSendsChangesOfOursAlone(t *testing.T) {
 	c.hears()
 }
 
-// A bus daemon refuses rules if there are too many.
-func TestVeryManySessionsHaveOneRule(t *testing.T) {
-	filter := NewFilter(Session())
-	root := newObject(&filter.source.Root, filter.source.Root.Path)
-	var paths []dbus.ObjectPath
-	for i := range mostNamed {
-		paths = append(paths, pathOf(fmt.Sprint(i)))
+// Until the owner has told, each session may be ours, and its Lock cannot be read again.
+func TestUntilItIsKnownWhoseTheyAreAllSessionsAreListenedTo(t *testing.T) {
+	c := &crowd{watch: observe(t, Session()), owner: ":1.1"}
+	c.watch.owner(c.owner)
+	c.called("GetAll")
+	c.listensTo(nil, allSessions)
+	c = gather(t)
+	c.watch.owner("")
+	c.hearsProblem("logind is not running")
+	c.listensTo([]string{"1"}, allSessions)
+	c.owner = ":1.2"
+	c.watch.owner(c.owner)
+	c.hearsProblem("logind is starting")
+	user := c.called("GetAll")
+	c.listensTo([]string{"1"}, allSessions)
+	bustest.Answer(user, c.at, nil, sessions("1"))
+	c.called("GetAll")
+	c.listensTo([]string{"1"}, placeOf("1"))
+}
+
+// notebook says in which order a service is listened to and asked.
+type notebook struct {
+	*bustest.Service
+	mu    sync.Mutex
+	notes []string
+}
+
+func (n *notebook) note(what string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.notes = append(n.notes, what)
+}
+
+func (n *notebook) Listen(rule string) (stop func()) {
+	n.note(rule)
+	return n.Service.Listen(rule)
+}
+
+func (n *notebook) Go(ctx context.Context, path dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	n.note("a question")
+	return n.Service.Go(ctx, path, method, args...)
+}
+
+func (n *notebook) since(before int) (notes []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.notes[before:])
+}
+
+// The answer may come late, and Lock cannot be read again.
+func TestANewSessionIsListenedToBeforeAnythingIsAsked(t *testing.T) {
+	w := newWatch(t, Session())
+	service := &notebook{Service: w.service}
+	w.observer.service = service
+	w.run()
+	c := &crowd{watch: w, owner: ":1.1"}
+	c.watch.owner(c.owner)
+	c.answers("1")
+	c.hears()
+	for _, test := range []struct {
+		of     string
+		happen func()
+	}{
+		{"2", func() { c.begins("2") }},
+		{"3", func() { // its announcement was lost on the way to the observer
+			c.observer.filter.announce(pathOf("3"))
+			c.watch.owner(c.owner)
+		}},
+	} {
+		before := len(service.since(0))
+		test.happen()
+		user := c.called("GetAll")
+		if got, want := service.since(before), append(sessionEvents(placeOf(test.of)), "a question"); !slices.Equal(got, want) {
+			t.Errorf("in this order:\n%s\nnot\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		c.at++
+		bustest.Answer(user, c.at, nil, sessions("1"))
+		c.at++
+		bustest.Answer(c.called("GetAll"), c.at, nil, aSession("wayland", "seat0", false))
 	}
-	root.take(news{paths: map[string][]dbus.ObjectPath{"Sessions": paths}}, 1)
-	filter.tell(":1.1", root)
-	if rules := filter.rules(); len(rules) != 1 || !strings.Contains(rules[0], "path_namespace='"+logindPath+"/session'") {
-		t.Errorf("there are %d rules: %v", len(rules), rules)
+}
+
+// The one that begins while others are read is not listened to later than they are.
+func TestANewSessionIsListenedToWhileOthersAreRead(t *testing.T) {
+	c := gather(t)
+	c.begins("2")
+	user := c.called("GetAll")
+	c.begins("3")
+	c.hints("1") // so that the announcement has been taken
+	c.hears()
+	c.listensTo([]string{"1"}, placeOf("1"), placeOf("2"), placeOf("3"))
+	c.at++
+	bustest.Answer(user, c.at, nil, sessions("1"))
+	c.called("GetAll")
+	c.listensTo([]string{"1"}, placeOf("1"), placeOf("3"))
+}
+
+// A bus daemon refuses rules if there are too many.
+func TestVeryManySessionsHaveFewRules(t *testing.T) {
+	const owner = ":1.1"
+	for _, test := range []struct{ ours, announced, narrow, wide int }{
+		{ours: mostNamed, narrow: 3 * mostNamed},
+		{ours: mostNamed - 1, announced: 1, narrow: 3*mostNamed - 1},
+		{ours: mostNamed, announced: 1, narrow: mostNamed, wide: 2},
+		{announced: mostNamed + 1, wide: 2},
+		{announced: mostAnnounced + 1, wide: 2},
+		{ours: mostNamed + 1, wide: 3},
+	} {
+		filter := NewFilter(Session())
+		root := newObject(&filter.source.Root, filter.source.Root.Path)
+		var paths []dbus.ObjectPath
+		for i := range test.ours {
+			paths = append(paths, pathOf(fmt.Sprint(i)))
+		}
+		root.take(news{paths: map[string][]dbus.ObjectPath{"Sessions": paths}}, 1)
+		filter.tell(owner, root)
+		for i := range test.announced {
+			filter.announce(pathOf(fmt.Sprint(test.ours + i)))
+		}
+		narrow, wide := 0, 0
+		for _, rule := range filter.rules(owner) {
+			if strings.Contains(rule, allSessions) {
+				wide++
+			} else {
+				narrow++
+			}
+		}
+		if narrow != test.narrow || wide != test.wide {
+			t.Errorf("of %d sessions and %d new ones: %d rules, and %d for all", test.ours, test.announced, narrow, wide)
+		}
 	}
 }
 

@@ -116,7 +116,7 @@ func (f Farewell) isSaidBy(signal *dbus.Signal) bool {
 
 // rule returns a match rule for the farewell.
 func (f Farewell) rule(sender string) string {
-	rule := matchRule(sender, "path_namespace", f.From, f.Interface, f.Member)
+	rule := matchRule(sender, objectsBelow(f.From), f.Interface, f.Member)
 	for i, want := range f.Body {
 		if path, isPath := want.(dbus.ObjectPath); isPath {
 			rule += fmt.Sprintf(",arg%dpath='%s'", i, path)
@@ -126,7 +126,8 @@ func (f Farewell) rule(sender string) string {
 }
 
 // Matches returns the match rules for the source's signals, unless it is on demand.
-// In that case, its observer adds the rules while there is a need.
+// In that case, its observer adds the rules while there is a need. It always adds those
+// for announced objects itself.
 func (s Source) Matches() []string {
 	if s.OnDemand {
 		return nil
@@ -137,49 +138,54 @@ func (s Source) Matches() []string {
 // rules returns the match rules for the source's signals. They name sender, path
 // and interface, so that nothing else of the service wakes us.
 func (s Source) rules() []string {
-	rules := s.Root.rules(s.Name, "path")
+	rules := s.Root.rules(s.Name, objectAt(s.Root.Path))
 	for _, farewell := range s.Farewells {
 		rules = append(rules, farewell.rule(s.Name))
 	}
 	return rules
 }
 
-// rules returns the match rules for objects of the kind, which have its path or are
-// below it, and for the objects that they link to. For announced objects they cover only
-// what cannot be read again; [Filter.rules] returns the rules for their changes.
+// rules returns the match rules for objects of the kind in a place, and for the objects that
+// they link to. [Filter.rules] returns those for announced objects.
 func (k *Kind) rules(sender, place string) []string {
-	rules := append(k.events(sender, place), k.changes(sender, place, k.Path))
+	rules := append(k.events(sender, place), k.changes(sender, place))
 	for i := range k.Links {
 		linked, by := &k.Links[i].Kind, k.Links[i].AnnouncedBy
-		if by == nil {
-			rules = append(rules, linked.rules(sender, "path_namespace")...)
-			continue
+		if by != nil {
+			rules = append(rules, matchRule(sender, objectAt(by.Path), by.Interface, by.Member))
+		} else {
+			rules = append(rules, linked.rules(sender, objectsBelow(linked.Path))...)
 		}
-		rules = append(rules, matchRule(sender, "path", by.Path, by.Interface, by.Member))
-		rules = append(rules, linked.events(sender, "path_namespace")...)
 	}
 	return rules
 }
 
 // changes returns the match rule for changes of properties of objects of the kind.
-func (k *Kind) changes(sender, place string, path dbus.ObjectPath) string {
-	return matchRule(sender, place, path, propertiesInterface, "PropertiesChanged") + ",arg0='" + k.Interface + "'"
+func (k *Kind) changes(sender, place string) string {
+	return matchRule(sender, place, propertiesInterface, "PropertiesChanged") + ",arg0='" + k.Interface + "'"
 }
 
 // events returns the match rules for the signals of the kind's own interface.
 func (k *Kind) events(sender, place string) []string {
 	var rules []string
 	for _, member := range k.signals() {
-		rules = append(rules, matchRule(sender, place, k.Path, k.Interface, member))
+		rules = append(rules, matchRule(sender, place, k.Interface, member))
 	}
 	return rules
 }
 
 // matchRule returns a match rule
 // (https://dbus.freedesktop.org/doc/dbus-specification.html#message-bus-routing-match-rules).
-func matchRule(sender, place string, path dbus.ObjectPath, iface, member string) string {
-	return fmt.Sprintf("type='signal',sender='%s',%s='%s',interface='%s',member='%s'", sender, place, path, iface, member)
+// The place is that of an object, or of all objects below a path.
+func matchRule(sender, place, iface, member string) string {
+	return fmt.Sprintf("type='signal',sender='%s',%s,interface='%s',member='%s'", sender, place, iface, member)
 }
+
+// objectAt is the place of an object in a match rule.
+func objectAt(path dbus.ObjectPath) string { return fmt.Sprintf("path='%s'", path) }
+
+// objectsBelow is the place of all objects below a path in a match rule.
+func objectsBelow(path dbus.ObjectPath) string { return fmt.Sprintf("path_namespace='%s'", path) }
 
 // signals returns the names of the signals of the interface that matter.
 func (k *Kind) signals() []string {

@@ -30,6 +30,9 @@ func (w *World) cut(ctx context.Context) (round, seen, map[string]unit, error) {
 		w.adopt(units)
 		ended := w.round
 		w.round = newRound()
+		for _, one := range w.sessions.all {
+			one.isNew = false
+		}
 		w.round.masks, w.round.ended = len(w.masked) > 0, w.network.ended
 		for name, u := range units {
 			w.round.initial[name] = u.active == "active"

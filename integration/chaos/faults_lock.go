@@ -92,6 +92,11 @@ func askToLock(_ context.Context, w *World, arg string) error {
 	if err != nil {
 		return err
 	}
+	if one.isNew {
+		// logind announces a session first, and gives it to whoever has asked for it once the
+		// job of its scope is done. Nobody locks it earlier.
+		return skipped("nobody has the session yet")
+	}
 	isLocked := ask == "lock"
 	if one.hasScreen && isLocked && (w.lock == "locked" || w.round.vague["lock"]) {
 		w.pulled("lock.target") // because it is started again

@@ -15,6 +15,7 @@ type session struct {
 	idle      bool // as its hint says
 	hint      bool
 	said      word // since the lock took its position
+	isNew     bool // whether it has begun in this round
 }
 
 // word is what a session has said about itself.
@@ -131,7 +132,7 @@ func (w *World) unlocks() {
 // begins notes that a session has begun. It unlocks nothing. If nothing was known about
 // the lock, it is then unlocked.
 func (w *World) begins(number int, kind string) {
-	one := &session{number: number, hasScreen: kind != ssh, isText: kinds()[kind].Type == "tty"}
+	one := &session{number: number, hasScreen: kind != ssh, isText: kinds()[kind].Type == "tty", isNew: true}
 	w.sessions.all = append(w.sessions.all, one)
 	w.goes()
 	if one.hasScreen && w.lock == unknown {
