@@ -24,6 +24,10 @@ type calls struct {
 	retry   *time.Timer
 	isPause bool          // whether the timer is running
 	backoff time.Duration // how long the next pause after a failure is
+	// held is an answer that waits for older signals. At most older of them still wait
+	// themselves.
+	held  *dbus.Call
+	older int
 }
 
 // call is a method call and the function that handles its answer.
@@ -45,13 +49,26 @@ func (c *calls) add(ctx context.Context, timeout time.Duration, send func(contex
 	c.pending = append(c.pending, call{send(ctx), cancel, take})
 }
 
-// answered returns the channel of the next answer. If none is expected, the
-// channel is nil, which blocks for ever.
-func (c *calls) answered() <-chan *dbus.Call {
-	if len(c.pending) == 0 {
+// answered returns the channel of the next answer, while so many signals wait. If none is
+// expected, or if signals come first, the channel is nil, which blocks for ever.
+func (c *calls) answered(signals int) <-chan *dbus.Call {
+	c.older = min(c.older, signals)
+	if len(c.pending) == 0 || c.older > 0 {
 		return nil
 	}
 	return c.pending[0].Done
+}
+
+// isEarly reports whether the answer that came from the channel must wait, because signals
+// that are older do. It waits for no newer signals, which may come for ever.
+func (c *calls) isEarly(answer *dbus.Call, signals int) bool {
+	if answer == c.held || signals == 0 {
+		c.held = nil
+		return false
+	}
+	c.held, c.older = answer, signals
+	answer.Done <- answer // it has just been taken from there, so there is room
+	return true
 }
 
 // take handles the answer that came from the channel.

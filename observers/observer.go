@@ -142,10 +142,14 @@ func (o *Observer) Run(ctx context.Context, out chan<- Facts) {
 		case <-ctx.Done():
 			return
 		case signal := <-o.service.Signals():
+			o.calls.older--
 			if !o.signal(ctx, signal) {
 				continue
 			}
-		case answer := <-o.calls.answered():
+		case answer := <-o.calls.answered(len(o.service.Signals())):
+			if o.calls.isEarly(answer, len(o.service.Signals())) {
+				continue
+			}
 			o.calls.take(ctx, answer)
 		case <-o.calls.retry.C:
 			o.read(ctx)

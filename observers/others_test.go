@@ -437,3 +437,30 @@ func TestAnAnswerDoesNotTellWhatTooManyAnnouncementsHaveHidden(t *testing.T) {
 		t.Error("another user's session is heard for good")
 	}
 }
+
+// A session is unlocked and ends. The answer that no longer names it is newer than its
+// Unlock, which cannot be read again.
+func TestWhatWasSaidBeforeAnAnswerIsHeardFirst(t *testing.T) {
+	for range 20 { // because Go picks by chance what to take first
+		w := newWatch(t, Session())
+		w.service.Sent = make(chan *dbus.Signal, 8) // as signals wait on a bus
+		w.run()
+		c := &crowd{watch: w, owner: ":1.1"}
+		c.watch.owner(c.owner)
+		c.answers("1")
+		c.hears()
+		w.observer.Reread(1)
+		user := c.called("GetAll")
+		c.locks("1") // nobody takes these facts yet, so what follows waits
+		c.says(pathOf("1"), logindName+".Session.Unlock")
+		c.at++
+		bustest.Answer(user, c.at, nil, sessions())
+		isHeard := false
+		for facts := c.hears(); len(facts.Children()) > 0; facts = c.hears() {
+			isHeard = isHeard || facts.Children()[0].values[saidLast] == false
+		}
+		if !isHeard {
+			t.Fatal("its Unlock is lost")
+		}
+	}
+}
