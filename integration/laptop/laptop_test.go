@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,16 +39,12 @@ const (
 // TestLaptop plays the scenes in a laptop of each release. Their output goes to
 // the standard output as it comes.
 func TestLaptop(t *testing.T) {
-	needRoot(t)
-	ctx := bounded(t)
-	programs := provide(t)
-	for i, release := range releases() {
-		all := i == 0 || os.Getenv(allVariable) != ""
-		t.Run(release, func(t *testing.T) {
-			play(ctx, t, release, all, laptop.Laptop{Programs: programs},
-				"-test.run="+os.Getenv(scenesVariable), "-test.skip="+hibernation+"|"+shutdown, fmt.Sprint("-test.short=", !all))
-		})
-	}
+	first, all := releases()[0], os.Getenv(allVariable) != ""
+	playEach(t, func(ctx context.Context, t *testing.T, release string, programs laptop.Programs) {
+		all := all || release == first
+		play(ctx, t, release, all, laptop.Laptop{Programs: programs},
+			"-test.run="+os.Getenv(scenesVariable), "-test.skip="+hibernation+"|"+shutdown, fmt.Sprint("-test.short=", !all))
+	})
 }
 
 // TestHibernation plays a scene in a laptop of each release that can hibernate.
@@ -65,16 +63,40 @@ func playAlone(t *testing.T, scene string, machine laptop.Laptop) {
 	if os.Getenv(allVariable) == "" {
 		t.Skip("played only when all scenes are wanted: " + allVariable + "=yes")
 	}
-	needRoot(t)
-	ctx := bounded(t)
-	machine.Programs = provide(t)
-	for _, release := range releases() {
-		t.Run(release, func(t *testing.T) {
-			play(ctx, t, release, true, machine, "-test.run="+scene)
-		})
-	}
+	playEach(t, func(ctx context.Context, t *testing.T, release string, programs laptop.Programs) {
+		machine := machine
+		machine.Programs = programs
+		play(ctx, t, release, true, machine, "-test.run="+scene)
+	})
 }
 
+// playEach plays something in a laptop of each release. Each laptop has one processor, so
+// as many run at a time as this machine has processors.
+func playEach(t *testing.T, play func(context.Context, *testing.T, string, laptop.Programs)) {
+	t.Helper()
+	needRoot(t)
+	ctx := bounded(t)
+	programs := provide(t)
+	next := make(chan string)
+	var players sync.WaitGroup
+	for range runtime.NumCPU() {
+		players.Add(1)
+		go func() {
+			defer players.Done()
+			for release := range next {
+				t.Run(release, func(t *testing.T) { play(ctx, t, release, programs) })
+			}
+		}()
+	}
+	for _, release := range releases() {
+		next <- release
+	}
+	close(next)
+	players.Wait()
+}
+
+// releases returns the releases of Debian that laptops run, first the one whose laptop
+// plays the most scenes.
 func releases() []string {
 	return []string{
 		"trixie",   // systemd 257, NetworkManager 1.52
@@ -105,7 +127,7 @@ func play(ctx context.Context, t *testing.T, release string, desktop bool, machi
 	defer image.Close()
 	machine.Image = image
 	fmt.Printf("laptop %s: it boots\n", release)
-	result, err := machine.Run(ctx, append(arguments, "-test.v"), os.Stdout)
+	result, err := machine.Run(ctx, append(arguments, "-test.v"), output(release))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +136,14 @@ func play(ctx context.Context, t *testing.T, release string, desktop bool, machi
 	if result.Status != 0 {
 		t.Error("scenes failed; see what they printed")
 	}
+}
+
+// output prints the lines of a laptop with this name.
+type output string
+
+func (o output) Write(line []byte) (int, error) {
+	_, err := fmt.Printf("%-8s %s", string(o), line)
+	return len(line), err
 }
 
 // bounded returns a context that ends early enough to clean up, and on an
