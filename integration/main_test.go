@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 func play(m *testing.M) int {
 	err := choosePart()
-	if err == nil && sandbox.Outside() && os.Geteuid() == 0 && (os.Getenv(programVariable) == "" || *suite == every) {
+	if err == nil && sandbox.Outside() && os.Geteuid() == 0 && (os.Getenv(programVariable) == "" || players() != nil) {
 		return playAgain()
 	}
 	if err == nil {
@@ -62,8 +62,8 @@ func play(m *testing.M) int {
 	return m.Run()
 }
 
-// playAgain runs this program again, once for each wanted suite. It builds the
-// bridge first, because Go may be missing inside.
+// playAgain runs this program again, once for each player. It builds the bridge
+// first, because Go may be missing inside.
 func playAgain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -79,46 +79,70 @@ func playAgain() int {
 			return 1
 		}
 	}
-	if *suite == every {
-		return playEverySuite(ctx)
+	if all := players(); all != nil {
+		return playTogether(ctx, all)
 	}
-	cmd := again(ctx, *suite)
+	cmd := again(ctx)
 	cmd.Stdin, cmd.Stdout = os.Stdin, os.Stdout
 	return failed(bound.Run(cmd))
 }
 
-// playEverySuite plays all suites at the same time, because the tests mostly
-// wait. It prints a suite's output when the suite ends.
-func playEverySuite(ctx context.Context) (status int) {
+// player is a run of some of the tests at the same time as others.
+type player struct {
+	name     string
+	argument string // what it adds to the arguments
+}
+
+// players returns the runs into which this one is divided, if it is.
+func players() []player {
+	var all []player
+	switch {
+	case *suite == every:
+		for _, suite := range sandbox.Suites() {
+			all = append(all, player{suite, "-suite=" + suite})
+		}
+	case *part == restPart && *half == 0:
+		for i := 1; i <= 2; i++ {
+			all = append(all, player{fmt.Sprint("half ", i), fmt.Sprint("-half=", i)})
+		}
+	}
+	return all
+}
+
+// playTogether lets players play at the same time, because the tests mostly wait.
+// It prints what a player printed when the player ends.
+func playTogether(ctx context.Context, players []player) (status int) {
 	type outcome struct {
-		suite   string
+		player
 		took    time.Duration
 		printed []byte
 		status  int
 	}
-	fmt.Printf("-- the suites %s play at the same time and tell what happened when they end\n", strings.Join(sandbox.Suites(), ", "))
+	var names []string
 	outcomes := make(chan outcome)
-	for _, suite := range sandbox.Suites() {
+	for _, one := range players {
+		names = append(names, one.name)
 		go func() {
 			var printed bytes.Buffer
-			cmd := again(ctx, suite)
+			cmd := again(ctx, one.argument)
 			cmd.Stdout = &printed
 			began := time.Now()
 			status := failed(bound.Run(cmd))
-			outcomes <- outcome{suite, time.Since(began), printed.Bytes(), status}
+			outcomes <- outcome{one, time.Since(began), printed.Bytes(), status}
 		}()
 	}
-	for range sandbox.Suites() {
+	fmt.Printf("-- %s play at the same time and tell what happened when they end\n", strings.Join(names, ", "))
+	for range players {
 		o := <-outcomes
-		fmt.Printf("%s-- %s: ended after %.0f s\n", o.printed, o.suite, o.took.Seconds())
+		fmt.Printf("%s-- %s: ended after %.0f s\n", o.printed, o.name, o.took.Seconds())
 		status = max(status, o.status)
 	}
 	return status
 }
 
-// again prepares a run of this program on a suite.
-func again(ctx context.Context, suite string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", append(slices.Clone(os.Args[1:]), "-suite="+suite)...)
+// again prepares a run of this program with more arguments.
+func again(ctx context.Context, arguments ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append(slices.Clone(os.Args[1:]), arguments...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Stderr = os.Stderr
 	return cmd

@@ -25,6 +25,7 @@ const (
 var (
 	suite = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
 	part  = flag.String("part", "", "play only one `part`: suites, what is to be played on every suite, or rest")
+	half  = flag.Int("half", 0, "play only the first or the second half of -part=rest, 1 or 2 (default: both at the same time)")
 )
 
 // onEverySuite names the test files, without _test.go, whose outcome depends
@@ -33,10 +34,12 @@ var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "
 
 // choosePart skips the tests that do not belong to the wanted part.
 func choosePart() error {
-	if *part == "" {
+	switch {
+	case *half < 0 || *half > 2 || *half != 0 && *part != restPart:
+		return fmt.Errorf("-half is %d, but must be 1 or 2, and needs -part=%s", *half, restPart)
+	case *part == "":
 		return nil
-	}
-	if *part != suitesPart && *part != restPart {
+	case *part != suitesPart && *part != restPart:
 		return fmt.Errorf("-part is %q, neither %s nor %s", *part, suitesPart, restPart)
 	}
 	files, err := filepath.Glob("*_test.go")
@@ -49,16 +52,20 @@ func choosePart() error {
 		}
 	}
 	var skipped []string
+	wanted := 0
 	for _, file := range files {
-		isOnEvery := slices.Contains(onEverySuite, strings.TrimSuffix(file, "_test.go"))
-		if isOnEvery == (*part == suitesPart) {
-			continue
-		}
 		content, err := os.ReadFile(file)
 		if err != nil {
 			return err
 		}
+		isOnEvery := slices.Contains(onEverySuite, strings.TrimSuffix(file, "_test.go"))
 		for _, found := range testFunction.FindAllSubmatch(content, -1) {
+			if isOnEvery == (*part == suitesPart) {
+				wanted++
+				if *half == 0 || wanted%2 == *half%2 {
+					continue
+				}
+			}
 			skipped = append(skipped, string(found[1]))
 		}
 	}
