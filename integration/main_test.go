@@ -13,8 +13,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -87,30 +87,33 @@ func playAgain() int {
 	return failed(bound.Run(cmd))
 }
 
-// player is a run of some of the tests at the same time as others.
+// player is a run of some of the tests beside others.
 type player struct {
-	name     string
-	argument string // what it adds to the arguments
+	name      string
+	arguments []string // what it adds to the arguments
 }
 
 // players returns the runs into which this one is divided, if it is.
 func players() []player {
 	var all []player
-	switch {
-	case *suite == every:
+	if *suite == every || *part == bothParts {
 		for _, suite := range sandbox.Suites() {
-			all = append(all, player{suite, "-suite=" + suite})
+			all = append(all, player{suite, []string{"-suite=" + suite}})
 		}
-	case *part == restPart && *half == 0:
+	}
+	if *part == bothParts {
+		for i := range all {
+			all[i].arguments = append(all[i].arguments, "-part="+suitesPart)
+		}
 		for i := 1; i <= 2; i++ {
-			all = append(all, player{fmt.Sprint("half ", i), fmt.Sprint("-half=", i)})
+			all = append(all, player{fmt.Sprint("half", i), []string{"-part=" + restPart, fmt.Sprint("-half=", i)}})
 		}
 	}
 	return all
 }
 
-// playTogether lets players play at the same time, because the tests mostly wait.
-// It prints what a player printed when the player ends.
+// playTogether lets as many players play at the same time as there are processors. It
+// prints what a player printed when the player ends.
 func playTogether(ctx context.Context, players []player) (status int) {
 	type outcome struct {
 		player
@@ -118,23 +121,27 @@ func playTogether(ctx context.Context, players []player) (status int) {
 		printed []byte
 		status  int
 	}
-	var names []string
-	outcomes := make(chan outcome)
+	next, outcomes := make(chan player, len(players)), make(chan outcome)
 	for _, one := range players {
-		names = append(names, one.name)
+		next <- one
+	}
+	close(next)
+	for range runtime.NumCPU() {
 		go func() {
-			var printed bytes.Buffer
-			cmd := again(ctx, one.argument)
-			cmd.Stdout = &printed
-			began := time.Now()
-			status := failed(bound.Run(cmd))
-			outcomes <- outcome{one, time.Since(began), printed.Bytes(), status}
+			for one := range next {
+				fmt.Printf("-- %s begins and tells what happened when it ends\n", one.name)
+				var printed bytes.Buffer
+				cmd := again(ctx, one.arguments...)
+				cmd.Stdout = &printed
+				began := time.Now()
+				status := failed(bound.Run(cmd))
+				outcomes <- outcome{one, time.Since(began), printed.Bytes(), status}
+			}
 		}()
 	}
-	fmt.Printf("-- %s play at the same time and tell what happened when they end\n", strings.Join(names, ", "))
 	for range players {
 		o := <-outcomes
-		fmt.Printf("%s-- %s: ended after %.0f s\n", o.printed, o.name, o.took.Seconds())
+		fmt.Printf("-- %s: ended after %.0f s\n%s", o.name, o.took.Seconds(), o.printed)
 		status = max(status, o.status)
 	}
 	return status

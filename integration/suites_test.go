@@ -20,12 +20,13 @@ const every = "every"
 const (
 	suitesPart = "suites"
 	restPart   = "rest"
+	bothParts  = "both"
 )
 
 var (
 	suite = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
-	part  = flag.String("part", "", "play only one `part`: suites, what is to be played on every suite, or rest")
-	half  = flag.Int("half", 0, "play only the first or the second half of -part=rest, 1 or 2 (default: both at the same time)")
+	part  = flag.String("part", "", "play one `part`: suites, what is to be played on every suite; rest; or both, suites on every suite and the rest in halves")
+	half  = flag.Int("half", 0, "play only the first or the second half of the tests of -part, `1 or 2`")
 )
 
 // onEverySuite names the test files, without _test.go, whose outcome depends
@@ -35,12 +36,12 @@ var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "
 // choosePart skips the tests that do not belong to the wanted part.
 func choosePart() error {
 	switch {
-	case *half < 0 || *half > 2 || *half != 0 && *part != restPart:
-		return fmt.Errorf("-half is %d, but must be 1 or 2, and needs -part=%s", *half, restPart)
-	case *part == "":
+	case *half < 0 || *half > 2 || *half != 0 && *part == "":
+		return fmt.Errorf("-half is %d, but must be 1 or 2, of a -part", *half)
+	case *part == "" || *part == bothParts:
 		return nil
 	case *part != suitesPart && *part != restPart:
-		return fmt.Errorf("-part is %q, neither %s nor %s", *part, suitesPart, restPart)
+		return fmt.Errorf("-part is %q, not %s, %s or %s", *part, suitesPart, restPart, bothParts)
 	}
 	files, err := filepath.Glob("*_test.go")
 	if err != nil {
