@@ -46,7 +46,7 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 	s.starts(map[string]int{wake: 0}) // not at login
 	s.oneLock()
 
-	cycles := 10
+	cycles := 5
 	if testing.Short() {
 		cycles = 3
 	}
@@ -86,7 +86,7 @@ func (s *scene) wrote(want string, units ...string) {
 
 func TestSleepComesThoughAUnitIsUnfinished(t *testing.T) {
 	s := beginOpen(t)
-	s.suspendWithLid("")
+	s.suspendWithLid("InhibitDelayMaxSec=15\n") // the unit must have begun by then
 	s.enable(map[string]string{
 		"endless.service": "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=" + sleep + "\n",
 	})

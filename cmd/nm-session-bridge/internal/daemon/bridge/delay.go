@@ -42,7 +42,7 @@ type Jobs interface {
 	AwaitJobs(targets []string, done func())
 	// StopWaiting ends that wait.
 	StopWaiting()
-	// Unfinished returns the units that the wait is for.
+	// Unfinished returns the units that the wait is for, as far as they are known.
 	Unfinished() []string
 }
 
@@ -148,8 +148,11 @@ func (d *Delay) Tick() {
 	if d.limit >= time.Duration(float64(longestDelay)*client.DelayShare) {
 		next = fmt.Sprintf("make the units faster: the bridge waits for them at most %v, whatever InhibitDelayMaxSec= says", d.limit)
 	}
-	d.log.Warn(d.what+" begins with units unfinished",
-		"unfinished", strings.Join(d.jobs.Unfinished(), " "), "next", next)
+	if unfinished := d.jobs.Unfinished(); len(unfinished) > 0 {
+		d.log.Warn(d.what+" begins with units unfinished", "unfinished", strings.Join(unfinished, " "), "next", next)
+	} else {
+		d.log.Warn(d.what+" begins before the user manager has said which units are unfinished", "next", next)
+	}
 	d.stopWaiting()
 	d.release()
 }
