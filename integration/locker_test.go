@@ -302,6 +302,44 @@ func TestASleepWithoutALockerEndsUnlockedInEveryWay(t *testing.T) {
 	}
 }
 
+// A program that is no unit may cover the screen when logind asks for it, and tell nobody.
+// Waking up does not unlock then.
+func TestASleepLeavesALockThatSomebodyAskedFor(t *testing.T) {
+	for name, asleep := range map[string]func(*scene){
+		"before it": func(s *scene) {
+			s.askFor("locked")
+			s.fallAsleep()
+		},
+		"during it": func(s *scene) {
+			s.fallAsleep()
+			s.lock("locked")
+			s.must(s.Login1.AskToLock(true))
+		},
+		"before it, and it was unlocked meanwhile": func(s *scene) {
+			s.askFor("locked")
+			s.askFor("unlocked")
+			s.askFor("locked")
+			s.fallAsleep()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, sandbox.Options{})
+			s.install()
+			s.lock("unlocked")
+			asleep(s)
+			s.must(s.Login1.PrepareForSleep(false))
+			s.expect("inactive", "sleep.target")
+			s.status("sleep woken")
+			s.settle()
+			s.lock("locked")
+			s.askFor("unlocked")
+			s.fallAsleep()
+			s.must(s.Login1.PrepareForSleep(false)) // nobody asked for this one
+			s.lock("unlocked")
+		})
+	}
+}
+
 // Waking up does not unlock if the locker is still about to start.
 func TestALockerThatIsSlowToStartIsNotMissed(t *testing.T) {
 	s := begin(t, sandbox.Options{})

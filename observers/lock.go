@@ -41,16 +41,21 @@ func lock() Follower {
 	}
 }
 
-// lockDone returns the position of the lock once the locker has ended successfully and
-// silently, or if none has run. That is unlocked, unless a session says that it is
-// locked. Such a session will say when it no longer is.
-func lockDone(snapshot Snapshot) (position string, follows bool) {
-	for _, one := range snapshot[session].Children() {
-		if hint, _ := one.Bool("LockedHint"); hint && isScreen(one) {
-			return locked, false
+// lockAfter returns what the position of the lock is once its units have ended
+// successfully and silently, or if none has run. That is unlocked, unless one of the
+// properties of a session says that it is locked. Such a session will say when it no
+// longer is. A Lock says so only if no unit has run: something else then covers the screen.
+func lockAfter(properties ...string) Next {
+	return func(snapshot Snapshot) (position string, follows bool) {
+		for _, one := range snapshot[session].Children() {
+			for _, property := range properties {
+				if isLocked, _ := one.Bool(property); isLocked && isScreen(one) {
+					return locked, false
+				}
+			}
 		}
+		return unlocked, true
 	}
-	return unlocked, true
 }
 
 // untold is the reading of a lock about which logind says nothing. The switch keeps

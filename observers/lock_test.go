@@ -290,3 +290,27 @@ func (d desk) hasUnlockedSince(at dbus.Sequence) bool {
 	}
 	return false
 }
+
+func TestWhatCountsAsLockedWithoutUnits(t *testing.T) {
+	lock, _ := Table().Named("lock")
+	for name, test := range map[string]struct {
+		one                screen
+		hasEnded, neverRan string
+	}{
+		"nobody said anything": {screen{}, unlocked, unlocked},
+		"Lock":                 {screen{said: "Lock"}, unlocked, locked}, // something else than units may have locked
+		"Unlock":               {screen{said: "Unlock"}, unlocked, unlocked},
+		"the hint":             {screen{hint: true}, locked, locked},
+		"the hint, and Unlock": {screen{hint: true, said: "Unlock"}, locked, locked},
+		"a hint that fell":     {screen{said: "hint"}, unlocked, unlocked},
+		"Lock of no screen":    {screen{said: "Lock", as: map[string]any{"Class": "greeter"}}, unlocked, unlocked},
+	} {
+		snapshot := desk{"1": screen{}, "2": test.one}.snapshot()
+		if position, follows := lock.Done(snapshot); position != test.hasEnded || follows != (position == unlocked) {
+			t.Errorf("%s: once units have ended, it is %s, which follows: %t", name, position, follows)
+		}
+		if position, follows := lock.Unused(snapshot); position != test.neverRan || follows != (position == unlocked) {
+			t.Errorf("%s: if no unit has run, it is %s, which follows: %t", name, position, follows)
+		}
+	}
+}

@@ -44,9 +44,9 @@ type Switch struct {
 	// reading depends on the present position.
 	Follower func(Policy) Follower
 	// Done, if set, returns the position that follows once the services that the
-	// present targets want have done their work. It reports whether the facts allow
-	// that position.
-	Done func(Snapshot) (position string, follows bool)
+	// present targets want have done their work. Unused, if set, returns the position
+	// that follows if nothing that these targets want has run during an operation.
+	Done, Unused Next
 	// Guarded, if set, is a position whose services may send signals when they crash.
 	// In this position, facts wait until the user manager has reported such crashes.
 	Guarded string
@@ -61,6 +61,10 @@ type Switch struct {
 	// wants would not start again.
 	StartAgain []string
 }
+
+// Next returns the position that follows on the present one. It reports whether the facts
+// allow that position.
+type Next func(Snapshot) (position string, follows bool)
 
 // Position is a value of a switch, and the user targets that are active exactly
 // while the switch has it.

@@ -177,7 +177,8 @@ func Table() Switches {
 			},
 			Sources:  []Source{Session()},
 			Follower: func(Policy) Follower { return lock() },
-			Done:     lockDone,
+			Done:     lockAfter("LockedHint"),
+			Unused:   lockAfter("LockedHint", saidLast),
 			Guarded:  locked,
 			// A locker that ends starts unlock.target; sleep.target starts lock.target.
 			Yields: true,

@@ -351,7 +351,9 @@ func (r *Reconciler) findRun(u *unit, search int, names []string) {
 		return
 	case len(names) == 0:
 		u.maybeUnused = false
-		r.hasDoneItsWork(u)
+		if u.wanted && !slices.Contains(r.moved.Unused, u.name) {
+			r.moved.Unused = append(r.moved.Unused, u.name)
+		}
 		return
 	}
 	r.callAt(unitPath(names[0]), propertiesInterface+".GetAll", func(call *dbus.Call) {

@@ -221,8 +221,8 @@ func TestATargetIsUnusedIfNothingThatItWantsHasRun(t *testing.T) {
 			m.unused("active", 0)
 			test.then(m)
 			m.wants("")
-			if got := len(m.moved.Done) == 1; got != test.want {
-				t.Errorf("done: %v", m.moved.Done)
+			if got := len(m.moved.Unused) == 1; got != test.want || len(m.moved.Done) > 0 {
+				t.Errorf("moved: %+v", m.moved)
 			}
 		})
 	}

@@ -72,8 +72,11 @@ type Moved struct {
 	// Yielding reports whether a yielding target has moved.
 	Yielding bool
 	// Done are yielding targets that are active although the services that they
-	// want have done their work, or nothing that they want has run.
+	// want have done their work.
 	Done []string
+	// Unused are targets that are active although nothing that they want has run, as
+	// [Reconciler.FindUnused] has found.
+	Unused []string
 	// Strays are active targets about which [Reconciler.Want] has not decided.
 	// Something else may have started them.
 	Strays []string

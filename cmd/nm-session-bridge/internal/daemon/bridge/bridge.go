@@ -133,22 +133,24 @@ func (b *Bridge) Moved(moved systemdctl.Moved) (change Change) {
 	if moved.Yielding {
 		change = b.followTargets()
 	}
-	change.add(b.leaveDone(moved.Done))
+	change.add(b.leave(moved.Done, "the units of its targets have ended", func(s *switchState) observers.Next { return s.Done }))
+	change.add(b.leave(moved.Unused, "no unit of its targets has run", func(s *switchState) observers.Next { return s.Unused }))
 	b.stopStrays(moved.Strays)
 	return change
 }
 
-// leaveDone moves switches away from targets whose services have done their work,
-// unless the facts say otherwise. A switch that is held by hand leaves later.
-func (b *Bridge) leaveDone(targets []string) (change Change) {
+// leave moves switches away from targets, to the position that follows. A switch that is
+// held by hand leaves later.
+func (b *Bridge) leave(targets []string, reason string, nextOf func(*switchState) observers.Next) (change Change) {
 	for _, s := range b.switches {
-		if s.Done == nil || !slices.ContainsFunc(s.TargetsIn(s.position), func(target string) bool { return slices.Contains(targets, target) }) {
+		next := nextOf(s)
+		if next == nil || !slices.ContainsFunc(s.TargetsIn(s.position), func(target string) bool { return slices.Contains(targets, target) }) {
 			continue
 		}
-		if position, follows := s.Done(b.snapshot); follows && position != s.position {
+		if position, follows := next(b.snapshot); follows && position != s.position {
 			s.damper.Adopt(position)
 			if s.heldIn == nil {
-				change.add(b.enter(s, position, "the units of its targets have ended"))
+				change.add(b.enter(s, position, reason))
 			}
 		}
 	}

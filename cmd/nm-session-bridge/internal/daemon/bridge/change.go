@@ -29,6 +29,7 @@ type Change struct {
 func (c *Change) add(next Change) {
 	c.Moved.Yielding = c.Moved.Yielding || next.Moved.Yielding
 	c.Moved.Done = append(c.Moved.Done, next.Moved.Done...)
+	c.Moved.Unused = append(c.Moved.Unused, next.Moved.Unused...)
 	c.Moved.Strays = append(c.Moved.Strays, next.Moved.Strays...)
 	c.Stale = c.Stale || next.Stale
 	c.View = c.View || next.View
