@@ -2,11 +2,13 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -84,7 +86,7 @@ type NetworkManager struct {
 	daemon *daemon
 }
 
-// Start starts NetworkManager and returns when it owns its name, which is before it has connected.
+// Start starts NetworkManager and returns when it answers, which is before it has connected.
 func (n *NetworkManager) Start(ctx context.Context) error {
 	if n.daemon.running() {
 		return nil
@@ -97,11 +99,11 @@ func (n *NetworkManager) Start(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	owned := make(chan error, 1)
+	answers := make(chan error, 1)
 	watchCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		owned <- waitForOwner(watchCtx, conn, nmName)
+		answers <- waitForSettings(watchCtx, conn)
 	}()
 	n.daemon, err = n.sb.start("networkmanager", "system.slice/NetworkManager.service", exec.Command("NetworkManager",
 		"--no-daemon",
@@ -113,7 +115,26 @@ func (n *NetworkManager) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return n.daemon.await(ctx, owned)
+	return n.daemon.await(ctx, answers)
+}
+
+// waitForSettings waits until NetworkManager has its objects. It owns its name earlier.
+func waitForSettings(ctx context.Context, conn *dbus.Conn) error {
+	if err := waitForOwner(ctx, conn, nmName); err != nil {
+		return err
+	}
+	for {
+		_, err := get(ctx, conn, nmName, nmPath+"/Settings", nmName+".Settings", "CanModify")
+		var answer dbus.Error
+		if !errors.As(err, &answer) || answer.Name != "org.freedesktop.DBus.Error.UnknownMethod" { // GDBus calls an unknown object so
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the objects of NetworkManager: %w", ctx.Err())
+		}
+	}
 }
 
 // configure writes the missing files. It keeps existing ones, which a test may have changed.
