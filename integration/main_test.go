@@ -93,6 +93,9 @@ type player struct {
 	arguments []string // what it adds to the arguments
 }
 
+// shares is how many players share the rest: enough to keep the processors equally busy.
+const shares = 4
+
 // players returns the runs into which this one is divided, if it is.
 func players() []player {
 	var all []player
@@ -105,8 +108,8 @@ func players() []player {
 		for i := range all {
 			all[i].arguments = append(all[i].arguments, "-part="+suitesPart)
 		}
-		for i := 1; i <= 2; i++ {
-			all = append(all, player{fmt.Sprint("half", i), []string{"-part=" + restPart, fmt.Sprint("-half=", i)}})
+		for i := 1; i <= shares; i++ {
+			all = append(all, player{fmt.Sprint("rest", i), []string{"-part=" + restPart, fmt.Sprintf("-share=%d/%d", i, shares)}})
 		}
 	}
 	return all

@@ -25,8 +25,8 @@ const (
 
 var (
 	suite = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
-	part  = flag.String("part", "", "play one `part`: suites, what is to be played on every suite; rest; or both, suites on every suite and the rest in halves")
-	half  = flag.Int("half", 0, "play only the first or the second half of the tests of -part, `1 or 2`")
+	part  = flag.String("part", "", "play one `part`: suites, what is to be played on every suite; rest; or both, suites on every suite and the rest in shares")
+	share = flag.String("share", "", "play only one `share` of the tests of -part, such as 1/4, the first of four")
 )
 
 // onEverySuite names the test files, without _test.go, whose outcome depends
@@ -35,9 +35,13 @@ var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "
 
 // choosePart skips the tests that do not belong to the wanted part.
 func choosePart() error {
+	number, of := 1, 1
+	if *share != "" {
+		if _, err := fmt.Sscanf(*share, "%d/%d", &number, &of); err != nil || number < 1 || number > of || *part == "" {
+			return fmt.Errorf("-share is %q, but must be one such as 1/4, and needs a -part", *share)
+		}
+	}
 	switch {
-	case *half < 0 || *half > 2 || *half != 0 && *part == "":
-		return fmt.Errorf("-half is %d, but must be 1 or 2, of a -part", *half)
 	case *part == "" || *part == bothParts:
 		return nil
 	case *part != suitesPart && *part != restPart:
@@ -63,7 +67,7 @@ func choosePart() error {
 		for _, found := range testFunction.FindAllSubmatch(content, -1) {
 			if isOnEvery == (*part == suitesPart) {
 				wanted++
-				if *half == 0 || wanted%2 == *half%2 {
+				if wanted%of == number%of {
 					continue
 				}
 			}
