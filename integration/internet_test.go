@@ -236,6 +236,7 @@ func TestNetworkManagerStartsAfterTheBridge(t *testing.T) {
 	s.online()
 	s.started("sync.service", 1)
 	s.started("internet-offline.target", 1)
+	s.waitLog("internet is online")
 	if log := s.log(); strings.Count(log, "internet is") != 2 {
 		t.Errorf("want one line for each of two transitions, have\n%s", log)
 	}

@@ -1,7 +1,7 @@
 package integration
 
 import (
-	"fmt"
+	"path"
 	"slices"
 	"testing"
 	"time"
@@ -35,11 +35,18 @@ func (s *scene) logsIn(kind fakes.SessionKind) (number int) {
 	s.Helper()
 	number, err := s.Login1.BeginSession(sandbox.UID, kind)
 	s.must(err)
-	s.until("the bridge knows the session", func() bool {
-		facts := s.json(0, "~/.local/bin/nm-session-bridge status --json").Facts
-		return facts[fmt.Sprintf("logind.session._3%d.LockedHint", number)] != ""
-	})
+	s.knowsTheSession()
 	return number
+}
+
+// knowsTheSession waits until the bridge has read the latest session. The reason for the
+// position of the lock may still be that of an earlier one.
+func (s *scene) knowsTheSession() {
+	s.Helper()
+	hint := "logind.session." + path.Base(string(s.Login1.Session())) + ".LockedHint"
+	s.until("the bridge knows the session", func() bool {
+		return s.json(0, "~/.local/bin/nm-session-bridge status --json").Facts[hint] != ""
+	})
 }
 
 func (s *scene) lock(position string) {
@@ -313,7 +320,7 @@ func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
 					}
 					s.must(s.Login1.SetSession(sandbox.UID, true))
 					s.user("nm-session-bridge set lock auto")
-					s.knows("LockedHint=false", true) // of the new session
+					s.knowsTheSession()
 					s.must(s.Login1.AskToLock(false))
 				}
 			}
@@ -341,7 +348,7 @@ func TestASessionThatBeginsUnlocksNothing(t *testing.T) {
 	s.secondBridge()
 	s.expect("active", "lock.target", "locker.service")
 	s.must(s.Login1.SetSession(sandbox.UID, true))
-	s.knows("LockedHint=false", true)
+	s.knowsTheSession()
 	s.settle()
 	s.lock("locked")
 	s.started("locker.service", 1)
@@ -376,7 +383,7 @@ func TestANewSessionDoesNotUnlockTheOneBefore(t *testing.T) {
 	s.must(s.Login1.SetSession(sandbox.UID, false))
 	s.knows("the user has no graphical session", true)
 	s.must(s.Login1.SetSession(sandbox.UID, true))
-	s.knows("LockedHint=false", true)
+	s.knowsTheSession()
 	s.settle()
 	s.lock("locked")
 	s.expect("active", "locker.service")

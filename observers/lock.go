@@ -44,7 +44,8 @@ func lock() Follower {
 // lockAfter returns what the position of the lock is once its units have ended
 // successfully and silently, or if none has run. That is unlocked, unless one of the
 // properties of a session says that it is locked. Such a session will say when it no
-// longer is. A Lock says so only if no unit has run: something else then covers the screen.
+// longer is. The signal Lock is reason enough only if no unit has run: then something else
+// may cover the screen.
 func lockAfter(properties ...string) Next {
 	return func(snapshot Snapshot) (position string, follows bool) {
 		for _, one := range snapshot[session].Children() {
