@@ -22,8 +22,8 @@ const (
 
 // read begins to read everything, from the root downwards. A reading that is under
 // way continues, and is repeated afterwards, so that it ends however often
-// something requests another. What happens after a question is listened to before it is
-// asked.
+// something requests another. It listens before it asks, so that it misses nothing that
+// happens after the answer.
 func (o *Observer) read(ctx context.Context) {
 	o.listen()
 	if o.owner == "" || o.need == Dormant {

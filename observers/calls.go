@@ -24,8 +24,8 @@ type calls struct {
 	retry   *time.Timer
 	isPause bool          // whether the timer is running
 	backoff time.Duration // how long the next pause after a failure is
-	// held is an answer that waits for older signals. At most older of them still wait
-	// themselves.
+	// held is an answer that came while signals were waiting, which are older. older is
+	// how many of them are still to be handled, at most.
 	held  *dbus.Call
 	older int
 }
@@ -49,8 +49,9 @@ func (c *calls) add(ctx context.Context, timeout time.Duration, send func(contex
 	c.pending = append(c.pending, call{send(ctx), cancel, take})
 }
 
-// answered returns the channel of the next answer, while so many signals wait. If none is
-// expected, or if signals come first, the channel is nil, which blocks for ever.
+// answered returns the channel of the next answer. signals is how many signals are
+// waiting. If no answer is expected, or if older signals come first, the channel is nil,
+// which blocks for ever.
 func (c *calls) answered(signals int) <-chan *dbus.Call {
 	c.older = min(c.older, signals)
 	if len(c.pending) == 0 || c.older > 0 {
@@ -59,8 +60,8 @@ func (c *calls) answered(signals int) <-chan *dbus.Call {
 	return c.pending[0].Done
 }
 
-// isEarly reports whether the answer that came from the channel must wait, because signals
-// that are older do. It waits for no newer signals, which may come for ever.
+// isEarly reports whether the answer that came from the channel must wait for the signals
+// that are waiting now. It does not wait for later ones, which may come for ever.
 func (c *calls) isEarly(answer *dbus.Call, signals int) bool {
 	if answer == c.held || signals == 0 {
 		c.held = nil
