@@ -65,9 +65,7 @@ func TestWireGuardOutlivesNetworkManager(t *testing.T) {
 		},
 	} {
 		restart()
-		s.until("there is an internet", func() bool {
-			return s.root("nmcli --terse --fields=CONNECTIVITY general || true") == "full"
-		})
+		s.untilFull()
 		s.sure("vpn up")
 		s.starts(map[string]int{vpnUp: 0, vpnDown: 0, "tunnel.service": 0, "connection@wg0.target": 0})
 		if t.Failed() {
