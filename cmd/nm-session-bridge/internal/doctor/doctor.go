@@ -145,7 +145,7 @@ func (sys *system) instances() []string {
 }
 
 func (sys *system) examine() Report {
-	report := Report{Findings: []Finding{}, Unchecked: []string{}}
+	report := Report{Unchecked: []string{}}
 	unchecked := map[problem][]string{}
 	var problems []problem
 	for _, c := range checks() {

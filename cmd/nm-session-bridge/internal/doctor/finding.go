@@ -48,7 +48,7 @@ func about(unit string, findings []Finding) []Finding {
 // grouped moves all findings about a unit behind the first finding about it, in their
 // order.
 func grouped(findings []Finding) []Finding {
-	var all []Finding
+	all := []Finding{} // which JSON shows as an array even if it is empty
 	for i, f := range findings {
 		sameUnit := func(other Finding) bool { return f.Unit != "" && other.Unit == f.Unit }
 		if slices.ContainsFunc(findings[:i], sameUnit) {

@@ -132,6 +132,17 @@ func TestJSON(t *testing.T) {
 	golden.Check(t, "json", sys.uncounted(written.String()))
 }
 
+// A program may loop over the arrays without looking whether they are null.
+func TestJSONWithoutFindings(t *testing.T) {
+	var written strings.Builder
+	if err := healthy(t).examine().WriteJSON(&written); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(written.String(), "null") || !strings.Contains(written.String(), `"findings": []`) {
+		t.Errorf("doctor --json without findings prints %s", written.String())
+	}
+}
+
 // Findings about one unit stand together, and the command that mends them stands once.
 func TestFindingsAboutAUnit(t *testing.T) {
 	found := grouped([]Finding{
