@@ -283,6 +283,10 @@ func TestWithNothingThere(t *testing.T) {
 	if !strings.HasSuffix(written.String(), "\n\n"+want) {
 		t.Errorf("it says %s, not %s", written.String(), want)
 	}
+	written.Reset()
+	if err := report.WriteJSON(&written); err != nil || !strings.Contains(written.String(), `"checked": []`) {
+		t.Errorf("for programs it says %s (%v)", written.String(), err)
+	}
 }
 
 func TestNetworkManagerThatIsNotInstalled(t *testing.T) {

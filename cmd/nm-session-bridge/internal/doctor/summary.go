@@ -4,7 +4,7 @@ import "strings"
 
 // summary names what was checked.
 func (sys *system) summary() []string {
-	var parts []string
+	parts := []string{} // which JSON shows as an array even if it is empty
 	if version := sys.machine.networkManager.text("Version"); version != "" {
 		parts = append(parts, "NetworkManager "+version+" and its connectivity check")
 	}

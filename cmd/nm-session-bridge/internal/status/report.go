@@ -75,6 +75,9 @@ func Make(switches observers.Switches, state *client.State, facts map[string]str
 	if state != nil {
 		report.Facts = state.Facts
 	}
+	if report.Facts == nil {
+		report.Facts = map[string]string{} // which JSON shows as an object
+	}
 	for _, s := range switches {
 		report.Switches = append(report.Switches, describe(s, state, targets))
 	}

@@ -101,6 +101,17 @@ func TestInJSON(t *testing.T) {
 	golden.Check(t, "json", out.String())
 }
 
+// Without a bridge and without a system bus, there are no facts.
+func TestFactsAreAnObjectInJSON(t *testing.T) {
+	var out strings.Builder
+	if err := Make(observers.Table(), nil, nil, nil).WriteJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), `"facts": {}`) {
+		t.Errorf("status --json without facts prints %s", out.String())
+	}
+}
+
 func TestABridgeThatDoesNotRun(t *testing.T) {
 	facts := map[string]string{"NetworkManager.State": "ConnectedGlobal"}
 	report := Make(observers.Table(), nil, facts, targets("loaded", "internet-offline", "internet-portal", "lid-open"))
