@@ -165,7 +165,7 @@ func (h History) IsEmpty() bool {
 func (r Row) Seconds(window Window) map[string]float64 {
 	seconds := map[string]float64{}
 	for _, position := range append(slices.Clone(r.Positions), Unknown) {
-		seconds[position] = r.total(position, window).Round(time.Millisecond).Seconds()
+		seconds[position] = float64(r.total(position, window).Round(time.Millisecond).Milliseconds()) / 1000
 	}
 	return seconds
 }

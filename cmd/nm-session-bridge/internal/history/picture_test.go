@@ -60,6 +60,13 @@ func TestInJSON(t *testing.T) {
 	golden.Check(t, "json", out.String())
 }
 
+func TestSecondsHaveThreeDecimals(t *testing.T) {
+	window := Window{at("06:00:00"), at("06:00:00").Add(1473 * time.Millisecond)}
+	if got := fmt.Sprint((Row{}).Seconds(window)[Unknown]); got != "1.473" {
+		t.Errorf("1473 ms are %s s", got)
+	}
+}
+
 func TestColoursAreAroundGlyphsOnly(t *testing.T) {
 	h := Build(day(), switches(), Window{at("06:00:00"), at("18:00:00")})
 	marked := func(mark string) func(string) string {
