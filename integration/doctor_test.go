@@ -114,7 +114,7 @@ func TestDoctorOnTheService(t *testing.T) {
 	s.systemctl("disable", bridgeUnit)
 	s.mended(bridgeUnit, "not enabled")
 	s.systemctl("stop", bridgeUnit)
-	s.mended(bridgeUnit, "does not run")
+	s.mended(bridgeUnit, "is not running")
 	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/default.target.wants/" + bridgeUnit))
 	s.systemctl("mask", "--now", bridgeUnit)
 	s.mended(bridgeUnit, "masked")
@@ -381,7 +381,7 @@ func TestDoctorOnProfiles(t *testing.T) {
 		t.Errorf("at.service is %s", state)
 	}
 	s.must(s.NM.Stop(s.ctx))
-	if found, _ := s.doctor(""); len(found) != 1 || !strings.Contains(found[0].what, "NetworkManager does not run") {
+	if found, _ := s.doctor(""); len(found) != 1 || !strings.Contains(found[0].what, "NetworkManager is not running") {
 		t.Errorf("without NetworkManager it finds %q", found)
 	}
 	s.must(s.NM.Start(s.ctx))
@@ -580,7 +580,7 @@ func TestDoctorOnARecipeThatIsNotEnabledYet(t *testing.T) {
 func TestDoctorOnNetworkManager(t *testing.T) {
 	s := installed(t, sandbox.Options{})
 	s.must(s.NM.Stop(s.ctx))
-	if f := s.finds("", "NetworkManager does not run"); !strings.Contains(f.mend, "sudo systemctl enable --now NetworkManager.service") {
+	if f := s.finds("", "NetworkManager is not running"); !strings.Contains(f.mend, "sudo systemctl enable --now NetworkManager.service") {
 		t.Errorf("it is mended by %s", f.mend)
 	}
 	const conf = "/run/sandbox/networkmanager/NetworkManager.conf"
@@ -634,7 +634,7 @@ func TestDoctorOnLogind(t *testing.T) {
 	s.must(root.BusObject().CallWithContext(s.ctx, "org.freedesktop.DBus.ReloadConfig", 0).Err)
 	s.clean("")
 	s.must(s.Login1.Vanish())
-	f := s.finds("", "logind does not run")
+	f := s.finds("", "logind is not running")
 	if f.mend != "sudo systemctl start systemd-logind.service" {
 		t.Errorf("it is mended by %s", f.mend)
 	}

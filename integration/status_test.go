@@ -119,7 +119,7 @@ func TestStatusTellsSwitchesTargetsAndWhatIsBoundToThem(t *testing.T) {
 	}
 	words = s.fails(3, "nm-session-bridge status")
 	t.Log("\n" + words)
-	if !strings.Contains(words, "does not run") || !strings.Contains(words, "systemctl --user start nm-session-bridge") {
+	if !strings.Contains(words, "nm-session-bridge is not running") || !strings.Contains(words, "systemctl --user start nm-session-bridge") {
 		t.Errorf("status does not say that the bridge is down:\n%s", words)
 	}
 	s.fails(1, "env -u DBUS_SESSION_BUS_ADDRESS -u XDG_RUNTIME_DIR nm-session-bridge status")
@@ -217,7 +217,7 @@ func TestSetHoldsASwitchUntilAuto(t *testing.T) {
 
 	s.fails(2, "nm-session-bridge set internet maybe")
 	s.systemctl("stop", bridgeUnit)
-	const want = "nm-session-bridge: the bridge does not run; nm-session-bridge doctor says why, and how to start it"
+	const want = "nm-session-bridge: the bridge is not running; nm-session-bridge doctor says why, and how to start it"
 	if out := s.fails(1, "nm-session-bridge set internet offline"); out != want {
 		t.Errorf("set said %q", out)
 	}
@@ -225,7 +225,7 @@ func TestSetHoldsASwitchUntilAuto(t *testing.T) {
 
 func TestWhatNamesTheProgramNamesItAsItWasCalled(t *testing.T) {
 	s := begin(t, sandbox.Options{Unplugged: true})
-	if out := s.fails(1, program+" set lid open"); out != "nm-session-bridge: the bridge does not run; "+program+" doctor says why, and how to start it" {
+	if out := s.fails(1, program+" set lid open"); out != "nm-session-bridge: the bridge is not running; "+program+" doctor says why, and how to start it" {
 		t.Errorf("set said %q", out)
 	}
 	if out := s.fails(3, program+" status"); !strings.Contains(out, "It is not installed; install it: "+program+" install --now\n") {
@@ -375,7 +375,7 @@ func TestMonitorFollowsOverARestart(t *testing.T) {
 	s.install()
 	s.online()
 	words, objects := s.lines("nm-session-bridge", "monitor"), s.lines("nm-session-bridge", "monitor", "--json")
-	s.line(words, "nm-session-bridge runs")
+	s.line(words, "nm-session-bridge is running")
 	s.line(words, "internet    online  Connectivity=Full")
 	s.line(objects, `"running":true`)
 	s.line(objects, `"switch":"internet","to":"online","reason":"Connectivity=Full`)
@@ -384,8 +384,8 @@ func TestMonitorFollowsOverARestart(t *testing.T) {
 	s.line(words, "internet    online → portal  Connectivity=Portal")
 	s.line(objects, `"switch":"internet","from":"online","to":"portal","reason":"Connectivity=Portal`)
 	s.systemctl("restart", bridgeUnit)
-	s.line(words, "does not run")
-	s.line(words, "nm-session-bridge runs")
+	s.line(words, "nm-session-bridge is not running")
+	s.line(words, "nm-session-bridge is running")
 	s.line(objects, `"running":false`)
 	s.line(objects, `"running":true`)
 	s.must(s.Login1.SetLid(true))

@@ -22,7 +22,7 @@ type Source struct {
 	Transient bool
 	// OnDemand makes the observer wait until it is asked to read.
 	OnDemand bool
-	// Startable makes the observer then start the service if it does not run.
+	// Startable makes the observer then start the service if it is not running.
 	Startable bool
 	// Settling is how long the source is left alone after its service has started,
 	// because until then it reports wrong values.

@@ -19,7 +19,7 @@ func newHistory() *cobra.Command {
 		Short: "Show the switches' past positions, from the journal",
 		Long: `Show the switches' past positions, from the journal: a bar for each switch, how long
 each position lasted in total, and the latest transitions. The time during which the
-bridge did not run, the machine slept, or the position was unknown does not count.
+bridge was not running, the machine slept, or the position was unknown does not count.
 nm-session-bridge(1) describes the fields of --json.`,
 		Example: `  # the last 24 hours
   nm-session-bridge history

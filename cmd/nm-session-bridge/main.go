@@ -95,7 +95,7 @@ func introduction() string {
 ` + targets.String() + `
 Without a command, it runs the bridge; typed alone at a terminal, it prints this help.
 Exit status: 0 success, 1 failure, 2 wrong usage, 3 from status and wait if
-nm-session-bridge does not run.`
+nm-session-bridge is not running.`
 }
 
 const exampleUnit = `  # a service that runs while you are online

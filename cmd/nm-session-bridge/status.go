@@ -16,8 +16,8 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Show every switch, its targets, and the units that follow them",
 		Long: `Show every switch, its targets, and the units that follow them. It also works while
-nm-session-bridge does not run; it says so and exits with 3. nm-session-bridge(1)
-describes the fields of --json.`,
+nm-session-bridge is not running; it then says so and exits with 3.
+nm-session-bridge(1) describes the fields of --json.`,
 		Example: `  # how things stand, and why
   nm-session-bridge status
   # one position, for a script

@@ -27,7 +27,7 @@ stopped. With several switches, wait until all are in their positions at the sam
 For connection, the named profiles must be active; others may be active, too.
 A unit that the position's target wants can run it, because wait does not wait for the
 start of that target. Without --timeout it waits forever, and it continues when
-nm-session-bridge restarts. If no bridge runs when it starts, the exit status is 3.`,
+nm-session-bridge restarts. If no bridge is running at the start, the exit status is 3.`,
 		Example: `  # a line for a unit that must start online
   ExecStartPre=%h/.local/bin/nm-session-bridge wait internet online --timeout=30s
   # in a script: online, with the lid open

@@ -13,8 +13,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 )
 
-// ErrNotRunning is the error of a call while no bridge runs.
-var ErrNotRunning = errors.New("the bridge does not run")
+// ErrNotRunning is the error of a call while no bridge is running.
+var ErrNotRunning = errors.New("the bridge is not running")
 
 // State is what a bridge says about itself.
 type State struct {

@@ -18,7 +18,7 @@ func (sys *system) logind() []Finding {
 		}}
 	case login1.properties == nil:
 		return []Finding{{
-			What: "logind does not run",
+			What: "logind is not running",
 			Why:  "the bridge reads the lid and sleep from it: lid-closed.target and sleep.target are never reached",
 			Mend: run("sudo systemctl start " + unit),
 		}}

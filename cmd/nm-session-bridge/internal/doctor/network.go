@@ -43,7 +43,7 @@ func (sys *system) noNetworkManager() Finding {
 		Mend: run(thisDistribution().install("network-manager")),
 	}
 	if sys.isSystemUnit(networkManagerUnit) {
-		f.What = "NetworkManager does not run"
+		f.What = "NetworkManager is not running"
 		f.Mend = run("sudo systemctl unmask " + networkManagerUnit + " && sudo systemctl enable --now " + networkManagerUnit)
 	}
 	return f

@@ -34,7 +34,7 @@ func (sys *system) service() []Finding {
 	case state == "failed", s.text("SubState") == "auto-restart":
 		f = sys.failed(s)
 	case state == "inactive":
-		f.What = name + " does not run"
+		f.What = name + " is not running"
 		f.Mend = run("systemctl --user start " + name)
 	case s.isOutdated():
 		f.What = name + " runs with another command line or environment than its files set"

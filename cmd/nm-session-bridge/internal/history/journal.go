@@ -116,7 +116,7 @@ func (j Journal) Events(ctx context.Context, since time.Time, switches []Switch,
 func (j Journal) isThere(ctx context.Context) error {
 	_, said, err := j.Run(ctx, "journalctl", "--no-pager", "--lines=1")
 	if err == nil && strings.Contains(string(said), noFiles) {
-		return errors.New("there is no journal: journald keeps none (Storage=none in journald.conf) or does not run; see systemctl status systemd-journald")
+		return errors.New("there is no journal: journald keeps none (Storage=none in journald.conf) or is not running; see systemctl status systemd-journald")
 	}
 	return nil
 }

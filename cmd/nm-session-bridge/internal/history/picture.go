@@ -59,7 +59,7 @@ func (h History) Picture(style Style) string {
 		gaps = gaps || row.total(Unknown, h.Window) >= shortestGap
 	}
 	if gaps {
-		p.line(p.paint(unknownGlyph, -1) + " not counted: the bridge did not run, the machine slept, or the position was unknown")
+		p.line(p.paint(unknownGlyph, -1) + " not counted: the bridge was not running, the machine slept, or the position was unknown")
 	}
 	p.transitions(h.Transitions)
 	return p.String()

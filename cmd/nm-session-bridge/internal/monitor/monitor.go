@@ -99,9 +99,9 @@ func printWords(w io.Writer) func(change) error {
 	return func(c change) error {
 		clock := style.Dim(c.Time.Format("15:04:05.000"))
 		if c.Running != nil {
-			words := "nm-session-bridge runs"
+			words := "nm-session-bridge is running"
 			if !*c.Running {
-				words = style.Warn("nm-session-bridge does not run")
+				words = style.Warn("nm-session-bridge is not running")
 			}
 			_, err := fmt.Fprintf(w, "%s  %s\n", clock, words)
 			return err

@@ -24,7 +24,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 func (r Report) Print(w io.Writer, now time.Time, program string, style terminal.Style) {
 	p := printer{w, style, now, program}
 	if !r.Running {
-		p.line(style.Warn("nm-session-bridge does not run: this is what the targets and the services say."))
+		p.line(style.Warn("nm-session-bridge is not running: this is what the targets and the services say."))
 		next := "Start it: systemctl --user start nm-session-bridge; see why it ended: journalctl --user -u nm-session-bridge"
 		if !r.installed() {
 			next = "It is not installed; install it: " + program + " install --now"

@@ -25,7 +25,7 @@ import (
 // Until returns nil once all conditions hold at the same time and the targets of
 // other positions have stopped. It does not wait for the targets of the positions
 // themselves, so that a unit that such a target wants can wait, too. The error is
-// [client.ErrNotRunning] if no bridge runs at the first look; later it waits for the
+// [client.ErrNotRunning] if no bridge is running at the first look; later it waits for the
 // next one. If the context ends first, the error says what is missing.
 func Until(ctx context.Context, conditions []Condition) error {
 	following, end := context.WithCancelCause(ctx)
@@ -70,7 +70,7 @@ type waiter struct {
 	missing string
 }
 
-// news handles a state of the bridge, or the error that no bridge runs.
+// news handles a state of the bridge, or the error that no bridge is running.
 func (w *waiter) news(ctx context.Context, state client.State, err error) {
 	w.giveUp()
 	w.looks.Wait()
