@@ -14,12 +14,12 @@ func TestDoctorOnPowerThatIsInDoubt(t *testing.T) {
 	s.Login1.SetExternalPower(true)
 	s.clean("")
 	s.Login1.SetExternalPower(false)
-	s.finds("", "UPower says that the machine has external power, but logind that it has none")
+	s.finds("", "UPower says that the machine has external power, but logind says that it has none")
 	s.must(s.UPower.SetOnBattery(true))
 	s.expect("active", "power-battery.target")
 	s.clean("")
 	s.Login1.SetExternalPower(true)
-	f := s.finds("", "UPower says that the machine runs on battery, but logind that it has external power")
+	f := s.finds("", "UPower says that the machine runs on battery, but logind says that it has external power")
 	if !strings.HasPrefix(f.mend, "# by hand: ") {
 		t.Errorf("it is mended by %s", f.mend)
 	}

@@ -25,7 +25,7 @@ func TestDoctorOnADropInOfTheService(t *testing.T) {
 	}
 	s.flags("--switches=internet,lid")
 	s.systemctl("daemon-reload")
-	s.mended(bridgeUnit + " runs with another command line or environment")
+	s.mended(bridgeUnit + " runs with a different command line or environment")
 	if now := running(); !strings.HasSuffix(now, "--switches=internet,lid") {
 		t.Errorf("it runs as %s", now)
 	}
@@ -33,7 +33,7 @@ func TestDoctorOnADropInOfTheService(t *testing.T) {
 	const variable = ".config/systemd/user/" + bridgeUnit + ".d/variable.conf"
 	s.write(variable, "[Service]\nEnvironment='COLOUR=light blue'\n")
 	s.systemctl("daemon-reload")
-	s.mended(bridgeUnit + " runs with another command line or environment")
+	s.mended(bridgeUnit + " runs with a different command line or environment")
 	s.must(os.Remove(sandbox.Home + "/" + variable))
 	s.systemctl("daemon-reload")
 	s.clean("") // nothing misses what is gone

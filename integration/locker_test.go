@@ -410,7 +410,7 @@ func TestALockerThatFailsToStartUnlocksNothing(t *testing.T) {
 }
 
 // ignored is what the log says of what a locker makes logind say while it crashes.
-const ignored = "the lock stays locked: the unlocking comes with the crash of locker.service"
+const ignored = "the lock stays locked: the signal to unlock came with the crash of locker.service"
 
 // A bridge that was paused, as in a sleep, finds the crash on one bus and what came of it
 // on the other at once.

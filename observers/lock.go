@@ -103,7 +103,7 @@ func (m lockMemory) hear(sessions []Facts, present Present) lockMemory {
 		switch {
 		case !isScreen(one):
 		case hasSaid && !said && one.Latest() > before && present.Position == locked && present.Crashed != "":
-			next.ignored = "the unlocking comes with the crash of " + present.Crashed
+			next.ignored = "the signal to unlock came with the crash of " + present.Crashed
 		case hasSaid && !said && one.Latest() > before && one.Latest() < m.asked:
 			delete(next.isLocked, one.Path) // a later Lock or sleep locked everything
 		case hasSaid && (present.Position == Unknown || one.Latest() > before) && (said || one.Latest() > m.asked):

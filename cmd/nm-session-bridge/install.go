@@ -32,7 +32,7 @@ func newInstall() *cobra.Command {
 			return installer.Install(cmd.Context(), options, extras, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().BoolVar(&options.Now, "now", false, "start the service, or restart it if it runs another program")
+	cmd.Flags().BoolVar(&options.Now, "now", false, "start the service, or restart it if it runs a program other than the installed one")
 	cmd.Flags().BoolVar(&options.Force, "force", false, "replace files that you changed, and keep each of them with a ~ at the end of its name")
 	return cmd
 }

@@ -10,12 +10,12 @@ func (sys *system) power() []Finding {
 		return nil
 	}
 	f := Finding{
-		What: "UPower says that the machine has external power, but logind that it has none",
+		What: "UPower says that the machine has external power, but logind says that it has none",
 		Why:  "power-ac.target and power-battery.target follow UPower; what logind does with a closed lid follows logind",
 		Mend: byHand("the files /sys/class/power_supply/*/online show which one is right; if it is logind, sudo systemctl restart upower.service"),
 	}
 	if upower.is("OnBattery") {
-		f.What = "UPower says that the machine runs on battery, but logind that it has external power"
+		f.What = "UPower says that the machine runs on battery, but logind says that it has external power"
 	}
 	return []Finding{f}
 }

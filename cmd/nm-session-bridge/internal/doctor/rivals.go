@@ -36,7 +36,7 @@ func (sys *system) rivalry() []Finding {
 		found = append(found, Finding{
 			Unit: name,
 			What: name + " does the same as " + systemdctl.ServiceName,
-			Why:  "both start and stop lock.target, unlock.target and sleep.target: lockers start twice, and each undoes what the other has done",
+			Why:  "both programs start and stop lock.target, unlock.target and sleep.target: lockers start twice, and each program undoes what the other has done",
 			Mend: sys.dismiss(rival),
 		})
 	}

@@ -37,7 +37,7 @@ func (sys *system) service() []Finding {
 		f.What = name + " is not running"
 		f.Mend = run("systemctl --user start " + name)
 	case s.isOutdated():
-		f.What = name + " runs with another command line or environment than its files set"
+		f.What = name + " runs with a different command line or environment than its files set"
 		f.Why = "the process is older than the change, so the change has no effect yet"
 		f.Mend = run("systemctl --user restart " + name)
 	default:

@@ -80,7 +80,7 @@ func (sys *system) overridden(target unit) Finding {
 	f := Finding{
 		Unit: target.name,
 		What: fmt.Sprintf("%s is overridden by %s, which %s", target.name, listed(bases(overriding(target))), listed(faults)),
-		Why:  "the target no longer matches the machine: its counterpart may be active as well, or it does not start or stop",
+		Why:  "the target no longer matches the machine: it may not start or stop when it should, or may be active together with its counterpart",
 	}
 	f.Mend = ch.mend()
 	return f
@@ -92,7 +92,7 @@ func required(target unit, others []string) Finding {
 	return Finding{
 		Unit: target.name,
 		What: fmt.Sprintf("%s requires %s, through RequiredBy= or a link in %s", target.name, who, dir),
-		Why:  "the target does not start if that unit fails, and stops if it is stopped, whatever the machine does",
+		Why:  "the target does not start if that unit fails, and stops if that unit is stopped, whatever the machine does",
 		Mend: byHand("replace RequiredBy= with WantedBy= in " + who + ", and remove the link from " + dir + "; then systemctl --user daemon-reload && systemctl --user enable " + systemdctl.Operands(others...)),
 	}
 }

@@ -20,7 +20,7 @@ import (
 
 // Options are a user's choices for [Install].
 type Options struct {
-	// Now starts the service, or restarts it if it runs another program.
+	// Now starts the service, or restarts it if it runs a program other than the installed one.
 	Now bool
 	// Force replaces files that were changed, and keeps copies of them.
 	Force bool

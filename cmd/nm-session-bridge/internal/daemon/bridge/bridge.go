@@ -240,7 +240,7 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 	if from != s.position || s.position != reading.Position {
 		return
 	}
-	b.log.Info(s.Name+" is asked to be "+s.position+" again; starting the units of its targets again", "switch", s.Name, "reason", reading.Reason)
+	b.log.Info(s.Name+": "+s.position+" is requested again; starting the units of its targets again", "switch", s.Name, "reason", reading.Reason)
 	b.targets.StartAgain(s.TargetsIn(s.position))
 	b.startOthersAgain(s)
 }
