@@ -404,6 +404,11 @@ func TestDoctorOnProfiles(t *testing.T) {
 	if wants := s.systemctl("show", "--property=Wants", "connection@home.target"); !strings.Contains(wants, "linked.service") {
 		t.Errorf("the right target has %s", wants)
 	}
+	s.user(program + " set internet offline") // which is no condition for it
+	s.systemctl("start", "linked.service")
+	if result := s.systemctl("show", "--value", "--property=Result", "linked.service"); result != "success" {
+		t.Errorf("with its profile active but offline, linked.service ends with %s", result)
+	}
 }
 
 // Two things may be wrong with a unit. What is allowed is not a finding.

@@ -327,3 +327,19 @@ func TestAServiceThatStartsIsAskedAgain(t *testing.T) {
 		t.Errorf("got %v, %v", got.properties, got.err)
 	}
 }
+
+// The file says that both targets start the unit, so neither is a condition for the other.
+func TestAMisspeltProfileBesideAnotherTarget(t *testing.T) {
+	sys := healthy(t)
+	sys.machine.knowsProfiles, sys.machine.profiles = true, []string{"home"}
+	sys.own(t, "sync.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/sync\n[Install]\nWantedBy=internet-online.target connection@hme.target\n")
+	sys.targets = append(sys.targets, "connection@hme.target")
+	for _, target := range []string{"internet-online.target", "connection@hme.target"} {
+		sys.put(target, "LoadState", "loaded", "Wants", []string{"sync.service"})
+	}
+	sys.put("sync.service", "Type", "oneshot", "WantedBy", []string{"internet-online.target", "connection@hme.target"})
+	found := sys.examine().Findings
+	if len(found) != 1 || !strings.Contains(found[0].Command, "WantedBy=connection@home.target") || strings.Contains(found[0].Command, "ExecCondition") {
+		t.Errorf("it finds %q", found)
+	}
+}

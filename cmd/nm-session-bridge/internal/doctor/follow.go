@@ -34,7 +34,7 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 			c.change.enables = c.change.enables || !isTemplate(c.name)
 			if !slices.ContainsFunc(c.files.installs(), func(name string) bool { return rename(name) == target }) {
 				c.change.add("Install", "WantedBy="+target)
-				c.stayWithin(targets)
+				c.stayWithin(targets, renames)
 			}
 		}
 	}
@@ -49,11 +49,15 @@ func (c unitCheck) follow(targets []string, renames map[string]string, install b
 // stayWithin keeps targets that newly want the unit from starting it while nothing else that
 // starts it is active, such as graphical-session.target or a compositor. That takes a condition:
 // Requisite= would keep a target active that stops when no unit needs it, and BindsTo= would
-// start it.
-func (c unitCheck) stayWithin(targets []string) {
+// start it. If a wrong name was to start the unit, the file says that the right one does so
+// beside other targets of ours, and not within them.
+func (c unitCheck) stayWithin(targets []string, renames map[string]string) {
 	var within []string
+	isBeside := c.isInstalledBy(renames)
 	for _, other := range append(c.user.starters(c.unit), c.files.installs()...) {
+		_, isWrong := renames[other]
 		switch {
+		case isWrong, isBeside && slices.Contains(c.targets, other):
 		case other == "default.target", slices.Contains(c.momentary(), other), c.user.unit(other).isOnce():
 			return // nothing stays active while the unit may start
 		case c.user.unit(other).load() == "loaded" && !slices.Contains(targets, other) && !slices.Contains(within, other):
