@@ -124,8 +124,8 @@ func (d *Damper) note(now time.Time, position string) {
 	}
 }
 
-// Decide makes a reading due that waits only because it puts the present position
-// in doubt. The caller knows that the switch has left this position already.
+// Decide makes the pending reading due if it waits only because it puts the present
+// position in doubt. The caller knows that the switch has left this position already.
 func (d *Damper) Decide() {
 	if d.pending == nil || d.pending.Position == Unknown || d.pending.GraceOnlyFrom == "" {
 		return

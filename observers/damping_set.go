@@ -133,8 +133,8 @@ func (d *Damper) isForgettable() bool {
 		(len(d.changes) == 0 || d.now().Sub(d.changes[len(d.changes)-1]) > stormWindow)
 }
 
-// Decide makes readings due that wait only because they put the present position in
-// doubt. The caller knows that the switch has left this position already.
+// Decide makes those pending readings due that wait only because they put the present
+// position in doubt. The caller knows that the switch has left this position already.
 func (d *Damping) Decide() {
 	for _, damper := range d.all() {
 		damper.Decide()

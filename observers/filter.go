@@ -63,8 +63,8 @@ func (f *Filter) Wants(signal *dbus.Signal) bool {
 	return kind != nil && (signal.Name != propertiesChanged || kind.isNews(signal.Body))
 }
 
-// Edge names the news of a signal that cannot be read again, or returns "". Of several
-// signals with the same news, the last counts.
+// Edge returns a key for what a signal says if that cannot be read again later, as with
+// Lock, and otherwise "". Of several signals with the same key, only the last counts.
 func (f *Filter) Edge(signal *dbus.Signal) string {
 	kind := f.source.Root.of(signal)
 	if kind == nil {

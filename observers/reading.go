@@ -40,7 +40,7 @@ type Reading struct {
 	// is zero for a reading that counts at once.
 	Grace time.Duration
 	// GraceOnlyFrom, if set, names the only position that the grace protects, or is
-	// [AnyPosition]. A switch in no protected position takes the reading at once.
+	// [AnyPosition]. A switch in any other position takes the reading at once.
 	GraceOnlyFrom string
 	// Gone are words of a set that the grace does not protect once the position no
 	// longer has them.

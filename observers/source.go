@@ -126,8 +126,8 @@ func (f Farewell) rule(sender string) string {
 }
 
 // Matches returns the match rules for the source's signals, unless it is on demand.
-// In that case, its observer adds the rules while there is a need. It always adds those
-// for announced objects itself.
+// In that case, its observer adds the rules while there is a need. The rules for
+// announced objects always come from the observer.
 func (s Source) Matches() []string {
 	if s.OnDemand {
 		return nil

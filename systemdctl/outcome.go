@@ -38,7 +38,7 @@ const crashTime = 2 * time.Second
 // Crashed returns the name of a service that starts with one of some targets and crashes,
 // or has just crashed; "" if there is none. The crash lasts until the service's
 // ExecStopPost= has ended, because that may send signals for the service, and systemd also
-// runs it after a crash. The manager reports the crash first.
+// runs it after a crash. The manager reports the crash before these signals.
 func (r *Reconciler) Crashed(targets []string) string {
 	for _, f := range r.followers {
 		if f.mayUnlock(targets) && (f.isCrashing || r.now().Sub(f.crashed) < crashTime) {

@@ -46,9 +46,9 @@ type waiting struct {
 // stopped with it (org.freedesktop.systemd1(5)).
 var hangingOn = []string{"Wants", "Requires", "ConsistsOf", "BoundBy", "RequiredBy", "RequisiteOf"}
 
-// AwaitJobs calls done, on the owner's goroutine, once all jobs have ended that
-// our latest jobs have brought about: those of the units that a target wants and
-// of whatever these start, even if they are ordered after the target. It also
+// AwaitJobs calls done, on the owner's goroutine, once all jobs that our latest jobs
+// have caused have ended: those of the units that a target wants and of whatever
+// these start, even if they are ordered after the target. It also
 // waits for the jobs, however old, of units that start or stop with the given
 // targets, directly or through other targets. It replaces an earlier wait.
 func (r *Reconciler) AwaitJobs(targets []string, done func()) {

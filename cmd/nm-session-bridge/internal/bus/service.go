@@ -28,9 +28,9 @@ type Filter interface {
 	Hears(sender string, of dbus.ObjectPath) bool
 	// Wants reports whether to deliver a signal.
 	Wants(signal *dbus.Signal) bool
-	// Edge names the news of a signal that cannot be read again, or returns "". Of
-	// several signals with the same news, the last is delivered, however many signals
-	// wait.
+	// Edge returns a key for what a signal says if that cannot be read again later, and
+	// otherwise "". Of several signals with the same key, the last is delivered,
+	// however many signals wait.
 	Edge(signal *dbus.Signal) string
 }
 
