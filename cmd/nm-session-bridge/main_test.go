@@ -312,8 +312,8 @@ func TestRecipeListNamesEachOnALine(t *testing.T) {
 
 func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 	for name, test := range map[string]struct{ program, want string }{
-		"none":  {"", "build: Go is missing, 1.24 or newer: see https://go.dev/doc/install\n"},
-		"older": {"#!/bin/sh\necho go1.19.8\n", "build: go1.19.8 is too old, 1.24 or newer is needed: see https://go.dev/doc/install\n"},
+		"none":  {"", "build: Go is missing; install Go 1.24 or newer: https://go.dev/doc/install\n"},
+		"older": {"#!/bin/sh\necho go1.19.8\n", "build: go1.19.8 is too old; install Go 1.24 or newer: https://go.dev/doc/install\n"},
 	} {
 		path := t.TempDir()
 		for _, tool := range []string{"dirname", "mktemp", "rm"} {
