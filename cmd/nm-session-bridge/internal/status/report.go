@@ -102,11 +102,12 @@ func describe(s observers.Switch, state *client.State, targets []systemdctl.Targ
 			view.Since = &since
 		}
 	}
+	belongs := s.Targets(view.Position)
 	for _, t := range targets {
 		if !s.Owns(t.Name) {
 			continue
 		}
-		if t.Active == "active" && view.Since == nil && !t.Since.IsZero() {
+		if belongs[t.Name] && t.Active == "active" && view.Since == nil && !t.Since.IsZero() {
 			view.Since = &t.Since
 		}
 		view.Targets = append(view.Targets, target(t))

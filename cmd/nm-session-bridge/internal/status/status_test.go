@@ -153,6 +153,16 @@ func TestTheTimeIsThatOfTheTargetWhereTheBridgeSaysNone(t *testing.T) {
 	}
 }
 
+// A switch that the bridge does not keep leaves its targets as they are.
+func TestASwitchThatIsOffHasNoTime(t *testing.T) {
+	state := client.State{Positions: map[string]string{"Lid": "off"}}
+	for _, s := range Make(observers.Table(), &state, nil, targets("loaded", "lid-open")).Switches {
+		if s.Since != nil {
+			t.Errorf("%s is %s since %v", s.Name, s.Position, s.Since)
+		}
+	}
+}
+
 func TestLongAgo(t *testing.T) {
 	p := printer{now: noon()}
 	for ago, want := range map[time.Duration]string{
