@@ -247,7 +247,7 @@ func TestUninstallWithThePackageAlone(t *testing.T) {
 	s.online()
 	out := s.user(packaged + " uninstall")
 	s.expect("inactive", bridgeUnit, "internet-online.target")
-	const left = "\nleft " + packaged + " and the units in " + units + ", which belong to a package, and your package manager removes them; to use them again: "
+	const left = "\nleft " + packaged + " and the units in " + units + ", which belong to a package: your package manager can remove them; to use them again: "
 	again := "systemctl --user enable --now " + bridgeUnit
 	if !strings.HasPrefix(out, "disabled "+bridgeUnit+"\nstopped "+bridgeUnit+"\n") || !strings.HasSuffix(out, left+again) {
 		t.Errorf("uninstall said: %s", out)

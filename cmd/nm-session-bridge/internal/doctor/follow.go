@@ -172,7 +172,7 @@ func (c unitCheck) beware(targets []string, rename func(string) string) {
 		c.change.instead = "add " + listed(c.whole(targets)) + " to " + listed(activators) + " rather than to " + c.name + ", whose refusal to start would make " + listed(activators) + " fail"
 	case len(dependents) == 1 && strings.HasSuffix(dependents[0], ".timer") && slices.Contains(c.activators(), dependents[0]):
 		keys := slices.DeleteFunc(requiring(), func(key string) bool { return !slices.Contains(c.user.unit(dependents[0]).texts(key), c.name) })
-		c.change.instead = "remove " + settings(keys) + c.name + " from " + dependents[0] + ", which starts " + c.name + " without that, and otherwise also at each login; then systemctl --user daemon-reload, and see what doctor says"
+		c.change.instead = "remove " + settings(keys) + c.name + " from " + dependents[0] + ": the timer starts " + c.name + " without that line, and with it " + c.name + " also starts at each login; then systemctl --user daemon-reload, and see what doctor says"
 	case len(dependents) > 0:
 		c.change.instead = "add " + listed(c.whole(targets)) + " to " + c.name + ", and also to " + listed(dependents) + ", which cannot start without it"
 	}

@@ -150,7 +150,7 @@ const (
 // have read the present settings.
 func (j Journal) remedy() string {
 	if files, _ := filepath.Glob(filepath.Join(j.Disk, "*", "*.journal")); len(files) > 0 {
-		return `it is on disk, but no file there is yours before your next entry (SplitMode= in journald.conf); to read all of it, log in again after: sudo usermod -aG systemd-journal "$(id -un)"`
+		return `it is on disk, but none of the files is yours until your next entry (SplitMode= in journald.conf); to read all of it, log in again after: sudo usermod -aG systemd-journal "$(id -un)"`
 	}
 	return "it is in memory, where users cannot read their own entries: join the group systemd-journal and log in again, or have it kept on disk: " + keepIt
 }

@@ -193,7 +193,7 @@ func TestTheRemedyIsForTheJournalThatThereIs(t *testing.T) {
 	}{
 		"nothing on disk":           {nil, "it is in memory", "SplitMode"},
 		"a directory of no journal": {[]string{"0123/"}, "sudo journalctl --flush", "SplitMode"},
-		"a journal on disk":         {[]string{"0123/system.journal"}, "it is on disk, but no file there is yours", "Storage="},
+		"a journal on disk":         {[]string{"0123/system.journal"}, "it is on disk, but none of the files is yours", "Storage="},
 	} {
 		t.Run(name, func(t *testing.T) {
 			disk := t.TempDir()

@@ -55,7 +55,7 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		return err
 	}
 	if installation.Empty() {
-		fmt.Fprintf(stdout, "left %s and the units in %s, which belong to a package, and your package manager removes them; to use them again: systemctl --user enable --now %s\n",
+		fmt.Fprintf(stdout, "left %s and the units in %s, which belong to a package: your package manager can remove them; to use them again: systemctl --user enable --now %s\n",
 			packagedProgram, packagedUnits, systemdctl.ServiceName)
 		return nil
 	}
