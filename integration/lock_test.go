@@ -374,6 +374,29 @@ func TestALockedScreenStaysLockedWhileLogindIsAway(t *testing.T) {
 	s.started("locker.service", 1)
 }
 
+// A logind that starts anew has forgotten the hint, which says nothing about the screen.
+func TestALogindThatForgetsTheHintUnlocksNothing(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockerUnit)
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.SetLockedHint(true))
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.must(s.Login1.Vanish())
+	s.must(s.Login1.Appear(s.ctx))
+	s.until("the bridge has read the new logind", func() bool {
+		return s.json(0, "~/.local/bin/nm-session-bridge status --json").Facts["logind.session._31.LockedHint"] == "false"
+	})
+	s.settle()
+	s.lock("locked")
+	s.expect("active", "locker.service")
+	s.started("locker.service", 1)
+	s.must(s.Login1.SetLockedHint(true))
+	s.must(s.Login1.SetLockedHint(false))
+	s.lock("unlocked")
+}
+
 func TestANewSessionDoesNotUnlockTheOneBefore(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("locker.service", lockerUnit)

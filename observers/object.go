@@ -127,9 +127,20 @@ func (o *object) setDue() {
 func (o *object) disown() {
 	clear(o.values)
 	for one := range o.all() {
+		one.forgetHint()
 		one.isKnown, one.isDue, one.isIntrospected, one.silent = false, true, false, nil
 		for property, links := range one.links {
 			one.links[property] = list{objects: links.objects}
+		}
+	}
+}
+
+// forgetHint makes the object's hint what a new owner begins with. It is news only if
+// somebody tells the new owner otherwise: logind does not save LockedHint.
+func (o *object) forgetHint() {
+	if latest := o.kind.Latest; latest != nil {
+		if hint, isTold := o.values[latest.Property]; isTold {
+			o.values[latest.Property] = value{false, hint.sequence}
 		}
 	}
 }

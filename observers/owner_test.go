@@ -132,3 +132,33 @@ func TestTheFirstHintOfASessionIsNoNews(t *testing.T) {
 		}
 	}
 }
+
+// logind does not save the hint. What is false after its start says nothing about the
+// screen.
+func TestAHintThatANewOwnerHasForgottenIsNoNews(t *testing.T) {
+	for name, test := range map[string]struct {
+		tells []bool
+		said  bool
+	}{
+		"it is false":             {[]bool{false}, true},
+		"it is set anew":          {[]bool{true}, true},
+		"it is set, and falls":    {[]bool{true, false}, false},
+		"it is set after a while": {[]bool{false, true, false}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := Session()
+			root := newObject(&source.Root, source.Root.Path)
+			root.name(&source.Root.Links[0], []dbus.ObjectPath{"/org/freedesktop/login1/session/_31"}, 1)
+			one := root.named()[0]
+			one.set("LockedHint", false, 2)
+			one.set("LockedHint", true, 3)
+			root.disown()
+			for i, hint := range test.tells {
+				one.set("LockedHint", hint, dbus.Sequence(4+i))
+			}
+			if said, isNews := one.facts(Watched).Bool(saidLast); said != test.said || !isNews {
+				t.Errorf("said %v, %v", said, isNews)
+			}
+		})
+	}
+}

@@ -87,6 +87,9 @@ func (w *World) prepareForShutdown(start bool) error {
 
 func logindGone(_ context.Context, w *World, _ string) error {
 	w.logind.present, w.logind.hanging, w.logind.unheard = false, false, false
+	for _, one := range w.sessions.all {
+		one.hint = false // logind does not save it
+	}
 	w.vagueLock()
 	w.goes()
 	return w.sb.Login1.Vanish()

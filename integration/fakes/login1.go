@@ -176,7 +176,8 @@ func (l *Login1) Appear(ctx context.Context) error {
 }
 
 // Vanish leaves the bus, as a stopped logind does. The properties are kept for the next
-// Appear.
+// Appear, except LockedHint: logind does not save it (session_save in systemd's
+// src/login/logind-session.c, 252 and 257).
 func (l *Login1) Vanish() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,6 +185,9 @@ func (l *Login1) Vanish() error {
 		return nil
 	}
 	l.hanging, l.held = false, nil
+	for _, one := range l.sessions.all {
+		one.locked = false
+	}
 	// Close would close the channel that the connection still writes to.
 	l.conn.Eavesdrop(nil)
 	err := l.conn.Close()
