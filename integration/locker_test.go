@@ -487,6 +487,27 @@ func TestALockerThatOnlyASleepStartsUnlocksNothingByACrash(t *testing.T) {
 	}
 }
 
+// What ends before the locker has started is no locker. The locker's start waits for a
+// oneshot, as that of the fork of systemd-lock-handler does.
+func TestWhatEndsBeforeTheLockerStartsUnlocksNothing(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("music.service", "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=lock.target\n")
+	s.enable("dim.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until [ -e %h/dimmed ]; do sleep 0.05; done'\n[Install]\nWantedBy=lock.target\n")
+	s.enable("locker.service", lockers["of its fork"])
+	s.install()
+	s.lock("unlocked")
+	s.must(s.Login1.AskToLock(true))
+	s.must(s.timeline.WaitStarts(s.ctx, "music.service", 1))
+	s.expect("inactive", "music.service")
+	s.write(sandbox.Home+"/dimmed", "")
+	s.expect("active", "locker.service")
+	s.lock("locked")
+	s.started("unlock.target", 1)
+	s.write(sandbox.Home+"/typed", "")
+	s.lock("unlocked")
+	s.started("locker.service", 1)
+}
+
 // Most of what sleep.target wants is no locker.
 func TestWorkBeforeASleepThatFailsHoldsNoUnlockBack(t *testing.T) {
 	const work = "ExecStart=/bin/sh -c 'until [ -e %h/failed ]; do sleep 0.02; done; false'\n"

@@ -15,6 +15,8 @@ type follower struct {
 	// beside are targets that do not want it, although one of their starters does.
 	beside []*unit
 	active string // its ActiveState; "" until the manager has told
+	// isQueued reports whether it has a job.
+	isQueued bool
 	// isStopped reports whether a job has ended it, or is about to.
 	isStopped bool
 	// isEnding reports whether it is ending, or has ended, by itself, while the outcome is
@@ -64,9 +66,11 @@ func (r *Reconciler) AwaitAnswer(done func()) {
 	r.call("org.freedesktop.DBus.Peer.Ping", func(*dbus.Call) { done() })
 }
 
-// isUp reports whether the service runs or is about to run.
+// isUp reports whether the service runs or is about to run. Its start may still wait for
+// that of another unit.
 func (f *follower) isUp() bool {
-	return !f.isOneshot && slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, f.active)
+	isRunning := slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, f.active)
+	return !f.isOneshot && (isRunning || f.isQueued)
 }
 
 // isServiceEnding reports whether a service that a target wants is ending by itself.
@@ -129,7 +133,8 @@ func (r *Reconciler) readFollower(path dbus.ObjectPath) {
 	r.askFollower(path, func(f *follower, all properties) {
 		if f.active == "" {
 			f.active = all.text("ActiveState")
-			f.isStopped = hasJob(all) || f.active == "deactivating"
+			f.isQueued = hasJob(all)
+			f.isStopped = f.isQueued || f.active == "deactivating"
 			f.result = all.text("Result")
 		}
 		f.isOneshot, f.hasLastWords = all.text("Type") == "oneshot", runsAfterACrash(all)
@@ -218,6 +223,9 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 	was := f.active
 	if active := changed.text("ActiveState"); active != "" {
 		f.active = active
+	}
+	if _, isTold := changed["Job"]; isTold {
+		f.isQueued = hasJob(changed)
 	}
 	if result := changed.text("Result"); result != "" {
 		f.result = result

@@ -58,6 +58,41 @@ func TestALockerThatEndsWellHasDoneItsWork(t *testing.T) {
 	}
 }
 
+// A note that somebody is told ends at once. The locker starts after another unit.
+func TestAServiceThatEndsBeforeAnotherHasStartedHasNotDoneAllWork(t *testing.T) {
+	for name, isHeard := range map[string]bool{"by a signal": true, "when it is read": false} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.r.yieldToEachOther(map[string][]string{online: nil, offline: nil})
+			m.begin(isOnline)
+			m.r.Want(wantOnline)
+			m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"note.service", "locker.service"})})
+			asked := m.calls
+			m.calls = asked[:1]
+			m.service("active", "success")
+			job := dbus.MakeVariant([]any{uint32(7), dbus.ObjectPath("/job/7")})
+			if isHeard {
+				m.is("locker.service", "inactive", "/job/7")
+			}
+			m.answer(asked[1], nil, map[string]dbus.Variant{"ActiveState": dbus.MakeVariant("inactive"), "Type": dbus.MakeVariant("simple"), "Job": job})
+			ends := func(unit string) {
+				m.is(unit, "deactivating", "")
+				m.is(unit, "inactive", "")
+				m.service("inactive", "success")
+			}
+			ends("note.service")
+			if len(m.moved.Done) > 0 {
+				t.Errorf("done: %v", m.moved.Done)
+			}
+			m.is("locker.service", "active", "")
+			ends("locker.service")
+			if len(m.moved.Done) != 1 {
+				t.Errorf("done: %v", m.moved.Done)
+			}
+		})
+	}
+}
+
 // A reload may change what a target wants while its own targets are still being asked.
 func TestALockerIsFollowedAlthoughAnOlderQuestionIsAnsweredLast(t *testing.T) {
 	m := newManager(t)
