@@ -228,6 +228,19 @@ func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
 	s.finished("slow.service", "nap.service", "late.service", "screen-off.service")
 }
 
+// The sleep would have stopped it.
+func TestAUnitThatALockHasLongStoppedIsWaitedFor(t *testing.T) {
+	s := beginAwake(t, sandbox.Options{})
+	s.enable("vault.service", "[Unit]\nPartOf=unlock.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n"+
+		"ExecStop=/bin/sleep 10\nExecStop=/usr/bin/touch "+sandbox.Home+"/vault.service\n[Install]\nWantedBy=unlock.target\n")
+	s.systemctl("start", "vault.service")
+	s.must(s.Login1.AskToLock(true))
+	s.expect("deactivating", "vault.service")
+	time.Sleep(4 * time.Second) // longer than the greatest age of jobs that a sleep itself has started
+	s.fallAsleep()
+	s.finished("vault.service", "nap.service", "late.service")
+}
+
 // refusals waits until logind has refused a number of locks.
 func (s *scene) refusals(count int) {
 	s.Helper()

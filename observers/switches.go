@@ -90,10 +90,20 @@ func (s Switches) Patterns() []string {
 }
 
 // Before returns the targets whose units have to finish before an operation of
-// logind that a switch delays: that switch's, and the lid's, which may be the
-// reason for it.
+// logind that a switch delays: that switch's, those of the switches that it moves, and the
+// lid's, which may be the reason for it.
 func (s Switches) Before(operation string) []string {
-	return s.filter(func(one Switch) bool { return one.Delays == operation || one.Name == "lid" }).Targets()
+	return s.filter(func(one Switch) bool {
+		return one.Delays == operation || one.Name == "lid" || s.isMovedBy(operation, one)
+	}).Targets()
+}
+
+// isMovedBy reports whether a switch moves when an operation begins, because another one
+// starts one of its targets then. It may have moved just before, with the same units.
+func (s Switches) isMovedBy(operation string, moved Switch) bool {
+	return slices.ContainsFunc(s, func(one Switch) bool {
+		return one.Delays == operation && slices.ContainsFunc(one.StartAgain, moved.Owns)
+	})
 }
 
 // Sources returns the sources that the switches are read from, each once.

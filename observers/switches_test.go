@@ -59,3 +59,14 @@ func TestChosenSwitchesHaveOnlyTheirOwnTargetsPatternsAndSources(t *testing.T) {
 		t.Error("the lid was not chosen")
 	}
 }
+
+func TestWhichTargetsDelayAnOperation(t *testing.T) {
+	for operation, want := range map[string][]string{
+		"sleep":    {"lid-open.target", "lid-closed.target", "sleep.target", "wake.target", "unlock.target", "lock.target"},
+		"shutdown": {"lid-open.target", "lid-closed.target", "before-shutdown.target"},
+	} {
+		if got := Table().Before(operation); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", operation, got)
+		}
+	}
+}
