@@ -382,6 +382,28 @@ func TestALockerThatIsStoppedOrCrashesUnlocksNothing(t *testing.T) {
 	}
 }
 
+func TestWhatEndsAfterTheLockerHasCrashedUnlocksNothing(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.enable("locker.service", lockers["simple"])
+	s.write(".config/systemd/user/locker.service.d/once.conf", "[Service]\nRestart=no\n")
+	s.enable("note.service", "[Unit]\nPartOf=lock.target\n[Service]\nExecStart=/bin/sh -c 'until [ -e %h/read ]; do sleep 0.02; done'\n[Install]\nWantedBy=lock.target\n")
+	s.install()
+	s.lock("unlocked")
+	s.askFor("locked")
+	s.expect("active", "locker.service", "note.service")
+	s.systemctl("kill", "-s", "SEGV", "locker.service")
+	s.expect("failed", "locker.service")
+	s.write(sandbox.Home+"/read", "")
+	s.expect("inactive", "note.service")
+	s.settle()
+	s.lock("locked")
+	s.must(s.Login1.AskToLock(true))
+	s.started("locker.service", 2)
+	s.write(sandbox.Home+"/typed", "")
+	s.lock("unlocked")
+	s.started("unlock.target", 2)
+}
+
 // A locker that crashes may still send signals from its ExecStopPost=. A signal
 // after that counts.
 func TestAnUnlockCountsOnceACrashIsOver(t *testing.T) {

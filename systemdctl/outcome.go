@@ -73,6 +73,12 @@ func (f *follower) isUp() bool {
 	return !f.isOneshot && (isRunning || f.isQueued)
 }
 
+// hasDied reports whether the service has been killed, and does not run again. A helper that
+// fails, such as one that finds nothing to do, exits with a status instead.
+func (f *follower) hasDied() bool {
+	return !f.isOneshot && f.active == "failed" && slices.Contains([]string{"signal", "core-dump", "watchdog", "oom-kill"}, f.result)
+}
+
 // isServiceEnding reports whether a service that a target wants is ending by itself.
 func (r *Reconciler) isServiceEnding(u *unit) bool {
 	for _, f := range r.followers {
@@ -312,10 +318,10 @@ func (u *unit) wasStartedAfter(sequence dbus.Sequence) bool {
 }
 
 // hasDoneItsWork notes that the services that a target wants have done their work,
-// unless one of them runs.
+// unless one of them runs, or has died at it.
 func (r *Reconciler) hasDoneItsWork(u *unit) {
 	for _, f := range r.followers {
-		if f.isUp() && slices.Contains(f.targets, u) {
+		if (f.isUp() || f.hasDied()) && slices.Contains(f.targets, u) {
 			return
 		}
 	}

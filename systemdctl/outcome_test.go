@@ -93,6 +93,40 @@ func TestAServiceThatEndsBeforeAnotherHasStartedHasNotDoneAllWork(t *testing.T) 
 	}
 }
 
+// The end of something else does not make up for the locker's crash. A helper may fail.
+func TestAServiceThatEndsAfterAnotherHasDiedHasNotDoneAllWork(t *testing.T) {
+	for result, want := range map[string]bool{"signal": false, "core-dump": false, "oom-kill": false, "watchdog": false, "exit-code": true} {
+		t.Run(result, func(t *testing.T) {
+			m := newManager(t)
+			m.r.yieldToEachOther(map[string][]string{online: nil, offline: nil})
+			m.begin(isOnline)
+			m.r.Want(wantOnline)
+			m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"note.service", "locker.service"})})
+			asked := m.calls
+			for _, call := range asked {
+				m.calls = []*dbus.Call{call}
+				m.service("active", "success")
+			}
+			m.ends(result, "failed")
+			if len(m.calls) > 0 {
+				m.service("failed", result)
+			}
+			m.is("note.service", "inactive", "")
+			m.service("inactive", "success")
+			if got := len(m.moved.Done) == 1; got != want {
+				t.Errorf("done: %v", m.moved.Done)
+			}
+			m.is("locker.service", "activating", "")
+			m.is("locker.service", "active", "")
+			m.ends("success", "inactive")
+			m.service("inactive", "success")
+			if len(m.moved.Done) != 1 {
+				t.Errorf("then done: %v", m.moved.Done)
+			}
+		})
+	}
+}
+
 // A reload may change what a target wants while its own targets are still being asked.
 func TestALockerIsFollowedAlthoughAnOlderQuestionIsAnsweredLast(t *testing.T) {
 	m := newManager(t)
