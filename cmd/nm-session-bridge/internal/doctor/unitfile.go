@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ func readAll(u unit) (files, error) {
 		if err != nil {
 			return nil, err
 		}
-		content, err := os.ReadFile(resolved)
+		content, err := readRegular(resolved)
 		if err != nil {
 			return nil, err
 		}
@@ -48,8 +49,24 @@ func readAll(u unit) (files, error) {
 
 // readPath reads a file. The result is empty if that fails.
 func readPath(path string) file {
-	content, _ := os.ReadFile(path)
+	content, _ := readRegular(path)
 	return parse(path, string(content))
+}
+
+// largest is more than anybody writes into a unit's file.
+const largest = 1 << 20
+
+// readRegular reads a regular file. Among the user's files there may also be a pipe, on which a
+// plain read waits for ever, a device, or an archive.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > largest {
+		return nil, fmt.Errorf("%s is not the file of a unit", path)
+	}
+	return os.ReadFile(path)
 }
 
 // parse parses a unit file (systemd.syntax(7)).

@@ -4,7 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestFilesThatTheUserManagerDoesNotRead(t *testing.T) {
@@ -113,5 +115,42 @@ func TestAFileIsNotMovedOverAnother(t *testing.T) {
 		if !strings.HasPrefix(f.ByHand, "add the file's lines to "+dir+right+", which is already there; then ") {
 			t.Errorf("it says %q", f)
 		}
+	}
+}
+
+func TestWhatIsNoFileOfAUnitIsNotRead(t *testing.T) {
+	sys := healthy(t)
+	dir := t.TempDir()
+	sys.user.manager = bag("UnitPath", []string{dir + "/user"})
+	if err := os.MkdirAll(dir+"/user/talk.service.d", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"control", "user/chat.service", "user/chat", "user/talk.service.d/online"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/dev/zero", dir+"/user/endless"); err != nil {
+		t.Fatal(err)
+	}
+	large, err := os.Create(dir + "/user/chat.service.txt")
+	if err == nil {
+		_, err = large.WriteString("[Install]\nWantedBy=internet-online.target\n")
+	}
+	if err == nil {
+		err = large.Truncate(2 * largest)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan []Finding, 1)
+	go func() { done <- sys.examine().Findings }()
+	select {
+	case found := <-done:
+		if len(found) > 0 {
+			t.Errorf("it says %q", found)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for something that will not be written")
 	}
 }
