@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"path/filepath"
 	"strings"
@@ -239,6 +240,36 @@ func TestABusThatDoesNotAnswerIsGivenUp(t *testing.T) {
 	}()
 	if _, err := Dial(ctx, "unix:path="+socket); err == nil || !strings.Contains(err.Error(), "did not complete the handshake") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestACommandGivesUpOnABusThatDoesNotAnswer(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "silent")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := connect(context.Background(), time.Millisecond, "unix:path="+socket)
+		ended <- err
+	}()
+	if err := bustest.Next(t, ended, "the end of the handshake"); !errors.Is(err, errSilent) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestACommandKeepsItsConnectionAfterTheHandshake(t *testing.T) {
+	const limit = 2 * time.Second
+	conn, err := connect(context.Background(), limit, bustest.Start(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	time.Sleep(limit + limit/10)
+	if !conn.Connected() {
+		t.Error("the connection ended with the time for the handshake")
 	}
 }
 

@@ -44,7 +44,7 @@ type answer struct {
 
 func askMachine(ctx context.Context) machine {
 	m := machine{address: bus.SystemAddress()}
-	conn, err := dbus.Connect(m.address, dbus.WithContext(ctx))
+	conn, err := bus.Connect(ctx, m.address)
 	if err == nil {
 		defer conn.Close()
 		m.owned, err = names(ctx, conn, "ListNames")

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
-	"github.com/godbus/dbus/v5"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
@@ -58,7 +57,7 @@ func Units(ctx context.Context) []string {
 	if err != nil {
 		return nil
 	}
-	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
+	conn, err := bus.Connect(ctx, address)
 	if err != nil {
 		return nil
 	}

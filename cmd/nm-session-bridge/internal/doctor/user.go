@@ -76,7 +76,7 @@ func (sys *system) askUser(ctx context.Context) user {
 		return user{problem: "no session bus", cause: err}
 	}
 	u := user{address: address, all: map[string]unit{}}
-	conn, err := dbus.Connect(address, dbus.WithContext(ctx))
+	conn, err := bus.Connect(ctx, address)
 	if err != nil {
 		u.problem, u.cause = "no session bus", err
 		return u

@@ -26,7 +26,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 	}
 	// go-systemd opens two connections and does not share them.
 	manager, err := systemd.NewConnection(func() (*dbus.Conn, error) {
-		return dbus.Connect(address, dbus.WithContext(ctx))
+		return bus.Connect(ctx, address)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, bus.Place())

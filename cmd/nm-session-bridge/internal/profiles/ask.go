@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/godbus/dbus/v5"
-
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/bus"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 )
@@ -18,7 +16,7 @@ const timeout = 500 * time.Millisecond
 func Ask(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	system, err := dbus.Connect(bus.SystemAddress(), dbus.WithContext(ctx))
+	system, err := bus.Connect(ctx, bus.SystemAddress())
 	if err != nil {
 		return nil, err
 	}
