@@ -24,7 +24,7 @@ func (sys *system) masked() []Finding {
 			Unit: name,
 			What: name + " is masked",
 			Why:  "the bridge can start neither it nor the units that it wants",
-			Mend: unmask(file.Path),
+			Mend: sys.user.unmask(file.Path),
 		}
 		if isOurTemplate {
 			f.Why = "the bridge can start none of its instances, nor the units that they want"
@@ -42,7 +42,7 @@ func (sys *system) maskedUnit(u unit) Finding {
 		path = sys.user.mask(templateOf(u.name))
 		f.What = u.name + " is masked with its template"
 	}
-	f.Mend = unmask(path)
+	f.Mend = sys.user.unmask(path)
 	return f
 }
 
@@ -57,8 +57,8 @@ func (u user) mask(name string) string {
 }
 
 // unmask returns how to unmask a unit, given the file that masks it. systemctl unmask
-// removes only links.
-func unmask(path string) Mend {
+// removes only links, and only where systemctl mask makes them.
+func (u user) unmask(path string) Mend {
 	unit := systemdctl.Operands(filepath.Base(path))
 	if to, err := os.Readlink(path); err != nil || to != os.DevNull {
 		return byHand("remove " + path + ", which is empty; then systemctl --user daemon-reload")
@@ -68,6 +68,8 @@ func unmask(path string) Mend {
 		return run("systemctl --user unmask --runtime " + unit)
 	case strings.HasPrefix(path, "/etc/"):
 		return run("sudo systemctl --global unmask " + unit + " && systemctl --user daemon-reload")
+	case filepath.Dir(path) != u.configuration() && slices.Contains(u.manager.texts("UnitPath"), filepath.Dir(path)):
+		return byHand("remove " + path + ", a link to " + os.DevNull + "; then systemctl --user daemon-reload")
 	}
 	return run("systemctl --user unmask " + unit)
 }

@@ -21,7 +21,7 @@ func (sys *system) service() []Finding {
 	switch state := s.text("ActiveState"); {
 	case s.load() == "masked":
 		f.What = name + " is masked"
-		f.Mend = unmask(sys.user.mask(name)).then("systemctl --user enable --now " + name)
+		f.Mend = sys.user.unmask(sys.user.mask(name)).then("systemctl --user enable --now " + name)
 	case s.load() == "not-found":
 		f.What = name + " is not installed"
 		f.Mend = run(sys.Program + " install --now")
