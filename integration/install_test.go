@@ -228,6 +228,32 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 	}
 }
 
+// Directories are recognised by their names, in which a slash at the end means nothing.
+func TestUninstallFromAHomeWithASlashAtTheEnd(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	const list = "find . -path ./.config -prune -o -print | sort" // there, the user manager makes directories
+	before := s.user(list)
+	s.install()
+	s.user(`HOME=$HOME/ XDG_DATA_HOME=$HOME/.local/share/ ` + program + " uninstall")
+	if left := s.user(list); left != before {
+		t.Errorf("left:\n%s\nbefore:\n%s", left, before)
+	}
+}
+
+func TestUninstallWithoutTheRecord(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.user("rm -r .local/share/nm-session-bridge")
+	out := s.fails(1, "nm-session-bridge uninstall")
+	if !strings.Contains(out, "is there, but not "+sandbox.Home+"/.local/share/nm-session-bridge/installed, which names the files to remove: nm-session-bridge install writes it again") {
+		t.Errorf("uninstall said: %s", out)
+	}
+	s.user("nm-session-bridge install && nm-session-bridge uninstall")
+	if out := s.user(program + " uninstall"); out != "nothing is installed" {
+		t.Errorf("a second uninstall said: %s", out)
+	}
+}
+
 // The package's files stay, so uninstall says what it did, and what the package holds.
 func TestUninstallWithThePackageAlone(t *testing.T) {
 	s := begin(t, sandbox.Options{})

@@ -41,7 +41,7 @@ func userPlaces() (places, error) {
 		return places{}, err
 	}
 	return places{
-		home:     home,
+		home:     filepath.Clean(home),
 		data:     baseDirectory("XDG_DATA_HOME", home, ".local/share"),
 		config:   baseDirectory("XDG_CONFIG_HOME", home, ".config"),
 		packaged: self == packagedProgram && hasPackage(),
@@ -52,14 +52,18 @@ func userPlaces() (places, error) {
 // relative paths are ignored.
 func baseDirectory(variable, home, otherwise string) string {
 	if dir := os.Getenv(variable); filepath.IsAbs(dir) {
-		return dir
+		return filepath.Clean(dir)
 	}
 	return filepath.Join(home, otherwise)
 }
 
 // hasPackage reports whether a package has installed the service.
 func hasPackage() bool {
-	_, err := os.Stat(filepath.Join(packagedUnits, systemdctl.ServiceName))
+	return exists(filepath.Join(packagedUnits, systemdctl.ServiceName))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
 	return err == nil
 }
 

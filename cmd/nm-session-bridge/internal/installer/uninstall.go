@@ -12,6 +12,7 @@ import (
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/overrides"
+	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/self"
 	"github.com/nm-session-bridge/nm-session-bridge/observers"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
@@ -38,6 +39,9 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	defer manager.Close()
 	if err := p.checkOutlook(manager, uninstallArguments(force)); err != nil {
 		return err
+	}
+	if unit := filepath.Join(p.units(), systemdctl.ServiceName); isNothing && exists(unit) {
+		return fmt.Errorf("%s is there, but not %s, which names the files to remove: %s install writes it again, then repeat this", unit, p.record(), self.Command())
 	}
 	if isNothing {
 		fmt.Fprintln(stdout, "nothing is installed")
