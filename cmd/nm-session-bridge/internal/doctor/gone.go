@@ -30,6 +30,10 @@ func (sys *system) gone() []Finding {
 			switch {
 			case link == "":
 				continue // a file of the target's names it, perhaps as an option
+			case exists(link) && sys.hasFile(filepath.Base(to)):
+				f.What = fmt.Sprintf("%s, which %s wants, does not exist: the link of that name leads to %s", name, target, filepath.Base(to))
+				f.Why = "systemd reads only the name of a link in " + filepath.Base(filepath.Dir(link))
+				f.Mend = byHand("remove the link " + link + "; then systemctl --user daemon-reload, and see what doctor says of " + filepath.Base(to))
 			case exists(link):
 				f.What = fmt.Sprintf("%s, which %s wants, is no unit: its file %s is not in a directory of units", name, target, to)
 				f.Why = "systemd reads only the name of a link in " + filepath.Base(filepath.Dir(link))

@@ -33,6 +33,7 @@ func TestTargetsWantUnitsThatDoNotExist(t *testing.T) {
 		"its file is gone":              {"units/sync.service", "sync.service, which internet-online.target wants, does not exist", "remove the link HOME/units/internet-online.target.wants/sync.service", true},
 		"its file is somewhere else":    {"dotfiles/sync.service", "is no unit: its file HOME/dotfiles/sync.service is not in a directory of units", "systemctl --user link HOME/dotfiles/sync.service", false},
 		"its file has another name":     {"dotfiles/other.service", "is not in a directory of units", "put the unit's file into ", true},
+		"its link has another name":     {"units/other.service", "sync.service, which internet-online.target wants, does not exist: the link of that name leads to other.service", "remove the link HOME/units/internet-online.target.wants/sync.service; then systemctl --user daemon-reload", true},
 		"a file of the target names it": {"", "", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,6 +48,15 @@ func TestTargetsWantUnitsThatDoNotExist(t *testing.T) {
 			}
 			sys := healthy(t)
 			sys.user.manager = bag("UnitPath", []string{filepath.Join(home, "units")})
+			if test.to == "units/other.service" {
+				if err := os.MkdirAll(filepath.Join(home, "units"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(home, test.to), nil, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				sys.user.files = []unitFile{{filepath.Join(home, test.to), "disabled"}}
+			}
 			if test.to == "" {
 				sys.put("internet-online.target", "Wants", []string{"sync.service"})
 				sys.put("sync.service", "LoadState", "not-found")
@@ -90,5 +100,27 @@ func TestATimerWithoutItsService(t *testing.T) {
 	sys.put("backup.timer", "ActiveState", "active")
 	if found := sys.examine().Findings; len(found) > 0 {
 		t.Errorf("then it says %q", found)
+	}
+}
+
+// Somebody has copied the unit's file instead of linking it, or mistaken the directory for a file.
+func TestWhatIsInPlaceOfALink(t *testing.T) {
+	const wants = "internet-online.target.wants"
+	for _, path := range []string{wants + "/sync.service", wants} {
+		home := t.TempDir()
+		units := filepath.Join(home, "systemd/user")
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(units, path)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(units, path), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		sys := healthy(t)
+		sys.user.manager = bag("UnitPath", []string{units})
+		sys.own(t, "sync.service", "[Unit]\nAfter=internet-online.target\nPartOf=internet-online.target\n[Service]\nExecStart=/bin/sync\n[Install]\nWantedBy=internet-online.target\n")
+		want := "remove " + filepath.Join(units, path) + ", which is no link; then systemctl --user enable sync.service"
+		if found := sys.examine().Findings; len(found) != 1 || found[0].ByHand != want {
+			t.Errorf("of %s it says %q", path, found)
+		}
 	}
 }
