@@ -100,3 +100,23 @@ func TestDoctorOnLinesThatSystemdIgnores(t *testing.T) {
 	s.systemctl("daemon-reload")
 	s.mended("chat.service: systemd ignores WantedBy=vpn-up.target under [install]")
 }
+
+func TestDoctorOnAFileThatTheUserMayNotRead(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.systemctl("import-environment", "PATH")
+	s.write("secret.service", "[Unit]\nAfter=internet-online.target\nPartOf=internet-online.target\n[Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
+	s.user("chmod 000 .config/systemd/user/secret.service")
+	s.systemctl("daemon-reload")
+	f := s.finds("", "secret.service cannot be read: permission denied")
+	for range 2 {
+		s.user(f.mend)
+		s.finds("", "secret.service: WantedBy=internet-online.target, but the unit is not enabled")
+	}
+	s.user("rm .config/systemd/user/secret.service")
+	s.write("my secret.service", "[Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
+	s.systemctl("daemon-reload")
+	s.finds("", "my secret.service is no unit, because its name has a character that units cannot have")
+	if out := s.fails(2, "nm-session-bridge doctor '.config/systemd/user/my secret.service'"); !strings.Contains(out, "because units cannot have that name; my-secret.service would be one") {
+		t.Errorf("it said: %s", out)
+	}
+}

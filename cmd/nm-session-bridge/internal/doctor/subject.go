@@ -156,6 +156,8 @@ func (sys *system) noUnit() error {
 			words += ": it reads " + fragment
 		case s.name != "" && filepath.Base(s.path) != s.name:
 			words += ", because there is no " + s.name
+		case rightSpelling(s.name) != s.name:
+			words += ", because units cannot have that name; " + rightSpelling(s.name) + " would be one"
 		case s.name != "":
 			words += ", but would after systemctl --user link " + systemdctl.Operands(s.path)
 		}

@@ -2,9 +2,13 @@ package doctor
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
@@ -44,8 +48,19 @@ func (sys *system) unread() []Finding {
 // unreadUnit finds the file of a unit that is not in a directory of units, or has another name
 // than it must have there.
 func (sys *system) unreadUnit(path, dir string) []Finding {
+	if isUnitName(path) && filepath.Dir(path) == dir && unix.Access(path, unix.R_OK) == unix.EACCES {
+		return []Finding{forbidden(path)}
+	}
 	f := readPath(path)
 	name := meantUnit(filepath.Base(path), f)
+	if spelt := rightSpelling(name); spelt != name && sys.namesTarget(f) {
+		return []Finding{{
+			Unit: name,
+			What: fmt.Sprintf("%s is no unit, because its name has a character that units cannot have", path),
+			Why:  `only letters from a to z, digits and :-_.\@ can be part of it: there is no such unit, and nothing starts it`,
+			Mend: byHand(moveTo(filepath.Join(dir, spelt), path) + "; then " + afterMove(spelt, f)),
+		}}
+	}
 	right := filepath.Join(dir, name)
 	if name == "" || path == right || sys.hasFile(name) || !sys.namesTarget(f) {
 		return nil
@@ -55,15 +70,47 @@ func (sys *system) unreadUnit(path, dir string) []Finding {
 		What: "the user manager does not look for units where " + path + " is",
 		Why:  "there is no " + name + ", and nothing starts it",
 	}
-	then := "systemctl --user daemon-reload"
-	if len(files{f}.installs()) > 0 && !isTemplate(name) {
-		then += " && systemctl --user enable " + systemdctl.Operands(name)
-	}
-	found.Mend = byHand(moveTo(right, path) + "; then " + then)
+	found.Mend = byHand(moveTo(right, path) + "; then " + afterMove(name, f))
 	if filepath.Dir(path) == dir {
 		found.What = fmt.Sprintf("%s is no unit, because its name does not end in %s", path, filepath.Ext(name))
 	}
 	return []Finding{found}
+}
+
+// afterMove returns the commands that make the user manager know a moved file, and start its unit.
+func afterMove(name string, f file) string {
+	then := "systemctl --user daemon-reload"
+	if len(files{f}.installs()) > 0 && !isTemplate(name) {
+		then += " && systemctl --user enable " + systemdctl.Operands(name)
+	}
+	return then
+}
+
+// forbidden describes a unit's file that the user may not read. Without its lines, nobody knows
+// which target it follows.
+func forbidden(path string) Finding {
+	f := Finding{
+		Unit: filepath.Base(path),
+		What: path + " cannot be read: permission denied",
+		Why:  "the user manager reads it as you: there is no such unit, and nothing starts it",
+		Mend: byHand("make the file yours, if you trust it: sudo chown $USER " + systemdctl.Quote(path) + "; then systemctl --user daemon-reload"),
+	}
+	var file unix.Stat_t
+	if unix.Stat(path, &file) == nil && int(file.Uid) == os.Geteuid() {
+		f.Mend = run("chmod u+r " + systemdctl.Quote(path) + " && systemctl --user daemon-reload")
+	}
+	return f
+}
+
+// rightSpelling replaces the characters that systemd allows in no name of a unit (VALID_CHARS in
+// its unit-name.c).
+func rightSpelling(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(`:-_.\@`, c) {
+			return '-'
+		}
+		return c
+	}, name)
 }
 
 // unreadDropIn finds a drop-in whose directory is not named after a unit, or whose own name

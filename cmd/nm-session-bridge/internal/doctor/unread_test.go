@@ -30,6 +30,7 @@ func TestFilesThatTheUserManagerDoesNotRead(t *testing.T) {
 		"user/chat.service.txt":             {follows, "chat.service", suffix, move},
 		"user/chat.service/chat.service":    {follows, "chat.service", place, "put the file in place of its directory DIR/user/chat.service" + enable},
 		"user/chat.service.d/chat.service":  {follows, "chat.service", place, move},
+		"user/my chat ü.service":            {follows, "my chat ü.service", "DIR/user/NAME is no unit, because its name has a character that units cannot have", "move the file to DIR/user/my-chat--.service; then systemctl --user daemon-reload && systemctl --user enable my-chat--.service"},
 		"user/talk.services.d/online.conf":  {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no talk.services", "move the file to DIR/user/talk.service.d/online.conf" + reload},
 		"user/talk.d/online.conf":           {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no talk", "move the file to DIR/user/talk.service.d/online.conf" + reload},
 		"user/tallk.service.d/online.conf":  {dropIn, "talk.service", "DIR/NAME changes no unit, because there is no tallk.service", "move the file to DIR/user/talk.service.d/online.conf" + reload},
