@@ -112,6 +112,21 @@ func TestDoctorOnAFileThatTheUserMayNotRead(t *testing.T) {
 		s.user(f.mend)
 		s.finds("", "secret.service: WantedBy=internet-online.target, but the unit is not enabled")
 	}
+	s.systemctl("enable", "--now", "secret.service")
+	s.write(".config/systemd/user/secret.service.d/nice.conf", "[Service]\nNice=1\n")
+	s.user("chmod 000 .config/systemd/user/secret.service.d/nice.conf")
+	s.systemctl("daemon-reload")
+	found, _ := s.doctor("") // systemd 252 also asks for a reload, again and again
+	last := found[len(found)-1]
+	if !strings.Contains(last.what, "secret.service.d/nice.conf cannot be read: permission denied") {
+		t.Fatalf("it found %q", found)
+	}
+	for range 2 {
+		s.user(last.mend)
+		s.clean("")
+	}
+	s.systemctl("disable", "--now", "secret.service")
+	s.user("rm -r .config/systemd/user/secret.service.d")
 	s.user("rm .config/systemd/user/secret.service")
 	s.write("my secret.service", "[Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
 	s.systemctl("daemon-reload")

@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -38,6 +40,11 @@ func (sys *system) units() []Finding {
 			continue
 		}
 		all, err := readAll(u)
+		var unread *fs.PathError
+		if errors.As(err, &unread) && unread.Op == "open" && errors.Is(err, fs.ErrPermission) {
+			found = append(found, forbidden(name, unread.Path, "its lines have no effect, and systemctl cannot enable the unit"))
+			continue // without its lines, nobody knows what is wrong
+		}
 		if err != nil {
 			all = nil
 		}

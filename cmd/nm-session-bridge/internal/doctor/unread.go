@@ -49,7 +49,7 @@ func (sys *system) unread() []Finding {
 // than it must have there.
 func (sys *system) unreadUnit(path, dir string) []Finding {
 	if isUnitName(path) && filepath.Dir(path) == dir && unix.Access(path, unix.R_OK) == unix.EACCES {
-		return []Finding{forbidden(path)}
+		return []Finding{forbidden(filepath.Base(path), path, "there is no such unit, and nothing starts it")}
 	}
 	f := readPath(path)
 	name := meantUnit(filepath.Base(path), f)
@@ -88,11 +88,11 @@ func afterMove(name string, f file) string {
 
 // forbidden describes a unit's file that the user may not read. Without its lines, nobody knows
 // which target it follows.
-func forbidden(path string) Finding {
+func forbidden(unit, path, why string) Finding {
 	f := Finding{
-		Unit: filepath.Base(path),
+		Unit: unit,
 		What: path + " cannot be read: permission denied",
-		Why:  "the user manager reads it as you: there is no such unit, and nothing starts it",
+		Why:  "the user manager reads it as you: " + why,
 		Mend: byHand("make the file yours, if you trust it: sudo chown $USER " + systemdctl.Quote(path) + "; then systemctl --user daemon-reload"),
 	}
 	var file unix.Stat_t
