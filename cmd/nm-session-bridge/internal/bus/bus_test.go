@@ -260,19 +260,6 @@ func TestACommandGivesUpOnABusThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-func TestACommandKeepsItsConnectionAfterTheHandshake(t *testing.T) {
-	const limit = 2 * time.Second
-	conn, err := connect(context.Background(), limit, bustest.Start(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	time.Sleep(limit + limit/10)
-	if !conn.Connected() {
-		t.Error("the connection ended with the time for the handshake")
-	}
-}
-
 func TestAddresses(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", "/run/user/7")
 	for address, want := range map[string]string{
