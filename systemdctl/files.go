@@ -66,7 +66,7 @@ func WriteNew(files []File) (written []string, err error) {
 			absent = append(absent, file)
 			continue
 		}
-		content, err := os.ReadFile(file.Path)
+		content, err := ReadRegular(file.Path)
 		if err != nil {
 			return nil, fmt.Errorf("the path is taken: %w", err)
 		}

@@ -34,7 +34,7 @@ func (e *ChangedError) Error() string {
 // checksum and a path for each file. The record need not exist.
 func OpenInstallation(record string) (*Installation, error) {
 	i := &Installation{record: record, sums: map[string][]string{}}
-	content, err := os.ReadFile(record)
+	content, err := ReadRegular(record)
 	if errors.Is(err, fs.ErrNotExist) {
 		return i, nil
 	}
@@ -210,14 +210,14 @@ func (i *Installation) CheckRemovable() error {
 // removeIfOwn removes a file if it is unchanged since install wrote it, or if
 // force is set. It reports whether the file is gone.
 func (i *Installation) removeIfOwn(path string, force bool) (bool, error) {
-	content, isLink, err := look(path)
+	content, isUsers, err := look(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if (isLink || !slices.Contains(i.sums[path], checksum(content))) && !force {
+	if (isUsers || !slices.Contains(i.sums[path], checksum(content))) && !force {
 		return false, nil
 	}
 	return true, os.Remove(path)
@@ -234,7 +234,7 @@ const (
 )
 
 func (i *Installation) inspect(file File) (fileState, error) {
-	content, isLink, err := look(file.Path)
+	content, isUsers, err := look(file.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing, nil
 	}
@@ -244,32 +244,32 @@ func (i *Installation) inspect(file File) (fileState, error) {
 	switch {
 	case bytes.Equal(content, file.Content):
 		return asWanted, nil
-	case slices.Contains(i.sums[file.Path], checksum(content)) && !isLink:
+	case slices.Contains(i.sums[file.Path], checksum(content)) && !isUsers:
 		return ownContent, nil
 	}
 	return foreignContent, nil
 }
 
-// look reads a file, and reports whether there is a link in its place. Such a link
-// is the user's, because install writes none. A link that leads nowhere has no
-// content.
-func look(path string) (content []byte, isLink bool, err error) {
+// look reads a file, and reports whether something is in its place that only the user can
+// have put there, because install writes none: a link, a directory or a pipe. If it leads
+// to no regular file, there is no content.
+func look(path string) (content []byte, isUsers bool, err error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, false, err
 	}
-	isLink = info.Mode()&fs.ModeSymlink != 0
-	content, err = os.ReadFile(path)
-	if isLink && errors.Is(err, fs.ErrNotExist) {
+	isUsers = !info.Mode().IsRegular()
+	content, err = ReadRegular(path)
+	if isUsers && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errIrregular)) {
 		err = nil
 	}
-	return content, isLink, err
+	return content, isUsers, err
 }
 
 // unsaved returns the record as a file to write, unless it is on disk already.
 func (i *Installation) unsaved() []File {
 	content := i.content()
-	if old, err := os.ReadFile(i.record); err == nil && bytes.Equal(old, content) {
+	if old, err := ReadRegular(i.record); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
 	return []File{{i.record, 0o644, content}}

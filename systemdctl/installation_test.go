@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -213,6 +214,51 @@ func TestALinkIsTheUsers(t *testing.T) {
 			}
 			h.wantsNothingBut("a~")
 		})
+	}
+}
+
+// A plain read of a pipe would wait for ever.
+func TestWhatIsNoFileIsTheUsers(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"directory": func(path string) error { return os.Mkdir(path, 0o755) },
+		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"link to pipe": func(path string) error {
+			return errors.Join(syscall.Mkfifo(path+".pipe", 0o600), os.Symlink(path+".pipe", path))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := house{t, t.TempDir()}
+			if _, err := h.open().Write(h.files("a", "b"), false); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.Remove(h.path("a")), put(h.path("a"))); err != nil {
+				t.Fatal(err)
+			}
+			var changed *ChangedError
+			if _, err := h.open().Write(h.files("a", "b"), false); !errors.As(err, &changed) || !slices.Equal(changed.Paths, []string{h.path("a")}) {
+				t.Errorf("install says %v", err)
+			}
+			if _, left, err := h.open().Remove(false); err != nil || !slices.Equal(left, []string{h.path("a")}) {
+				t.Errorf("uninstall leaves %q, %v", left, err)
+			}
+			if _, err := h.open().Write(h.files("a"), true); err != nil {
+				t.Error(err)
+			}
+			h.wants("a", "installed a")
+			if _, err := os.Lstat(h.path("a~")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestARecordThatIsNoFileIsNamed(t *testing.T) {
+	record := filepath.Join(t.TempDir(), "record")
+	if err := syscall.Mkfifo(record, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenInstallation(record); err == nil || err.Error() != record+": not a regular file: move it away, then repeat this" {
+		t.Errorf("got %v", err)
 	}
 }
 

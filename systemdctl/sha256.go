@@ -2,7 +2,6 @@ package systemdctl
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"strings"
 )
@@ -16,7 +15,7 @@ const sha256Digits = 64
 // other. It asks sha256sum(1), because crypto/sha256 would add 150 KB to the
 // program.
 func fromSHA256(sum, path string) string {
-	content, err := os.ReadFile(path)
+	content, err := ReadRegular(path)
 	if err != nil {
 		return sum
 	}

@@ -143,7 +143,7 @@ func isConfigured(program string) bool {
 	}
 	dir = filepath.Join(dir, program)
 	return slices.ContainsFunc(matching(dir, "config*"), func(name string) bool {
-		content, _ := readRegular(filepath.Join(dir, name)) // a file that cannot be read asks for nothing
+		content, _ := readUnit(filepath.Join(dir, name)) // a file that cannot be read asks for nothing
 		return strings.Contains(string(content), "daemonize")
 	})
 }

@@ -48,7 +48,7 @@ func (sys *system) placeOf(u unit, all files) place {
 		}
 	}
 	p.dropIn = filepath.Join(dir, name+".d", dropInName)
-	content, _ := readRegular(p.dropIn) // there may be none yet
+	content, _ := readUnit(p.dropIn) // there may be none yet
 	p.content = string(content)
 	return p
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
 // file is a unit file. The doctor reads it only for what the user manager does not know:
@@ -34,7 +36,7 @@ func readAll(u unit) (files, error) {
 		if err != nil {
 			return nil, err
 		}
-		content, err := readRegular(resolved)
+		content, err := readUnit(resolved)
 		if err != nil {
 			return nil, err
 		}
@@ -49,24 +51,24 @@ func readAll(u unit) (files, error) {
 
 // readPath reads a file. The result is empty if that fails.
 func readPath(path string) file {
-	content, _ := readRegular(path)
+	content, _ := readUnit(path)
 	return parse(path, string(content))
 }
 
 // largest is more than anybody writes into a unit's file.
 const largest = 1 << 20
 
-// readRegular reads a regular file. Among the user's files there may also be a pipe, on which a
-// plain read waits for ever, a device, or an archive.
-func readRegular(path string) ([]byte, error) {
+// readUnit reads a file that may be a unit's. Among the user's files there may also be an
+// archive, a pipe or a device.
+func readUnit(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > largest {
+	if info.Size() > largest {
 		return nil, fmt.Errorf("%s is not the file of a unit", path)
 	}
-	return os.ReadFile(path)
+	return systemdctl.ReadRegular(path)
 }
 
 // parse parses a unit file (systemd.syntax(7)).
