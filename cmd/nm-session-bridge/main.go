@@ -147,7 +147,7 @@ func refuse(cmd *cobra.Command, err error, stderr io.Writer) int {
 	}
 	name := cmd.Root().Name()
 	help := strings.Replace(cmd.CommandPath(), name, name+" help", 1)
-	fmt.Fprintf(stderr, "nm-session-bridge: %v; see %s\n", err, help)
+	complain(stderr, fmt.Sprintf("%v; see %s", err, help))
 	return wrongUsage
 }
 
@@ -160,8 +160,14 @@ func conclude(err error, stderr io.Writer) int {
 	case errors.As(err, &status):
 		return int(status)
 	}
-	fmt.Fprintf(stderr, "nm-session-bridge: %v\n", advise(err))
+	complain(stderr, advise(err).Error())
 	return failure
+}
+
+// complain prints a message in one line, whatever the names in it contain.
+func complain(stderr io.Writer, message string) {
+	oneLine := strings.NewReplacer("\n", `\n`, "\r", `\r`)
+	fmt.Fprintf(stderr, "nm-session-bridge: %s\n", oneLine.Replace(message))
 }
 
 // advise adds to an error what to do next, if necessary.

@@ -21,6 +21,11 @@ import (
 // call executes a command line and returns its status and what it printed.
 func call(t *testing.T, line string) (status int, stdout, stderr string) {
 	t.Helper()
+	return callWith(t, strings.Fields(line)...)
+}
+
+func callWith(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
 	var files [2]*os.File
 	for i := range files {
 		file, err := os.Create(filepath.Join(t.TempDir(), "printed"))
@@ -30,7 +35,7 @@ func call(t *testing.T, line string) (status int, stdout, stderr string) {
 		defer file.Close()
 		files[i] = file
 	}
-	status = execute(context.Background(), strings.Fields(line), files[0], files[1])
+	status = execute(context.Background(), args, files[0], files[1])
 	var said [2]string
 	for i, file := range files {
 		content, err := os.ReadFile(file.Name())
@@ -143,6 +148,14 @@ func TestWrongUsage(t *testing.T) {
 		}
 		if strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: %q is not one line", line, stderr)
+		}
+	}
+}
+
+func TestAMessageIsOneLineWhateverItQuotes(t *testing.T) {
+	for _, args := range [][]string{{"--switches\n=lid"}, {"fly\r\n"}, {"wait", "lid\nopen"}} {
+		if _, _, stderr := callWith(t, args...); strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "\r") {
+			t.Errorf("%q: %q is not one line", args, stderr)
 		}
 	}
 }

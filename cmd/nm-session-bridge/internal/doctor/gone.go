@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nm-session-bridge/nm-session-bridge/cmd/nm-session-bridge/internal/suggest"
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
@@ -92,7 +91,7 @@ func (c unitCheck) triggersNothing() []Finding {
 			key = "Service="
 		}
 		c.change.instead = "write " + name + ", or name another unit with " + key + " in " + c.name
-		if meant, similar := suggest.Name(name, c.services()); similar {
+		if meant, found := similar(name, c.services()); found {
 			c.change.instead += ", such as " + meant
 		}
 		c.change.instead += "; then systemctl --user daemon-reload && systemctl --user start " + systemdctl.Operands(c.name)

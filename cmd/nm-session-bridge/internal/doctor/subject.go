@@ -184,10 +184,32 @@ func (sys *system) noUnit() error {
 			known = append(known, name)
 		}
 	}
-	if meant, similar := suggest.Name(s.name, known); similar {
+	if meant, found := similar(s.name, append(known, sys.targets...)); found {
 		words += ", did you mean " + meant + "?"
 	}
 	return &NoUnitError{words}
+}
+
+// similar finds the unit that was probably meant: one of the same kind with a similar name, or
+// one of another kind with the same name.
+func similar(unit string, known []string) (meant string, found bool) {
+	kind := filepath.Ext(unit)
+	name := strings.TrimSuffix(unit, kind)
+	var names []string
+	for _, other := range known {
+		of := filepath.Ext(other)
+		switch {
+		case of == kind:
+			names = append(names, strings.TrimSuffix(other, kind))
+		case strings.TrimSuffix(other, of) == name:
+			meant = other
+		}
+	}
+	if meant != "" {
+		return meant, true
+	}
+	name, found = suggest.Name(name, names)
+	return name + kind, found
 }
 
 // around returns the units whose findings matter to some units: these themselves, and the
