@@ -90,10 +90,20 @@ func TestLockOfTheSessionThatIsThere(t *testing.T) {
 	s.lock(locked)
 	s.root("loginctl unlock-session " + session)
 	s.lock(unlocked)
-	for _, hint := range []string{"true", "false"} { // like a desktop that locks by itself
-		s.root("busctl call org.freedesktop.login1 /org/freedesktop/login1/session/_3" + session + " org.freedesktop.login1.Session SetLockedHint b " + hint)
-		s.lock(map[string]string{"true": locked, "false": unlocked}[hint])
+	// Like a desktop that locks by itself.
+	object := logindName + " /org/freedesktop/login1/session/_3" + session + " org.freedesktop.login1.Session "
+	hint := func(word string) { s.root("busctl call " + object + "SetLockedHint b " + word) }
+	hint("true")
+	s.lock(locked)
+	s.restartLogind("lock locked")
+	if is := s.root("busctl get-property " + object + "LockedHint"); is != "b false" {
+		t.Errorf("the new logind remembers the hint: %s", is)
 	}
+	hint("true")
+	s.lock(locked)
+	s.expect("active", "locker.service")
+	hint("false")
+	s.lock(unlocked)
 
 	// Locked before it sleeps, and afterwards.
 	s.expect("inactive", "locker.service")
