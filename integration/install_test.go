@@ -240,6 +240,28 @@ func TestUninstallFromAHomeWithASlashAtTheEnd(t *testing.T) {
 	}
 }
 
+func TestInstallWritesNothingThatCannotBeEnabled(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	const wants, list = "~/.config/systemd/user/default.target.wants", "find .config .local | sort"
+	for _, test := range []struct{ obstacle, says, removal string }{
+		{"touch " + wants, "/default.target.wants is no directory: move it away, then repeat this", "mv " + wants + " ~/away"},
+		{"systemctl --user mask " + bridgeUnit, "/" + bridgeUnit + " masks it: systemctl --user unmask " + bridgeUnit + " ends that", "systemctl --user unmask " + bridgeUnit},
+		{"systemctl --user mask --runtime " + bridgeUnit, "/" + bridgeUnit + " masks it: systemctl --user unmask --runtime " + bridgeUnit + " ends that", "systemctl --user unmask --runtime " + bridgeUnit},
+	} {
+		s.user("mkdir -p .config/systemd/user .local && " + test.obstacle)
+		before := s.user(list)
+		if out := s.fails(1, program+" install --now"); !strings.Contains(out, test.says) || !strings.HasSuffix(out, "; nothing was installed") {
+			t.Errorf("after %s, install said: %s", test.obstacle, out)
+		}
+		if after := s.user(list); after != before {
+			t.Errorf("after %s, there are:\n%s\nand before:\n%s", test.obstacle, after, before)
+		}
+		s.user(test.removal)
+		s.install()
+		s.user(program + " uninstall")
+	}
+}
+
 func TestUninstallWithoutTheRecord(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()

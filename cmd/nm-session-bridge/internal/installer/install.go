@@ -59,7 +59,7 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 		return err
 	}
 	defer manager.Close()
-	if err := p.check(manager, options.arguments()); err != nil {
+	if err := p.check(ctx, manager, options.arguments()); err != nil {
 		return err
 	}
 	written, err := write(p, extras, options.Force, stdout)
@@ -95,11 +95,15 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 
 // check returns an error if the user manager would not see the installed files, or could
 // not enable the service.
-func (p places) check(manager *systemd.Conn, arguments string) error {
+func (p places) check(ctx context.Context, manager *systemd.Conn, arguments string) error {
 	if err := p.checkOutlook(manager, arguments); err != nil {
 		return err
 	}
-	if err := p.checkEnabling(true); err != nil {
+	err := p.checkEnabling(true)
+	if err == nil {
+		err = p.checkMask(ctx, manager)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot enable %s: %w; nothing was installed", systemdctl.ServiceName, err)
 	}
 	return nil

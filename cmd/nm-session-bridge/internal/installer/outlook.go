@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -113,9 +114,31 @@ func resolved(path string) string {
 // that enables the service.
 func (p places) checkEnabling(enable bool) error {
 	link := filepath.Join(p.ownUnits(), "default.target.wants", systemdctl.ServiceName)
-	_, err := os.Lstat(link)
+	dir := filepath.Dir(link)
+	info, err := os.Stat(dir)
+	switch isBlocked := err == nil && !info.IsDir(); {
+	case isBlocked && enable:
+		return fmt.Errorf("%s is no directory: move it away, then repeat this", dir)
+	case isBlocked:
+		return nil // nothing there enables it
+	}
+	_, err = os.Lstat(link)
 	if isThere := !errors.Is(err, fs.ErrNotExist); isThere == enable {
 		return nil
 	}
-	return systemdctl.CheckWritable(filepath.Dir(link))
+	return systemdctl.CheckWritable(dir)
+}
+
+// checkMask returns an error if the user has masked the service. A mask in the place of a file
+// to install is no matter: the installation knows it as the user's.
+func (p places) checkMask(ctx context.Context, manager *systemd.Conn) error {
+	masks, err := manager.ListUnitFilesByPatternsContext(ctx, []string{"masked", "masked-runtime"}, []string{systemdctl.ServiceName})
+	if err != nil || len(masks) == 0 || filepath.Dir(masks[0].Path) == p.units() {
+		return err
+	}
+	unmask := "systemctl --user unmask "
+	if masks[0].Type == "masked-runtime" {
+		unmask += "--runtime "
+	}
+	return fmt.Errorf("%s masks it: %s%s ends that; then repeat this", masks[0].Path, unmask, systemdctl.ServiceName)
 }
