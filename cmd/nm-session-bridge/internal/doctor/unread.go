@@ -53,11 +53,14 @@ func (sys *system) unreadUnit(path, dir string) []Finding {
 	}
 	f := readPath(path)
 	name := meantUnit(filepath.Base(path), f)
-	if spelt := rightSpelling(name); spelt != name && sys.namesTarget(f) {
+	if spelt := rightSpelling(name); spelt != name {
+		if !sys.namesTarget(f) || sys.isCopy(name) {
+			return nil
+		}
 		return []Finding{{
 			Unit: name,
 			What: fmt.Sprintf("%s is no unit, because its name has a character that units cannot have", path),
-			Why:  `only letters from a to z, digits and :-_.\@ can be part of it: there is no such unit, and nothing starts it`,
+			Why:  `only the letters a to z and A to Z, digits and :-_.\@ can be part of it: there is no such unit, and nothing starts it`,
 			Mend: byHand(moveTo(filepath.Join(dir, spelt), path) + "; then " + afterMove(spelt, f)),
 		}}
 	}
@@ -75,6 +78,14 @@ func (sys *system) unreadUnit(path, dir string) []Finding {
 		found.What = fmt.Sprintf("%s is no unit, because its name does not end in %s", path, filepath.Ext(name))
 	}
 	return []Finding{found}
+}
+
+// isCopy reports whether a name is what a file manager may call a copy of the file of one of the
+// user's units, such as "sync (copy).service". Started beside that unit, it would do the same twice.
+func (sys *system) isCopy(name string) bool {
+	kind := filepath.Ext(name)
+	words := strings.Fields(strings.TrimSuffix(name, kind))
+	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(sys.user.own, word+kind) })
 }
 
 // afterMove returns the commands that make the user manager know a moved file, and start its unit.

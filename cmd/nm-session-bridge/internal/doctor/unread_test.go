@@ -40,6 +40,8 @@ func TestFilesThatTheUserManagerDoesNotRead(t *testing.T) {
 		// Copies, and what somebody switched off or has not installed here.
 		"talk.service":                           {content: follows},
 		"user/talk.services":                     {content: follows},
+		"user/talk (copy).service":               {content: follows},
+		"user/Copy of talk.service":              {content: follows},
 		"user/chat.service~":                     {content: follows},
 		"user/.chat.service.swp":                 {content: follows},
 		"user/chat.service.bak":                  {content: follows},
