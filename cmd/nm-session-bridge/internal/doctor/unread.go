@@ -98,19 +98,34 @@ func afterMove(name string, f file) string {
 }
 
 // forbidden describes a unit's file that the user may not read. Without its lines, nobody knows
-// which target it follows.
+// which target it follows. A file in a directory of somebody else's must not become the user's:
+// other users, or root, may run what it says.
 func forbidden(unit, path, why string) Finding {
 	f := Finding{
 		Unit: unit,
 		What: path + " cannot be read: permission denied",
 		Why:  "the user manager reads it as you: " + why,
-		Mend: byHand("make the file yours, if you trust it: sudo chown $USER " + systemdctl.Quote(path) + "; then systemctl --user daemon-reload"),
 	}
-	var file unix.Stat_t
-	if unix.Stat(path, &file) == nil && int(file.Uid) == os.Geteuid() {
-		f.Mend = run("chmod u+r " + systemdctl.Quote(path) + " && systemctl --user daemon-reload")
+	const then = "systemctl --user daemon-reload"
+	resolved, err := filepath.EvalSymlinks(path)
+	quoted := systemdctl.Quote(resolved)
+	switch {
+	case err != nil:
+		f.Mend = byHand("namei -l " + systemdctl.Quote(path) + " shows which directory on the way you may not search; then " + then)
+	case owns(resolved):
+		f.Mend = run("chmod u+r " + quoted + " && " + then)
+	case owns(filepath.Dir(resolved)):
+		f.Mend = byHand("make the file yours, if you trust it: sudo chown $USER " + quoted + "; then " + then)
+	default:
+		f.Mend = byHand("let everybody read the file, if it has no secrets: sudo chmod a+r " + quoted + "; then " + then)
 	}
 	return f
+}
+
+// owns reports whether a file or a directory is the user's.
+func owns(path string) bool {
+	var file unix.Stat_t
+	return unix.Stat(path, &file) == nil && int(file.Uid) == os.Geteuid()
 }
 
 // rightSpelling replaces the characters that systemd allows in no name of a unit (VALID_CHARS in

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,5 +156,38 @@ func TestWhatIsNoFileOfAUnitIsNotRead(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("it waits for something that will not be written")
+	}
+}
+
+// Other users, or root, may run what a file in somebody else's directory says.
+func TestAFileOfSomebodyElsesDirectoryDoesNotBecomeTheUsers(t *testing.T) {
+	const reload = "systemctl --user daemon-reload"
+	mine, others := t.TempDir(), "/etc/passwd"
+	path := func(name string) string { return filepath.Join(mine, name) }
+	for _, name := range []string{"mine", "others"} {
+		if err := os.WriteFile(path(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wants := map[string]Mend{
+		"mine": run("chmod u+r " + path("mine") + " && " + reload),
+		"lost": byHand("namei -l " + path("lost") + " shows which directory on the way you may not search; then " + reload),
+	}
+	if os.Geteuid() == 0 { // whose the passwords are
+		dir := t.TempDir()
+		others = filepath.Join(dir, "others")
+		if err := errors.Join(os.WriteFile(others, nil, 0o600), os.Chown(others, 7, 7), os.Chown(dir, 7, 7), os.Chown(path("others"), 7, 7)); err != nil {
+			t.Fatal(err)
+		}
+		wants["others"] = byHand("make the file yours, if you trust it: sudo chown $USER " + path("others") + "; then " + reload)
+	}
+	wants["linked"] = byHand("let everybody read the file, if it has no secrets: sudo chmod a+r " + others + "; then " + reload)
+	if err := errors.Join(os.Symlink(others, path("linked")), os.Symlink(path("nowhere"), path("lost"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range wants {
+		if got := forbidden("x.service", path(name), "").Mend; got != want {
+			t.Errorf("of %s it says %q", name, got)
+		}
 	}
 }
