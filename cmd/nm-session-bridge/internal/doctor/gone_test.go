@@ -106,7 +106,7 @@ func TestATimerWithoutItsService(t *testing.T) {
 // Somebody has copied the unit's file instead of linking it, or mistaken the directory for a file.
 func TestWhatIsInPlaceOfALink(t *testing.T) {
 	const wants = "internet-online.target.wants"
-	for _, path := range []string{wants + "/sync.service", wants} {
+	for path, is := range map[string]string{wants + "/sync.service": "link", wants: "directory"} {
 		home := t.TempDir()
 		units := filepath.Join(home, "systemd/user")
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(units, path)), 0o755); err != nil {
@@ -118,7 +118,7 @@ func TestWhatIsInPlaceOfALink(t *testing.T) {
 		sys := healthy(t)
 		sys.user.manager = bag("UnitPath", []string{units})
 		sys.own(t, "sync.service", "[Unit]\nAfter=internet-online.target\nPartOf=internet-online.target\n[Service]\nExecStart=/bin/sync\n[Install]\nWantedBy=internet-online.target\n")
-		want := "remove " + filepath.Join(units, path) + ", which is no link; then systemctl --user enable sync.service"
+		want := "move " + filepath.Join(units, path) + " away, because it is not a " + is + "; then systemctl --user enable sync.service"
 		if found := sys.examine().Findings; len(found) != 1 || found[0].ByHand != want {
 			t.Errorf("of %s it says %q", path, found)
 		}

@@ -134,19 +134,19 @@ func (c unitCheck) activators() []string {
 
 func (c unitCheck) isTriggered() bool { return len(c.activators()) > 0 }
 
-// inPlaceOfLink returns what keeps systemctl from making the link that enables the unit: a file of
-// the unit's name, which systemd does not count, or one of the directory's.
-func (c unitCheck) inPlaceOfLink(key, target string) string {
+// inPlaceOfLink returns what keeps systemctl from making the link that enables the unit, and what
+// it should be: a file of the unit's name, which systemd does not count, or one of the directory's.
+func (c unitCheck) inPlaceOfLink(key, target string) (path, should string) {
 	kinds := map[string]string{"WantedBy": ".wants", "RequiredBy": ".requires", "UpheldBy": ".upholds"}
 	dir := filepath.Join(c.user.configuration(), target+kinds[key])
 	link := filepath.Join(dir, c.name)
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return dir
+		return dir, "directory"
 	}
 	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink == 0 {
-		return link
+		return link, "link"
 	}
-	return ""
+	return "", ""
 }
 
 func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
@@ -154,8 +154,8 @@ func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 		if key == "RequiredBy" {
 			c.change.instead = "replace RequiredBy= with WantedBy= in " + c.name + ", whose failure would keep " + target + " from starting; then systemctl --user enable " + systemdctl.Operands(c.name)
 		}
-		if path := c.inPlaceOfLink(key, target); path != "" {
-			c.change.instead = "remove " + path + ", which is no link; then systemctl --user enable " + systemdctl.Operands(c.name)
+		if path, should := c.inPlaceOfLink(key, target); path != "" {
+			c.change.instead = "move " + path + " away, because it is not a " + should + "; then systemctl --user enable " + systemdctl.Operands(c.name)
 		}
 		c.change.enables = true
 		c.change.starts = c.change.starts || c.user.unit(target).active()
