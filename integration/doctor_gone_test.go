@@ -131,7 +131,7 @@ func TestDoctorOnAFileThatTheUserMayNotRead(t *testing.T) {
 	s.write("my secret.service", "[Service]\nExecStart=sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
 	s.systemctl("daemon-reload")
 	s.finds("", "my secret.service is no unit, because its name has a character that units cannot have")
-	if out := s.fails(2, "nm-session-bridge doctor '.config/systemd/user/my secret.service'"); !strings.Contains(out, "because units cannot have that name; my-secret.service would be one") {
+	if out := s.fails(2, "nm-session-bridge doctor '.config/systemd/user/my secret.service'"); !strings.Contains(out, "because units cannot have that name; my-secret.service would do") {
 		t.Errorf("it said: %s", out)
 	}
 }

@@ -157,7 +157,7 @@ func (sys *system) noUnit() error {
 		case s.name != "" && filepath.Base(s.path) != s.name:
 			words += ", because there is no " + s.name
 		case rightSpelling(s.name) != s.name:
-			words += ", because units cannot have that name; " + rightSpelling(s.name) + " would be one"
+			words += ", because units cannot have that name; " + rightSpelling(s.name) + " would do"
 		case s.name != "":
 			words += ", but would after systemctl --user link " + systemdctl.Operands(s.path)
 		}

@@ -28,7 +28,7 @@ func userPlaces() (places, error) {
 	home := os.Getenv("HOME")
 	info, err := os.Stat(home)
 	if err != nil || !filepath.IsAbs(home) {
-		return places{}, fmt.Errorf("HOME=%s is no absolute path of a directory: run this with HOME set to your home, as a login sets it", home)
+		return places{}, fmt.Errorf("HOME=%s is not the absolute path of a directory: run this with HOME set to your home, as a login sets it", home)
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) != os.Geteuid() {
 		return places{}, fmt.Errorf("%s is not the home of user %d: run this as the user it is for, without sudo", home, os.Geteuid())
