@@ -223,6 +223,7 @@ func TestUninstallTakesAwayExactlyWhatInstallWrote(t *testing.T) {
 		t.Errorf("status said: %s", out)
 	}
 	s.user("systemctl --user disable sync.service home.service && ! ls .config/systemd/user/*.wants/*")
+	s.user("mkdir -p .local/share/systemd/user && ln -s /dev/null .local/share/systemd/user/" + bridgeUnit) // a mask
 	if out := s.user(program + " uninstall"); out != "nothing is installed" {
 		t.Errorf("a second uninstall said: %s", out)
 	}

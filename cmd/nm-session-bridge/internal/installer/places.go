@@ -56,11 +56,7 @@ func baseDirectory(variable, home, otherwise string) string {
 
 // hasPackage reports whether a package has installed the service.
 func hasPackage() bool {
-	return exists(filepath.Join(packagedUnits, systemdctl.ServiceName))
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
+	_, err := os.Stat(filepath.Join(packagedUnits, systemdctl.ServiceName))
 	return err == nil
 }
 

@@ -40,7 +40,9 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	if err := p.checkOutlook(manager, uninstallArguments(force)); err != nil {
 		return err
 	}
-	if unit := filepath.Join(p.units(), systemdctl.ServiceName); isNothing && exists(unit) {
+	// A link there is the user's own, such as a mask.
+	unit := filepath.Join(p.units(), systemdctl.ServiceName)
+	if info, err := os.Lstat(unit); isNothing && err == nil && info.Mode().IsRegular() {
 		return fmt.Errorf("%s is there, but not %s, which names the files to remove: %s install writes it again, then repeat this", unit, p.record(), self.Command())
 	}
 	if isNothing {
