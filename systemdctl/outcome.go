@@ -321,7 +321,13 @@ func (u *unit) wasStartedAfter(sequence dbus.Sequence) bool {
 // unless one of them runs, or has died at it.
 func (r *Reconciler) hasDoneItsWork(u *unit) {
 	for _, f := range r.followers {
-		if (f.isUp() || f.hasDied()) && slices.Contains(f.targets, u) {
+		switch {
+		case !slices.Contains(f.targets, u):
+		case f.isUp():
+			return
+		case f.hasDied():
+			r.log.Warn(f.name+" was killed ("+f.result+"), so "+u.name+" stays, although another of its services has ended well",
+				"unit", f.name, "target", u.name, "next", "man nm-session-bridge.targets")
 			return
 		}
 	}

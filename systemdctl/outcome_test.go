@@ -1,6 +1,7 @@
 package systemdctl
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,9 @@ func TestAServiceThatEndsAfterAnotherHasDiedHasNotDoneAllWork(t *testing.T) {
 			m.service("inactive", "success")
 			if got := len(m.moved.Done) == 1; got != want {
 				t.Errorf("done: %v", m.moved.Done)
+			}
+			if told := strings.Contains(m.log.String(), "locker.service was killed ("+result+")"); told == want {
+				t.Errorf("told: %v", told)
 			}
 			m.is("locker.service", "activating", "")
 			m.is("locker.service", "active", "")
