@@ -218,13 +218,20 @@ func TestASleepAfterAWakingWithoutAWordIsANewOne(t *testing.T) {
 	s.expect("inactive", "sleep.target")
 }
 
+// fallAsleepLater is like fallAsleep, once the jobs of the moment are older than those that a
+// sleep itself has started (recently in systemdctl/waiting.go). Nothing signals an age.
+func (s *scene) fallAsleepLater() {
+	s.Helper()
+	time.Sleep(4 * time.Second)
+	s.fallAsleep()
+}
+
 func TestAUnitThatTheLidHasLongStartedIsWaitedFor(t *testing.T) {
 	s := beginAwake(t, sandbox.Options{})
 	s.enable("slow.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 10\nExecStart=/usr/bin/touch "+sandbox.Home+"/slow.service\n[Install]\nWantedBy=lid-closed.target\n")
 	s.must(s.Login1.SetLid(true))
 	s.expect("activating", "slow.service")
-	time.Sleep(4 * time.Second) // longer than the greatest age of jobs that a sleep itself has started
-	s.fallAsleep()
+	s.fallAsleepLater()
 	s.finished("slow.service", "nap.service", "late.service", "screen-off.service")
 }
 
@@ -236,8 +243,7 @@ func TestAUnitThatALockHasLongStoppedIsWaitedFor(t *testing.T) {
 	s.systemctl("start", "vault.service")
 	s.must(s.Login1.AskToLock(true))
 	s.expect("deactivating", "vault.service")
-	time.Sleep(4 * time.Second) // longer than the greatest age of jobs that a sleep itself has started
-	s.fallAsleep()
+	s.fallAsleepLater()
 	s.finished("vault.service", "nap.service", "late.service")
 }
 

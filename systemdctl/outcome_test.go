@@ -59,16 +59,23 @@ func TestALockerThatEndsWellHasDoneItsWork(t *testing.T) {
 	}
 }
 
+// wantingTwo returns a manager whose target wants a note and a locker, and the questions
+// about the two.
+func wantingTwo(t *testing.T) (m *fakeManager, asked []*dbus.Call) {
+	t.Helper()
+	m = newManager(t)
+	m.r.yieldToEachOther(map[string][]string{online: nil, offline: nil})
+	m.begin(isOnline)
+	m.r.Want(wantOnline)
+	m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"note.service", "locker.service"})})
+	return m, m.calls
+}
+
 // A note that somebody is told ends at once. The locker starts after another unit.
 func TestAServiceThatEndsBeforeAnotherHasStartedHasNotDoneAllWork(t *testing.T) {
 	for name, isHeard := range map[string]bool{"by a signal": true, "when it is read": false} {
 		t.Run(name, func(t *testing.T) {
-			m := newManager(t)
-			m.r.yieldToEachOther(map[string][]string{online: nil, offline: nil})
-			m.begin(isOnline)
-			m.r.Want(wantOnline)
-			m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"note.service", "locker.service"})})
-			asked := m.calls
+			m, asked := wantingTwo(t)
 			m.calls = asked[:1]
 			m.service("active", "success")
 			job := dbus.MakeVariant([]any{uint32(7), dbus.ObjectPath("/job/7")})
@@ -98,12 +105,7 @@ func TestAServiceThatEndsBeforeAnotherHasStartedHasNotDoneAllWork(t *testing.T) 
 func TestAServiceThatEndsAfterAnotherHasDiedHasNotDoneAllWork(t *testing.T) {
 	for result, want := range map[string]bool{"signal": false, "core-dump": false, "oom-kill": false, "watchdog": false, "exit-code": true} {
 		t.Run(result, func(t *testing.T) {
-			m := newManager(t)
-			m.r.yieldToEachOther(map[string][]string{online: nil, offline: nil})
-			m.begin(isOnline)
-			m.r.Want(wantOnline)
-			m.answer(m.wanting[len(m.wanting)-1], nil, map[string]dbus.Variant{"Wants": dbus.MakeVariant([]string{"note.service", "locker.service"})})
-			asked := m.calls
+			m, asked := wantingTwo(t)
 			for _, call := range asked {
 				m.calls = []*dbus.Call{call}
 				m.service("active", "success")
