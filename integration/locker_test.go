@@ -514,20 +514,22 @@ func TestALockerThatOnlyASleepStartsUnlocksNothingByACrash(t *testing.T) {
 func TestWhatEndsBeforeTheLockerStartsUnlocksNothing(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.enable("music.service", "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=lock.target\n")
-	s.enable("dim.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until [ -e %h/dimmed ]; do sleep 0.05; done'\n[Install]\nWantedBy=lock.target\n")
+	s.enable("dim.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'until [ -e %h/dimmed ]; do sleep 0.05; done; rm %h/dimmed'\n[Install]\nWantedBy=lock.target\n")
 	s.enable("locker.service", lockers["of its fork"])
 	s.install()
 	s.lock("unlocked")
-	s.must(s.Login1.AskToLock(true))
-	s.must(s.timeline.WaitStarts(s.ctx, "music.service", 1))
-	s.expect("inactive", "music.service")
-	s.write(sandbox.Home+"/dimmed", "")
-	s.expect("active", "locker.service")
-	s.lock("locked")
-	s.started("unlock.target", 1)
-	s.write(sandbox.Home+"/typed", "")
-	s.lock("unlocked")
-	s.started("locker.service", 1)
+	for round := 1; round <= 2; round++ { // in the second, the bridge has known the services for long
+		s.must(s.Login1.AskToLock(true))
+		s.must(s.timeline.WaitStarts(s.ctx, "music.service", round))
+		s.expect("inactive", "music.service")
+		s.write(sandbox.Home+"/dimmed", "")
+		s.expect("active", "locker.service")
+		s.lock("locked")
+		s.started("unlock.target", round)
+		s.write(sandbox.Home+"/typed", "")
+		s.lock("unlocked")
+		s.started("locker.service", round)
+	}
 }
 
 // Most of what sleep.target wants is no locker.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 )
 
@@ -15,8 +16,6 @@ type follower struct {
 	// beside are targets that do not want it, although one of their starters does.
 	beside []*unit
 	active string // its ActiveState; "" until the manager has told
-	// isQueued reports whether it has a job.
-	isQueued bool
 	// isStopped reports whether a job has ended it, or is about to.
 	isStopped bool
 	// isEnding reports whether it is ending, or has ended, by itself, while the outcome is
@@ -66,17 +65,35 @@ func (r *Reconciler) AwaitAnswer(done func()) {
 	r.call("org.freedesktop.DBus.Peer.Ping", func(*dbus.Call) { done() })
 }
 
-// isUp reports whether the service runs or is about to run. Its start may still wait for
-// that of another unit.
-func (f *follower) isUp() bool {
-	isRunning := slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, f.active)
-	return !f.isOneshot && (isRunning || f.isQueued)
+// isRunning reports whether a service in an ActiveState runs.
+func isRunning(active string) bool {
+	return slices.Contains([]string{"activating", "active", "reloading", "deactivating", "refreshing", "maintenance"}, active)
+}
+
+// askQueued asks which services have a job, such as a start that waits for that of another
+// unit. systemd signals a unit's job only together with a change of the unit's state.
+func (r *Reconciler) askQueued(services []string, take func(queued []string, err error)) {
+	if len(services) == 0 {
+		take(nil, nil)
+		return
+	}
+	r.call(managerInterface+".ListUnitsByNames", func(call *dbus.Call) {
+		var listed []systemd.UnitStatus
+		err := call.Store(&listed)
+		var queued []string
+		for _, status := range listed {
+			if status.JobId != 0 {
+				queued = append(queued, status.Name)
+			}
+		}
+		take(queued, err)
+	}, services)
 }
 
 // hasDied reports whether the service has been killed, and does not run again. A helper that
 // fails, such as one that finds nothing to do, exits with a status instead.
 func (f *follower) hasDied() bool {
-	return !f.isOneshot && f.active == "failed" && slices.Contains([]string{"signal", "core-dump", "watchdog", "oom-kill"}, f.result)
+	return f.active == "failed" && slices.Contains([]string{"signal", "core-dump", "watchdog", "oom-kill"}, f.result)
 }
 
 // isServiceEnding reports whether a service that a target wants is ending by itself.
@@ -139,8 +156,7 @@ func (r *Reconciler) readFollower(path dbus.ObjectPath) {
 	r.askFollower(path, func(f *follower, all properties) {
 		if f.active == "" {
 			f.active = all.text("ActiveState")
-			f.isQueued = hasJob(all)
-			f.isStopped = f.isQueued || f.active == "deactivating"
+			f.isStopped = hasJob(all) || f.active == "deactivating"
 			f.result = all.text("Result")
 		}
 		f.isOneshot, f.hasLastWords = all.text("Type") == "oneshot", runsAfterACrash(all)
@@ -230,9 +246,6 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 	if active := changed.text("ActiveState"); active != "" {
 		f.active = active
 	}
-	if _, isTold := changed["Job"]; isTold {
-		f.isQueued = hasJob(changed)
-	}
 	if result := changed.text("Result"); result != "" {
 		f.result = result
 	}
@@ -254,13 +267,7 @@ func (r *Reconciler) followerChanged(path dbus.ObjectPath, f *follower, changed 
 		f.isEnding = true
 	case isOver:
 		f.isEnding = true
-		r.askFollower(path, func(f *follower, all properties) {
-			f.isEnding = false
-			if all.text("Result") == "success" && all.text("ActiveState") == "inactive" && !hasJob(all) {
-				r.endedWell(f, all, sequence)
-			}
-			r.reconcile()
-		})
+		r.askFollower(path, func(f *follower, all properties) { r.endedByItself(f, all, sequence) })
 	}
 }
 
@@ -272,9 +279,41 @@ func (f *follower) endsBadly(was string) bool {
 	return isEnding && !isNoFailure && !f.isStopped && slices.ContainsFunc(slices.Concat(f.targets, f.beside), func(u *unit) bool { return u.wanted })
 }
 
+// endedByItself handles a service that has ended by itself.
+func (r *Reconciler) endedByItself(f *follower, all properties, sequence dbus.Sequence) {
+	if all.text("Result") != "success" || all.text("ActiveState") != "inactive" || hasJob(all) {
+		r.judged(f)
+		return
+	}
+	r.askQueued(r.besides(f), func(queued []string, err error) {
+		if err == nil {
+			r.endedWell(f, all, queued, sequence)
+		}
+		r.judged(f)
+	})
+}
+
+// judged goes on after it is known how a service has ended.
+func (r *Reconciler) judged(f *follower) {
+	f.isEnding = false
+	r.reconcile()
+}
+
+// besides returns the names of the other services that start with a target of a service and
+// may be lockers.
+func (r *Reconciler) besides(f *follower) (others []string) {
+	isTheirs := func(u *unit) bool { return slices.Contains(f.targets, u) }
+	for _, other := range r.followers {
+		if other != f && !other.isOneshot && slices.ContainsFunc(other.targets, isTheirs) {
+			others = append(others, other.name)
+		}
+	}
+	return others
+}
+
 // endedWell handles a service that, according to systemd, has ended successfully by
-// itself.
-func (r *Reconciler) endedWell(f *follower, all properties, sequence dbus.Sequence) {
+// itself, while others have a job.
+func (r *Reconciler) endedWell(f *follower, all properties, queued []string, sequence dbus.Sequence) {
 	for _, u := range f.targets {
 		switch {
 		case !u.wanted || u.wasStartedAfter(sequence):
@@ -282,7 +321,7 @@ func (r *Reconciler) endedWell(f *follower, all properties, sequence dbus.Sequen
 			r.log.Warn("systemd does not know the main process of "+f.name+", so a crash would look like this end; "+u.name+" stays",
 				"unit", f.name, "target", u.name, "next", "man nm-session-bridge.targets")
 		default:
-			r.hasDoneItsWork(u)
+			r.hasDoneItsWork(u, queued)
 		}
 	}
 }
@@ -318,12 +357,12 @@ func (u *unit) wasStartedAfter(sequence dbus.Sequence) bool {
 }
 
 // hasDoneItsWork notes that the services that a target wants have done their work,
-// unless one of them runs, or has died at it.
-func (r *Reconciler) hasDoneItsWork(u *unit) {
+// unless one of them runs or has a job, or has died at it.
+func (r *Reconciler) hasDoneItsWork(u *unit, queued []string) {
 	for _, f := range r.followers {
 		switch {
-		case !slices.Contains(f.targets, u):
-		case f.isUp():
+		case !slices.Contains(f.targets, u), f.isOneshot:
+		case isRunning(f.active), slices.Contains(queued, f.name):
 			return
 		case f.hasDied():
 			r.log.Warn(f.name+" was killed ("+f.result+"), so "+u.name+" stays, although another of its services has ended well",

@@ -1,6 +1,7 @@
 package systemdctl
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -71,31 +72,33 @@ func wantingTwo(t *testing.T) (m *fakeManager, asked []*dbus.Call) {
 	return m, m.calls
 }
 
-// A note that somebody is told ends at once. The locker starts after another unit.
+// A note that somebody is told ends at once. The locker starts after another unit, and no
+// signal tells that it waits.
 func TestAServiceThatEndsBeforeAnotherHasStartedHasNotDoneAllWork(t *testing.T) {
-	for name, isHeard := range map[string]bool{"by a signal": true, "when it is read": false} {
-		t.Run(name, func(t *testing.T) {
+	for locker, want := range map[string]bool{"queued": false, "inactive": true, "unknown": false} {
+		t.Run(locker, func(t *testing.T) {
 			m, asked := wantingTwo(t)
-			m.calls = asked[:1]
-			m.service("active", "success")
-			job := dbus.MakeVariant([]any{uint32(7), dbus.ObjectPath("/job/7")})
-			if isHeard {
-				m.is("locker.service", "inactive", "/job/7")
+			for i, active := range []string{"active", "inactive"} {
+				m.calls = asked[i : i+1]
+				m.service(active, "success")
 			}
-			m.answer(asked[1], nil, map[string]dbus.Variant{"ActiveState": dbus.MakeVariant("inactive"), "Type": dbus.MakeVariant("simple"), "Job": job})
-			ends := func(unit string) {
-				m.is(unit, "deactivating", "")
-				m.is(unit, "inactive", "")
-				m.service("inactive", "success")
+			m.is("note.service", "inactive", "")
+			m.service("inactive", "success")
+			list := m.wants("ListUnitsByNames")[0]
+			if locker == "unknown" {
+				m.answer(list, errors.New("the manager is reloading"))
+			} else {
+				m.list(list, map[string]string{"locker.service": locker})
 			}
-			ends("note.service")
-			if len(m.moved.Done) > 0 {
+			if got := len(m.moved.Done) == 1; got != want {
 				t.Errorf("done: %v", m.moved.Done)
 			}
 			m.is("locker.service", "active", "")
-			ends("locker.service")
+			m.ends("success", "inactive")
+			m.service("inactive", "success")
+			m.list(m.wants("ListUnitsByNames")[0], map[string]string{"note.service": "inactive"})
 			if len(m.moved.Done) != 1 {
-				t.Errorf("done: %v", m.moved.Done)
+				t.Errorf("then done: %v", m.moved.Done)
 			}
 		})
 	}
@@ -116,6 +119,7 @@ func TestAServiceThatEndsAfterAnotherHasDiedHasNotDoneAllWork(t *testing.T) {
 			}
 			m.is("note.service", "inactive", "")
 			m.service("inactive", "success")
+			m.list(m.wants("ListUnitsByNames")[0], map[string]string{"locker.service": "failed"})
 			if got := len(m.moved.Done) == 1; got != want {
 				t.Errorf("done: %v", m.moved.Done)
 			}
@@ -126,6 +130,7 @@ func TestAServiceThatEndsAfterAnotherHasDiedHasNotDoneAllWork(t *testing.T) {
 			m.is("locker.service", "active", "")
 			m.ends("success", "inactive")
 			m.service("inactive", "success")
+			m.list(m.wants("ListUnitsByNames")[0], map[string]string{"note.service": "inactive"})
 			if len(m.moved.Done) != 1 {
 				t.Errorf("then done: %v", m.moved.Done)
 			}
