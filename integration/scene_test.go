@@ -13,9 +13,9 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// sceneTimeout bounds one test. It does not measure speed: the machine may be
-// shared and slow.
-const sceneTimeout = 3 * time.Minute
+// sceneTimeout bounds one test, so that a test that hangs says where. It does not measure
+// speed: the slowest part of a test takes a minute on a quiet machine.
+const sceneTimeout = 10 * time.Minute
 
 // scene is a sandbox with the helpers and checks of a test.
 type scene struct {

@@ -31,6 +31,11 @@ const (
 	// A kernel that panics reboots, which ends the machine.
 	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr" +
 		" random.trust_cpu=on tsc=reliable no_timer_check"
+	// clock makes the laptop's time pass with its work: an instruction takes 2² ns, and only
+	// a laptop with nothing to do waits for the host's time. Otherwise timers would end too
+	// early on a busy host, such as logind's before a sleep. 2² ns is about the speed on a quiet host.
+	// https://www.qemu.org/docs/master/devel/tcg-icount.html
+	clock = "shift=2"
 	// exitDevice is the device to which lab end writes 64 plus the status. QEMU
 	// exits with twice that number plus one.
 	exitDevice = "isa-debug-exit,iobase=0xf4,iosize=0x04"
@@ -89,7 +94,8 @@ func (l Laptop) Run(ctx context.Context, arguments []string, out io.Writer) (Res
 		"-accel", "tcg,tb-size=256", "-cpu", "Nehalem", "-m", "768",
 		// With a second processor the kernel changes code that the other runs. QEMU before
 		// 8.1 may then go on with the code of the time between, and the kernel panics.
-		"-smp", "1",
+		"-smp", "1", "-icount", clock,
+		"-rtc", "clock=vm", // or its clock would jump ahead when it wakes up
 		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
 		"-action", "reboot=shutdown,shutdown=pause", // whose reasons the monitor knows
 		"-kernel", l.Image.kernel(), "-initrd", initrdPath,

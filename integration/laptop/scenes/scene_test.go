@@ -12,9 +12,8 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// sceneTimeout bounds one scene. It does not measure speed: this laptop is slow, and
-// its host may be busy. The slowest scene was seen to take three minutes there. A
-// scene that hangs must say where while somebody still waits for it.
+// sceneTimeout bounds one scene, in the laptop's own time, so that a scene that hangs says
+// where. It does not measure speed: this laptop is slow.
 const sceneTimeout = 6 * time.Minute
 
 const (
