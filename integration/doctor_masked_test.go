@@ -29,10 +29,12 @@ func TestDoctorOnMasks(t *testing.T) {
 	mended("lid-closed.target")
 	s.systemctl("mask", "--now", "--runtime", bridgeUnit)
 	mended(bridgeUnit)
-	s.must(os.MkdirAll("/etc/systemd/user", 0o755))
-	s.must(os.Symlink(os.DevNull, "/etc/systemd/user/power-battery.target"))
-	s.systemctl("daemon-reload")
-	mended("power-battery.target")
+	for _, dir := range []string{"/etc/systemd/user", "/run/systemd/user"} { // for all users
+		s.must(os.MkdirAll(dir, 0o755))
+		s.must(os.Symlink(os.DevNull, dir+"/power-battery.target"))
+		s.systemctl("daemon-reload")
+		mended("power-battery.target")
+	}
 	// systemctl unmask leaves such a file.
 	s.write("lid-closed.target", "")
 	s.systemctl("daemon-reload")
@@ -42,6 +44,16 @@ func TestDoctorOnMasks(t *testing.T) {
 	s.user("rm .config/systemd/user/lid-closed.target && systemctl --user daemon-reload")
 	s.systemctl("mask", "graphical-session.target", "basic.service")
 	s.clean("") // they are not ours
+}
+
+func TestDoctorOnAMaskedServiceThatIsNotInstalled(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.systemctl("mask", bridgeUnit)
+	f := s.finds("", bridgeUnit+" is masked")
+	for range 2 {
+		s.user(f.mend)
+		s.expect("active", bridgeUnit)
+	}
 }
 
 // What the log says about an instance also helps if its template is masked.

@@ -247,6 +247,7 @@ func TestInstallWritesNothingThatCannotBeEnabled(t *testing.T) {
 	for _, test := range []struct{ obstacle, says, removal string }{
 		{"touch " + wants, "/default.target.wants is no directory: move it away, then repeat this", "mv " + wants + " ~/away"},
 		{"systemctl --user mask " + bridgeUnit, "/" + bridgeUnit + " masks it: systemctl --user unmask " + bridgeUnit + " ends that", "systemctl --user unmask " + bridgeUnit},
+		{"mkdir -p /run/user/$(id -u)/systemd/user.control && ln -s /dev/null /run/user/$(id -u)/systemd/user.control/" + bridgeUnit + " && systemctl --user daemon-reload", "/user.control/" + bridgeUnit + " masks it: remove that, then repeat this", "rm /run/user/$(id -u)/systemd/user.control/" + bridgeUnit},
 		{"systemctl --user mask --runtime " + bridgeUnit, "/" + bridgeUnit + " masks it: systemctl --user unmask --runtime " + bridgeUnit + " ends that", "systemctl --user unmask --runtime " + bridgeUnit},
 	} {
 		s.user("mkdir -p .config/systemd/user .local && " + test.obstacle)

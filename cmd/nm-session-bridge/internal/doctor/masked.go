@@ -56,20 +56,23 @@ func (u user) mask(name string) string {
 	return ""
 }
 
-// unmask returns how to unmask a unit, given the file that masks it. systemctl unmask
-// removes only links, and only where systemctl mask makes them.
-func (u user) unmask(path string) Mend {
-	unit := systemdctl.Operands(filepath.Base(path))
-	if to, err := os.Readlink(path); err != nil || to != os.DevNull {
-		return byHand("remove " + path + ", which is empty; then systemctl --user daemon-reload")
+// unmask returns how to unmask a unit, given the file that masks it.
+func (u user) unmask(mask string) Mend {
+	if command := systemdctl.Unmask(mask, u.configuration()); command != "" {
+		return run(command)
 	}
-	switch {
-	case strings.HasPrefix(path, "/run/user/"):
-		return run("systemctl --user unmask --runtime " + unit)
-	case strings.HasPrefix(path, "/etc/"):
-		return run("sudo systemctl --global unmask " + unit + " && systemctl --user daemon-reload")
-	case filepath.Dir(path) != u.configuration() && slices.Contains(u.manager.texts("UnitPath"), filepath.Dir(path)):
-		return byHand("remove " + path + ", a link to " + os.DevNull + "; then systemctl --user daemon-reload")
+	kind := "which is empty"
+	if to, err := os.Readlink(mask); err == nil {
+		kind = "a link to " + to
 	}
-	return run("systemctl --user unmask " + unit)
+	return byHand("remove " + mask + ", " + kind + "; then systemctl --user daemon-reload")
+}
+
+// hidesAFile reports whether the user manager would load another file without a mask.
+func (u user) hidesAFile(mask string) bool {
+	is, err := os.Lstat(mask)
+	return err == nil && slices.ContainsFunc(u.manager.texts("UnitPath"), func(dir string) bool {
+		other, err := os.Lstat(filepath.Join(dir, filepath.Base(mask)))
+		return err == nil && !os.SameFile(is, other)
+	})
 }

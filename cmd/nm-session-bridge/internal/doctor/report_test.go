@@ -103,12 +103,6 @@ func TestNothingIsWrong(t *testing.T) {
 func TestMuchIsWrong(t *testing.T) {
 	sys := healthy(t)
 	sys.put(systemdctl.ServiceName, "ActiveState", "inactive", "SubState", "dead")
-	mask := filepath.Join(t.TempDir(), "lid-open.target")
-	if err := os.Symlink(os.DevNull, mask); err != nil {
-		t.Fatal(err)
-	}
-	sys.put("lid-open.target", "LoadState", "masked")
-	sys.user.files = []unitFile{{mask, "masked"}}
 	sys.put("power-ac.target", "FragmentPath", "/home/jo/.config/systemd/user/power-ac.target", "Conflicts", []string{})
 	sys.user.bridge = bag("Vpn", "off", "Overrides", map[string]string{"lid": "closed"})
 	sys.own(t, "mail.service", "[Unit]\nAfter=network-online.target\n[Service]\nExecStart=/usr/bin/mail\n[Install]\nWantedBy=network-online.target\n")

@@ -20,8 +20,12 @@ func (sys *system) service() []Finding {
 	f := Finding{Why: "nothing keeps the targets true"}
 	switch state := s.text("ActiveState"); {
 	case s.load() == "masked":
+		next := sys.Program + " install --now"
+		if sys.isInstalled() {
+			next = "systemctl --user enable --now " + name
+		}
 		f.What = name + " is masked"
-		f.Mend = sys.user.unmask(sys.user.mask(name)).then("systemctl --user enable --now " + name)
+		f.Mend = sys.user.unmask(sys.user.mask(name)).then(next)
 	case s.load() == "not-found":
 		f.What = name + " is not installed"
 		f.Mend = run(sys.Program + " install --now")
@@ -44,6 +48,17 @@ func (sys *system) service() []Finding {
 		return nil
 	}
 	return about(name, []Finding{f})
+}
+
+// isInstalled reports whether there is a file of the service, which a mask may hide.
+func (sys *system) isInstalled() bool {
+	switch sys.user.unit(systemdctl.ServiceName).load() {
+	case "not-found":
+		return false
+	case "masked":
+		return sys.user.hidesAFile(sys.user.mask(systemdctl.ServiceName))
+	}
+	return true
 }
 
 // unloadable describes what keeps the user manager from loading the service.

@@ -21,7 +21,7 @@ func (sys *system) ownTargets() []Finding {
 				found = append(found, f)
 				reported[template] = template != ""
 			}
-		case target.load() != "masked" && sys.user.unit(systemdctl.ServiceName).load() != "not-found": // otherwise the missing service is the finding
+		case target.load() != "masked" && sys.isInstalled(): // otherwise the missing service is the finding
 			found = append(found, Finding{
 				Unit: name,
 				What: fmt.Sprintf("%s cannot be loaded (%s)", name, target.load()),

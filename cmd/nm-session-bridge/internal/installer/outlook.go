@@ -136,9 +136,10 @@ func (p places) checkMask(ctx context.Context, manager *systemd.Conn) error {
 	if err != nil || len(masks) == 0 || filepath.Dir(masks[0].Path) == p.units() {
 		return err
 	}
-	unmask := "systemctl --user unmask "
-	if masks[0].Type == "masked-runtime" {
-		unmask += "--runtime "
+	mask := masks[0].Path
+	unmask := systemdctl.Unmask(mask, p.ownUnits())
+	if unmask == "" {
+		return fmt.Errorf("%s masks it: remove that, then repeat this", mask)
 	}
-	return fmt.Errorf("%s masks it: %s%s ends that; then repeat this", masks[0].Path, unmask, systemdctl.ServiceName)
+	return fmt.Errorf("%s masks it: %s ends that; then repeat this", mask, unmask)
 }
