@@ -90,9 +90,10 @@ func readInternet(policy Policy, facts, links Facts, past *memory) Reading {
 	case connectivity == nm.NmConnectivityLimited && state > nm.NmStateDisconnecting:
 		// One failed probe causes it, and every start passes through it.
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
-	case connectivity == nm.NmConnectivityNone && mayRoam(links):
-		// NetworkManager keeps a connection without an access point for 15 or 30 s
-		// (link_timeout_id in nm-device-wifi.c, 1.42 to 1.58).
+	case connectivity == nm.NmConnectivityNone && (mayRoam(links) || state == nm.NmStateConnectedSite && hasRoute(links)):
+		// NetworkManager keeps a Wi-Fi connection without an access point for 15 or 30 s
+		// (link_timeout_id in nm-device-wifi.c, 1.42 to 1.58). A link that was just plugged
+		// in may have the default route before it has been checked (seen with 1.42).
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
 	case connectivity == nm.NmConnectivityUnknown:
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, leavingGrace
