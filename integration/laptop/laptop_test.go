@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -70,29 +69,21 @@ func playAlone(t *testing.T, scene string, machine laptop.Laptop) {
 	})
 }
 
-// playEach plays something in a laptop of each release. Each laptop has one processor, so
-// as many run at a time as this machine has processors.
+// playEach plays something in a laptop of each release at the same time.
 func playEach(t *testing.T, play func(context.Context, *testing.T, string, laptop.Programs)) {
 	t.Helper()
 	needRoot(t)
 	ctx := bounded(t)
 	programs := provide(t)
-	next := make(chan string)
-	var players sync.WaitGroup
-	for range runtime.NumCPU() {
-		players.Add(1)
+	var laptops sync.WaitGroup
+	for _, release := range releases() {
+		laptops.Add(1)
 		go func() {
-			defer players.Done()
-			for release := range next {
-				t.Run(release, func(t *testing.T) { play(ctx, t, release, programs) })
-			}
+			defer laptops.Done()
+			t.Run(release, func(t *testing.T) { play(ctx, t, release, programs) })
 		}()
 	}
-	for _, release := range releases() {
-		next <- release
-	}
-	close(next)
-	players.Wait()
+	laptops.Wait()
 }
 
 // releases returns the releases of Debian that laptops run, first the one whose laptop

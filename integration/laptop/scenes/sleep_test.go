@@ -46,10 +46,7 @@ func TestUnitsFinishBeforeTheLaptopSleeps(t *testing.T) {
 	s.starts(map[string]int{wake: 0}) // not at login
 	s.oneLock()
 
-	cycles := 5
-	if testing.Short() {
-		cycles = 3
-	}
+	const cycles = 3
 	var finished strings.Builder // what each oneshot should have written
 	for cycle := 1; cycle <= cycles; cycle++ {
 		fmt.Fprintln(&finished, s.slept())
