@@ -34,6 +34,28 @@ func internet(policy Policy) Reader {
 	}
 }
 
+const (
+	// unchecked says that a link has come up whose first check may be still to come.
+	unchecked = "a link that was not checked"
+	// unreached says that since then the internet was not reached.
+	unreached = "no internet since that link"
+)
+
+// noteLink remembers whether a link has come up whose first check is still to come. One that
+// is plugged in beside another takes over the default route at once, and NetworkManager may
+// report Connectivity None until the check has succeeded (seen with 1.42 and 1.52).
+func (m *memory) noteLink(connectivity nm.NmConnectivity, state nm.NmState) {
+	switch {
+	case state == nm.NmStateConnecting:
+		m.had[unchecked] = true
+	case state <= nm.NmStateDisconnecting, connectivity == nm.NmConnectivityFull && m.had[unreached]:
+		delete(m.had, unchecked)
+		delete(m.had, unreached)
+	case connectivity != nm.NmConnectivityFull && m.had[unchecked]:
+		m.had[unreached] = true
+	}
+}
+
 func readInternet(policy Policy, facts, links Facts, past *memory) Reading {
 	if facts.Problem != "" {
 		// A restarting NetworkManager keeps its links up: this is no outage yet.
@@ -45,6 +67,7 @@ func readInternet(policy Policy, facts, links Facts, past *memory) Reading {
 		return Reading{Position: "offline", Reason: "NetworkManager does not report Connectivity and State", Grace: policy.GoneGrace}
 	}
 	connectivity, state := nm.NmConnectivity(c), nm.NmState(s)
+	past.noteLink(connectivity, state)
 	reason := fmt.Sprintf("Connectivity=%s State=%s", connectivityWord(connectivity), stateWord(state))
 	reading := Reading{Position: "offline", Reason: whileStarting(facts, reason)}
 	switch {
@@ -90,10 +113,11 @@ func readInternet(policy Policy, facts, links Facts, past *memory) Reading {
 	case connectivity == nm.NmConnectivityLimited && state > nm.NmStateDisconnecting:
 		// One failed probe causes it, and every start passes through it.
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
-	case connectivity == nm.NmConnectivityNone && (mayRoam(links) || state == nm.NmStateConnectedSite && hasRoute(links)):
-		// NetworkManager keeps a Wi-Fi connection without an access point for 15 or 30 s
-		// (link_timeout_id in nm-device-wifi.c, 1.42 to 1.58). A link that was just plugged
-		// in may have the default route before it has been checked (seen with 1.42).
+	case connectivity == nm.NmConnectivityNone && mayRoam(links):
+		// NetworkManager keeps a connection without an access point for 15 or 30 s
+		// (link_timeout_id in nm-device-wifi.c, 1.42 to 1.58).
+		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
+	case connectivity == nm.NmConnectivityNone && state > nm.NmStateConnecting && past.had[unchecked]:
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
 	case connectivity == nm.NmConnectivityUnknown:
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, leavingGrace

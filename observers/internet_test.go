@@ -113,32 +113,60 @@ func TestAPulledCableCountsAtOnceAfterTheFirstCheck(t *testing.T) {
 }
 
 // Without an access point a Wi-Fi connection and its route stay for a while, as 1.52
-// was seen to say. A wire that was just plugged in takes over the default route from
-// another link, as 1.42 was seen to say, before it has been checked.
-func TestALinkThatReachesNothingYetIsADoubt(t *testing.T) {
+// was seen to say.
+func TestWiFiThatLosesItsAccessPointIsADoubt(t *testing.T) {
+	lost := network(nm.NmConnectivityNone, nm.NmStateConnectedSite, false)
 	of := func(kind nm.NmDeviceType) Facts {
 		facts := device("some0", nm.NmConnectivityNone, nm.NmConnectivityUnknown)
 		facts.values["DeviceType"] = uint32(kind)
 		return facts
 	}
 	for name, test := range map[string]struct {
-		state nm.NmState
 		links Facts
 		grace time.Duration
 	}{
-		"Wi-Fi":                  {nm.NmStateConnectedGlobal, links(of(nm.NmDeviceTypeWifi)), policy().LimitedGrace},
-		"Wi-Fi and more":         {nm.NmStateConnectedSite, links(of(nm.NmDeviceTypeModem), of(nm.NmDeviceTypeWifi)), policy().LimitedGrace},
-		"a wire, plugged in":     {nm.NmStateConnectedSite, links(of(nm.NmDeviceTypeEthernet)), policy().LimitedGrace},
-		"a wire, pulled":         {nm.NmStateConnectedGlobal, links(of(nm.NmDeviceTypeEthernet)), 0},
-		"a wire, pulled further": {nm.NmStateDisconnected, links(of(nm.NmDeviceTypeEthernet)), 0},
-		"no route at all":        {nm.NmStateConnectedSite, links(), 0},
+		"Wi-Fi":           {links(of(nm.NmDeviceTypeWifi)), policy().LimitedGrace},
+		"Wi-Fi and more":  {links(of(nm.NmDeviceTypeModem), of(nm.NmDeviceTypeWifi)), policy().LimitedGrace},
+		"a wire":          {links(of(nm.NmDeviceTypeEthernet)), 0},
+		"no route at all": {links(), 0},
 	} {
 		read := internet(policy())
 		read(Snapshot{networkManager: network(nm.NmConnectivityFull, nm.NmStateConnectedGlobal, false)})
-		got := read(Snapshot{networkManager: network(nm.NmConnectivityNone, test.state, false), routes: test.links})
+		got := read(Snapshot{networkManager: lost, routes: test.links})
 		if got.Position != "offline" || got.Grace != test.grace || (got.GraceOnlyFrom == AnyPosition) != (test.grace > 0) {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// A link that is plugged in beside another takes over the default route before it has been
+// checked, as 1.42 and 1.52 were seen to say. A cable that is pulled afterwards leaves no doubt.
+func TestALinkThatWasNotCheckedYetIsADoubt(t *testing.T) {
+	const full, none = nm.NmConnectivityFull, nm.NmConnectivityNone
+	const connecting, site, global = nm.NmStateConnecting, nm.NmStateConnectedSite, nm.NmStateConnectedGlobal
+	wire := links(device("eth0", none, nm.NmConnectivityUnknown))
+	for name, states := range map[string][]nm.NmState{"its State first": {site}, "an older State": {global, site}} {
+		t.Run(name, func(t *testing.T) {
+			read := internet(policy())
+			hears := func(connectivity nm.NmConnectivity, state nm.NmState, grace time.Duration) {
+				t.Helper()
+				got := read(Snapshot{networkManager: network(connectivity, state, false), routes: wire})
+				if got.Grace != grace || (got.Position == "online") != (connectivity == full) {
+					t.Errorf("Connectivity %v in State %v: %+v", connectivity, state, got)
+				}
+			}
+			hears(full, global, 0)
+			hears(none, global, 0)
+			hears(full, global, 0)
+			hears(full, connecting, 0)
+			hears(full, states[0], 0)
+			for _, state := range states {
+				hears(none, state, policy().LimitedGrace)
+			}
+			hears(full, global, 0)
+			hears(none, global, 0)
+			hears(none, nm.NmStateDisconnected, 0)
+		})
 	}
 }
 

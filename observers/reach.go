@@ -2,7 +2,6 @@ package observers
 
 import (
 	"fmt"
-	"slices"
 
 	nm "github.com/Wifx/gonetworkmanager/v2"
 )
@@ -45,11 +44,6 @@ func mayRoam(facts Facts) bool {
 		}
 	}
 	return false
-}
-
-// hasRoute reports whether a device has a default route.
-func hasRoute(facts Facts) bool {
-	return slices.ContainsFunc(facts.Children(), func(connection Facts) bool { return len(connection.Children()) > 0 })
 }
 
 // isBetter compares two connectivities. Behind a portal a sign-in helps; limited
