@@ -41,9 +41,10 @@ const (
 	unreached = "no internet since that link"
 )
 
-// noteLink remembers whether a link has come up whose first check is still to come. One that
-// is plugged in beside another takes over the default route at once, and NetworkManager may
-// report Connectivity None until the check has succeeded (seen with 1.42 and 1.52).
+// noteLink remembers whether a link has come up whose first check may be still to come. One
+// that is plugged in beside another takes over the default route at once, and NetworkManager
+// may report Connectivity None until the check has succeeded (seen with 1.42 and 1.52). A
+// check that succeeds at once is not noticed, so the next None is taken for a doubt as well.
 func (m *memory) noteLink(connectivity nm.NmConnectivity, state nm.NmState) {
 	switch {
 	case state == nm.NmStateConnecting:

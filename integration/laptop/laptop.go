@@ -31,10 +31,10 @@ const (
 	// A kernel that panics reboots, which ends the machine.
 	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr" +
 		" random.trust_cpu=on tsc=reliable no_timer_check"
-	// clock makes the laptop's time pass with its work: an instruction takes 2² ns, and only
-	// a laptop with nothing to do waits for the host's time. Otherwise timers would end too
-	// early on a busy host, such as logind's before a sleep. 2² ns is about the speed on a quiet host.
-	// https://www.qemu.org/docs/master/devel/tcg-icount.html
+	// clock makes the laptop's time pass with its work: an instruction takes 2² ns, which is
+	// about the speed on a quiet host, and only a laptop with nothing to do waits for the
+	// host. Otherwise timers, such as logind's before a sleep, would end too early on a busy
+	// host. https://www.qemu.org/docs/master/devel/tcg-icount.html
 	clock = "shift=2"
 	// exitDevice is the device to which lab end writes 64 plus the status. QEMU
 	// exits with twice that number plus one.
