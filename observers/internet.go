@@ -35,24 +35,27 @@ func internet(policy Policy) Reader {
 }
 
 const (
-	// unchecked says that a link has come up whose first check may be still to come.
+	// connecting says that a link is coming up.
+	connecting = "a link that comes up"
+	// unchecked says that the first check of such a link may be still to come.
 	unchecked = "a link that was not checked"
-	// unreached says that since then the internet was not reached.
+	// unreached says that the internet was not reached since such a link began to come up.
 	unreached = "no internet since that link"
 )
 
 // noteLink remembers whether a link has come up whose first check may be still to come. One
 // that is plugged in beside another takes over the default route at once, and NetworkManager
-// may report Connectivity None until the check has succeeded (seen with 1.42 and 1.52). A
-// check that succeeds at once is not noticed, so the next None is taken for a doubt as well.
+// may report Connectivity None until the check has succeeded (seen with 1.42 and 1.52). If
+// it reports nothing of the kind, the next None is a doubt as well.
 func (m *memory) noteLink(connectivity nm.NmConnectivity, state nm.NmState) {
+	if state == nm.NmStateConnecting && !m.had[connecting] {
+		m.had[unchecked], m.had[unreached] = true, false
+	}
+	m.had[connecting] = state == nm.NmStateConnecting
 	switch {
-	case state == nm.NmStateConnecting:
-		m.had[unchecked] = true
 	case state <= nm.NmStateDisconnecting, connectivity == nm.NmConnectivityFull && m.had[unreached]:
-		delete(m.had, unchecked)
-		delete(m.had, unreached)
-	case connectivity != nm.NmConnectivityFull && m.had[unchecked]:
+		m.had[unchecked] = false
+	case connectivity != nm.NmConnectivityFull:
 		m.had[unreached] = true
 	}
 }

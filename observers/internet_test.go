@@ -166,6 +166,10 @@ func TestALinkThatWasNotCheckedYetIsADoubt(t *testing.T) {
 			hears(full, global, 0)
 			hears(none, global, 0)
 			hears(none, nm.NmStateDisconnected, 0)
+			hears(none, connecting, 0)
+			hears(full, connecting, 0)
+			hears(full, global, 0)
+			hears(none, global, 0)
 		})
 	}
 }
