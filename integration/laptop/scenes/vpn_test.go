@@ -13,6 +13,7 @@ const (
 )
 
 func TestWireGuardAndMeteredWiFi(t *testing.T) {
+	sameOnEveryRelease(t)
 	s := beginOpen(t)
 	s.enable(map[string]string{"tunnel.service": while(vpnUp), "bureau.service": while(`connection@Mein\x20B\xc3\xbcro.target`)})
 	s.install()

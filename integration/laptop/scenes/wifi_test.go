@@ -43,6 +43,7 @@ func TestAccessPointVanishesAndReturns(t *testing.T) {
 }
 
 func TestRadioOffAndOn(t *testing.T) {
+	sameOnEveryRelease(t)
 	s := beginOnline(t)
 	s.root("nmcli radio wifi off")
 	s.internet(offline)
