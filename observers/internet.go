@@ -117,11 +117,9 @@ func readInternet(policy Policy, facts, links Facts, past *memory) Reading {
 	case connectivity == nm.NmConnectivityLimited && state > nm.NmStateDisconnecting:
 		// One failed probe causes it, and every start passes through it.
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
-	case connectivity == nm.NmConnectivityNone && mayRoam(links):
+	case connectivity == nm.NmConnectivityNone && (mayRoam(links) || past.had[unchecked] && state > nm.NmStateConnecting):
 		// NetworkManager keeps a connection without an access point for 15 or 30 s
 		// (link_timeout_id in nm-device-wifi.c, 1.42 to 1.58).
-		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
-	case connectivity == nm.NmConnectivityNone && state > nm.NmStateConnecting && past.had[unchecked]:
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, policy.LimitedGrace
 	case connectivity == nm.NmConnectivityUnknown:
 		reading.GraceOnlyFrom, reading.Grace = AnyPosition, leavingGrace

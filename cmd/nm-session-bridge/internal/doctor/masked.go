@@ -68,7 +68,7 @@ func (u user) unmask(mask string) Mend {
 	return byHand("remove " + mask + ", " + kind + "; then systemctl --user daemon-reload")
 }
 
-// hidesAFile reports whether the user manager would load another file without a mask.
+// hidesAFile reports whether a mask hides a file that the user manager would load instead.
 func (u user) hidesAFile(mask string) bool {
 	is, err := os.Lstat(mask)
 	return err == nil && slices.ContainsFunc(u.manager.texts("UnitPath"), func(dir string) bool {
