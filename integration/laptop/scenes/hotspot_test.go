@@ -4,6 +4,7 @@ import "testing"
 
 // A hotspot gives others a network. It has none itself.
 func TestAHotspotIsNoUplink(t *testing.T) {
+	onOneLaptop(t)
 	const hotspot = "connection@Hotspot.target"
 	s := beginOpen(t)
 	s.enable(map[string]string{"sync.service": while(online)})

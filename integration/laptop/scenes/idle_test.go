@@ -10,7 +10,7 @@ const (
 // A desktop sets the hint for its session. logind computes its own hint for
 // consoles.
 func TestIdle(t *testing.T) {
-	sameOnEveryRelease(t)
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.enable(map[string]string{"dim.service": while(idle), "busy.service": once(busy)})
 	s.install()

@@ -34,6 +34,7 @@ func TestLid(t *testing.T) {
 }
 
 func TestLidWithoutUPower(t *testing.T) {
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.root("systemctl mask --now upower.service")
 	s.afterwards("systemctl unmask upower.service")

@@ -59,7 +59,7 @@ func (s *scene) plugAfterwards() {
 }
 
 func TestPower(t *testing.T) {
-	sameOnEveryRelease(t)
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.plugAfterwards()
 	s.enable(map[string]string{"backup.service": while(onAC), "dim.service": once(onBattery)})
@@ -90,7 +90,7 @@ func TestPower(t *testing.T) {
 }
 
 func TestPowerWithoutUPower(t *testing.T) {
-	sameOnEveryRelease(t)
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.plugAfterwards()
 	s.root("systemctl mask --now upower.service")

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// A scene calls sameOnEveryRelease first if its outcome does not depend on the
-// versions of the services around it. One laptop plays it. Those of other
-// releases play it only when all scenes are wanted.
-func sameOnEveryRelease(t *testing.T) {
+// A scene calls onOneLaptop first if its outcome does not depend on the versions of the
+// services around it, or if the sandbox tests the like with those of each release. The
+// laptops of other releases play it only when all scenes are wanted.
+func onOneLaptop(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("played on the laptop of another release")

@@ -82,6 +82,7 @@ func (s *scene) wrote(want string, units ...string) {
 }
 
 func TestSleepComesThoughAUnitIsUnfinished(t *testing.T) {
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.suspendWithLid("InhibitDelayMaxSec=15\n") // the unit must have begun by then
 	s.enable(map[string]string{

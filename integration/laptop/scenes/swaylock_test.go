@@ -103,7 +103,7 @@ func (s *scene) corner(file string) string {
 }
 
 func TestSwaylock(t *testing.T) {
-	sameOnEveryRelease(t)
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.suspendWithLid("InhibitDelayMaxSec=60\n")
 	s.enable(map[string]string{swaylock: swaylockForks, "unlocked.service": once(unlocked)})

@@ -22,7 +22,7 @@ func (s *scene) anotherUser() *scene {
 }
 
 func TestTwoUsersAtOnce(t *testing.T) {
-	sameOnEveryRelease(t)
+	onOneLaptop(t)
 	s := beginOpen(t)
 	// A user's manager ends with the last session.
 	s.suspendWithLid("InhibitDelayMaxSec=30\nUserStopDelaySec=0\n")

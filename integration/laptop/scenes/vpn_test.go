@@ -13,7 +13,7 @@ const (
 )
 
 func TestWireGuardAndMeteredWiFi(t *testing.T) {
-	sameOnEveryRelease(t)
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.enable(map[string]string{"tunnel.service": while(vpnUp), "bureau.service": while(`connection@Mein\x20B\xc3\xbcro.target`)})
 	s.install()
@@ -46,6 +46,7 @@ func (s *scene) wireGuard(name string) {
 
 // The kernel keeps WireGuard up, whatever happens to NetworkManager.
 func TestWireGuardOutlivesNetworkManager(t *testing.T) {
+	onOneLaptop(t)
 	s := beginOpen(t)
 	s.enable(map[string]string{"tunnel.service": while(vpnUp)})
 	s.flags("--gone-grace=1h")
