@@ -20,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,8 +29,9 @@ import (
 )
 
 const (
-	// A kernel that panics reboots, which ends the machine.
-	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr" +
+	// A kernel that panics reboots, which ends the machine. Without norandmaps, QEMU before
+	// 8.0 would translate a library again for each process, since it lies elsewhere.
+	kernelOptions = "console=ttyS0 quiet panic=-1 net.ifnames=0 mitigations=off nokaslr norandmaps" +
 		" random.trust_cpu=on tsc=reliable no_timer_check"
 	// clock makes the laptop's time pass with its work: an instruction takes 2² ns, which is
 	// about the speed on a quiet host, and only a laptop with nothing to do waits for the
@@ -54,6 +56,9 @@ type Laptop struct {
 	Programs Programs
 	// Hibernates gives it a second disk to hibernate to, and what that needs.
 	Hibernates bool
+	// Nice is added to the niceness of its process: a laptop with less to do can let another
+	// go first.
+	Nice int
 }
 
 // Result says how the run of a laptop ended.
@@ -90,7 +95,8 @@ func (l Laptop) Run(ctx context.Context, arguments []string, out io.Writer) (Res
 	if err != nil {
 		return Result{}, fmt.Errorf("cannot prepare the laptop: %w", err)
 	}
-	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", slices.Concat(hardware, []string{
+	command := []string{"-n", strconv.Itoa(l.Nice), "qemu-system-x86_64"}
+	qemu := exec.CommandContext(ctx, "nice", slices.Concat(command, hardware, []string{
 		"-accel", "tcg,tb-size=256", "-cpu", "Nehalem", "-m", "768",
 		// With a second processor the kernel changes code that the other runs. QEMU before
 		// 8.1 may then go on with the code of the time between, and the kernel panics.
