@@ -113,12 +113,11 @@ func (s *scene) write(name, content string) {
 	s.must(s.WriteFile(name, []byte(content), mode))
 }
 
-// enable writes a unit, makes the user manager load it and enables it.
+// enable writes a unit and enables it.
 func (s *scene) enable(name, content string) {
 	s.Helper()
 	s.write(name, content)
-	s.systemctl("daemon-reload")
-	s.systemctl("enable", name)
+	s.systemctl("enable", name) // this also makes the user manager load it
 }
 
 func (s *scene) systemctl(args ...string) string {

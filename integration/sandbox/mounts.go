@@ -131,6 +131,9 @@ func furnishEtc() error {
 	if err := admitStandIns(); err != nil {
 		return err
 	}
+	if err := maskForeignGenerators(); err != nil {
+		return err
+	}
 	return dropEnabledUserUnits()
 }
 
@@ -147,6 +150,30 @@ func admitStandIns() error {
 	} {
 		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// maskForeignGenerators masks the generators of other packages than systemd's. The user manager runs
+// them whenever it starts or reloads; gpg-agent's alone starts seven programs.
+func maskForeignGenerators() error {
+	for _, kind := range []string{"user-generators", "user-environment-generators"} {
+		generators, err := os.ReadDir(filepath.Join("/usr/lib/systemd", kind))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		masks := filepath.Join("/etc/systemd", kind)
+		if err := os.MkdirAll(masks, 0o755); err != nil {
+			return err
+		}
+		for _, generator := range generators {
+			if strings.Contains(generator.Name(), "systemd-") {
+				continue
+			}
+			if err := os.Symlink("/dev/null", filepath.Join(masks, generator.Name())); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
 		}
 	}
 	return nil
