@@ -296,6 +296,7 @@ func misdeeds() []misdeed {
 }
 
 func TestDoctorOnTheUsersUnits(t *testing.T) {
+	onOneSuite(t)
 	s := installed(t, sandbox.Options{})
 	s.profile("br0", "Home Wifi")
 	s.profile("br1", "work")
@@ -326,6 +327,7 @@ func TestDoctorOnTheUsersUnits(t *testing.T) {
 }
 
 func TestDoctorOnProfiles(t *testing.T) {
+	onOneSuite(t)
 	s := installed(t, sandbox.Options{})
 	s.systemctl("import-environment", "PATH")
 	s.profile("br0", "Home Wifi")

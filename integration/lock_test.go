@@ -258,6 +258,7 @@ func TestBeforeTheFirstSessionNothingIsSaidOfTheLock(t *testing.T) {
 // This holds whatever put the lock into its position, and whatever happens to the
 // bridge and to logind before or after.
 func TestTheEndOfTheLastSessionLeavesTheLockAsItIs(t *testing.T) {
+	onOneSuite(t)
 	faults := map[string]func(*scene){
 		"the bridge is killed": func(s *scene) {
 			s.record()

@@ -93,30 +93,27 @@ type player struct {
 	arguments []string // what it adds to the arguments
 }
 
-// shares is how many players share the rest: enough to keep the processors equally busy.
+// shares is how many players share a part: enough to keep the processors equally busy.
 const shares = 4
 
 // players returns the runs into which this one is divided, if it is.
 func players() []player {
 	var all []player
-	if *suite == every || *part == bothParts {
+	switch {
+	case *suite == every:
 		for _, suite := range sandbox.Suites() {
 			all = append(all, player{suite, []string{"-suite=" + suite}})
 		}
-	}
-	if *part == bothParts {
-		for i := range all {
-			all[i].arguments = append(all[i].arguments, "-part="+suitesPart)
-		}
+	case *share == every:
 		for i := 1; i <= shares; i++ {
-			all = append(all, player{fmt.Sprint("rest", i), []string{"-part=" + restPart, fmt.Sprintf("-share=%d/%d", i, shares)}})
+			all = append(all, player{fmt.Sprint(*part, i), []string{fmt.Sprintf("-share=%d/%d", i, shares)}})
 		}
 	}
 	return all
 }
 
-// playTogether lets as many players play at the same time as there are processors. It
-// prints what a player printed when the player ends.
+// playTogether lets one player more than there are processors play at the same time, because
+// a player often waits. It prints what a player printed when the player ends.
 func playTogether(ctx context.Context, players []player) (status int) {
 	type outcome struct {
 		player
@@ -129,7 +126,7 @@ func playTogether(ctx context.Context, players []player) (status int) {
 		next <- one
 	}
 	close(next)
-	for range runtime.NumCPU() {
+	for range runtime.NumCPU() + 1 {
 		go func() {
 			for one := range next {
 				fmt.Printf("-- %s begins and tells what happened when it ends\n", one.name)

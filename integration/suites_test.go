@@ -13,20 +13,22 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// every stands for all suites.
+// every stands for all suites, or all shares.
 const every = "every"
 
 // The parts of the tests.
 const (
 	suitesPart = "suites"
 	restPart   = "rest"
-	bothParts  = "both"
 )
+
+// fullest is the suite on which all tests of suitesPart are played, even with -short.
+const fullest = "trixie"
 
 var (
 	suite = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
-	part  = flag.String("part", "", "play one `part`: suites, what is to be played on every suite; rest; or both, suites on every suite and the rest in shares")
-	share = flag.String("share", "", "play only one `share` of the tests of -part, such as 1/4, the first of four")
+	part  = flag.String("part", "", "play one `part`: suites, what is to be played on every suite, or rest")
+	share = flag.String("share", "", "play only one `share` of the tests of -part, such as 1/4, the first of four, or every share beside the others")
 )
 
 // onEverySuite names the test files, without _test.go, whose outcome depends
@@ -36,16 +38,17 @@ var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "
 // choosePart skips the tests that do not belong to the wanted part.
 func choosePart() error {
 	number, of := 1, 1
-	if *share != "" {
+	if *share != "" && *share != every {
 		if _, err := fmt.Sscanf(*share, "%d/%d", &number, &of); err != nil || number < 1 || number > of || *part == "" {
-			return fmt.Errorf("-share is %q, but must be one such as 1/4, and needs a -part", *share)
+			return fmt.Errorf("-share is %q, but must be every or one such as 1/4, and needs a -part", *share)
 		}
 	}
-	switch {
-	case *part == "" || *part == bothParts:
+	switch *part {
+	case suitesPart, restPart:
+	case "":
 		return nil
-	case *part != suitesPart && *part != restPart:
-		return fmt.Errorf("-part is %q, not %s, %s or %s", *part, suitesPart, restPart, bothParts)
+	default:
+		return fmt.Errorf("-part is %q, not %s or %s", *part, suitesPart, restPart)
 	}
 	files, err := filepath.Glob("*_test.go")
 	if err != nil {
@@ -75,6 +78,15 @@ func choosePart() error {
 		}
 	}
 	return flag.Set("test.skip", "^("+strings.Join(skipped, "|")+")$")
+}
+
+// A long test calls onOneSuite first if its outcome depends little on the versions of the
+// daemons. With -short, only the fullest suite plays it.
+func onOneSuite(t *testing.T) {
+	t.Helper()
+	if testing.Short() && *suite != "" && *suite != fullest {
+		t.Skip("played on " + fullest)
+	}
 }
 
 // TestTheSuiteIsTheOneAskedFor makes sure that the tests run on the wanted
