@@ -356,8 +356,8 @@ func (u *unit) wasStartedAfter(sequence dbus.Sequence) bool {
 	return u.isStarting() && (u.job.path == "" || u.job.answered > sequence)
 }
 
-// hasDoneItsWork notes that the services that a target wants have done their work,
-// unless one of them runs or has a job, or has died at it.
+// hasDoneItsWork notes that the services that a target wants have done their work, even if
+// they crashed before, unless one of them runs or has a job, or has died at it.
 func (r *Reconciler) hasDoneItsWork(u *unit, queued []string) {
 	for _, f := range r.followers {
 		switch {
@@ -368,6 +368,11 @@ func (r *Reconciler) hasDoneItsWork(u *unit, queued []string) {
 			r.log.Warn(f.name+" was killed ("+f.result+"), so "+u.name+" stays, although another of its services has ended well",
 				"unit", f.name, "target", u.name, "next", "man nm-session-bridge.targets")
 			return
+		}
+	}
+	for _, f := range r.followers {
+		if slices.Contains(f.targets, u) {
+			f.crashed = time.Time{} // a signal that is still to come is that of the good end
 		}
 	}
 	if u.wanted && !slices.Contains(r.moved.Done, u.name) {

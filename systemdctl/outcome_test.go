@@ -343,6 +343,14 @@ func TestALockerThatEndsBadlyByItselfHasCrashed(t *testing.T) {
 			m.ends("signal", "activating")
 			m.ends("success", "active")
 		}, true},
+		"it crashes, starts anew, and ends well": {func(m *fakeManager) {
+			m.ends("signal", "activating")
+			m.ends("success", "active")
+			m.is("locker.service", "inactive", "")
+			m.answer(m.wants(propertiesInterface + ".GetAll ")[0], nil, map[string]dbus.Variant{
+				"ActiveState": dbus.MakeVariant("inactive"), "Result": dbus.MakeVariant("success"),
+			})
+		}, false},
 		"its ExecStopPost= goes on": {func(m *fakeManager) {
 			m.ends("signal", "deactivating")
 			m.r.now = func() time.Time { return time.Now().Add(2 * crashTime) }
