@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -39,9 +40,12 @@ var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "
 func choosePart() error {
 	number, of := 1, 1
 	if *share != "" && *share != every {
-		if _, err := fmt.Sscanf(*share, "%d/%d", &number, &of); err != nil || number < 1 || number > of || *part == "" {
-			return fmt.Errorf("-share is %q, but must be every or one such as 1/4, and needs a -part", *share)
+		if _, err := fmt.Sscanf(*share, "%d/%d", &number, &of); err != nil || number < 1 || number > of {
+			return fmt.Errorf("-share is %q, but must be every or one such as 1/4", *share)
 		}
+	}
+	if *share != "" && *part == "" {
+		return errors.New("-share needs a -part")
 	}
 	switch *part {
 	case suitesPart, restPart:
