@@ -192,6 +192,8 @@ func TestASleepWhileTheScreenIsBeingUnlockedLocks(t *testing.T) {
 func TestALockThatIsNoLongerHeldFollowsTheFacts(t *testing.T) {
 	s := begin(t, sandbox.Options{})
 	s.install()
+	s.lock("unlocked")
+	s.settle()
 	s.must(s.Login1.PrepareForSleep(true))
 	s.lock("locked") // because sleep.target wants it; logind says nothing about that
 	s.must(s.Login1.PrepareForSleep(false))

@@ -112,8 +112,8 @@ func players() []player {
 	return all
 }
 
-// playTogether lets one player more than there are processors play at the same time, because
-// a player often waits. It prints what a player printed when the player ends.
+// playTogether lets as many players play at the same time as there are processors. It
+// prints what a player printed when the player ends.
 func playTogether(ctx context.Context, players []player) (status int) {
 	type outcome struct {
 		player
@@ -126,7 +126,7 @@ func playTogether(ctx context.Context, players []player) (status int) {
 		next <- one
 	}
 	close(next)
-	for range runtime.NumCPU() + 1 {
+	for range runtime.NumCPU() {
 		go func() {
 			for one := range next {
 				fmt.Printf("-- %s begins and tells what happened when it ends\n", one.name)

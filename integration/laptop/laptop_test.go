@@ -42,7 +42,7 @@ func TestLaptop(t *testing.T) {
 	playEach(t, func(ctx context.Context, t *testing.T, release string, programs laptop.Programs) {
 		machine := laptop.Laptop{Programs: programs}
 		if release != first { // which has the most to do
-			machine.Nice = 10
+			machine.Nice = 5
 		}
 		all := all || release == first
 		play(ctx, t, release, all, machine,
