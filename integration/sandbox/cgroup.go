@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,11 +24,16 @@ func newOuterCgroup() (cgroup, error) {
 	if err != nil {
 		return "", err
 	}
-	group := cgroup(filepath.Join(root, "nm-session-bridge-sandbox-"+strconv.Itoa(os.Getpid())))
-	if err := os.Mkdir(string(group), 0o755); err != nil {
+	// The name has no process ID, because a sandbox that was killed leaves its cgroup to the
+	// next process with that ID.
+	group, err := os.MkdirTemp(root, "nm-session-bridge-sandbox-")
+	if err == nil {
+		err = os.Chmod(group, 0o755)
+	}
+	if err != nil {
 		return "", fmt.Errorf("cannot make a cgroup: %w", err)
 	}
-	return group, nil
+	return cgroup(group), nil
 }
 
 // outerCgroupRoot finds the version 2 hierarchy, which systemd's hybrid layout mounts beside version 1.
