@@ -23,9 +23,6 @@ const (
 	restPart   = "rest"
 )
 
-// fullest is the suite on which all tests of suitesPart are played, even with -short.
-const fullest = "trixie"
-
 var (
 	suite = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
 	part  = flag.String("part", "", "play one `part`: suites, what is to be played on every suite, or rest")
@@ -82,15 +79,6 @@ func choosePart() error {
 		}
 	}
 	return flag.Set("test.skip", "^("+strings.Join(skipped, "|")+")$")
-}
-
-// A long test calls onOneSuite first if its outcome depends little on the versions of the
-// daemons. With -short, only the fullest suite plays it.
-func onOneSuite(t *testing.T) {
-	t.Helper()
-	if testing.Short() && *suite != "" && *suite != fullest {
-		t.Skip("played on " + fullest)
-	}
 }
 
 // TestTheSuiteIsTheOneAskedFor makes sure that the tests run on the wanted
