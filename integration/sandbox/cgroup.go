@@ -24,9 +24,9 @@ func newOuterCgroup() (cgroup, error) {
 	if err != nil {
 		return "", err
 	}
-	// The name has no process ID, because a sandbox that was killed leaves its cgroup to the
-	// next process with that ID.
-	group, err := os.MkdirTemp(root, "nm-session-bridge-sandbox-")
+	// The process ID alone would not do: a sandbox that was killed leaves its cgroup, and a
+	// later one may have its ID.
+	group, err := os.MkdirTemp(root, fmt.Sprintf("nm-session-bridge-sandbox-%d-", os.Getpid()))
 	if err == nil {
 		err = os.Chmod(group, 0o755)
 	}

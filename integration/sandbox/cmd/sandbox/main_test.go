@@ -168,7 +168,7 @@ func cgroups(t *testing.T, cmd *exec.Cmd) []string {
 	t.Helper()
 	var found []string
 	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
-		groups, err := filepath.Glob(fmt.Sprintf("%s/*sandbox-%d", root, cmd.Process.Pid))
+		groups, err := filepath.Glob(fmt.Sprintf("%s/*sandbox-%d-*", root, cmd.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
 		}
