@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -99,4 +101,30 @@ func TestASetWhileTheBridgeStartsIsNotLost(t *testing.T) {
 	s.systemctl("restart", bridgeUnit)
 	s.status("lid closed (held by hand)")
 	s.status("internet offline (held by hand)")
+}
+
+// Something else may start the counterpart before the bridge has heard of the end of its
+// own start. That start is over then, and the bridge must not repeat it.
+func TestAStartThatIsOvertakenIsNotRepeated(t *testing.T) {
+	s := begin(t, sandbox.Options{})
+	s.install()
+	s.lock("unlocked")
+	bridge, err := strconv.Atoi(s.systemctl("show", "--property=MainPID", "--value", bridgeUnit))
+	s.must(err)
+	conn := s.sessionBus()
+	s.must(s.User.Signal(syscall.SIGSTOP))
+	s.must(s.Login1.SetLockedHint(true))
+	s.until("the bridge asks for lock.target", func() bool {
+		var lock string
+		s.must(conn.Object(bridgeName, bridgePath).StoreProperty(bridgeName+".Lock", &lock))
+		return lock == "locked"
+	})
+	s.must(syscall.Kill(bridge, syscall.SIGSTOP))
+	s.must(s.User.Signal(syscall.SIGCONT))
+	s.expect("active", "lock.target")
+	s.systemctl("start", "unlock.target")
+	s.must(syscall.Kill(bridge, syscall.SIGCONT))
+	s.lock("unlocked")
+	s.started("lock.target", 1)
+	s.started("unlock.target", 2)
 }

@@ -25,6 +25,7 @@ var (
 
 	wantOnline  = map[string]bool{online: true, offline: false}
 	wantOffline = map[string]bool{online: false, offline: true}
+	allUnwanted = map[string]bool{online: false, offline: false}
 )
 
 // fakeManager is a user manager. The test dictates every answer and signal.

@@ -233,6 +233,9 @@ func (r *Reconciler) ended(u *unit, end ending) {
 		// systemd also calls a start "done" that a condition has skipped.
 		u.refused = "skipped by a condition"
 		r.log.Warn("the start job of "+u.name+" is done but the target is "+end.active, "target", u.name, "result", end.result, "next", remedy(u))
+	case u.wanted == (verb == start) && u.isActive() != u.wanted:
+		// The job moved it, and something else has moved it back since.
+		u.settled = true
 	}
 	r.reconcile()
 }

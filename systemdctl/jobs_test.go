@@ -148,3 +148,57 @@ func TestSomebodyElsesJobForASettledTargetIsWaitedFor(t *testing.T) {
 		t.Error("nothing was moved")
 	}
 }
+
+// Signals that the manager sends after its answer may be handled before it.
+func TestATargetGivesWayToARivalThatStartedBeforeTheAnswer(t *testing.T) {
+	for name, test := range map[string]struct {
+		want map[string]bool
+		asks string
+		ours func(m *fakeManager)
+	}{
+		"its start was done":     {wantOnline, "StartUnit " + online, func(m *fakeManager) { m.is(online, "active", ""); m.removed(online, "/job/1", "done") }},
+		"its start was canceled": {wantOnline, "StartUnit " + online, func(m *fakeManager) { m.removed(online, "/job/1", "canceled") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManagerOf(t, yielding)
+			m.begin(allDown)
+			m.r.Want(test.want)
+			call := m.wants(test.asks)[0]
+			test.ours(m)
+			m.is(online, "inactive", "")
+			m.is(offline, "active", "")
+			m.answer(call, nil, dbus.ObjectPath("/job/1"))
+			m.wants("")
+			if !m.moved.Yielding {
+				t.Error("nothing else has moved the targets")
+			}
+		})
+	}
+}
+
+func TestATargetThatIsMovedBackBeforeTheAnswerIsPutRight(t *testing.T) {
+	for name, test := range map[string]struct {
+		before       map[string]string
+		want         map[string]bool
+		verb         string
+		moved, after string
+	}{
+		"its start was done": {allDown, wantOnline, "StartUnit ", "active", "inactive"},
+		"its stop was done":  {isOnline, allUnwanted, "StopUnit ", "inactive", "active"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(t)
+			m.begin(test.before)
+			m.r.Want(test.want)
+			call := m.wants(test.verb + online)[0]
+			m.is(online, test.moved, "")
+			m.removed(online, "/job/1", "done")
+			m.is(online, test.after, "")
+			m.answer(call, nil, dbus.ObjectPath("/job/1"))
+			m.answer(m.wants(test.verb + online)[0], nil, dbus.ObjectPath("/job/2"))
+			if !strings.Contains(m.log.String(), "something else has") {
+				t.Error("the log does not say that something else has moved it")
+			}
+		})
+	}
+}
