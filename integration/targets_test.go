@@ -28,7 +28,7 @@ func TestTargetMasked(t *testing.T) {
 	// started.
 	s.expect("inactive", "internet-online.target", "sync.service")
 	s.says("cannot start internet-offline.target")
-	s.says("next=\"systemctl --user unmask internet-offline.target\"")
+	s.says("next=\"nm-session-bridge doctor\"")
 	s.status("internet offline (internet-offline.target: Unit internet-offline.target is masked.)")
 	s.systemctl("unmask", "internet-offline.target")
 	s.offline()

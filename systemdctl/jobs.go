@@ -3,9 +3,7 @@ package systemdctl
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -246,11 +244,7 @@ func remedy(u *unit) string {
 	case "not-found":
 		return "nm-session-bridge install"
 	case "masked":
-		names := []string{u.name}
-		if template, instance, isInstance := strings.Cut(u.name, "@"); isInstance {
-			names = append(names, template+"@"+path.Ext(instance)) // the manager does not say which of them is masked
-		}
-		return "systemctl --user unmask " + Operands(names...)
+		return "nm-session-bridge doctor" // which command helps depends on where the mask is
 	}
 	return "systemctl --user status " + Operands(u.name)
 }
