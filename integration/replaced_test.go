@@ -209,7 +209,7 @@ func TestAProgramThatNobodyWouldStartAgainBecomesTheNewOne(t *testing.T) {
 			s.must(err)
 			s.replace(path, newer)
 			s.until("the new program runs", func() bool {
-				// While another thread than the first replaces the program, the process has none.
+				// If a thread other than the first calls execve, this file is missing for a moment.
 				runs, err := os.Stat(fmt.Sprintf("/proc/%d/exe", process))
 				return err == nil && !os.SameFile(runs, before)
 			})

@@ -151,26 +151,25 @@ func TestSomebodyElsesJobForASettledTargetIsWaitedFor(t *testing.T) {
 
 // Signals that the manager sends after its answer may be handled before it.
 func TestATargetGivesWayToARivalThatStartedBeforeTheAnswer(t *testing.T) {
-	for name, test := range map[string]struct {
-		want map[string]bool
-		asks string
-		ours func(m *fakeManager)
-	}{
-		"its start was done":     {wantOnline, "StartUnit " + online, func(m *fakeManager) { m.is(online, "active", ""); m.removed(online, "/job/1", "done") }},
-		"its start was canceled": {wantOnline, "StartUnit " + online, func(m *fakeManager) { m.removed(online, "/job/1", "canceled") }},
+	for name, end := range map[string]func(*fakeManager){
+		"its start was done": func(m *fakeManager) {
+			m.is(online, "active", "")
+			m.removed(online, "/job/1", "done")
+		},
+		"its start was canceled": func(m *fakeManager) { m.removed(online, "/job/1", "canceled") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newManagerOf(t, yielding)
 			m.begin(allDown)
-			m.r.Want(test.want)
-			call := m.wants(test.asks)[0]
-			test.ours(m)
+			m.r.Want(wantOnline)
+			call := m.wants("StartUnit " + online)[0]
+			end(m)
 			m.is(online, "inactive", "")
 			m.is(offline, "active", "")
 			m.answer(call, nil, dbus.ObjectPath("/job/1"))
 			m.wants("")
 			if !m.moved.Yielding {
-				t.Error("nothing else has moved the targets")
+				t.Error("the rival's start is not told")
 			}
 		})
 	}
