@@ -56,20 +56,23 @@ func TestDoctorOnAMaskedServiceThatIsNotInstalled(t *testing.T) {
 	}
 }
 
-// What the log says about an instance also helps if its template is masked.
+// The log sends a user to the doctor, whose advice about an instance also helps if the
+// template is masked.
 func TestTheLogOnAMaskedTemplate(t *testing.T) {
 	for _, mask := range []string{"connection@.target", "connection@home.target"} {
 		t.Run(mask, func(t *testing.T) {
 			s := begin(t, sandbox.Options{})
+			s.systemctl("import-environment", "PATH")
 			s.systemctl("mask", mask)
 			s.install()
 			s.waitLog("cannot start connection@home.target")
-			remedy := regexp.MustCompile(`cannot start connection@home.target.* next="?([^"]*)"?`).FindStringSubmatch(s.log())
-			if remedy == nil {
-				t.Fatalf("the log names no remedy: %s", s.log())
+			remedy := regexp.MustCompile(`cannot start connection@home.target.* next="([^"]*)"`).FindStringSubmatch(s.log())
+			if remedy == nil || remedy[1] != "nm-session-bridge doctor" {
+				t.Fatalf("the log does not name the doctor: %s", s.log())
 			}
+			f := s.finds("", mask+" is masked")
 			for range 2 {
-				s.user(remedy[1])
+				s.user(f.mend)
 			}
 			s.expect("active", "connection@home.target")
 		})
