@@ -128,34 +128,37 @@ func (t *Timeline) snapshot(ctx context.Context) ([]unitReport, error) {
 	if err != nil && (!errors.As(err, &refused) || refused.Name != "org.freedesktop.systemd1.AlreadySubscribed") {
 		return nil, fmt.Errorf("subscribe to the user manager: %w", err)
 	}
-	var units [][]any
-	err = manager.CallWithContext(ctx, systemdManager+".ListUnits", dbus.FlagNoAutoStart).Store(&units)
+	var listed []struct {
+		Name, Description, Load, Active, Sub, Following string
+		Path                                            dbus.ObjectPath
+		Job                                             uint32
+		JobType                                         string
+		JobPath                                         dbus.ObjectPath
+	}
+	err = manager.CallWithContext(ctx, systemdManager+".ListUnits", dbus.FlagNoAutoStart).Store(&listed)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the user manager's units: %w", err)
 	}
-	var reports []unitReport
-	for _, unit := range units {
-		path, ok := unit[6].(dbus.ObjectPath)
-		if !ok {
-			return nil, fmt.Errorf("the user manager lists %v without a path", unit[0])
+	// There are hundreds of units, and all that a manager says about one takes it a while. So
+	// this asks for one property, and asks for the next before the last is answered.
+	reports := make([]unitReport, len(listed))
+	answers := make(chan *dbus.Call, len(listed))
+	about := map[*dbus.Call]*unitReport{}
+	for i, unit := range listed {
+		reports[i] = unitReport{name: unit.Name, unitState: unitState{unit.Active, unit.Sub}}
+		call := t.conn.Object(systemdName, unit.Path).GoWithContext(ctx, propertiesIfc+".Get", dbus.FlagNoAutoStart, answers,
+			systemdUnit, "InvocationID")
+		about[call] = &reports[i]
+	}
+	for range listed {
+		answer := <-answers
+		var invocation []byte
+		if err := answer.Store(&invocation); err != nil {
+			return nil, fmt.Errorf("cannot read %s: %w", about[answer].name, err)
 		}
-		var properties map[string]dbus.Variant
-		call := t.conn.Object(systemdName, path).CallWithContext(ctx, propertiesIfc+".GetAll", dbus.FlagNoAutoStart, systemdUnit)
-		if err := call.Store(&properties); err != nil {
-			return nil, fmt.Errorf("cannot read %v: %w", unit[0], err)
-		}
-		reports = append(reports, newUnitReport(path, properties))
+		about[answer].invocation = string(invocation)
 	}
 	return reports, nil
-}
-
-func newUnitReport(path dbus.ObjectPath, properties map[string]dbus.Variant) unitReport {
-	report := unitReport{name: unitName(path)}
-	report.unitState.active, _ = properties["ActiveState"].Value().(string)
-	report.unitState.sub, _ = properties["SubState"].Value().(string)
-	invocation, _ := properties["InvocationID"].Value().([]byte)
-	report.invocation = string(invocation)
-	return report
 }
 
 // apply is called with mu held.
@@ -165,7 +168,12 @@ func (t *Timeline) apply(signal *dbus.Signal) {
 		var ifc string
 		var properties map[string]dbus.Variant
 		if err := dbus.Store(signal.Body[:2], &ifc, &properties); err == nil && ifc == systemdUnit {
-			t.update(newUnitReport(signal.Path, properties))
+			report := unitReport{name: unitName(signal.Path)}
+			report.unitState.active, _ = properties["ActiveState"].Value().(string)
+			report.unitState.sub, _ = properties["SubState"].Value().(string)
+			invocation, _ := properties["InvocationID"].Value().([]byte)
+			report.invocation = string(invocation)
+			t.update(report)
 		}
 	case systemdManager + ".JobNew":
 		event := Event{Kind: JobQueued}

@@ -103,7 +103,9 @@ func Record(ctx context.Context, uid int, sessionBus string) (*Timeline, error) 
 	t.conn = conn
 	err = join(
 		conn.AddMatchSignalContext(ctx, ownerMatch(systemdName)...),
-		conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(systemdName), dbus.WithMatchPathNamespace(systemdPath)),
+		conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(systemdName), dbus.WithMatchObjectPath(systemdPath), dbus.WithMatchMember("JobNew")),
+		conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(systemdName), dbus.WithMatchObjectPath(systemdPath), dbus.WithMatchMember("JobRemoved")),
+		conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(systemdName), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchArg(0, systemdUnit)),
 	)
 	if err == nil {
 		err = t.read(ctx)

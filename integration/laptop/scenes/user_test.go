@@ -35,6 +35,11 @@ func (a account) sessionBus() string { return a.runtimeDir() + "/bus" }
 func (s *scene) login() {
 	s.Helper()
 	s.logout()
+	s.startManager()
+}
+
+func (s *scene) startManager() {
+	s.Helper()
 	s.root("systemctl start " + manager)
 	s.meet()
 }
@@ -66,7 +71,7 @@ func (s *scene) newUser() {
 	s.must(os.RemoveAll(home))
 	s.must(os.Mkdir(home, 0o755))
 	s.must(os.Chown(home, uid, uid))
-	s.login()
+	s.startManager()
 }
 
 // root runs a command line and returns its standard output, trimmed.
