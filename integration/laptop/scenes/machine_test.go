@@ -44,7 +44,12 @@ func (s *scene) touch(position string) {
 
 func (s *scene) lidIsClosed() bool {
 	s.Helper()
-	return strings.HasSuffix(s.root("busctl get-property "+logindName+" "+string(logindPath)+" "+logindManager+" LidClosed"), "true")
+	conn, err := dbus.ConnectSystemBus()
+	s.must(err)
+	defer conn.Close()
+	var isClosed bool
+	s.must(conn.Object(logindName, logindPath).StoreProperty(logindManager+".LidClosed", &isClosed))
+	return isClosed
 }
 
 // suspendWithLid makes logind suspend the laptop when the lid closes, until the
