@@ -5,6 +5,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -88,28 +90,36 @@ func playAgain() int {
 }
 
 // player is a run of some of the tests beside others.
-type player struct {
-	name      string
-	arguments []string // what it adds to the arguments
-}
+type player struct{ suite, share string }
 
-// shares is how many players share a part: enough to keep the processors equally busy.
-const shares = 4
+// shares are enough to keep the processors equally busy.
+func shares() []string { return []string{"1/4", "2/4", "3/4", "4/4"} }
 
 // players returns the runs into which this one is divided, if it is.
 func players() []player {
+	if *suite != every && *share != every {
+		return nil
+	}
+	suites, parts := []string{*suite}, []string{*share}
+	if *suite == every {
+		suites = sandbox.Suites()
+	}
+	if *share == every {
+		parts = shares()
+	}
 	var all []player
-	switch {
-	case *suite == every:
-		for _, suite := range sandbox.Suites() {
-			all = append(all, player{suite, []string{"-suite=" + suite}})
-		}
-	case *share == every:
-		for i := 1; i <= shares; i++ {
-			all = append(all, player{fmt.Sprint(*part, i), []string{fmt.Sprintf("-share=%d/%d", i, shares)}})
+	for _, suite := range suites {
+		for _, share := range parts {
+			all = append(all, player{suite, share})
 		}
 	}
 	return all
+}
+
+// name is one word.
+func (p player) name() string {
+	number, _, _ := strings.Cut(p.share, "/")
+	return cmp.Or(p.suite, *part) + number
 }
 
 // playTogether lets as many players play at the same time as there are processors. It
@@ -129,9 +139,9 @@ func playTogether(ctx context.Context, players []player) (status int) {
 	for range runtime.NumCPU() {
 		go func() {
 			for one := range next {
-				fmt.Printf("-- %s begins and tells what happened when it ends\n", one.name)
+				fmt.Printf("-- %s begins and tells what happened when it ends\n", one.name())
 				var printed bytes.Buffer
-				cmd := again(ctx, one.arguments...)
+				cmd := again(ctx, "-suite="+one.suite, "-share="+one.share)
 				cmd.Stdout = &printed
 				began := time.Now()
 				status := failed(bound.Run(cmd))
@@ -141,7 +151,7 @@ func playTogether(ctx context.Context, players []player) (status int) {
 	}
 	for range players {
 		o := <-outcomes
-		fmt.Printf("-- %s: ended after %.0f s\n%s", o.name, o.took.Seconds(), o.printed)
+		fmt.Printf("-- %s: ended after %.0f s\n%s", o.name(), o.took.Seconds(), o.printed)
 		status = max(status, o.status)
 	}
 	return status
