@@ -92,7 +92,7 @@ func playAgain() int {
 // player is a run of some of the tests beside others.
 type player struct{ suite, share string }
 
-// shares are enough to keep the processors equally busy.
+// shares are as many as can play at once on two processors.
 func shares() []string { return []string{"1/4", "2/4", "3/4", "4/4"} }
 
 // players returns the runs into which this one is divided, if it is.
@@ -122,8 +122,8 @@ func (p player) name() string {
 	return cmp.Or(p.suite, *part) + number
 }
 
-// playTogether lets as many players play at the same time as there are processors. It
-// prints what a player printed when the player ends.
+// playTogether lets two players a processor play at the same time, because half of what
+// they do is to wait. It prints what a player printed when the player ends.
 func playTogether(ctx context.Context, players []player) (status int) {
 	type outcome struct {
 		player
@@ -136,7 +136,7 @@ func playTogether(ctx context.Context, players []player) (status int) {
 		next <- one
 	}
 	close(next)
-	for range runtime.NumCPU() {
+	for range 2 * runtime.NumCPU() {
 		go func() {
 			for one := range next {
 				fmt.Printf("-- %s begins and tells what happened when it ends\n", one.name())

@@ -78,6 +78,9 @@ func (m *machine) open(ctx context.Context, suite string) error {
 	if err := m.unpack(ctx, suite); err != nil {
 		return err
 	}
+	if err := m.inherit(); err != nil {
+		return err
+	}
 	return m.connect()
 }
 
@@ -187,6 +190,9 @@ func (m *machine) close() error {
 // clear ends what still runs in the machine, and removes its files.
 func (m *machine) clear() error {
 	if err := sandbox.RemoveCgroup(m.group); err != nil {
+		return err
+	}
+	if err := m.bequeath(); err != nil {
 		return err
 	}
 	return os.RemoveAll(m.root)
