@@ -101,7 +101,6 @@ func (l Laptop) Run(ctx context.Context, arguments []string, out io.Writer) (Res
 		// With a second processor the kernel changes code that the other runs. QEMU before
 		// 8.1 may then go on with the code of the time between, and the kernel panics.
 		"-smp", "1",
-		"-rtc", "clock=vm", // or its clock would jump ahead when it wakes up
 		"-nodefaults", "-no-user-config", "-display", "none", "-nic", "none",
 		"-action", "reboot=shutdown,shutdown=pause", // whose reasons the monitor knows
 		"-kernel", l.Image.kernel(), "-initrd", initrdPath,
@@ -126,7 +125,8 @@ func (l Laptop) hardware(dir string) ([]string, error) {
 		"-drive", "file=" + l.Image.disk() + ",format=raw,if=virtio,snapshot=on,cache=unsafe",
 	}
 	if !l.Hibernates {
-		return append(disk, "-machine", "q35", "-icount", clock, "-append", kernelOptions), nil
+		return append(disk, "-machine", "q35", "-append", kernelOptions,
+			"-icount", clock, "-rtc", "clock=vm"), nil // or its clock would jump ahead when it wakes up
 	}
 	swap := filepath.Join(dir, "swap")
 	if err := os.WriteFile(swap, nil, 0o600); err != nil {
@@ -136,8 +136,8 @@ func (l Laptop) hardware(dir string) ([]string, error) {
 		return nil, err
 	}
 	// A board newer than "pc" does not sleep a second time: SeaBIOS leaves its power
-	// management switched off. The time of a laptop whose time passes with its work stands
-	// still while it sleeps, so its own clock would not wake it to hibernate.
+	// management switched off. Nor does time that passes with the laptop's work pass while it
+	// sleeps, but its clock must wake it to hibernate.
 	return append(disk, "-machine", "pc", "-append", kernelOptions+" "+swapOption,
 		"-drive", "file="+swap+",format=raw,if=virtio,cache=unsafe"), nil
 }
