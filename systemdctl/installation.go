@@ -100,9 +100,12 @@ func (i *Installation) Write(files []File, force bool) (written Written, err err
 	}
 	// The record comes first, so that files of an interrupted install count as
 	// ours.
+	sums := map[string]string{}
 	for _, file := range files {
-		if !slices.Contains(i.sums[file.Path], checksum(file.Content)) {
-			i.sums[file.Path] = append(i.sums[file.Path], checksum(file.Content))
+		sum := checksum(file.Content)
+		sums[file.Path] = sum
+		if !slices.Contains(i.sums[file.Path], sum) {
+			i.sums[file.Path] = append(i.sums[file.Path], sum)
 		}
 	}
 	changed = append(i.unsaved(), changed...)
@@ -127,8 +130,8 @@ func (i *Installation) Write(files []File, force bool) (written Written, err err
 	if written.Dropped, err = i.drop(files); err != nil {
 		return written, err
 	}
-	for _, file := range files {
-		i.sums[file.Path] = []string{checksum(file.Content)}
+	for path, sum := range sums {
+		i.sums[path] = []string{sum}
 	}
 	return written, i.save()
 }
