@@ -193,7 +193,7 @@ func (c *corpus) place(path string, content []byte) {
 // quadlet stands in for podman's generator.
 const quadlet = `#!/bin/sh
 for file in ` + containers + `/*.container; do
-  name=$(basename "$file" .container)
+  name=${file##*/} name=${name%.container}
   sed -e "s|^\[Unit\]|&\nSourcePath=$file|" -e 's/^\[Container\]/[X-Container]/' "$file" >"$1/$name.service"
   printf '[Service]\nExecStart=/usr/bin/podman run %s\n' "$name" >>"$1/$name.service"
   for target in $(sed -n 's/^WantedBy=//p' "$file"); do
@@ -281,11 +281,12 @@ func collect(t *testing.T) *corpus {
 	for _, unit := range c.units {
 		if state := c.systemctl("show", "-P", "UnitFileState", unit); state == "disabled" || state == "linked" {
 			cannot := unit == "suffix.service" || unit == "wifi-space.service" // because of the names in their files
-			if _, err := c.Systemctl("enable", unit); (err == nil) == cannot {
+			if _, err := c.Systemctl("enable", "--no-reload", unit); (err == nil) == cannot {
 				c.Fatalf("enabling %s: %v", unit, err)
 			}
 		}
 	}
+	c.systemctl("daemon-reload")
 	return c
 }
 
