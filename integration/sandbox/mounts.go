@@ -131,7 +131,7 @@ func furnishEtc() error {
 	if err := admitStandIns(); err != nil {
 		return err
 	}
-	if err := maskForeignGenerators(); err != nil {
+	if err := maskGenerators(); err != nil {
 		return err
 	}
 	return dropEnabledUserUnits()
@@ -155,9 +155,10 @@ func admitStandIns() error {
 	return nil
 }
 
-// maskForeignGenerators masks the generators of other packages than systemd's. The user manager runs
-// them whenever it starts or reloads; gpg-agent's alone starts seven programs.
-func maskForeignGenerators() error {
+// maskGenerators masks the generators of other packages than systemd's, and the one for a desktop's autostart
+// files, which nothing here has. The user manager runs them whenever it starts or reloads; gpg-agent's alone
+// starts seven programs.
+func maskGenerators() error {
 	for _, kind := range []string{"user-generators", "user-environment-generators"} {
 		generators, err := os.ReadDir(filepath.Join("/usr/lib/systemd", kind))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -168,10 +169,11 @@ func maskForeignGenerators() error {
 			return err
 		}
 		for _, generator := range generators {
-			if strings.Contains(generator.Name(), "systemd-") {
+			name := generator.Name()
+			if strings.Contains(name, "systemd-") && name != "systemd-xdg-autostart-generator" {
 				continue
 			}
-			if err := os.Symlink("/dev/null", filepath.Join(masks, generator.Name())); err != nil && !errors.Is(err, fs.ErrExist) {
+			if err := os.Symlink("/dev/null", filepath.Join(masks, name)); err != nil && !errors.Is(err, fs.ErrExist) {
 				return err
 			}
 		}
