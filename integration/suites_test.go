@@ -24,14 +24,19 @@ const (
 )
 
 var (
-	suite = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
-	part  = flag.String("part", "", "play one `part`: suites, what is to be played on every suite, or rest")
-	share = flag.String("share", "", "play only one `share` of the tests of -part, such as 1/4, the first of four, or every share beside the others")
+	suite    = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
+	part     = flag.String("part", "", "play one `part`: suites, what is to be played on suites, or rest")
+	allBuses = flag.Bool("all-buses", false, "play on every suite what depends on the message bus alone, not only on the newest")
+	share    = flag.String("share", "", "play only one `share` of the tests of -part, such as 1/4, the first of four, or every share beside the others")
 )
 
 // onEverySuite names the test files, without _test.go, whose outcome depends
 // most on the versions of the daemons.
-var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "forgery", "others", "suites"}
+var onEverySuite = []string{"install", "doctor", "status", "internet", "lock", "sleep", "recipes", "suites"}
+
+// onNewestSuite names those whose outcome depends on which message bus it is, and
+// hardly on its version. Each suite has dbus-daemon and dbus-broker.
+var onNewestSuite = []string{"forgery", "others"}
 
 // choosePart skips the tests that do not belong to the wanted part.
 func choosePart() error {
@@ -55,9 +60,9 @@ func choosePart() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range onEverySuite {
+	for _, name := range slices.Concat(onEverySuite, onNewestSuite) {
 		if !slices.Contains(files, name+"_test.go") {
-			return fmt.Errorf("%s_test.go is to be played on every suite, but is not in %q", name, files)
+			return fmt.Errorf("%s_test.go is to be played on suites, but is not in %q", name, files)
 		}
 	}
 	var skipped []string
@@ -67,9 +72,8 @@ func choosePart() error {
 		if err != nil {
 			return err
 		}
-		isOnEvery := slices.Contains(onEverySuite, strings.TrimSuffix(file, "_test.go"))
 		for _, found := range testFunction.FindAllSubmatch(content, -1) {
-			if isOnEvery == (*part == suitesPart) {
+			if isWanted(file) {
 				wanted++
 				if wanted%of == number%of {
 					continue
@@ -79,6 +83,19 @@ func choosePart() error {
 		}
 	}
 	return flag.Set("test.skip", "^("+strings.Join(skipped, "|")+")$")
+}
+
+// isWanted reports whether the tests of a file belong to the wanted part.
+func isWanted(file string) bool {
+	name := strings.TrimSuffix(file, "_test.go")
+	switch {
+	case slices.Contains(onEverySuite, name):
+		return *part == suitesPart
+	case slices.Contains(onNewestSuite, name):
+		suites := sandbox.Suites()
+		return *part == suitesPart && (*allBuses || *suite == "" || *suite == suites[len(suites)-1])
+	}
+	return *part == restPart
 }
 
 // TestTheSuiteIsTheOneAskedFor makes sure that the tests run on the wanted
