@@ -56,7 +56,7 @@ func (s *scene) isInOrder(after string) {
 // isUpToDate checks that the user manager knows the units as they are on disk.
 func (s *scene) isUpToDate(after string) {
 	s.Helper()
-	if said := s.user("systemctl --user --no-pager status 2>&1 || true"); strings.Contains(said, "changed on disk") {
+	if said := s.user("systemctl --user --no-pager status " + bridgeUnit + " 2>&1 || true"); strings.Contains(said, "changed on disk") {
 		s.Errorf("after %s systemctl status warns: %s", after, said)
 	}
 	if units := s.user(`systemctl --user --property=Id,NeedDaemonReload show '*' |
