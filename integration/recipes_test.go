@@ -41,8 +41,8 @@ echo "${0##*/} $*" >> /home/gemini/calls
 `
 )
 
-// Stories check, for each recipe, what happens to its units. Each begins and ends
-// online with the lid open.
+// stories holds, by the name of a recipe, a check of what happens to its units. Each
+// begins and ends online with the lid open.
 type stories map[string]func(*scene)
 
 func storiesOfTheNetwork() stories {

@@ -25,7 +25,7 @@ const (
 
 var (
 	suite    = flag.String("suite", "", "play on the daemons of a Debian `suite`: "+strings.Join(sandbox.Suites(), ", ")+", or every (default: the machine's own daemons)")
-	part     = flag.String("part", "", "play one `part`: suites, what is to be played on suites, or rest")
+	part     = flag.String("part", "", "play one `part`: suites, what depends on the daemons, or rest")
 	allBuses = flag.Bool("all-buses", false, "play on every suite what depends on the message bus alone, not only on the newest")
 	share    = flag.String("share", "", "play only one `share` of the tests of -part, such as 1/4, the first of four, or every share beside the others")
 )
@@ -62,7 +62,7 @@ func choosePart() error {
 	}
 	for _, name := range slices.Concat(onEverySuite, onNewestSuite) {
 		if !slices.Contains(files, name+"_test.go") {
-			return fmt.Errorf("%s_test.go is to be played on suites, but is not in %q", name, files)
+			return fmt.Errorf("%s_test.go belongs to the part suites, but is not in %q", name, files)
 		}
 	}
 	var skipped []string
