@@ -13,6 +13,13 @@ func screensAmong(sessions []Facts) []Facts {
 	return slices.DeleteFunc(slices.Clone(sessions), func(one Facts) bool { return !isScreen(one) })
 }
 
+// HaveSameScreens reports whether the same sessions have a screen according to two facts of
+// the source [Session].
+func HaveSameScreens(one, other Facts) bool {
+	hasPath := func(a, b Facts) bool { return a.Path == b.Path }
+	return slices.EqualFunc(screensAmong(one.children), screensAmong(other.children), hasPath)
+}
+
 // isScreen reports whether a session has a screen that can be locked: a graphical
 // session with or without a seat, or a text session at a seat, but not an SSH
 // session (Type, Class, State and Seat in org.freedesktop.login1(5)).

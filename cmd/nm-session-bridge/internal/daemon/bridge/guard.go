@@ -7,8 +7,9 @@ import "github.com/nm-session-bridge/nm-session-bridge/observers"
 // answer arrives, everything that it sent before has been heard.
 type guard struct {
 	facts observers.Facts
-	// next is what the source has said since the question.
-	next       *observers.Facts
+	// next is what the source has said since the question. Newer facts replace older ones,
+	// unless a session has ended between them: only the older ones hold its last word.
+	next       []observers.Facts
 	isAnswered bool
 }
 
@@ -18,7 +19,7 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 	waiting := b.guards[facts.Source]
 	switch {
 	case waiting != nil:
-		waiting.next = &facts
+		waiting.keep(facts)
 	case b.mayComeOfACrash(facts.Source):
 		g := &guard{facts: facts}
 		b.guards[facts.Source] = g
@@ -27,6 +28,16 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 		return b.take(facts)
 	}
 	return Change{}
+}
+
+// keep keeps facts until the question is answered.
+func (g *guard) keep(facts observers.Facts) {
+	last := len(g.next) - 1
+	if last >= 0 && observers.HaveSameScreens(g.next[last], facts) {
+		g.next[last] = facts
+		return
+	}
+	g.next = append(g.next, facts)
 }
 
 // mayComeOfACrash reports whether a switch that is read from a source is in its position
@@ -48,8 +59,8 @@ func (b *Bridge) Believe() (change Change) {
 		}
 		delete(b.guards, source)
 		change.add(b.take(g.facts))
-		if g.next != nil {
-			change.add(b.Observe(*g.next))
+		for _, next := range g.next {
+			change.add(b.Observe(next))
 		}
 	}
 	return change
