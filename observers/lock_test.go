@@ -226,6 +226,28 @@ func TestWhoHasAScreen(t *testing.T) {
 	}
 }
 
+func TestWhenTheSameSessionsHaveAScreen(t *testing.T) {
+	facts := func(d desk) Facts { return d.snapshot()[session] }
+	one := facts(desk{"1": {}, "3": {as: map[string]any{"Class": "greeter"}}})
+	for name, test := range map[string]struct {
+		other Facts
+		want  bool
+	}{
+		"something is said":     {facts(desk{"1": {said: "Lock", at: 7}}), true},
+		"one without begins":    {facts(desk{"1": {}, "2": {as: map[string]any{"Type": "tty", "Seat": ""}}}), true},
+		"another begins":        {facts(desk{"1": {}, "2": {}}), false},
+		"it ends":               {facts(desk{}), false},
+		"it closes":             {facts(desk{"1": {as: map[string]any{"State": "closing"}}}), false},
+		"another follows it":    {facts(desk{"2": {}}), false},
+		"logind has gone":       {Facts{Source: session, Problem: "logind is not running"}, false},
+		"one becomes graphical": {facts(desk{"1": {}, "3": {}}), false},
+	} {
+		if got := HaveSameScreens(one, test.other); got != test.want || HaveSameScreens(test.other, one) != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 func TestNothingIsSaidOfTheLock(t *testing.T) {
 	away := Snapshot{session: {Source: session, Problem: "logind is not running"}}
 	untoldHint := desk{"1": {as: map[string]any{"LockedHint": nil}}}.snapshot()
