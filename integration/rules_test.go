@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -72,6 +73,11 @@ func TestTheRulesOfTheLock(t *testing.T) {
 // lock may be heard before or after the lock.
 func (r *rules) happen() {
 	r.Helper()
+	if r.random.IntN(3) == 0 {
+		r.note("the user manager takes its time")
+		r.must(r.User.Signal(syscall.SIGSTOP))
+	}
+	defer r.goOn()
 	for range 1 + r.random.IntN(6) {
 		pause := 0
 		if r.random.IntN(3) > 0 {
@@ -82,6 +88,12 @@ func (r *rules) happen() {
 			return
 		}
 	}
+}
+
+// goOn lets the user manager go on.
+func (r *rules) goOn() {
+	r.Helper()
+	r.must(r.User.Signal(syscall.SIGCONT))
 }
 
 // next makes the next event happen, and reports whether it is a sleep.
@@ -128,6 +140,7 @@ func (r *rules) note(format string, args ...any) {
 
 func (r *rules) begins(kind, seat string) {
 	r.Helper()
+	r.goOn() // otherwise the bridge does not come to know the session
 	number := r.logsIn(fakes.SessionKind{Type: kind, Seat: seat})
 	r.note("%d begins: %s %s", number, kind, seat)
 	r.all = append(r.all, &oneScreen{number: number, hasScreen: kind != "tty" || seat != ""})
