@@ -214,13 +214,25 @@ type footprint struct {
 
 func (b *besieged) footprint() footprint {
 	b.Helper()
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
-	b.must(err)
-	held := footprint{fds: len(fds)}
+	held := footprint{fds: b.fds()}
 	for name, value := range map[string]*int{"Threads": &held.threads, "VmRSS": &held.resident, "VmHWM": &held.top} {
 		*value = b.procStatus(name)
 	}
 	return held
+}
+
+func (b *besieged) fds() int {
+	b.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.pid))
+	b.must(err)
+	return len(fds)
+}
+
+// leaksNothing waits until the bridge holds no more descriptors than before. It closes the
+// connection that has taken a delay lock only after logind has given the lock.
+func (b *besieged) leaksNothing(before int) {
+	b.Helper()
+	b.until("the bridge has closed its descriptors", func() bool { return b.fds() <= before })
 }
 
 func (b *besieged) procStatus(name string) int {
