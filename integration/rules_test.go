@@ -69,8 +69,9 @@ func TestTheRulesOfTheLock(t *testing.T) {
 	}
 }
 
-// happen makes a burst of events happen. A sleep ends it: a signal during the sleep's
-// lock may be heard before or after the lock.
+// happen makes a burst of events happen. A sleep is its last: a signal during the sleep's
+// lock may be heard before or after the lock. So is the end of a session: the bridge asks
+// logind which sessions are left, and hears what follows before or after the answer.
 func (r *rules) happen() {
 	r.Helper()
 	if r.random.IntN(3) == 0 {
@@ -96,8 +97,8 @@ func (r *rules) goOn() {
 	r.must(r.User.Signal(syscall.SIGCONT))
 }
 
-// next makes the next event happen, and reports whether it is a sleep.
-func (r *rules) next() (isSleep bool) {
+// next makes the next event happen, and reports whether it is the last of its burst.
+func (r *rules) next() (isLast bool) {
 	r.Helper()
 	kind := r.random.IntN(100)
 	switch {
@@ -117,6 +118,7 @@ func (r *rules) next() (isSleep bool) {
 	switch {
 	case kind < 26:
 		r.ends(one)
+		return true
 	case kind < 48:
 		r.note("%d Lock", one.number)
 		r.says(one, true, true)
