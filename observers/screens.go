@@ -13,8 +13,8 @@ func screensAmong(sessions []Facts) []Facts {
 	return slices.DeleteFunc(slices.Clone(sessions), func(one Facts) bool { return !isScreen(one) })
 }
 
-// HaveSameScreens reports whether the same sessions have a screen according to two facts of
-// the source [Session].
+// HaveSameScreens reports whether the same sessions have a screen in one and in the other.
+// Both are facts of the source [Session].
 func HaveSameScreens(one, other Facts) bool {
 	hasPath := func(a, b Facts) bool { return a.Path == b.Path }
 	return slices.EqualFunc(screensAmong(one.children), screensAmong(other.children), hasPath)
