@@ -114,19 +114,23 @@ func (w *World) says(one *session, isLocked bool) {
 // has said so.
 func (w *World) unlocks() {
 	if w.lock == "locked" && (w.round.crashed || time.Since(w.crashed) < crashTime) {
-		w.vagueLock()
-		w.locks("unlocked", true)
+		w.mayUnlock()
 		return
 	}
 	switch {
 	case w.lock != "locked":
 		w.locks("unlocked", false)
 	case w.sessions.hazy && len(w.sessions.screens()) > 1:
-		w.vagueLock()
-		w.locks("unlocked", true)
+		w.mayUnlock()
 	case w.sessions.oneSaid(saidUnlocked) && !w.sessions.oneSaid(saidLocked):
 		w.locks("unlocked", false)
 	}
+}
+
+// mayUnlock notes that the lock may be unlocked or not.
+func (w *World) mayUnlock() {
+	w.vagueLock()
+	w.locks("unlocked", true)
 }
 
 // begins notes that a session has begun. It unlocks nothing. If nothing was known about
@@ -145,9 +149,11 @@ func (w *World) begins(number int, kind string) {
 func (w *World) ends(one *session) {
 	w.sessions.all = slices.DeleteFunc(w.sessions.all, func(other *session) bool { return other == one })
 	w.goes()
-	if one.hasScreen && w.lock == "locked" && len(w.sessions.screens()) > 0 {
-		if w.sessions.hazy || w.sessions.oneSaid(saidUnlocked) {
-			w.unlocks()
-		}
+	switch {
+	case !one.hasScreen, w.lock != "locked", len(w.sessions.screens()) == 0:
+	case w.sessions.hazy:
+		w.mayUnlock() // the bridge may know that another one has been unlocked
+	case w.sessions.oneSaid(saidUnlocked):
+		w.unlocks()
 	}
 }
