@@ -228,8 +228,8 @@ func (b *besieged) fds() int {
 	return len(fds)
 }
 
-// leaksNothing waits until the bridge holds no more descriptors than before. It closes the
-// connection that has taken a delay lock only after logind has given the lock.
+// leaksNothing waits until the bridge holds no more descriptors than before. The bridge
+// closes the connection that has taken a delay lock only after logind has given the lock.
 func (b *besieged) leaksNothing(before int) {
 	b.Helper()
 	b.until("the bridge has closed its descriptors", func() bool { return b.fds() <= before })

@@ -10,7 +10,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
 )
 
-// While the screen is locked, the bridge hears nothing more until the user manager has
+// While the screen is locked, the bridge believes nothing more until the user manager has
 // told it of crashes. Here the manager takes its time, and meanwhile a session says
 // something and ends.
 func TestTheLastWordOfASessionCounts(t *testing.T) {
@@ -44,11 +44,25 @@ func TestTheLastWordOfASessionCounts(t *testing.T) {
 				s.happens(what)
 			}
 			s.must(s.User.Signal(syscall.SIGCONT))
+			s.until("the bridge believes it all", s.believesAll)
 			s.lock(test.want)
 			s.settle()
 			s.lock(test.want)
 		})
 	}
+}
+
+// believesAll reports whether the bridge has read the same sessions for the lock as for
+// idleness, of which it believes everything at once.
+func (s *scene) believesAll() bool {
+	facts := s.get("Facts")
+	for number := 1; number <= 2; number++ {
+		session := fmt.Sprintf("logind.session._3%d.", number)
+		if strings.Contains(facts, session+"LockedHint") != strings.Contains(facts, session+"IdleHint") {
+			return false
+		}
+	}
+	return true
 }
 
 // happens makes a session, or logind, do something, and waits until the bridge has heard

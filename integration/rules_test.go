@@ -142,7 +142,7 @@ func (r *rules) note(format string, args ...any) {
 
 func (r *rules) begins(kind, seat string) {
 	r.Helper()
-	r.goOn() // otherwise the bridge does not come to know the session
+	r.goOn() // otherwise the bridge does not learn of the session
 	number := r.logsIn(fakes.SessionKind{Type: kind, Seat: seat})
 	r.note("%d begins: %s %s", number, kind, seat)
 	r.all = append(r.all, &oneScreen{number: number, hasScreen: kind != "tty" || seat != ""})

@@ -226,23 +226,23 @@ func TestWhoHasAScreen(t *testing.T) {
 	}
 }
 
-func TestWhenTheSameSessionsHaveAScreen(t *testing.T) {
+func TestWhenAScreenIsLost(t *testing.T) {
 	facts := func(d desk) Facts { return d.snapshot()[session] }
-	one := facts(desk{"1": {}, "3": {as: map[string]any{"Class": "greeter"}}})
+	older := facts(desk{"1": {}, "3": {as: map[string]any{"Class": "greeter"}}})
 	for name, test := range map[string]struct {
-		other Facts
+		newer Facts
 		want  bool
 	}{
-		"something is said":     {facts(desk{"1": {said: "Lock", at: 7}}), true},
-		"one without begins":    {facts(desk{"1": {}, "2": {as: map[string]any{"Type": "tty", "Seat": ""}}}), true},
-		"another begins":        {facts(desk{"1": {}, "2": {}}), false},
-		"it ends":               {facts(desk{}), false},
-		"it closes":             {facts(desk{"1": {as: map[string]any{"State": "closing"}}}), false},
-		"another follows it":    {facts(desk{"2": {}}), false},
-		"logind has gone":       {Facts{Source: session, Problem: "logind is not running"}, false},
-		"one becomes graphical": {facts(desk{"1": {}, "3": {}}), false},
+		"something is said":        {facts(desk{"1": {said: "Lock", at: 7}}), false},
+		"another begins":           {facts(desk{"1": {}, "2": {}}), false},
+		"one becomes graphical":    {facts(desk{"1": {}, "3": {}}), false},
+		"the one without one ends": {facts(desk{"1": {}}), false},
+		"it ends":                  {facts(desk{}), true},
+		"it closes":                {facts(desk{"1": {as: map[string]any{"State": "closing"}}}), true},
+		"another follows it":       {facts(desk{"2": {}}), true},
+		"logind has gone":          {Facts{Source: session, Problem: "logind is not running"}, true},
 	} {
-		if got := HaveSameScreens(one, test.other); got != test.want || HaveSameScreens(test.other, one) != test.want {
+		if got := LosesScreen(older, test.newer); got != test.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

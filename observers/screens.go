@@ -13,11 +13,13 @@ func screensAmong(sessions []Facts) []Facts {
 	return slices.DeleteFunc(slices.Clone(sessions), func(one Facts) bool { return !isScreen(one) })
 }
 
-// HaveSameScreens reports whether the same sessions have a screen in one and in the other.
-// Both are facts of the source [Session].
-func HaveSameScreens(one, other Facts) bool {
-	hasPath := func(a, b Facts) bool { return a.Path == b.Path }
-	return slices.EqualFunc(screensAmong(one.children), screensAmong(other.children), hasPath)
+// LosesScreen reports whether a session that has a screen in older facts has none in newer
+// ones. Both are facts of the source [Session].
+func LosesScreen(older, newer Facts) bool {
+	screens := screensAmong(newer.children)
+	return slices.ContainsFunc(screensAmong(older.children), func(one Facts) bool {
+		return !slices.ContainsFunc(screens, func(other Facts) bool { return other.Path == one.Path })
+	})
 }
 
 // isScreen reports whether a session has a screen that can be locked: a graphical

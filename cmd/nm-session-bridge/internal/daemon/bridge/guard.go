@@ -6,10 +6,9 @@ import "github.com/nm-session-bridge/nm-session-bridge/observers"
 // reports the crash first, but on another bus. So the bridge asks it something: when the
 // answer arrives, everything that it sent before has been heard.
 type guard struct {
-	facts observers.Facts
-	// next is what the source has said since the question. Newer facts replace older ones,
-	// unless a session has ended between them: only the older ones hold its last word.
-	next       []observers.Facts
+	// facts are in the order in which they came. The question came after the first few.
+	facts      []observers.Facts
+	asked      int
 	isAnswered bool
 }
 
@@ -19,25 +18,31 @@ func (b *Bridge) Observe(facts observers.Facts) Change {
 	waiting := b.guards[facts.Source]
 	switch {
 	case waiting != nil:
-		waiting.keep(facts)
+		waiting.add(facts)
 	case b.mayComeOfACrash(facts.Source):
-		g := &guard{facts: facts}
-		b.guards[facts.Source] = g
-		b.crashes.AwaitAnswer(func() { g.isAnswered = true })
+		b.holdBack(facts)
 	default:
 		return b.take(facts)
 	}
 	return Change{}
 }
 
-// keep keeps facts until the question is answered.
-func (g *guard) keep(facts observers.Facts) {
-	last := len(g.next) - 1
-	if last >= 0 && observers.HaveSameScreens(g.next[last], facts) {
-		g.next[last] = facts
+// holdBack keeps facts of a source until the user manager has answered a question.
+func (b *Bridge) holdBack(facts ...observers.Facts) {
+	g := &guard{facts: facts, asked: len(facts)}
+	b.guards[facts[0].Source] = g
+	b.crashes.AwaitAnswer(func() { g.isAnswered = true })
+}
+
+// add adds facts that came after the question. They replace older ones, unless a session
+// has ended: only the older ones hold its last word.
+func (g *guard) add(facts observers.Facts) {
+	last := len(g.facts) - 1
+	if last >= g.asked && !observers.LosesScreen(g.facts[last], facts) {
+		g.facts[last] = facts
 		return
 	}
-	g.next = append(g.next, facts)
+	g.facts = append(g.facts, facts)
 }
 
 // mayComeOfACrash reports whether a switch that is read from a source is in its position
@@ -58,9 +63,12 @@ func (b *Bridge) Believe() (change Change) {
 			continue
 		}
 		delete(b.guards, source)
-		change.add(b.take(g.facts))
-		for _, next := range g.next {
-			change.add(b.Observe(next))
+		for i, facts := range g.facts {
+			if i >= g.asked && b.mayComeOfACrash(source) {
+				b.holdBack(g.facts[i:]...)
+				break
+			}
+			change.add(b.take(facts))
 		}
 	}
 	return change
