@@ -6,7 +6,8 @@ import "github.com/nm-session-bridge/nm-session-bridge/observers"
 // reports the crash first, but on another bus. So the bridge asks it something: when the
 // answer arrives, everything that it sent before has been heard.
 type guard struct {
-	// facts are in the order in which they came. The question came after the first few.
+	// facts are in the order in which they came, and asked is how many of them came before the
+	// question.
 	facts      []observers.Facts
 	asked      int
 	isAnswered bool
