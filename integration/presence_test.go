@@ -72,7 +72,7 @@ func TestAVPNComesAndGoesDuringTheStartup(t *testing.T) {
 		s.profiles("home", "Office", "tun0")
 		s.must(vpn.Drop(s.ctx))
 		s.vpn("down")
-		s.noTunnel()
+		s.noClient()
 		s.expect("inactive", "connection@Office.target", "connection@tun0.target")
 		s.profiles("home")
 	}
@@ -100,7 +100,7 @@ func TestAVPNOfAPluginEndsWithNetworkManager(t *testing.T) {
 			s.vpn("down")
 			s.expect("inactive", "tunnel.service", "connection@Office.target")
 			s.online()
-			s.noTunnel()
+			s.noClient()
 			s.must(s.NM.Start(s.ctx))
 			s.expect("inactive", "connection@tun0.target")
 			s.profiles("home")

@@ -3,6 +3,7 @@ package integration
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,13 +81,17 @@ func (s *scene) killPlugin() {
 	}
 }
 
-// noTunnel waits until openvpn has removed its device. The next would have another name.
-func (s *scene) noTunnel() {
+// noClient waits until openvpn has ended at this end, and its device with it. A client that
+// still ends, which may take seconds, would get the device's name when the server is resumed.
+func (s *scene) noClient() {
 	s.Helper()
-	s.until("there is no tunnel", func() bool {
-		devices, err := filepath.Glob("/sys/class/net/tun*")
+	s.until("openvpn has ended", func() bool {
+		processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
 		s.must(err)
-		return len(devices) == 0
+		return !slices.ContainsFunc(processes, func(file string) bool {
+			line, _ := os.ReadFile(file) // it may have gone
+			return strings.Contains(string(line), "openvpn\x00") && strings.Contains(string(line), "\x00--client\x00")
+		})
 	})
 }
 
@@ -124,7 +129,7 @@ func TestAVPNOfAPluginConnectsFailsAndDrops(t *testing.T) {
 	}
 	s.nmcli("connection", "modify", "id", "Office", "vpn.timeout", "0") // the usual minute
 	s.knows("Office", false)
-	s.noTunnel()
+	s.noClient()
 	s.vpn("down")
 	s.profiles("home")
 	s.started("vpn-up.target", 0)
@@ -154,7 +159,7 @@ func TestAVPNOfAPluginConnectsFailsAndDrops(t *testing.T) {
 		up(times + 1)
 		end()
 		down()
-		s.noTunnel()
+		s.noClient()
 		s.expect("inactive", "connection@tun0.target")
 		s.profiles("home")
 	}
