@@ -39,14 +39,15 @@ const (
 	connecting = "a link that comes up"
 	// unchecked says that the first check of such a link may be still to come.
 	unchecked = "a link that was not checked"
-	// unreached says that the internet was not reached since such a link began to come up.
-	unreached = "no internet since that link"
+	// unreached says that Connectivity was below Full at some time since such a link began to
+	// come up.
+	unreached = "no internet at some time since that link"
 )
 
 // noteLink remembers whether a link has come up whose first check may be still to come. One
 // that is plugged in beside another takes over the default route at once, and NetworkManager
 // may report Connectivity None until the check has succeeded (seen with 1.42 and 1.52). If
-// it reports nothing of the kind, the next None is a doubt as well.
+// it does not, the next None counts as a doubt, whenever it comes.
 func (m *memory) noteLink(connectivity nm.NmConnectivity, state nm.NmState) {
 	if state == nm.NmStateConnecting && !m.had[connecting] {
 		m.had[unchecked], m.had[unreached] = true, false

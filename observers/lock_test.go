@@ -99,7 +99,7 @@ func play(things ...string) (last Reading, position string) {
 		switch what {
 		case restart:
 			read = lock()
-			for path, one := range d { // of what was said before a new bridge knows nothing
+			for path, one := range d { // a new bridge knows nothing of what was said before
 				d[path] = screen{hint: one.hint, as: one.as}
 			}
 		case crash, recovery:

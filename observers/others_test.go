@@ -101,8 +101,8 @@ func sessionChanges(place string) string {
 
 func placeOf(id string) string { return "path='" + string(pathOf(id)) + "'" }
 
-// listensTo checks for the changes of which sessions it listens, and where for the events
-// of sessions.
+// listensTo checks which sessions the observer listens to for changes, and where it listens
+// for events of sessions.
 func (c *crowd) listensTo(changing []string, places ...string) {
 	c.Helper()
 	var want []string

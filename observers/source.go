@@ -96,7 +96,7 @@ type Farewell struct {
 	Interface, Member string
 	// From is the path of the object that sends it, or of one above.
 	From dbus.ObjectPath
-	// Body is what the signal says. If it is nil, the signal may say anything.
+	// Body holds the signal's arguments. An argument that is nil here may be anything.
 	Body []any
 }
 

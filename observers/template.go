@@ -130,11 +130,11 @@ func (t Template) canonical(name, position string) (string, error) {
 	var targets []string
 	for _, instance := range instances {
 		if !t.fits(instance) || strings.ContainsFunc(instance, isNoUnitNameCharacter) {
-			made := "one"
+			made := "systemd-escape(1) turns a name into one that can"
 			if escaped := Escape(position); t.fits(escaped) {
-				made = escaped + " of a whole name"
+				made = "as one name, systemd-escape(1) writes it as " + escaped
 			}
-			return Unknown, fmt.Errorf("the %s has no position %q: %q cannot be part of a unit's name; systemd-escape(1) makes %s", name, position, instance, made)
+			return Unknown, fmt.Errorf("the %s has no position %q: %q cannot be part of a unit's name; %s", name, position, instance, made)
 		}
 		targets = append(targets, t.Target(instance))
 	}

@@ -12,8 +12,8 @@ func TestAPositionThatCannotBeAUnitNameIsEscapedForTheUser(t *testing.T) {
 	for position, want := range map[string]string{
 		"home":                    "",
 		`B\xc3\xbcro home`:        "",
-		"Büro Süd":                `"Büro" cannot be part of a unit's name; systemd-escape(1) makes B\xc3\xbcro\x20S\xc3\xbcd of a whole name`,
-		strings.Repeat("ü", 1000): "systemd-escape(1) makes one",
+		"Büro Süd":                `"Büro" cannot be part of a unit's name; as one name, systemd-escape(1) writes it as B\xc3\xbcro\x20S\xc3\xbcd`,
+		strings.Repeat("ü", 1000): "systemd-escape(1) turns a name into one that can",
 	} {
 		got := ""
 		if _, err := connection.Canonical(position); err != nil {

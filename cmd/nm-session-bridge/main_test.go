@@ -94,7 +94,7 @@ func TestWrongUsage(t *testing.T) {
 		"set lid ajar":          {`no position "ajar"; accepted are open, closed, or auto to follow the facts;`},
 		"set lid colsed":        {`no position "colsed", did you mean closed? Accepted are open, closed, or auto to follow the facts;`},
 		"set sleep ato":         {`"ato", did you mean auto? Accepted are awake, asleep, woken, or auto to follow the facts;`},
-		"set connection a/b":    {`"a/b" cannot be part of a unit's name; systemd-escape(1) makes a-b of a whole name;`},
+		"set connection a/b":    {`"a/b" cannot be part of a unit's name; as one name, systemd-escape(1) writes it as a-b;`},
 		"set connection " + strings.Repeat("ö", 80):        {strings.Repeat("ö", 80) + `" has no target`, "too long"},
 		"set connection " + strings.Repeat(`\xc3\xb6`, 80): {strings.Repeat("ö", 80) + `" has no target`, "too long"},
 		"set lid-closed open":                              {"lid-closed is a target", `"set lid closed"`},

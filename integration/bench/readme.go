@@ -31,7 +31,7 @@ func (t *table) fillReadme(path string) error {
 func (t *table) readme() string {
 	return strings.Join([]string{
 		"", t.Machine, "",
-		"From the signal, in ms: median, p99 and how often the median of the floor",
+		"From the signal, in ms: median, p99, and the median as a multiple of the floor's",
 		"",
 		t.grid([]column{
 			{"lid → target", t.of(fromLid)},
@@ -58,7 +58,7 @@ func (t *table) readme() string {
 			{"exec → READY, ms", t.of(startSubject)},
 			{"CPU of it, ms", t.of(startCPUSubject)},
 		}, value),
-		fmt.Sprintf("Amid a flood, %d times a second both a Lock of another user and a signal of theirs straight to the contender", floodRate),
+		fmt.Sprintf("During a flood: %d times a second, another user's Lock and a signal that they send straight to the contender", floodRate),
 		"",
 		t.grid([]column{
 			{fmt.Sprintf("signals lost, of %d", amidFlood), t.of(lostSubject)},

@@ -79,7 +79,7 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 		fmt.Fprintln(stdout, "already installed, nothing changed")
 	}
 	if dir := filepath.Dir(p.program()); !slices.Contains(filepath.SplitList(os.Getenv("PATH")), dir) {
-		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there before the next login; for now: export PATH=%s:$PATH\n", dir, systemdctl.Quote(dir))
+		fmt.Fprintf(stdout, "note: %s is not in your PATH, so the shell and man do not find nm-session-bridge there; for now: export PATH=%s:$PATH\n", dir, systemdctl.Quote(dir))
 	}
 	if !p.packaged && hasPackage() {
 		fmt.Fprintf(stdout, "note: these files take precedence over those of the package in %s\n", packagedUnits)

@@ -80,9 +80,8 @@ func (o outlook) checkUnits(dir, variable, arguments string) error {
 		dir, variable, variable, self.Command(), arguments)
 }
 
-// checkOutlook returns an error if the manager does not look where we write: for the files
-// of install, or for the user's own. It does not matter for a package, whose files are
-// elsewhere.
+// checkOutlook returns an error if the manager does not look where install writes, or where
+// the user's own units are. Only the latter matters for a package, whose files are elsewhere.
 func (p places) checkOutlook(manager *systemd.Conn, arguments string) error {
 	o, err := outlookOf(manager)
 	if err == nil && !p.packaged {

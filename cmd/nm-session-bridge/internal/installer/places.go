@@ -11,7 +11,7 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// Where packages install the program and the units; see dist/stage.
+// Where packages install the program and the units; see dist/packages/nfpm.yaml.
 const (
 	packagedProgram = "/usr/bin/nm-session-bridge"
 	packagedUnits   = "/usr/lib/systemd/user"

@@ -10,7 +10,8 @@ import (
 // enters its position After. A service that hangs must not prevent that.
 const longestReread = 5 * time.Second
 
-// Reread begins to read everything again, and returns the number of this request.
+// Reread notes that everything must be read again, and returns the number of this request.
+// The caller passes it to the observers.
 func (b *Bridge) Reread() int {
 	b.rereads++
 	return b.rereads

@@ -245,8 +245,9 @@ func (b *Bridge) handleRequest(s *switchState, reading observers.Reading, from s
 	b.startOthersAgain(s)
 }
 
-// startOthersAgain starts the StartAgain targets of a switch in its position During. A
-// switch that is held by hand keeps their position once it is released.
+// startOthersAgain starts the StartAgain targets of a switch in its position During. If
+// another switch is held by hand in the position of these targets, it keeps that position
+// once it is released.
 func (b *Bridge) startOthersAgain(s *switchState) {
 	if s.position == observers.Unknown || s.position != s.During {
 		return
