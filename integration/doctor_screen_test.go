@@ -44,7 +44,7 @@ func TestDoctorOnAUnitThatFoundNoScreen(t *testing.T) {
 	s.enable("other.service", strings.Replace(whileUnit("internet-online.target"), "/bin/sleep infinity", "sh -c 'echo displays nothing; exit 1'", 1))
 	s.systemctl("start", "other.service")
 	s.expect("failed", "other.service")
-	if f := s.finds("", "other.service, which internet-online.target wants, has failed"); !strings.HasPrefix(f.mend, "# by hand: journalctl --user -u other.service says why") {
+	if f := s.finds("", "other.service, which internet-online.target wants, has failed"); !strings.HasPrefix(f.mend, "# by hand: find out why with journalctl --user -u other.service") {
 		t.Errorf("it says %q", f)
 	}
 }

@@ -300,11 +300,22 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 		return "[Unit]\nStartLimitIntervalSec=0\n" + strings.Replace(syncUnit, "/bin/sleep infinity", command, 1)
 	}
 	s.enable("gone.service", running("no-such-chat --online"))
-	s.user("systemctl --user start gone.service || true") // systemd may or may not know that at once
-	s.expect("failed", "gone.service")
-	f := s.finds("", "gone.service, which internet-online.target wants, has failed", "no-such-chat is missing or cannot be run (exit-code, 203/EXEC)")
-	if want := "# by hand: install no-such-chat, or correct ExecStart= of gone.service; then systemctl --user reset-failed gone.service && systemctl --user restart gone.service"; f.mend != want {
-		t.Errorf("it is mended by %s, not %s", f.mend, want)
+	const then = "systemctl --user daemon-reload && systemctl --user reset-failed gone.service && systemctl --user restart gone.service"
+	for command, is := range map[string]struct{ failure, mend string }{
+		"no-such-chat --online": {"no-such-chat is missing or cannot be run (exit-code, 203/EXEC)", "install no-such-chat, or correct ExecStart= of gone.service"},
+		"/bin/false --online":   {"exit-code, status 1", "find out why with journalctl --user -u gone.service, and fix that"},
+	} {
+		s.write("gone.service", running(command))
+		s.systemctl("daemon-reload")
+		s.user("systemctl --user restart gone.service || true") // systemd may or may not know that at once
+		s.expect("failed", "gone.service")
+		f := s.finds("", "gone.service, which internet-online.target wants, has failed: ", is.failure)
+		if want := "# by hand: " + is.mend + "; then " + then; f.mend != want {
+			t.Errorf("it is mended by %s, not %s", f.mend, want)
+		}
+		s.write("gone.service", running("sleep infinity"))
+		s.user(then)
+		s.expect("active", "gone.service")
 	}
 
 	const script = "is online.sh"
@@ -326,14 +337,13 @@ func TestDoctorOnWhatHasFailed(t *testing.T) {
 	s.expect("failed", "gone.service")
 	s.must(os.Remove(sandbox.Home + "/.config/systemd/user/gone.service"))
 	s.systemctl("daemon-reload")
-	if f := s.finds("", "gone.service, which internet-online.target wants, has failed: its file is gone"); !strings.Contains(f.mend, "reset-failed gone.service") || strings.Contains(f.mend, "ExecStart=") {
+	if f := s.finds("", "gone.service, which internet-online.target wants, has failed: its file is gone"); f.mend != "# by hand: write its file again; then "+then+"; or have systemd forget the failure: systemctl --user reset-failed gone.service" {
 		t.Errorf("the failure of a unit without a file is mended by %s", f.mend)
 	}
-	s.write("gone.service", running("/bin/false"))
-	s.systemctl("daemon-reload")
-	s.systemctl("restart", "gone.service")
-	s.expect("failed", "gone.service")
-	s.finds("", "gone.service, which internet-online.target wants, has failed: exit-code, status 1")
+	s.write("gone.service", running("/bin/sleep infinity"))
+	s.user(then)
+	s.expect("active", "gone.service")
+	s.systemctl("stop", "gone.service")
 
 	// As in the recipe, one of the user's own targets lies in between.
 	s.write("gone.service", strings.ReplaceAll(running("/bin/sh -c 'kill -SEGV $$$$'"), "internet-online", "mine"))

@@ -18,9 +18,10 @@ type change struct {
 	// lines are the new lines of each section.
 	lines map[string][]string
 	edits []edit
-	// unable says why no command can make the changes. instead says what to do if the
-	// changes themselves would do harm.
-	unable, instead string
+	// unable says why no command can make the changes.
+	unable string
+	// instead is what to do if the changes themselves would do harm.
+	instead Mend
 	// enables and starts are set if the unit must be enabled and started.
 	enables, starts bool
 }
@@ -66,7 +67,7 @@ func (ch *change) size() int {
 	for _, lines := range ch.lines {
 		size += len(lines)
 	}
-	for _, too := range []bool{ch.enables, ch.starts, ch.unable != "", ch.instead != ""} {
+	for _, too := range []bool{ch.enables, ch.starts, ch.unable != "", ch.instead != Mend{}} {
 		if too {
 			size++
 		}
@@ -122,8 +123,8 @@ func (ch *change) rewriteIn(some files, section string, keys []string, other fun
 // mend returns the command that makes the changes and applies them, or the words that say
 // what to do by hand.
 func (ch *change) mend() Mend {
-	if ch.instead != "" {
-		return byHand(ch.instead)
+	if ch.instead != (Mend{}) {
+		return ch.instead
 	}
 	if ch.unable != "" || ch.place.source != "" && ch.changesFiles() {
 		return byHand(ch.words())
@@ -191,7 +192,7 @@ func (ch *change) apply() []string {
 	name := systemdctl.Operands(ch.unit.name)
 	var commands []string
 	if ch.changesFiles() {
-		commands = append(commands, "systemctl --user daemon-reload")
+		commands = append(commands, reload)
 	}
 	switch {
 	case isTemplate(ch.unit.name): // nothing starts a template itself

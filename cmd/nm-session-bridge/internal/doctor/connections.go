@@ -50,7 +50,7 @@ func (c unitCheck) strangers(template observers.Template) []Finding {
 		found = append(found, Finding{
 			What: c.name + ": " + place + words,
 			Why:  why + ", unless you add that profile",
-			Mend: byHand(c.chooseProfile(template, target)),
+			Mend: c.chooseProfile(template, target),
 		})
 	}
 	if len(wrong) == 0 {
@@ -106,13 +106,13 @@ func (c unitCheck) pathNaming(other string) string {
 }
 
 // chooseProfile tells the user to choose a profile.
-func (c unitCheck) chooseProfile(template observers.Template, wrong string) string {
+func (c unitCheck) chooseProfile(template observers.Template, wrong string) Mend {
 	var targets []string
 	for _, name := range c.machine.profiles {
 		targets = append(targets, template.Target(observers.Escape(name)))
 	}
 	if len(targets) == 0 {
-		return "add a profile to NetworkManager, which has none"
+		return byHand("add a profile to NetworkManager, which has none")
 	}
-	return "in " + c.pathNaming(wrong) + ", write one of " + strings.Join(targets, ", ") + "; then systemctl --user daemon-reload && systemctl --user enable " + systemdctl.Operands(c.name)
+	return byEdit("in "+c.pathNaming(wrong)+", write one of "+strings.Join(targets, ", "), "systemctl --user enable "+systemdctl.Operands(c.name))
 }

@@ -25,10 +25,10 @@ func (c unitCheck) waitsTwice() []Finding {
 	f := Finding{
 		What: c.name + ": it waits for " + podmanWait + " as well as " + c.targets[i],
 		Why:  "that wait lasts until the system manager reaches network-online.target, at most 90 s: the container may start that much later, and the wait says nothing about the internet",
-		Mend: byHand("remove " + podmanWait + " from After= and Wants= of " + c.name + "; then systemctl --user daemon-reload"),
+		Mend: byEdit("remove " + podmanWait + " from After= and Wants= of " + c.name),
 	}
 	if source := c.text("SourcePath"); filepath.Ext(source) != ".service" && source != "" {
-		f.Mend = byHand("in " + source + ", add DefaultDependencies=false under [Quadlet]; then systemctl --user daemon-reload")
+		f.Mend = byEdit("in " + source + ", add DefaultDependencies=false under [Quadlet]")
 	}
 	return []Finding{f}
 }

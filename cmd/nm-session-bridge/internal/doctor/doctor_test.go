@@ -202,7 +202,7 @@ func TestWithoutProfilesThereIsNoneToChoose(t *testing.T) {
 	e := unitCheck{system: someone(), unit: unit{name: "x.service"}}
 	for profiles, want := range map[string]string{"": "add a profile to NetworkManager, which has none", "home": "write one of connection@home.target;"} {
 		e.machine.profiles = strings.Fields(profiles)
-		if got := e.chooseProfile(observers.Template{Prefix: "connection@", Suffix: ".target"}, ""); !strings.Contains(got, want) {
+		if got := e.chooseProfile(observers.Template{Prefix: "connection@", Suffix: ".target"}, ""); !strings.Contains(got.ByHand, want) {
 			t.Errorf("of %q: %s", profiles, got)
 		}
 	}

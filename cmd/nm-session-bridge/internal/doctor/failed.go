@@ -85,17 +85,18 @@ func startAnew(u unit) string {
 func (sys *system) afterFailure(u unit) Mend {
 	restart := startAnew(u)
 	if u.load() == "not-found" {
-		return byHand("write its file again, or have systemd forget the failure: systemctl --user reset-failed " + systemdctl.Operands(u.name))
+		again := byEdit("write its file again", restart)
+		return byHand(again.ByHand + "; or have systemd forget the failure: systemctl --user reset-failed " + systemdctl.Operands(u.name))
 	}
 	if u.text("Result") != "exit-code" || property[int32](u.properties, "ExecMainStatus") != exitExec {
-		return byHand("journalctl --user -u " + systemdctl.Quote(u.name) + " says why; fix that, then " + restart)
+		return byEdit("find out why with journalctl --user -u "+systemdctl.Quote(u.name)+", and fix that", restart)
 	}
 	program := u.program()
 	if isScriptWithoutRight(program) {
 		return run("chmod u+x " + systemdctl.Operands(program)).then(restart)
 	}
 	if there := sys.find(filepath.Base(program)); there != "" && there != program {
-		return sys.useProgram(u, there).then(restart)
+		return sys.useProgram(u, there, restart)
 	}
 	for _, r := range systemdctl.Recipes() {
 		for _, known := range r.Programs {
@@ -104,7 +105,7 @@ func (sys *system) afterFailure(u unit) Mend {
 			}
 		}
 	}
-	return byHand("install " + program + ", or correct ExecStart= of " + u.name + "; then " + restart)
+	return byEdit("install "+program+", or correct ExecStart= of "+u.name, restart)
 }
 
 // isScriptWithoutRight reports whether a program is one of the user's own files that lacks
@@ -114,17 +115,18 @@ func isScriptWithoutRight(program string) bool {
 	return unix.Stat(program, &file) == nil && file.Mode&unix.S_IFMT == unix.S_IFREG && file.Mode&0o111 == 0 && int(file.Uid) == os.Geteuid()
 }
 
-// useProgram makes a service run a program that is not where its ExecStart= says.
-func (sys *system) useProgram(u unit, program string) Mend {
+// useProgram makes a service run a program that is not where its ExecStart= says, and
+// starts it again.
+func (sys *system) useProgram(u unit, program, restart string) Mend {
 	all, _ := readAll(u) // a file that cannot be read leaves no line to change
 	path, start := all.startLine()
 	where := sys.placeOf(u, all)
 	if start.text == "" || where.source != "" {
-		return byHand("in " + path + ", write ExecStart=" + program)
+		return byEdit("in "+path+", write ExecStart="+program, restart)
 	}
 	_, line, _ := strings.Cut(start.text, "=")
 	line = strings.Replace(strings.TrimSpace(line), start.names[0], program, 1)
-	return run(where.write(map[string][]string{"Service": {"ExecStart=", "ExecStart=" + line}}) + " && systemctl --user daemon-reload")
+	return run(where.write(map[string][]string{"Service": {"ExecStart=", "ExecStart=" + line}})).then(reload).then(restart)
 }
 
 // find returns where the caller's shell finds a program.

@@ -2,7 +2,10 @@
 // how to mend that. It changes nothing.
 package doctor
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Finding is something that is wrong.
 type Finding struct {
@@ -36,6 +39,15 @@ func (m Mend) then(command string) Mend {
 
 // byHand mends by hand.
 func byHand(words string) Mend { return Mend{ByHand: words} }
+
+// reload makes the user manager read the files of its units again.
+const reload = "systemctl --user daemon-reload"
+
+// byEdit mends by a change of units' files by hand, which has no effect before the user
+// manager has read it. The commands follow that.
+func byEdit(words string, commands ...string) Mend {
+	return byHand(words + "; then " + strings.Join(append([]string{reload}, commands...), " && "))
+}
 
 // about says which unit findings are about.
 func about(unit string, findings []Finding) []Finding {

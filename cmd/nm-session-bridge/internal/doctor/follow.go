@@ -169,30 +169,31 @@ func (c unitCheck) beware(targets []string, rename func(string) string) {
 	case len(activators) > 0:
 		// If a path or a socket starts a service with Requisite=, systemd 252 and 262 make
 		// it fail for good, with trigger-limit-hit.
-		c.change.instead = "add " + listed(c.whole(targets)) + " to " + listed(activators) + " rather than to " + c.name + ", whose refusal to start would make " + listed(activators) + " fail"
+		c.change.instead = byEdit("add " + listed(c.whole(targets)) + " to " + listed(activators) + " rather than to " + c.name + ", whose refusal to start would make " + listed(activators) + " fail")
 	case len(dependents) == 1 && strings.HasSuffix(dependents[0], ".timer") && slices.Contains(c.activators(), dependents[0]):
 		keys := slices.DeleteFunc(requiring(), func(key string) bool { return !slices.Contains(c.user.unit(dependents[0]).texts(key), c.name) })
-		c.change.instead = "remove " + settings(keys) + c.name + " from " + dependents[0] + ": the timer starts " + c.name + " without that line, and with it " + c.name + " also starts at each login; then systemctl --user daemon-reload, and see what doctor says"
+		c.change.instead = byHand("remove " + settings(keys) + c.name + " from " + dependents[0] + ": the timer starts " + c.name + " without that line, and with it " + c.name + " also starts at each login; then " + reload + ", and see what doctor says")
 	case len(dependents) > 0:
-		c.change.instead = "add " + listed(c.whole(targets)) + " to " + c.name + ", and also to " + listed(dependents) + ", which cannot start without it"
+		c.change.instead = byEdit("add " + listed(c.whole(targets)) + " to " + c.name + ", and also to " + listed(dependents) + ", which cannot start without it")
 	}
 	for _, target := range targets {
 		others := c.others(target)
 		switch {
 		case c.change.has("Unit", "PartOf="+target) && c.refuses(target, rename) && !c.waits(target) && !c.locks(target):
 			who := append(c.texts("Triggers"), c.name)[0]
-			c.change.instead = "add After=" + target + " and Requisite=" + target + " to " + who
+			words := "add After=" + target + " and Requisite=" + target + " to " + who
 			if who != c.name {
-				c.change.instead += ", which " + c.name + " starts"
+				words += ", which " + c.name + " starts"
 			} else {
-				c.change.instead += " once it is no longer ordered before the target"
+				words += " once it is no longer ordered before the target"
 			}
+			c.change.instead = byEdit(words)
 		case c.change.has("Unit", "PartOf="+target) && len(others) > 0:
-			c.change.instead = "add StopWhenUnneeded=yes to " + c.name + " if it should stop when neither " + target + " nor " + strings.Join(others, " nor ") + " is active, or PartOf= with the targets that should stop it"
+			c.change.instead = byEdit("add StopWhenUnneeded=yes to " + c.name + " if it should stop when neither " + target + " nor " + strings.Join(others, " nor ") + " is active, or PartOf= with the targets that should stop it")
 		case c.locks(target) && len(c.among(pulling(), target)) > 0 && !slices.Contains(c.wanters(c.name), target) && !slices.Contains(c.files.installs(), target):
-			c.change.instead = "in " + c.text("FragmentPath") + ", run loginctl lock-session if it should lock the screen, and remove " + target + " from " + settings(c.among(pulling(), target))
+			c.change.instead = byEdit("in " + c.text("FragmentPath") + ", run loginctl lock-session if it should lock the screen, and remove " + target + " from " + settings(c.among(pulling(), target)))
 		case len(c.among(pulling(), target)) > 0 && !c.files.assign("Unit", pulling(), func(name string) bool { return name == target }):
-			c.change.instead = "remove the link to " + target + " in the directory " + c.name + ".wants or " + c.name + ".requires"
+			c.change.instead = byEdit("remove the link to " + target + " in the directory " + c.name + ".wants or " + c.name + ".requires")
 		}
 	}
 }

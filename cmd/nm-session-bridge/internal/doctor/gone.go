@@ -21,7 +21,7 @@ func (sys *system) gone() []Finding {
 			f := Finding{Unit: name, Why: "there is no such unit, and nothing starts"}
 			if path, to := sys.user.dangling(name); path != "" {
 				f.What = fmt.Sprintf("%s, which %s wants, is a link to %s, which does not exist", name, target, to)
-				f.Mend = byHand("put its file there, or remove " + path + "; then systemctl --user daemon-reload")
+				f.Mend = byEdit("put its file there, or remove " + path)
 				found = append(found, f)
 				continue
 			}
@@ -32,14 +32,14 @@ func (sys *system) gone() []Finding {
 			case exists(link) && sys.hasFile(filepath.Base(to)):
 				f.What = fmt.Sprintf("%s, which %s wants, does not exist: the link of that name leads to %s", name, target, filepath.Base(to))
 				f.Why = "systemd reads only the name of a link in " + filepath.Base(filepath.Dir(link))
-				f.Mend = byHand("remove the link " + link + "; then systemctl --user daemon-reload, and see what doctor says of " + filepath.Base(to))
+				f.Mend = byHand("remove the link " + link + "; then " + reload + ", and see what doctor says of " + filepath.Base(to))
 			case exists(link):
 				f.What = fmt.Sprintf("%s, which %s wants, is no unit: its file %s is not in a directory of units", name, target, to)
 				f.Why = "systemd reads only the name of a link in " + filepath.Base(filepath.Dir(link))
 				f.Mend = sys.linkUnit(name, to)
 			default:
 				f.What = fmt.Sprintf("%s, which %s wants, does not exist", name, target)
-				f.Mend = byHand("write its file again, or remove the link " + link + "; then systemctl --user daemon-reload")
+				f.Mend = byEdit("write its file again, or remove the link " + link)
 			}
 			found = append(found, f)
 		}
@@ -50,7 +50,7 @@ func (sys *system) gone() []Finding {
 // linkUnit makes a file a unit.
 func (sys *system) linkUnit(name, file string) Mend {
 	if templateOf(name) != "" || filepath.Base(file) != name {
-		return byHand("put the unit's file into " + sys.user.configuration() + "; then systemctl --user daemon-reload")
+		return byEdit("put the unit's file into " + sys.user.configuration())
 	}
 	return run("systemctl --user link " + systemdctl.Operands(file))
 }
@@ -90,12 +90,12 @@ func (c unitCheck) triggersNothing() []Finding {
 		if kind == "socket" {
 			key = "Service="
 		}
-		c.change.instead = "write " + name + ", or name another unit with " + key + " in " + c.name
+		words := "write " + name + ", or name another unit with " + key + " in " + c.name
 		if meant, found := similar(name, c.services()); found {
-			c.change.instead += ", such as " + meant
+			words += ", such as " + meant
 		}
-		c.change.instead += "; then systemctl --user daemon-reload && systemctl --user start " + systemdctl.Operands(c.name)
-		f.Mend = byHand(c.change.instead) // which other findings may replace
+		c.change.instead = byEdit(words, "systemctl --user start "+systemdctl.Operands(c.name))
+		f.Mend = c.change.instead // which other findings may replace
 		return []Finding{f}
 	}
 	return nil

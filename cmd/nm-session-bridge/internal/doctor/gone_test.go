@@ -118,7 +118,7 @@ func TestWhatIsInPlaceOfALink(t *testing.T) {
 		sys := healthy(t)
 		sys.user.manager = bag("UnitPath", []string{units})
 		sys.own(t, "sync.service", "[Unit]\nAfter=internet-online.target\nPartOf=internet-online.target\n[Service]\nExecStart=/bin/sync\n[Install]\nWantedBy=internet-online.target\n")
-		want := "move " + filepath.Join(units, path) + " away, because it is not a " + is + "; then systemctl --user enable sync.service"
+		want := "move " + filepath.Join(units, path) + " away, because it is not a " + is + "; then systemctl --user daemon-reload && systemctl --user enable sync.service"
 		if found := sys.examine().Findings; len(found) != 1 || found[0].ByHand != want {
 			t.Errorf("of %s it says %q", path, found)
 		}

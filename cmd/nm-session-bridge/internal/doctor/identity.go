@@ -27,7 +27,7 @@ func (c unitCheck) identities() []Finding {
 		Why:  "the user manager cannot switch to another user, so the service fails with 216/GROUP or 217/USER",
 	}
 	if who := c.text("User"); who != "" && !isUser(who, c.UID) {
-		f.Mend = byHand("make " + c.name + " a unit of the system manager if it has to run as " + who + ", or remove " + settings(keys) + " from " + c.text("FragmentPath"))
+		f.Mend = byEdit("make " + c.name + " a unit of the system manager if it has to run as " + who + ", or remove " + settings(keys) + " from " + c.text("FragmentPath"))
 		return []Finding{f}
 	}
 	for _, key := range keys {

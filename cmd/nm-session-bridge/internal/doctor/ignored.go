@@ -69,7 +69,7 @@ func (c unitCheck) ignoredLines() []Finding {
 	var found []Finding
 	for _, f := range c.files {
 		var what, mends []string
-		where, enables := f.path, ""
+		where, then := f.path, []string(nil)
 		if source := c.change.place.source; source != "" {
 			where = source
 		}
@@ -92,14 +92,14 @@ func (c unitCheck) ignoredLines() []Finding {
 				mends = append(mends, "write "+key+"= under ["+section+"] instead of line "+line.line)
 			}
 			if section == "Install" && c.load() == "loaded" && !isTemplate(c.name) {
-				enables = " && systemctl --user enable " + systemdctl.Operands(c.name)
+				then = []string{"systemctl --user enable " + systemdctl.Operands(c.name)}
 			}
 		}
 		if len(what) > 0 {
 			found = append(found, Finding{
 				What: fmt.Sprintf("%s: systemd ignores %s", c.name, listed(what)),
 				Why:  "it does not know the name there, so what follows it has no effect",
-				Mend: byHand("in " + where + ", " + listed(mends) + "; then systemctl --user daemon-reload" + enables),
+				Mend: byEdit("in "+where+", "+listed(mends), then...),
 			})
 		}
 	}

@@ -121,7 +121,7 @@ func (c unitCheck) covers() []Finding {
 		rest, _ := known.without(word, known.stays)
 		asking := regexp.MustCompile(`\s` + regexp.QuoteMeta(word) + `(\s|$)`)
 		if !asking.MatchString(line) { // it is quoted, or has specifiers
-			c.change.instead = "in " + path + ", write Type=forking, and ExecStart= without " + strings.Join(known.stays, " or ") + "; then systemctl --user daemon-reload"
+			c.change.instead = byEdit("in " + path + ", write Type=forking, and ExecStart= without " + strings.Join(known.stays, " or "))
 		}
 		rest = strings.ReplaceAll(strings.TrimRight(" "+rest, " "), "$", "$$") // a bare $ would name a part of the match
 		line = asking.ReplaceAllString(line, rest+"$1")

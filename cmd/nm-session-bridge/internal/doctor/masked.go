@@ -65,7 +65,7 @@ func (u user) unmask(mask string) Mend {
 	if to, err := os.Readlink(mask); err == nil {
 		kind = "a link to " + to
 	}
-	return byHand("remove " + mask + ", " + kind + "; then systemctl --user daemon-reload")
+	return byEdit("remove " + mask + ", " + kind)
 }
 
 // hidesAFile reports whether a mask hides a file that the user manager would load instead.

@@ -88,7 +88,7 @@ func (c unitCheck) circles() []Finding {
 			c.reported[target] = true
 		}
 		if !c.mayWaitFor(target) {
-			c.change.instead = "remove what orders " + c.name + " before " + target + ", such as Before="
+			c.change.instead = byEdit("remove what orders " + c.name + " before " + target + ", such as Before=")
 		}
 		return []Finding{f}
 	}

@@ -152,10 +152,10 @@ func (c unitCheck) inPlaceOfLink(key, target string) (path, should string) {
 func (c unitCheck) notEnabled(key, target string, installed bool) Finding {
 	if installed {
 		if key == "RequiredBy" {
-			c.change.instead = "replace RequiredBy= with WantedBy= in " + c.name + ", whose failure would keep " + target + " from starting; then systemctl --user enable " + systemdctl.Operands(c.name)
+			c.change.instead = byEdit("replace RequiredBy= with WantedBy= in "+c.name+", whose failure would keep "+target+" from starting", "systemctl --user enable "+systemdctl.Operands(c.name))
 		}
 		if path, should := c.inPlaceOfLink(key, target); path != "" {
-			c.change.instead = "move " + path + " away, because it is not a " + should + "; then systemctl --user enable " + systemdctl.Operands(c.name)
+			c.change.instead = byEdit("move "+path+" away, because it is not a "+should, "systemctl --user enable "+systemdctl.Operands(c.name))
 		}
 		c.change.enables = true
 		c.change.starts = c.change.starts || c.user.unit(target).active()

@@ -22,7 +22,7 @@ func (sys *system) reload() []Finding {
 	if len(changed) == 0 {
 		return nil
 	}
-	apply := "systemctl --user daemon-reload"
+	apply := reload
 	if changed[0] == systemdctl.ServiceName && sys.user.unit(changed[0]).active() {
 		apply = anew // it disturbs no unit
 	}

@@ -48,7 +48,7 @@ func (sys *system) rivalry() []Finding {
 func (sys *system) dismiss(u unit) Mend {
 	name := systemdctl.Operands(u.name)
 	if path := u.text("FragmentPath"); filepath.Dir(path) == sys.user.configuration() {
-		return byHand("systemctl --user stop " + name + ", and remove " + path + " and the links to it")
+		return byEdit("systemctl --user stop " + name + ", and remove " + path + " and the links to it")
 	}
 	return run("systemctl --user mask --now " + name)
 }

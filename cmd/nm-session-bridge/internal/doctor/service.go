@@ -12,7 +12,7 @@ import (
 )
 
 // anew restarts the bridge's service with its present files.
-const anew = "systemctl --user daemon-reload && systemctl --user restart " + systemdctl.ServiceName
+const anew = reload + " && systemctl --user restart " + systemdctl.ServiceName
 
 func (sys *system) service() []Finding {
 	const name = systemdctl.ServiceName
@@ -165,7 +165,7 @@ func (sys *system) emptyFirst(s unit, path string) Mend {
 			starts++
 		}
 	}
-	apply := "systemctl --user daemon-reload"
+	apply := reload
 	if s.name == systemdctl.ServiceName {
 		apply = anew
 	}

@@ -25,7 +25,7 @@ func (sys *system) strays() []Finding {
 				Unit: filepath.Base(link),
 				What: fmt.Sprintf("%s is a unit of the system manager, which has no %s to start it", filepath.Base(link), target),
 				Why:  "that target is one of each user's manager, and starts the user's units alone",
-				Mend: byHand("sudo systemctl disable " + name + ", and move its file to /etc/systemd/user without its User= and Group=; then systemctl --user daemon-reload && systemctl --user enable " + name),
+				Mend: byEdit("sudo systemctl disable "+name+", and move its file to /etc/systemd/user without its User= and Group=", "systemctl --user enable "+name),
 			}
 			if !slices.Contains(found, f) { // /lib may be /usr/lib
 				found = append(found, f)

@@ -93,7 +93,7 @@ func required(target unit, others []string) Finding {
 		Unit: target.name,
 		What: fmt.Sprintf("%s requires %s, through RequiredBy= or a link in %s", target.name, who, dir),
 		Why:  "the target does not start if that unit fails, and stops if that unit is stopped, whatever the machine does",
-		Mend: byHand("replace RequiredBy= with WantedBy= in " + who + ", and remove the link from " + dir + "; then systemctl --user daemon-reload && systemctl --user enable " + systemdctl.Operands(others...)),
+		Mend: byEdit("replace RequiredBy= with WantedBy= in "+who+", and remove the link from "+dir, "systemctl --user enable "+systemdctl.Operands(others...)),
 	}
 }
 

@@ -62,7 +62,7 @@ func (sys *system) broken(u unit) Finding {
 		Unit: u.name,
 		What: fmt.Sprintf("%s cannot be loaded (%s)", u.name, u.load()),
 		Why:  "nothing can start it",
-		Mend: byHand("systemd-analyze --user verify " + systemdctl.Operands(u.name) + " says why; then systemctl --user daemon-reload"),
+		Mend: byEdit("find out why with systemd-analyze --user verify " + systemdctl.Operands(u.name) + ", and fix that"),
 	}
 	if path, isSecond := secondStart(u); isSecond {
 		f.What = secondStartOf(u, path)
@@ -182,7 +182,7 @@ func (c unitCheck) unknownNames() []Finding {
 	if !c.follow(meant, renames, !c.isStartedWith(meant)) {
 		c.login()
 	}
-	isInOrder := c.change.size() == before && c.change.instead == "" // the file already names the right target, too
+	isInOrder := c.change.size() == before && c.change.instead == Mend{} // the file already names the right target, too
 	needless := c.leaveOut(ofSystem)
 	if isInOrder && len(needless) == 0 {
 		return nil

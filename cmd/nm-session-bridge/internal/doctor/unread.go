@@ -61,7 +61,7 @@ func (sys *system) unreadUnit(path, dir string) []Finding {
 			Unit: name,
 			What: fmt.Sprintf("%s is no unit, because its name has a character that units cannot have", path),
 			Why:  `only the letters a to z and A to Z, digits and :-_.\@ can be part of it: there is no such unit, and nothing starts it`,
-			Mend: byHand(moveTo(filepath.Join(dir, spelt), path) + "; then " + afterMove(spelt, f)),
+			Mend: byEdit(moveTo(filepath.Join(dir, spelt), path), afterMove(spelt, f)...),
 		}}
 	}
 	right := filepath.Join(dir, name)
@@ -73,7 +73,7 @@ func (sys *system) unreadUnit(path, dir string) []Finding {
 		What: "the user manager does not look for units where " + path + " is",
 		Why:  "there is no " + name + ", and nothing starts it",
 	}
-	found.Mend = byHand(moveTo(right, path) + "; then " + afterMove(name, f))
+	found.Mend = byEdit(moveTo(right, path), afterMove(name, f)...)
 	if filepath.Dir(path) == dir {
 		found.What = fmt.Sprintf("%s is no unit, because its name does not end in %s", path, filepath.Ext(name))
 	}
@@ -88,13 +88,12 @@ func (sys *system) isCopy(name string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(sys.user.own, word+kind) })
 }
 
-// afterMove returns the commands that make the user manager know a moved file, and start its unit.
-func afterMove(name string, f file) string {
-	then := "systemctl --user daemon-reload"
-	if len(files{f}.installs()) > 0 && !isTemplate(name) {
-		then += " && systemctl --user enable " + systemdctl.Operands(name)
+// afterMove returns the command that enables a unit whose file was moved, if it can be enabled.
+func afterMove(name string, f file) []string {
+	if len(files{f}.installs()) == 0 || isTemplate(name) {
+		return nil
 	}
-	return then
+	return []string{"systemctl --user enable " + systemdctl.Operands(name)}
 }
 
 // forbidden describes a unit's file that the user may not read. Without its lines, nobody knows
@@ -106,18 +105,17 @@ func forbidden(unit, path, why string) Finding {
 		What: path + " cannot be read: permission denied",
 		Why:  "the user manager reads it as you: " + why,
 	}
-	const then = "systemctl --user daemon-reload"
 	resolved, err := filepath.EvalSymlinks(path)
 	quoted := systemdctl.Quote(resolved)
 	switch {
 	case err != nil:
-		f.Mend = byHand("namei -l " + systemdctl.Quote(path) + " shows which directory on the way you may not search; then " + then)
+		f.Mend = byEdit("namei -l " + systemdctl.Quote(path) + " shows which directory on the way you may not search")
 	case owns(resolved):
-		f.Mend = run("chmod u+r " + quoted + " && " + then)
+		f.Mend = run("chmod u+r " + quoted + " && " + reload)
 	case owns(filepath.Dir(resolved)):
-		f.Mend = byHand("make the file yours, if you trust it: sudo chown $USER " + quoted + "; then " + then)
+		f.Mend = byEdit("make the file yours, if you trust it: sudo chown $USER " + quoted)
 	default:
-		f.Mend = byHand("let everybody read the file, if it has no secrets: sudo chmod a+r " + quoted + "; then " + then)
+		f.Mend = byEdit("let everybody read the file, if it has no secrets: sudo chmod a+r " + quoted)
 	}
 	return f
 }
@@ -156,7 +154,7 @@ func (sys *system) unreadDropIn(path, dir string) []Finding {
 			Unit: unit,
 			What: path + " is no drop-in, because its name does not end in .conf",
 			Why:  "the user manager does not read it",
-			Mend: byHand(moveTo(right, path) + "; then systemctl --user daemon-reload"),
+			Mend: byEdit(moveTo(right, path)),
 		}}
 	case !known && !isConf && name == unit:
 		return sys.unreadUnit(path, dir)
@@ -169,7 +167,7 @@ func (sys *system) unreadDropIn(path, dir string) []Finding {
 			Unit: meant,
 			What: fmt.Sprintf("%s changes no unit, because there is no %s", path, unit),
 			Why:  meant + " does without it",
-			Mend: byHand(moveTo(filepath.Join(dir, meant+".d", name), path) + "; then systemctl --user daemon-reload"),
+			Mend: byEdit(moveTo(filepath.Join(dir, meant+".d", name), path)),
 		}}
 	}
 	return nil
