@@ -103,4 +103,20 @@ func TestDoctorOnAMissingProgram(t *testing.T) {
 	if line := s.systemctl("show", "-P", "ExecStart", "mail-sync.service"); !strings.Contains(line, "/dev/shm/tools/offlineimap -u basic") {
 		t.Errorf("it runs %s", line)
 	}
+
+	// A line that goes on below cannot be copied into a drop-in.
+	units := sandbox.Home + "/.config/systemd/user/"
+	s.must(os.RemoveAll(units + "mail-sync.service.d"))
+	s.user(`sed -i 's/^ExecStart=offlineimap/& \\\n/' ` + units + "mail-sync.service")
+	s.systemctl("daemon-reload")
+	_, _ = s.Systemctl("restart", "mail-sync.service")
+	s.expect("activating", "mail-sync.service")
+	f = s.finds(shell, "mail-sync.service", "203/EXEC")
+	by, then, _ := strings.Cut(f.mend, "; then ")
+	if want := "# by hand: in " + units + "mail-sync.service, replace offlineimap with /dev/shm/tools/offlineimap"; by != want {
+		t.Errorf("it is mended by %s, not %s", by, want)
+	}
+	s.user("sed -i 's|offlineimap|/dev/shm/tools/&|' " + units + "mail-sync.service && " + then)
+	s.expect("active", "mail-sync.service")
+	s.clean(shell)
 }

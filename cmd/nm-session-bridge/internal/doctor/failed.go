@@ -118,11 +118,17 @@ func isScriptWithoutRight(program string) bool {
 // useProgram makes a service run a program that is not where its ExecStart= says, and
 // starts it again.
 func (sys *system) useProgram(u unit, program, restart string) Mend {
-	all, _ := readAll(u) // a file that cannot be read leaves no line to change
+	all, err := readAll(u)
 	path, start := all.startLine()
 	where := sys.placeOf(u, all)
-	if start.text == "" || where.source != "" {
-		return byEdit("in "+path+", write ExecStart="+program, restart)
+	if err != nil || len(start.names) == 0 {
+		return byEdit("correct ExecStart= of "+u.name+", to run "+program, restart)
+	}
+	if where.source != "" {
+		path = where.source
+	}
+	if where.source != "" || start.text == "" {
+		return byEdit("in "+path+", replace "+start.names[0]+" with "+program, restart)
 	}
 	_, line, _ := strings.Cut(start.text, "=")
 	line = strings.Replace(strings.TrimSpace(line), start.names[0], program, 1)
