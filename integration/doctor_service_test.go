@@ -120,3 +120,22 @@ func TestDoctorOnAMissingProgram(t *testing.T) {
 	s.expect("active", "mail-sync.service")
 	s.clean(shell)
 }
+
+// Two commands for one unit each add lines to it.
+func TestTheDoctorsCommandsAddUp(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.enable("chat.service", "[Service]\nExecStart=/opt/sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
+	s.user("systemctl --user start chat.service || true")
+	s.expect("failed", "chat.service")
+	found, _ := s.doctor("")
+	if len(found) < 2 || found[0].mend == found[len(found)-1].mend {
+		t.Fatalf("it has one command for %q", found)
+	}
+	for range 2 {
+		for _, f := range found {
+			s.user(f.mend)
+		}
+		s.expect("active", "chat.service")
+		s.clean("")
+	}
+}

@@ -18,23 +18,26 @@ type seconds float64
 // timeouts do not show how long they take.
 func (sys *system) delay() []Finding {
 	most := seconds(property[uint64](sys.machine.login1.properties, "InhibitDelayMaxUSec")) / 1e6
-	found := sys.refused()
+	var found []Finding
+	enough := 0 // for all of them, so that no finding's command undoes another's
 	for _, target := range sys.beforeSleep() {
 		for _, name := range sys.user.unit(target).wants() {
 			took, known := sys.lasted(name)
 			if !known || took <= most*client.DelayShare {
 				continue
 			}
-			enough := int(math.Ceil(float64(took)/client.DelayShare)) + 1
+			enough = max(enough, int(math.Ceil(float64(took)/client.DelayShare))+1)
 			found = append(found, Finding{
 				Unit: name,
 				What: fmt.Sprintf("logind's InhibitDelayMaxSec=%gs is too short for %s, whose last start took %.1f s", most, name, took),
 				Why:  fmt.Sprintf("%s starts it, and sleep is delayed for at most %.1f s, four fifths of that: the machine sleeps before the start is complete", target, most*client.DelayShare),
-				Mend: run(fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough)),
 			})
 		}
 	}
-	return found
+	for i := range found {
+		found[i].Mend = run(fmt.Sprintf(`sudo mkdir -p /etc/systemd/logind.conf.d && printf '[Login]\nInhibitDelayMaxSec=%d\n' | sudo tee /etc/systemd/logind.conf.d/nm-session-bridge.conf && sudo systemctl reload-or-restart systemd-logind.service`, enough))
+	}
+	return append(sys.refused(), found...)
 }
 
 // refused finds delay locks that logind does not let the user take.

@@ -343,3 +343,21 @@ func TestAMisspeltProfileBesideAnotherTarget(t *testing.T) {
 		t.Errorf("it finds %q", found)
 	}
 }
+
+// All findings about the delay have one command, which is enough for the slowest unit.
+func TestTheDelayIsEnoughForAllUnits(t *testing.T) {
+	sys := healthy(t)
+	took := map[string]seconds{"brief.service": 1, "slow.service": 20, "slower.service": 90, "late.service": 6}
+	sys.lasted = func(unit string) (seconds, bool) { return took[unit], true }
+	sys.put("sleep.target", "Wants", []string{"slow.service", "brief.service", "slower.service"})
+	sys.put("lid-closed.target", "Wants", []string{"late.service"})
+	found := sys.delay()
+	if len(found) != 3 {
+		t.Fatalf("it finds %q", found)
+	}
+	for _, f := range found {
+		if !strings.Contains(f.Command, `InhibitDelayMaxSec=114\n`) { // 90 s are four fifths of 112.5 s
+			t.Errorf("%s is mended by %s", f.Unit, f.Command)
+		}
+	}
+}

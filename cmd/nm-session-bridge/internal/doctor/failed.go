@@ -120,7 +120,7 @@ func isScriptWithoutRight(program string) bool {
 func (sys *system) useProgram(u unit, program, restart string) Mend {
 	all, err := readAll(u)
 	path, start := all.startLine()
-	where := sys.placeOf(u, all)
+	where := sys.placeOf(u, all, startingDropIn)
 	if err != nil || len(start.names) == 0 {
 		return byEdit("correct ExecStart= of "+u.name+", to run "+program, restart)
 	}

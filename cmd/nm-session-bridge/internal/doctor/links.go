@@ -173,7 +173,7 @@ func (sys *system) onlineWhenLimited() Mend {
 	all, _ := readAll(s) // a file that cannot be read leaves no line to change
 	_, start := all.startLine()
 	_, line, _ := strings.Cut(start.text, "=")
-	where := sys.placeOf(s, all)
+	where := sys.placeOf(s, all, dropInName)
 	if start.text == "" || where.source != "" {
 		return byHand("add " + flag + " with systemctl --user edit " + s.name + "; then " + anew)
 	}

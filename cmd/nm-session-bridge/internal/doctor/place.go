@@ -11,9 +11,13 @@ import (
 	"github.com/nm-session-bridge/nm-session-bridge/systemdctl"
 )
 
-// dropInName is the drop-in that commands of the doctor write. It sorts after other
-// drop-ins, so its lines take effect last.
-const dropInName = "zz-nm-session-bridge.conf"
+// The drop-ins that commands of the doctor write. Each command writes the whole file, so
+// two for one unit need two files. They sort after other drop-ins, so their lines take
+// effect last.
+const (
+	dropInName     = "zz-nm-session-bridge.conf"
+	startingDropIn = "zz-nm-session-bridge-start.conf" // for what makes a failed unit start
+)
 
 // place is where changes to a unit belong.
 type place struct {
@@ -27,8 +31,8 @@ type place struct {
 }
 
 // placeOf finds the place for changes to a unit. Changes to an instance go to its template,
-// unless the template names other units by the instance.
-func (sys *system) placeOf(u unit, all files) place {
+// unless the template names other units by the instance. New lines go to the named drop-in.
+func (sys *system) placeOf(u unit, all files, dropIn string) place {
 	fragment, name := u.text("FragmentPath"), u.name
 	bySpecifier := slices.ContainsFunc(all, func(f file) bool {
 		return slices.ContainsFunc(f.settings, func(s setting) bool {
@@ -47,7 +51,7 @@ func (sys *system) placeOf(u unit, all files) place {
 			dir = resolved // Debian's /etc/xdg/systemd/user is a link
 		}
 	}
-	p.dropIn = filepath.Join(dir, name+".d", dropInName)
+	p.dropIn = filepath.Join(dir, name+".d", dropIn)
 	content, _ := readUnit(p.dropIn) // there may be none yet
 	p.content = string(content)
 	return p

@@ -37,7 +37,7 @@ func (sys *system) afterScreen(u unit) Mend {
 	if slices.Contains(waits, graphical) || covers || err != nil || all.haveAlternatives() {
 		return byHand("systemctl --user show-environment must name DISPLAY or WAYLAND_DISPLAY when " + u.name + " starts; then " + restart)
 	}
-	ch := newChange(u, all, sys.placeOf(u, all))
+	ch := newChange(u, all, sys.placeOf(u, all, startingDropIn))
 	// Requisite= would keep the session from ending: it makes the target needed.
 	ch.add("Unit", "After="+graphical, "ConditionEnvironment=|DISPLAY", "ConditionEnvironment=|WAYLAND_DISPLAY")
 	if !u.isOnce() && len(u.texts("TriggeredBy")) == 0 { // others are for events, not for the beginning of a session

@@ -37,7 +37,7 @@ func (sys *system) ownTargets() []Finding {
 // being active exactly when it should be.
 func (sys *system) overridden(target unit) Finding {
 	all, _ := readAll(target) // a file that cannot be read is left to a person
-	ch := newChange(target, all, sys.placeOf(target, all))
+	ch := newChange(target, all, sys.placeOf(target, all, dropInName))
 	var faults, linked []string
 	for _, key := range []string{"Conflicts", "After"} {
 		for _, other := range shipped(target.name, key) {

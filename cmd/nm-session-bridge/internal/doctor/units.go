@@ -48,7 +48,7 @@ func (sys *system) units() []Finding {
 		if err != nil {
 			all = nil
 		}
-		found = append(found, unitCheck{sys, u, all, newChange(u, all, sys.placeOf(u, all)), map[string]bool{}}.findings()...)
+		found = append(found, unitCheck{sys, u, all, newChange(u, all, sys.placeOf(u, all, dropInName)), map[string]bool{}}.findings()...)
 	}
 	return found
 }
@@ -69,7 +69,7 @@ func (sys *system) broken(u unit) Finding {
 		f.Mend = sys.emptyFirst(u, path)
 	}
 	all, _ := readAll(u) // a file that cannot be read is left to systemd-analyze
-	c := unitCheck{sys, u, all, newChange(u, all, sys.placeOf(u, all)), nil}
+	c := unitCheck{sys, u, all, newChange(u, all, sys.placeOf(u, all, dropInName)), nil}
 	if ignores := c.ignoredLines(); len(ignores) > 0 {
 		f.What += strings.Replace(ignores[0].What, u.name, "", 1)
 		f.Mend = ignores[0].Mend
