@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,6 +86,21 @@ func TestNothingIsOutdated(t *testing.T) {
 		if status := s.user("systemctl --user --no-pager status '*' 2>&1 || true"); strings.Contains(status, "changed on disk") {
 			t.Errorf("after %s systemctl warns: %s", line, status)
 		}
+	}
+}
+
+// Wherever an interrupt comes, the user manager has read what was written or removed.
+func TestAnInterruptLeavesNothingOutdated(t *testing.T) {
+	s := beginOnline(t)
+	for after := range 12 {
+		for _, command := range []string{"install --force", "uninstall --force"} {
+			s.user("echo '# mine' >>~/.local/share/systemd/user/internet-online.target; systemctl --user daemon-reload")
+			s.user(fmt.Sprintf("timeout --signal=INT 0.%03d %s %s || true", 5+after*10, program, command))
+			if outdated := s.outdated(); outdated != "" {
+				t.Fatalf("after %s, interrupted, the user manager should be reloaded, for %s", command, outdated)
+			}
+		}
+		s.user(program + " install --force --now")
 	}
 }
 

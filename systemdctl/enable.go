@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -24,7 +25,7 @@ func Enable(ctx context.Context, manager UnitFileManager, unit string) (bool, er
 	if err != nil {
 		err = fmt.Errorf("cannot enable %s: %w", unit, err)
 	}
-	return len(links) > 0, reloadAfter(ctx, manager, err)
+	return len(links) > 0, ReloadAfter(ctx, manager, err)
 }
 
 // Disable disables a unit, which may be gone, makes the manager read all unit files
@@ -38,24 +39,21 @@ func Disable(ctx context.Context, manager UnitFileManager, unit string) (bool, e
 	if err != nil {
 		err = fmt.Errorf("cannot disable %s: %w", unit, err)
 	}
-	return len(links) > 0, reloadAfter(ctx, manager, err)
+	return len(links) > 0, ReloadAfter(ctx, manager, err)
 }
 
-// Reload makes the manager read all unit files again.
-func Reload(ctx context.Context, manager interface{ ReloadContext(context.Context) error }) error {
-	if err := manager.ReloadContext(ctx); err != nil {
+// reloadTimeout bounds a reload. It takes as long as the generators, which are programs.
+const reloadTimeout = time.Minute
+
+// ReloadAfter makes the manager read all unit files again after a change, even if the
+// change failed halfway or the context has ended. It returns the error of the change, or
+// else that of the reload. systemctl enable and disable do the same: the D-Bus calls leave
+// every unit with NeedDaemonReload in systemd 257 and 262, though not in 252.
+func ReloadAfter(ctx context.Context, manager interface{ ReloadContext(context.Context) error }, failed error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTimeout)
+	defer cancel()
+	if err := manager.ReloadContext(ctx); err != nil && failed == nil {
 		return fmt.Errorf("cannot reload the user manager: %w", err)
-	}
-	return nil
-}
-
-// reloadAfter reloads a manager that was asked to change unit files, even if the
-// change failed halfway. systemctl enable and disable do the same: the D-Bus
-// calls leave every unit with NeedDaemonReload in systemd 257 and 262, though not
-// in 252.
-func reloadAfter(ctx context.Context, manager UnitFileManager, failed error) error {
-	if err := Reload(ctx, manager); failed == nil {
-		return err
 	}
 	return failed
 }

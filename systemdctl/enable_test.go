@@ -35,7 +35,10 @@ func (m *unitFiles) DisableUnitFilesContext(_ context.Context, files []string, _
 	return nil, m.refusal
 }
 
-func (m *unitFiles) ReloadContext(context.Context) error {
+func (m *unitFiles) ReloadContext(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	m.calls = append(m.calls, "reload")
 	m.outdated = m.broken != nil
 	return m.broken
@@ -70,6 +73,15 @@ func TestNothingIsOutdatedAfterUnitFilesHaveChanged(t *testing.T) {
 				t.Errorf("units are outdated: %v", m.outdated)
 			}
 		})
+	}
+}
+
+func TestAnInterruptKeepsNothingOutdated(t *testing.T) {
+	ctx, interrupt := context.WithCancel(context.Background())
+	interrupt()
+	m := &unitFiles{}
+	if _, err := Enable(ctx, m, "x.service"); err != nil || m.outdated {
+		t.Errorf("it returned %v, and units are outdated: %v", err, m.outdated)
 	}
 }
 

@@ -63,6 +63,9 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 		return err
 	}
 	written, err := write(p, extras, options.Force, stdout)
+	if err != nil && len(written) > 0 {
+		return systemdctl.ReloadAfter(ctx, manager, err)
+	}
 	if err != nil {
 		return err
 	}

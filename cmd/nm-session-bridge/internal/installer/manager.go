@@ -18,7 +18,8 @@ import (
 // moments, but a target stops only after its units.
 const jobTimeout = 2 * time.Minute
 
-// connect connects to the user manager over the session bus.
+// connect connects to the user manager over the session bus. The connection outlasts the
+// context, because the manager must read what was changed before an interrupt.
 func connect(ctx context.Context) (*systemd.Conn, error) {
 	address, err := bus.SessionAddress()
 	if err != nil {
@@ -26,7 +27,7 @@ func connect(ctx context.Context) (*systemd.Conn, error) {
 	}
 	// go-systemd opens two connections and does not share them.
 	manager, err := systemd.NewConnection(func() (*dbus.Conn, error) {
-		return bus.Connect(ctx, address)
+		return bus.Connect(context.WithoutCancel(ctx), address)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, bus.Place())

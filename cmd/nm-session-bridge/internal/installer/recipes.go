@@ -110,14 +110,14 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 			fmt.Fprintf(w, "already there: %s\n", file.Path)
 		}
 	}
+	if err == nil || len(written) > 0 {
+		err = systemdctl.ReloadAfter(ctx, manager, err)
+	}
 	var taken *systemdctl.TakenError
 	if errors.As(err, &taken) {
 		return fmt.Errorf("%w; compare it with %s recipe show %s", err, self.Command(), r.Name)
 	}
 	if err != nil {
-		return err
-	}
-	if err := systemdctl.Reload(ctx, manager); err != nil {
 		return err
 	}
 	next := "next"

@@ -72,10 +72,7 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	for _, path := range left {
 		fmt.Fprintf(stdout, "left %s: it was changed since install wrote it (--force removes it)\n", path)
 	}
-	if failed := systemdctl.Reload(ctx, manager); err == nil {
-		err = failed
-	}
-	if err != nil {
+	if err := systemdctl.ReloadAfter(ctx, manager, err); err != nil {
 		return err
 	}
 	p.removeEmpty(append(removed, p.record()))
