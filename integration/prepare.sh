@@ -1,11 +1,10 @@
 # demo and test begin with this. Source it in the repository's root.
 
-root=
-[ "$(id -u)" = 0 ] || root="sudo -E"
+root=$PWD/integration/as-root
 # The sandbox's user must be able to read what is built here.
 umask 022
 
-as_root() { $root "$@"; }
+as_root() { "$root" "$@"; }
 
 # prepare PURPOSE: makes sure that Go and the packages for demo or test are
 # there.

@@ -7,7 +7,7 @@ suite=$1 file=$2
 if [ "$suite" = bookworm ]; then # has Go 1.19, which is too old: install Go as https://go.dev/doc/install says
 	GOROOT=$(go env GOROOT)
 	export GOROOT
-	set -- --customize-hook='cp --recursive --dereference "$GOROOT" "$1/usr/local/go" && ln -s ../go/bin/go ../go/bin/gofmt "$1/usr/local/bin/"'
+	set -- --customize-hook='cp --recursive --dereference "$GOROOT" "$1/usr/local/go" && echo "export PATH=\$PATH:/usr/local/go/bin" >"$1/etc/profile.d/go.sh"'
 else
 	set -- --include=golang-go
 fi

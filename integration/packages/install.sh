@@ -73,13 +73,19 @@ release() {
 
 # quietly COMMAND...: shows what a command prints only if it fails.
 quietly() {
-	"$@" </dev/null >"$log" 2>&1 || {
+	"$@" </dev/null >"$log" 2>&1 9>&- || {
 		status=$?
 		cat "$log" >&2
 		return $status
 	}
 }
 
+# Two at once would remove each other's policy.
+exec 9>/run/nm-session-bridge-packages.lock
+flock --nonblock 9 || {
+	echo "another test installs packages; waiting for it" >&2
+	flock 9
+}
 before=$(existing)
 log=$(mktemp)
 trap release EXIT
@@ -87,6 +93,12 @@ trap 'exit 130' INT # sh runs the EXIT trap only on exit
 trap 'exit 143' TERM
 trap 'exit 129' HUP
 hold
+dpkg --configure --pending >"$log" 2>&1 9>&- || : # apt-get demands this after a run that was killed
 quietly apt-get -qq update
-quietly apt-get -qq -y --no-install-recommends install "$@"
+set -- apt-get -qq -y -o DPkg::Lock::Timeout=600 --no-install-recommends install "$@" # unattended-upgrades may hold the lock
+quietly "$@" --download-only
+# dpkg would configure later, without the policy, what an interrupt leaves unconfigured.
+echo "unpacking and configuring the packages; Ctrl-C waits for that" >&2
+trap '' INT TERM HUP
+quietly setsid --wait "$@"
 echo "installed, with what they need:" $(sed -n 's/^Setting up \([^ :]*\).*/\1/p' "$log" | sort)
