@@ -23,14 +23,28 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: day PROGRAM   (the nm-session-bridge to install; see ./integration/demo)")
 		os.Exit(2)
 	}
+	const program = "/dev/shm/nm-session-bridge"
 	err := sandbox.Enter("")
 	if err == nil {
-		err = play(os.Args[1])
+		err = provide(os.Args[1], program)
+	}
+	if err == nil {
+		err = play(program)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "day:", err)
 		os.Exit(1)
 	}
+}
+
+// provide copies the program to where the sandbox's user can run it. The directories around
+// the original may be closed to others.
+func provide(program, to string) error {
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o755)
 }
 
 // play brings the palmtop up, lets the day pass and takes it down.
