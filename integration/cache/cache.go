@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,14 +43,11 @@ func (e Entry) Open(ctx context.Context) (dir string, release func(), err error)
 	if err := os.MkdirAll(e.Parent, 0o755); err != nil {
 		return "", nil, err
 	}
-	making, err := os.OpenFile(filepath.Join(e.Parent, e.Name+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	making, err := Lock(ctx, filepath.Join(e.Parent, e.Name+".lock"))
 	if err != nil {
 		return "", nil, err
 	}
 	defer making.Close()
-	if err := unix.Flock(int(making.Fd()), unix.LOCK_EX); err != nil {
-		return "", nil, fmt.Errorf("cannot lock %s: %w", making.Name(), err)
-	}
 	hash := sha256.Sum256(e.Recipe)
 	dir = filepath.Join(e.Parent, fmt.Sprintf("%s-%x", e.Name, hash[:8]))
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -65,6 +63,32 @@ func (e Entry) Open(ctx context.Context) (dir string, release func(), err error)
 		return "", nil, err
 	}
 	return dir, func() { using.Close() }, nil
+}
+
+// Lock locks a file, which it creates if necessary, until the file is closed. While another
+// process has locked it, Lock says so and waits, until the context ends.
+func Lock(ctx context.Context, path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for said := false; ; said = true {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return file, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", path, err), file.Close())
+		}
+		if !said {
+			fmt.Fprintf(os.Stderr, "waiting for another run, which has locked %s\n", path)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(fmt.Errorf("cannot lock %s: %w", path, ctx.Err()), file.Close())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // replace puts a new directory in place of the older ones.

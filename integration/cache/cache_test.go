@@ -84,3 +84,30 @@ func TestWhatCannotBeMadeLeavesNothing(t *testing.T) {
 	_, release := k.open("a")
 	release()
 }
+
+func TestAnInterruptEndsTheWaitForALock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tree.lock")
+	held, err := cache.Lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := cache.Lock(ctx, path)
+		ended <- err
+	}()
+	interrupt()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("it returned %v", err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := cache.Lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nm-session-bridge/nm-session-bridge/integration/bound"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/cache"
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -54,10 +52,7 @@ func openMachine(ctx context.Context, suite string) (*machine, error) {
 		root:  filepath.Join(machines, suite),
 		group: filepath.Join(strings.TrimSpace(string(hierarchy)), "nm-session-bridge-bare-"+suite),
 	}
-	if m.lock, err = os.Create(m.root + ".lock"); err != nil {
-		return nil, err
-	}
-	if err := unix.Flock(int(m.lock.Fd()), unix.LOCK_EX); err != nil {
+	if m.lock, err = cache.Lock(ctx, m.root+".lock"); err != nil {
 		return nil, err
 	}
 	if err := m.open(ctx, suite); err != nil {
