@@ -329,7 +329,7 @@ func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 		"older": {"#!/bin/sh\necho go1.19.8\n", "build: go1.19.8 is too old; install Go 1.24 or newer: https://go.dev/doc/install\n"},
 	} {
 		path := t.TempDir()
-		for _, tool := range []string{"dirname", "mktemp", "rm"} {
+		for _, tool := range []string{"dirname", "mkdir", "mktemp", "rm"} {
 			place, err := exec.LookPath(tool)
 			if err == nil {
 				err = os.Symlink(place, filepath.Join(path, tool))
@@ -344,7 +344,7 @@ func TestInstallingWithoutAGoThatWillDo(t *testing.T) {
 			}
 		}
 		install := exec.Command("dist/install", "--now")
-		install.Env = []string{"PATH=" + path}
+		install.Env = []string{"PATH=" + path, "HOME=" + t.TempDir()}
 		if out, err := install.CombinedOutput(); err == nil || string(out) != test.want {
 			t.Errorf("%s: %v, it says %q, not %q", name, err, out, test.want)
 		}
