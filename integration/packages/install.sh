@@ -99,6 +99,5 @@ set -- apt-get -qq -y -o DPkg::Lock::Timeout=600 --no-install-recommends install
 quietly "$@" --download-only
 # dpkg would configure later, without the policy, what an interrupt leaves unconfigured.
 echo "unpacking and configuring the packages; Ctrl-C waits for that" >&2
-trap '' INT TERM HUP
 quietly setsid --wait "$@"
 echo "installed, with what they need:" $(sed -n 's/^Setting up \([^ :]*\).*/\1/p' "$log" | sort)
