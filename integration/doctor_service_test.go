@@ -2,6 +2,7 @@ package integration
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,7 +114,7 @@ func TestDoctorOnAMissingProgram(t *testing.T) {
 	s.expect("activating", "mail-sync.service")
 	f = s.finds(shell, "mail-sync.service", "203/EXEC")
 	by, then, _ := strings.Cut(f.mend, "; then ")
-	if want := "# by hand: in " + units + "mail-sync.service, replace offlineimap with /dev/shm/tools/offlineimap"; by != want {
+	if want := "# by hand: correct ExecStart= of mail-sync.service, to run /dev/shm/tools/offlineimap"; by != want {
 		t.Errorf("it is mended by %s, not %s", by, want)
 	}
 	s.user("sed -i 's|offlineimap|/dev/shm/tools/&|' " + units + "mail-sync.service && " + then)
@@ -121,21 +122,43 @@ func TestDoctorOnAMissingProgram(t *testing.T) {
 	s.clean(shell)
 }
 
-// Two commands for one unit each add lines to it.
+// Commands for one unit each add lines to it, in one round or in several.
 func TestTheDoctorsCommandsAddUp(t *testing.T) {
 	s := installed(t, sandbox.Options{})
-	s.enable("chat.service", "[Service]\nExecStart=/opt/sleep infinity\n[Install]\nWantedBy=internet-online.target\n")
-	s.user("systemctl --user start chat.service || true")
-	s.expect("failed", "chat.service")
-	found, _ := s.doctor("")
-	if len(found) < 2 || found[0].mend == found[len(found)-1].mend {
-		t.Fatalf("it has one command for %q", found)
-	}
-	for range 2 {
-		for _, f := range found {
-			s.user(f.mend)
+	s.systemctl("import-environment", "PATH")
+	s.standIn(map[string]string{"swaylock": forkingLocker})
+	for name, test := range map[string]struct {
+		unit   string
+		rounds int
+	}{
+		"chat.service": {"[Service]\nExecStart=/opt/sleep infinity\n[Install]\nWantedBy=internet-online.target\n", 1},
+		// Only a program that can be run can be told to go to the background.
+		"locker.service": {"[Service]\nExecStart=/opt/swaylock -c 000000\n[Install]\nWantedBy=lock.target\n", 2},
+	} {
+		s.enable(name, test.unit)
+		s.user("systemctl --user start " + name + " || true")
+		for range test.rounds {
+			found, _ := s.doctor("")
+			for range 2 {
+				for _, f := range found {
+					s.user(f.mend)
+				}
+			}
 		}
-		s.expect("active", "chat.service")
 		s.clean("")
+		s.expect("active", name)
+	}
+}
+
+// Of several commands, one cannot be run. The others stay as they are.
+func TestDoctorOnOneOfSeveralCommands(t *testing.T) {
+	s := installed(t, sandbox.Options{})
+	s.enable("mail.service", "[Unit]\nAfter=internet-online.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\nExecStart=/opt/sleep 0\n[Install]\nWantedBy=internet-online.target\n")
+	s.user("systemctl --user start mail.service || true")
+	s.expect("failed", "mail.service")
+	found, _ := s.doctor("")
+	i := slices.IndexFunc(found, func(f finding) bool { return strings.Contains(f.what, "/opt/sleep is missing or cannot be run") })
+	if i < 0 || !strings.HasPrefix(found[i].mend, "# by hand: correct ExecStart= of mail.service, to run /usr/bin/sleep; then ") {
+		t.Errorf("it finds %q", found)
 	}
 }

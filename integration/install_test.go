@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nm-session-bridge/nm-session-bridge/integration/sandbox"
@@ -92,15 +93,33 @@ func TestNothingIsOutdated(t *testing.T) {
 // Wherever an interrupt comes, the user manager has read what was written or removed.
 func TestAnInterruptLeavesNothingOutdated(t *testing.T) {
 	s := beginOnline(t)
-	for after := range 12 {
-		for _, command := range []string{"install --force", "uninstall --force"} {
-			s.user("echo '# mine' >>~/.local/share/systemd/user/internet-online.target; systemctl --user daemon-reload")
-			s.user(fmt.Sprintf("timeout --signal=INT 0.%03d %s %s || true", 5+after*10, program, command))
+	for command, changes := range map[string]string{"install --force": "wrote ", "uninstall --force": "disabled "} {
+		for after, hits := 5, 0; hits < 5; after += 5 {
+			s.user(program + " install --force --now; echo '# mine' >>~/.local/share/systemd/user/internet-online.target; systemctl --user daemon-reload")
+			out := s.user(fmt.Sprintf("timeout --signal=INT %d.%03d %s %s 2>&1; echo status $?", after/1000, after%1000, program, command))
 			if outdated := s.outdated(); outdated != "" {
-				t.Fatalf("after %s, interrupted, the user manager should be reloaded, for %s", command, outdated)
+				t.Fatalf("after %s, interrupted, the user manager should be reloaded, for %s: %s", command, outdated, out)
+			}
+			switch {
+			case strings.Contains(out, "status 0"):
+				after = 0 // it was too late
+			case strings.Contains(out, changes) && strings.Contains(out, "context canceled"):
+				hits++
 			}
 		}
-		s.user(program + " install --force --now")
+	}
+}
+
+func TestAnInterruptEndsTheWaitForASilentManager(t *testing.T) {
+	s := beginOnline(t)
+	before := s.files()
+	s.must(s.User.Signal(syscall.SIGSTOP))
+	for _, command := range []string{"install --force", "uninstall", "recipe add mail"} {
+		s.user("timeout --signal=INT 0.5 " + program + " " + command + " || true")
+	}
+	s.must(s.User.Signal(syscall.SIGCONT))
+	if after := s.files(); after != before {
+		t.Errorf("it changed files: %s", after)
 	}
 }
 

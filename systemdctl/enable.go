@@ -42,8 +42,9 @@ func Disable(ctx context.Context, manager UnitFileManager, unit string) (bool, e
 	return len(links) > 0, ReloadAfter(ctx, manager, err)
 }
 
-// reloadTimeout bounds a reload. It takes as long as the generators, which are programs.
-const reloadTimeout = time.Minute
+// reloadTimeout bounds a reload as systemctl does (DAEMON_RELOAD_TIMEOUT_SEC in systemd's
+// sources): systemd ends generators after 90 seconds.
+const reloadTimeout = 3 * time.Minute
 
 // ReloadAfter makes the manager read all unit files again after a change, even if the
 // change failed halfway or the context has ended. It returns the error of the change, or

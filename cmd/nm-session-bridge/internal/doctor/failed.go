@@ -88,7 +88,7 @@ func (sys *system) afterFailure(u unit) Mend {
 		again := byEdit("write its file again", restart)
 		return byHand(again.ByHand + "; or have systemd forget the failure: systemctl --user reset-failed " + systemdctl.Operands(u.name))
 	}
-	if u.text("Result") != "exit-code" || property[int32](u.properties, "ExecMainStatus") != exitExec {
+	if !u.cannotRun() {
 		return byEdit("find out why with journalctl --user -u "+systemdctl.Quote(u.name)+", and fix that", restart)
 	}
 	program := u.program()
@@ -108,6 +108,11 @@ func (sys *system) afterFailure(u unit) Mend {
 	return byEdit("install "+program+", or correct ExecStart= of "+u.name, restart)
 }
 
+// cannotRun reports whether a service failed because its program could not be run.
+func (u unit) cannotRun() bool {
+	return u.text("Result") == "exit-code" && property[int32](u.properties, "ExecMainStatus") == exitExec
+}
+
 // isScriptWithoutRight reports whether a program is one of the user's own files that lacks
 // the right to be run.
 func isScriptWithoutRight(program string) bool {
@@ -120,18 +125,19 @@ func isScriptWithoutRight(program string) bool {
 func (sys *system) useProgram(u unit, program, restart string) Mend {
 	all, err := readAll(u)
 	path, start := all.startLine()
-	where := sys.placeOf(u, all, startingDropIn)
-	if err != nil || len(start.names) == 0 {
+	dropIn := startingDropIn
+	if filepath.Base(path) == dropInName { // whose line would override another drop-in's
+		dropIn = dropInName
+	}
+	where := sys.placeOf(u, all, dropIn)
+	_, line, _ := strings.Cut(start.text, "=")
+	line = strings.TrimSpace(line)
+	command := strings.TrimLeft(line, "@-:+!|") // systemd.service(5), "Special executable prefixes"
+	word, arguments, _ := strings.Cut(command, " ")
+	if err != nil || where.source != "" || len(u.commands()) != 1 || filepath.Base(word) != filepath.Base(program) {
 		return byEdit("correct ExecStart= of "+u.name+", to run "+program, restart)
 	}
-	if where.source != "" {
-		path = where.source
-	}
-	if where.source != "" || start.text == "" {
-		return byEdit("in "+path+", replace "+start.names[0]+" with "+program, restart)
-	}
-	_, line, _ := strings.Cut(start.text, "=")
-	line = strings.Replace(strings.TrimSpace(line), start.names[0], program, 1)
+	line = strings.TrimSpace(strings.TrimSuffix(line, command) + program + " " + arguments)
 	return run(where.write(map[string][]string{"Service": {"ExecStart=", "ExecStart=" + line}})).then(reload).then(restart)
 }
 
@@ -154,18 +160,24 @@ func (u unit) failure() string {
 		return "its file is gone, and its last run ended with " + result
 	case result != "exit-code":
 		return result
-	case status == exitExec:
+	case u.cannotRun():
 		return fmt.Sprintf("its program %s is missing or cannot be run (%s, 203/EXEC)", u.program(), result)
 	}
 	return fmt.Sprintf("%s, status %d", result, status)
 }
 
-// program returns the program of a service (org.freedesktop.systemd1(5), ExecStart).
+// commands returns what a service runs (org.freedesktop.systemd1(5), ExecStart).
+func (u unit) commands() [][]any { return property[[][]any](u.properties, "ExecStart") }
+
+// program returns the program of a service: of several, the one that could not be run, or
+// else the first.
 func (u unit) program() string {
-	commands := property[[][]any](u.properties, "ExecStart")
-	if len(commands) == 0 || len(commands[0]) == 0 {
+	const path, status = 0, 9 // of the fields of a command
+	programs := slices.DeleteFunc(slices.Clone(u.commands()), func(command []any) bool { return len(command) <= status })
+	if len(programs) == 0 {
 		return ""
 	}
-	path, _ := commands[0][0].(string)
-	return path
+	i := max(0, slices.IndexFunc(programs, func(command []any) bool { return command[status] == int32(exitExec) }))
+	name, _ := programs[i][path].(string)
+	return name
 }

@@ -13,7 +13,7 @@ import (
 
 // The drop-ins that commands of the doctor write. Each command writes the whole file, so
 // two for one unit need two files. They sort after other drop-ins, so their lines take
-// effect last.
+// effect last, and those of dropInName after those of startingDropIn.
 const (
 	dropInName     = "zz-nm-session-bridge.conf"
 	startingDropIn = "zz-nm-session-bridge-start.conf" // for what makes a failed unit start

@@ -54,13 +54,16 @@ func Install(ctx context.Context, options Options, extras Extras, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	manager, err := connect(ctx)
+	manager, keep, err := connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer manager.Close()
 	if err := p.check(ctx, manager, options.arguments()); err != nil {
 		return err
+	}
+	if !keep() {
+		return ctx.Err()
 	}
 	written, err := write(p, extras, options.Force, stdout)
 	if err != nil && len(written) > 0 {

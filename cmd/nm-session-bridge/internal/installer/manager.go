@@ -18,26 +18,29 @@ import (
 // moments, but a target stops only after its units.
 const jobTimeout = 2 * time.Minute
 
-// connect connects to the user manager over the session bus. The connection outlasts the
-// context, because the manager must read what was changed before an interrupt.
-func connect(ctx context.Context) (*systemd.Conn, error) {
+// connect connects to the user manager over the session bus. The connection ends with the
+// context, unless keep is called before, which reports whether it was in time: the manager
+// must read what was changed, even after an interrupt.
+func connect(ctx context.Context) (manager *systemd.Conn, keep func() bool, err error) {
 	address, err := bus.SessionAddress()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	keep = context.AfterFunc(ctx, end)
 	// go-systemd opens two connections and does not share them.
-	manager, err := systemd.NewConnection(func() (*dbus.Conn, error) {
-		return bus.Connect(context.WithoutCancel(ctx), address)
+	manager, err = systemd.NewConnection(func() (*dbus.Conn, error) {
+		return bus.Connect(lasting, address)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, bus.Place())
+		return nil, nil, fmt.Errorf("cannot reach the session bus at %s: %w; %s", address, err, bus.Place())
 	}
 	// The manager signals the ends of jobs only to subscribers.
 	if err := manager.Subscribe(); err != nil {
 		manager.Close()
-		return nil, fmt.Errorf("there is no systemd user manager on the session bus: %w; see loginctl user-status", err)
+		return nil, nil, fmt.Errorf("there is no systemd user manager on the session bus: %w; see loginctl user-status", err)
 	}
-	return manager, nil
+	return manager, keep, nil
 }
 
 // finish requests a job and waits for its end.

@@ -87,7 +87,7 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 		files[i].Content = []byte(filling.fill(string(files[i].Content)))
 	}
 	enable := filling.fillAll(r.Enable)
-	manager, err := connect(ctx)
+	manager, keep, err := connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,9 @@ func AddRecipe(ctx context.Context, w io.Writer, filling Filling) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !keep() {
+		return ctx.Err()
 	}
 	written, err := systemdctl.WriteNew(files)
 	for _, file := range files {

@@ -28,7 +28,7 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 		return err
 	}
 	isNothing := installation.Empty() && !p.packaged
-	manager, err := connect(ctx)
+	manager, keep, err := connect(ctx)
 	if isNothing && err != nil {
 		fmt.Fprintln(stdout, "nothing is installed")
 		return nil
@@ -54,6 +54,9 @@ func Uninstall(ctx context.Context, force bool, stdout io.Writer) error {
 	}
 	if err := installation.CheckRemovable(); err != nil {
 		return fmt.Errorf("%w; nothing was uninstalled", err)
+	}
+	if !keep() {
+		return ctx.Err()
 	}
 	ours := observers.Table()
 	units := append([]string{systemdctl.ServiceName}, ours.Targets()...)
