@@ -129,8 +129,9 @@ func (c Client) Follow(ctx context.Context, news func(State, error)) error {
 	}
 }
 
-// until passes on changes until the owner of the bridge's name changes. It leaves out
-// changes that the state already contains, because they precede its answer.
+// until passes on changes until the owner of the bridge's name changes, or until the state
+// must be asked for again: a change that comes before the answer may be newer than the
+// state in it, because the bridge reads the state before it sends the answer.
 func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state State, answered dbus.Sequence, news func(State, error)) error {
 	for {
 		select {
@@ -149,8 +150,11 @@ func (c Client) until(ctx context.Context, signals <-chan *dbus.Signal, state St
 			var iface string
 			var changed bus.Properties
 			var invalidated []string
-			if err := dbus.Store(signal.Body, &iface, &changed, &invalidated); err != nil || state.Positions == nil || signal.Sequence < answered {
+			if err := dbus.Store(signal.Body, &iface, &changed, &invalidated); err != nil || state.Positions == nil {
 				continue
+			}
+			if signal.Sequence < answered {
+				return nil
 			}
 			if err := state.take(changed); err != nil {
 				return err

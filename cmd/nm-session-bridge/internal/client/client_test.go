@@ -37,3 +37,16 @@ func TestAStateIsTakenFromAnAnswer(t *testing.T) {
 		t.Error("a position of another type was taken")
 	}
 }
+
+// The bridge may have read the state in its answer before a change, but sent it afterwards.
+func TestAChangeBeforeTheAnswerIsAskedForAgain(t *testing.T) {
+	body := []any{Interface, map[string]dbus.Variant{"Internet": dbus.MakeVariant("online")}, []string{}}
+	signals := make(chan *dbus.Signal, 1)
+	signals <- &dbus.Signal{Name: propertiesInterface + ".PropertiesChanged", Body: body, Sequence: 1}
+	close(signals)
+	state := State{Positions: map[string]string{"Internet": ""}}
+	err := (Client{}).until(context.Background(), signals, state, 2, func(State, error) { t.Error("it took an old change for news") })
+	if err != nil {
+		t.Errorf("it does not ask again, but waits for another change: %v", err)
+	}
+}
