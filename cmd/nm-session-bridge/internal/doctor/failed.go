@@ -126,7 +126,7 @@ func (sys *system) useProgram(u unit, program, restart string) Mend {
 	all, err := readAll(u)
 	path, start := all.startLine()
 	dropIn := startingDropIn
-	if filepath.Base(path) == dropInName { // whose line would override another drop-in's
+	if filepath.Base(path) == dropInName { // that one takes effect last
 		dropIn = dropInName
 	}
 	where := sys.placeOf(u, all, dropIn)
