@@ -20,8 +20,8 @@ const jobTimeout = 2 * time.Minute
 
 // connect connects to the user manager over the session bus. The connection ends with the
 // context, until keep is called. The caller does so before it changes files, because the
-// manager must read them even after an interrupt. It reports whether the connection is
-// still there.
+// manager must read them even after an interrupt. The result of keep reports whether the
+// connection is still there.
 func connect(ctx context.Context) (manager *systemd.Conn, keep func() bool, err error) {
 	address, err := bus.SessionAddress()
 	if err != nil {
